@@ -1,0 +1,52 @@
+// Lines on the component channel: one JSON object each, at most CHANNEL_LINE_BYTES_MAX bytes, told apart
+// by `kind`. The words mirror sd_notify(3), so that anybody who wrote a systemd service knows them.
+// Any language can write a line; client.ts is the one for Node.
+
+import * as v from 'valibot';
+
+const id = v.pipe(v.string(), v.minLength(1), v.maxLength(64));
+const sentence = v.pipe(v.string(), v.maxLength(500));
+const ms = v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(86_400_000));
+
+/** What a component may say. Unknown kinds are counted and otherwise ignored. */
+export const fromComponent = {
+  /** First line of every connection. A witness is a thread that watches; its beats prove nothing. */
+  hello: v.object({
+    kind: v.literal('hello'),
+    v: v.literal(1),
+    role: v.picklist(['main', 'witness']),
+    component: id,
+    instance: id,
+    token: id,
+    pid: v.pipe(v.number(), v.integer(), v.minValue(1)),
+  }),
+  ready: v.object({
+    kind: v.literal('ready'),
+    metricsUrl: v.optional(v.pipe(v.string(), v.url())),
+  }),
+  status: v.object({ kind: v.literal('status'), text: sentence }),
+  /** My main loop turns. `loopDelayMsMax`: its longest delay since the last beat. */
+  beat: v.object({ kind: v.literal('beat'), loopDelayMsMax: v.optional(ms) }),
+  /** I am starting or stopping and need this much longer; to be said again within it. */
+  extend: v.object({ kind: v.literal('extend'), ms }),
+  stopping: v.object({ kind: v.literal('stopping') }),
+  /** I know that I am sick. */
+  trouble: v.object({ kind: v.literal('trouble'), reason: sentence }),
+  /** Do not interrupt me for planned work; ends by `idle` or by itself at the ceiling. */
+  busy: v.object({ kind: v.literal('busy'), id, reason: sentence, ceilingMs: ms }),
+  idle: v.object({ kind: v.literal('idle'), id }),
+  begin: v.object({ kind: v.literal('begin'), id, name: sentence, deadlineMs: ms }),
+  touch: v.object({ kind: v.literal('touch'), id }),
+  end: v.object({ kind: v.literal('end'), id, ok: v.boolean() }),
+} as const;
+
+export type FromComponent = {
+  [K in keyof typeof fromComponent]: v.InferOutput<(typeof fromComponent)[K]>;
+}[keyof typeof fromComponent];
+
+/** What the agent may say. */
+export type ToComponent =
+  | { readonly kind: 'welcome'; readonly beatMs: number; readonly deadlineMs: number }
+  | { readonly kind: 'stop'; readonly graceMs: number; readonly reason: string }
+  | { readonly kind: 'heal' }
+  | { readonly kind: 'level'; readonly level: string; readonly untilMs: number };

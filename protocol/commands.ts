@@ -1,0 +1,195 @@
+// Commands from an operator to one terminal. The broker signs the encoded command with Ed25519 and the
+// terminal checks the signature over those very bytes, so there is no canonical form to get wrong.
+// A command is for one terminal, expires, and its id makes it run at most once.
+
+import { createHash, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
+import * as v from 'valibot';
+import { ID_PATTERN, ID_RULE, isId, UUID_PATTERN } from './ids.ts';
+import * as limits from './limits.ts';
+import { fail, ok, type Result } from './result.ts';
+import { bytes, decodeRaw, encodeRaw, list, num, type SignedCommand, text } from './wire.ts';
+
+/** The closed table of command kinds; protocol, HTTP API and CLI are made from it. */
+export const commandSchemas = {
+  restart: v.strictObject({
+    component: v.pipe(v.string(), v.regex(ID_PATTERN, ID_RULE)),
+  }),
+} as const;
+export type CommandKind = keyof typeof commandSchemas;
+export const COMMAND_KINDS = Object.keys(commandSchemas) as readonly CommandKind[];
+export const COMMAND_EXPIRY_MS = 5 * 60_000;
+
+export const COMMAND_STATES = [
+  'accepted',
+  'rejected',
+  'running',
+  'succeeded',
+  'failed',
+  'expired',
+  'unknown',
+] as const;
+/** What a terminal reports; the broker adds `pending` (not delivered) in its own queue. */
+export type CommandState = (typeof COMMAND_STATES)[number];
+export const FINAL_STATES: readonly CommandState[] = [
+  'rejected',
+  'succeeded',
+  'failed',
+  'expired',
+  'unknown',
+];
+
+type Common = {
+  readonly id: string;
+  readonly terminal: string;
+  readonly issuedMs: number;
+  readonly expiresMs: number;
+  readonly operator: string;
+  readonly reason: string;
+  readonly traceparent: string;
+};
+export type Command = {
+  [K in CommandKind]: Common & {
+    readonly kind: K;
+    readonly arguments: v.InferOutput<(typeof commandSchemas)[K]>;
+  };
+}[CommandKind];
+
+export type CommandResult = {
+  readonly commandId: string;
+  readonly state: CommandState;
+  readonly reason: string;
+  readonly timeMs: number;
+  readonly detail: Readonly<Record<string, unknown>>;
+};
+
+/** Ed25519 public keys are 32 bytes behind a fixed SPKI prefix [RFC 8410 4]. */
+const SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex');
+const PUBLIC_KEY_TEXT = /^ed25519:([A-Za-z0-9+/]{43}=)$/;
+
+/** A public key as it stands in a configuration: `ed25519:` and 44 characters of base64. */
+export function publicKeyText(key: KeyObject): string {
+  const publicKey = key.type === 'private' ? createPublicKey(key) : key;
+  const der = publicKey.export({ type: 'spki', format: 'der' });
+  return `ed25519:${der.subarray(SPKI_PREFIX.length).toString('base64')}`;
+}
+
+export function parsePublicKey(textual: string): Result<{ keyId: string; key: KeyObject }> {
+  const match = PUBLIC_KEY_TEXT.exec(textual);
+  const raw = Buffer.from(match?.[1] ?? '', 'base64');
+  if (raw.length !== 32) return fail('a command key reads ed25519: and 44 characters of base64');
+  const key = createPublicKey({
+    key: Buffer.concat([SPKI_PREFIX, raw]),
+    format: 'der',
+    type: 'spki',
+  });
+  return ok({ keyId: keyIdOf(textual), key });
+}
+
+/** The short name of a key: the first 8 bytes of the SHA-256 of its text form, in hex. */
+export const keyIdOf = (textual: string): string =>
+  createHash('sha256').update(textual).digest('hex').slice(0, 16);
+
+export function signCommand(command: Command, privateKey: KeyObject): Uint8Array {
+  const { arguments: args, ...fields } = command;
+  const body = encodeRaw('Command', { ...fields, argumentsJson: JSON.stringify(args) });
+  const signed: SignedCommand = {
+    command: body,
+    keyId: keyIdOf(publicKeyText(privateKey)),
+    signature: sign(null, body, privateKey),
+  };
+  return encodeRaw('SignedCommand', signed);
+}
+
+function readArguments(kind: CommandKind, json: string): Result<Command['arguments']> {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(json);
+  } catch {
+    return fail('command arguments are not JSON');
+  }
+  const checked = v.safeParse(commandSchemas[kind], parsed);
+  if (checked.success) return ok(checked.output);
+  return fail(`command arguments: ${checked.issues[0].message}`);
+}
+
+function readCommand(data: Uint8Array): Result<Command> {
+  const decoded = decodeRaw('Command', data, limits.COMMAND_BYTES_MAX);
+  if (!decoded.ok) return decoded;
+  const raw = decoded.value;
+  const kind = text(raw['kind']);
+  const common = {
+    id: text(raw['id']),
+    terminal: text(raw['terminal']),
+    issuedMs: num(raw['issuedMs']),
+    expiresMs: num(raw['expiresMs']),
+    operator: text(raw['operator']),
+    reason: text(raw['reason']),
+    traceparent: text(raw['traceparent']),
+  };
+  if (!UUID_PATTERN.test(common.id)) return fail('command has no valid id');
+  if (!isId(common.terminal)) return fail('command names no valid terminal');
+  if (!Number.isSafeInteger(common.issuedMs)) return fail('command has no valid issue time');
+  if (!Number.isSafeInteger(common.expiresMs)) return fail('command has no valid expiry');
+  if (!Object.hasOwn(commandSchemas, kind))
+    return fail(`command kind ${kind.slice(0, 64)} is unknown`);
+  const args = readArguments(kind as CommandKind, text(raw['argumentsJson']));
+  if (!args.ok) return args;
+  return ok({ ...common, kind: kind as CommandKind, arguments: args.value });
+}
+
+/**
+ * Checks signature first, then content: nothing of an unsigned command is interpreted.
+ * Audience and expiry are the caller's, because they need the terminal's name and clock.
+ */
+export function verifyCommand(
+  data: Uint8Array,
+  keys: ReadonlyMap<string, KeyObject>,
+): Result<Command> {
+  const raw = decodeRaw('SignedCommand', data, limits.COMMAND_BYTES_MAX);
+  if (!raw.ok) return raw;
+  const body = bytes(raw.value['command']);
+  const key = keys.get(text(raw.value['keyId']));
+  if (key === undefined) return fail('command is signed by a key that is not trusted here');
+  const signature = bytes(raw.value['signature']);
+  if (signature.length !== 64 || !verify(null, body, key, signature)) {
+    return fail('command signature does not match');
+  }
+  return readCommand(body);
+}
+
+export function encodeResultBody(results: readonly CommandResult[]): Uint8Array {
+  return encodeRaw('ResultBody', {
+    results: results.map(({ detail, ...result }) => ({
+      ...result,
+      detailJson: JSON.stringify(detail),
+    })),
+  });
+}
+
+export function decodeResultBody(data: Uint8Array): Result<CommandResult[]> {
+  const raw = decodeRaw('ResultBody', data, limits.BODY_BYTES_MAX);
+  if (!raw.ok) return raw;
+  const entries = list(raw.value['results']);
+  if (entries.length > limits.RESULTS_PER_BODY_MAX) return fail('body has too many results');
+  const results: CommandResult[] = [];
+  for (const entry of entries) {
+    const state = COMMAND_STATES.find((known) => known === entry['state']);
+    const commandId = text(entry['commandId']);
+    if (state === undefined) return fail('result has no known state');
+    if (!UUID_PATTERN.test(commandId)) return fail('result names no command');
+    let detail: unknown;
+    try {
+      detail = JSON.parse(text(entry['detailJson']) || '{}');
+    } catch {
+      return fail('result detail is not JSON');
+    }
+    results.push({
+      commandId,
+      state,
+      reason: text(entry['reason']).slice(0, limits.REASON_CHARS_MAX),
+      timeMs: num(entry['timeMs']),
+      detail: typeof detail === 'object' && detail !== null ? { ...detail } : {},
+    });
+  }
+  return ok(results);
+}

@@ -1,0 +1,166 @@
+// What a terminal tells of itself. Each kind has a schema for its own fields; an event of an unknown
+// kind or with unknown fields still passes (an older broker must not lose what a newer agent says),
+// but fields that are known must be what they are said to be.
+
+import * as v from 'valibot';
+import * as limits from './limits.ts';
+import { fail, ok, type Result } from './result.ts';
+import { decodeRaw, encodeRaw, list, num, STREAMS, text } from './wire.ts';
+
+export const COMPONENT_STATES = [
+  'stopped',
+  'starting',
+  'ready',
+  'suspect',
+  'stopping',
+  'backoff',
+  'quarantined',
+] as const;
+export type ComponentState = (typeof COMPONENT_STATES)[number];
+
+export const CAUSES = [
+  'crash',
+  'hang',
+  'stalled',
+  'unresponsive',
+  'memory',
+  'start_timeout',
+  'self_reported',
+  'dependency',
+  'operator',
+  'upgrade',
+] as const;
+export type Cause = (typeof CAUSES)[number];
+
+const ms = v.pipe(v.number(), v.minValue(0));
+const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+
+/** The fields of each kind. Times in them are wall clock, durations end in Ms. */
+export const eventSchemas = {
+  /** An agent process began; `adopted` are components that ran on without it. */
+  agent_started: v.looseObject({
+    version: v.string(),
+    node: v.string(),
+    bootId: v.string(),
+    adopted: v.array(v.string()),
+  }),
+  /** An agent ended in good order; `left` are components that run on. */
+  agent_stopping: v.looseObject({ reason: v.string(), left: v.array(v.string()) }),
+  /** What runs here: sent at start and when it changes. */
+  inventory: v.looseObject({
+    agent: v.string(),
+    os: v.string(),
+    hostname: v.string(),
+    components: v.array(v.looseObject({ name: v.string(), version: v.string() })),
+  }),
+  component_state: v.looseObject({
+    from: v.picklist(COMPONENT_STATES),
+    to: v.picklist(COMPONENT_STATES),
+    cause: v.optional(v.picklist(CAUSES)),
+    reason: v.string(),
+    version: v.string(),
+    instance: v.optional(v.string()),
+    pid: v.optional(count),
+  }),
+  /** A failure was found and is being put right. Durations count from the first sign of it. */
+  incident_opened: v.looseObject({
+    incident: v.string(),
+    cause: v.picklist(CAUSES),
+    reason: v.string(),
+    version: v.string(),
+    evidence: v.optional(v.unknown()),
+  }),
+  /** The component is ready again. `detectedMs`: last sign of health to confirmation; `readyMs`: to ready. */
+  incident_recovered: v.looseObject({
+    incident: v.string(),
+    cause: v.picklist(CAUSES),
+    detectedMs: ms,
+    readyMs: ms,
+    attempts: count,
+  }),
+  /** Retries go on slowly for ever; a human is needed. */
+  incident_quarantined: v.looseObject({
+    incident: v.string(),
+    cause: v.picklist(CAUSES),
+    reason: v.string(),
+    attempts: count,
+  }),
+  /** Batches that will never come: dropped for room, or lost with a damaged file. */
+  gap: v.looseObject({
+    epoch: v.string(),
+    stream: v.optional(v.picklist(STREAMS)),
+    first: v.optional(count),
+    last: v.optional(count),
+    samples: v.optional(count),
+    reason: v.string(),
+  }),
+} as const;
+
+export type EventKind = keyof typeof eventSchemas;
+export const EVENT_KINDS = Object.keys(eventSchemas) as readonly EventKind[];
+export type EventFields<K extends EventKind> = v.InferOutput<(typeof eventSchemas)[K]>;
+
+/** A new event, typed by its kind. */
+export type NewEvent = {
+  [K in EventKind]: {
+    readonly kind: K;
+    readonly component: string;
+    readonly fields: EventFields<K>;
+  };
+}[EventKind];
+
+/** An event as it was delivered: `kind` may be newer than this program. */
+export type TerminalEvent = {
+  readonly id: string;
+  readonly timeMs: number;
+  readonly kind: string;
+  readonly component: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+};
+
+export function encodeEventBody(events: readonly TerminalEvent[]): Uint8Array {
+  return encodeRaw('EventBody', {
+    events: events.map(({ fields, ...event }, index) => ({
+      ...event,
+      index,
+      json: JSON.stringify(fields),
+    })),
+  });
+}
+
+const isEventKind = (kind: string): kind is EventKind => Object.hasOwn(eventSchemas, kind);
+
+function readFields(kind: string, json: string): Result<Record<string, unknown>> {
+  if (json.length > limits.EVENT_JSON_CHARS_MAX) return fail(`event ${kind} is too large`);
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(json === '' ? '{}' : json);
+  } catch {
+    return fail(`event ${kind} does not hold JSON`);
+  }
+  const schema = isEventKind(kind) ? eventSchemas[kind] : v.looseObject({});
+  const checked = v.safeParse(schema, parsed);
+  if (checked.success) return ok(checked.output as Record<string, unknown>);
+  const issue = checked.issues[0];
+  return fail(`event ${kind}: ${v.getDotPath(issue) ?? 'fields'}: ${issue.message}`);
+}
+
+export function decodeEventBody(data: Uint8Array): Result<TerminalEvent[]> {
+  const raw = decodeRaw('EventBody', data, limits.BODY_BYTES_MAX);
+  if (!raw.ok) return raw;
+  const entries = list(raw.value['events']);
+  if (entries.length > limits.EVENTS_PER_BODY_MAX) return fail('body has too many events');
+  const events: TerminalEvent[] = [];
+  for (const entry of entries) {
+    const kind = text(entry['kind']);
+    const id = text(entry['id']);
+    const timeMs = num(entry['timeMs']);
+    if (!/^[a-z][a-z0-9_]{0,63}$/.test(kind)) return fail('event has no valid kind');
+    if (id === '' || id.length > 64) return fail(`event ${kind} has no id`);
+    if (!Number.isSafeInteger(timeMs)) return fail(`event ${kind} has no valid time`);
+    const fields = readFields(kind, text(entry['json']));
+    if (!fields.ok) return fields;
+    events.push({ id, timeMs, kind, component: text(entry['component']), fields: fields.value });
+  }
+  return ok(events);
+}

@@ -1,0 +1,39 @@
+// Every size on the wire has a name and stands here; agent and broker both check it, the one before
+// it sends and the other before it decodes.
+
+/** Largest MQTT packet the broker reads (remaining length of the fixed header). */
+export const PACKET_BYTES_MAX = 256 * 1024;
+/** Largest encoded `Batch`; leaves room for topic and headers in a packet. */
+export const BATCH_BYTES_MAX = 192 * 1024;
+/** A batch's body after decompression; a small batch cannot become a large allocation. */
+export const BODY_BYTES_MAX = 2 * 1024 * 1024;
+/** A live batch is sealed at this size of its raw samples at the latest (design.md, Delivery). */
+export const SEAL_BYTES = 48 * 1024;
+/** Samples of at most this long go into one batch when catching up. */
+export const SEAL_SPAN_MS = 10 * 60_000;
+/** Batches sent and not yet acknowledged, over all streams (research/mqtt.md 2: 4 to 16 is enough). */
+export const WINDOW_BATCHES = 16;
+
+export const SERIES_PER_TERMINAL_MAX = 150;
+export const SERIES_PER_BODY_MAX = 2_000;
+export const SAMPLES_PER_BODY_MAX = 200_000;
+export const INSTANTS_PER_BODY_MAX = 1_000;
+export const LABELS_PER_SERIES_MAX = 12;
+export const NAME_CHARS_MAX = 128;
+export const LABEL_CHARS_MAX = 256;
+
+export const EVENTS_PER_BODY_MAX = 256;
+export const EVENT_JSON_CHARS_MAX = 32 * 1024;
+export const RESULTS_PER_BODY_MAX = 64;
+
+export const COMMAND_BYTES_MAX = 16 * 1024;
+export const REASON_CHARS_MAX = 500;
+export const ACK_BYTES_MAX = 64 * 1024;
+export const ACK_RANGES_MAX = 1_000;
+
+export const LOG_CHUNK_BYTES_MAX = 48 * 1024;
+
+/** One line on the component channel (design.md, Component channel). */
+export const CHANNEL_LINE_BYTES_MAX = 8 * 1024;
+/** Unix socket paths end at 108 bytes on Linux [unix(7)]; 100 leaves room for a temporary suffix. */
+export const SOCKET_PATH_BYTES_MAX = 100;

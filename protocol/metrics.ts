@@ -1,0 +1,152 @@
+// Every metric name of the project with help, type, unit and labels. Exporters, dashboards and alerts
+// import this table, so that a renamed metric breaks the build and not a graph. `pos_` is what a
+// terminal or store is, `tillwatch_` how this software itself does. `store` and `terminal` labels are
+// put on by the broker from session and registry and are therefore not listed on terminal metrics.
+
+export type MetricType = 'counter' | 'gauge' | 'histogram';
+/** Who exposes it: a component's own endpoint, the agent, or the broker. */
+export type MetricSource = 'component' | 'agent' | 'broker';
+export type MetricEntry = {
+  readonly help: string;
+  readonly type: MetricType;
+  readonly source: MetricSource;
+  readonly labels: readonly string[];
+};
+
+const entry =
+  (source: MetricSource, type: MetricType) =>
+  (help: string, ...labels: string[]): MetricEntry => ({ help, type, source, labels });
+
+const component = { counter: entry('component', 'counter'), gauge: entry('component', 'gauge') };
+const agent = { counter: entry('agent', 'counter'), gauge: entry('agent', 'gauge') };
+const broker = {
+  counter: entry('broker', 'counter'),
+  gauge: entry('broker', 'gauge'),
+  histogram: entry('broker', 'histogram'),
+};
+
+export const catalogue = {
+  // The reference terminal's components.
+  pos_lane_state: component.gauge(
+    '1 for the state that the lane is in, 0 for the others.',
+    'state',
+  ),
+  pos_transactions_total: component.counter('Sales by how they ended.', 'result', 'version'),
+  pos_last_transaction_timestamp_seconds: component.gauge('When the last sale was completed.'),
+  pos_basket_open: component.gauge('1 while a basket with items is open.'),
+  pos_tender_in_doubt: component.gauge('Tenders whose outcome is not known; must return to 0.'),
+  pos_receipts_pending: component.gauge('Receipts that are not printed yet.'),
+  pos_uplink_up: component.gauge('1 while the head office answered the last request.'),
+  pos_outbox_depth: component.gauge('Completed sales that the head office has not confirmed.'),
+  pos_outbox_oldest_age_seconds: component.gauge('Age of the oldest unconfirmed sale.'),
+  pos_outbox_acked_total: component.counter('Sales that the head office confirmed.', 'version'),
+  pos_outbox_dead_letter: component.gauge('Sales that the head office refused for good.'),
+  pos_dataset_age_seconds: component.gauge('Time since the dataset was last confirmed.', 'dataset'),
+  pos_dataset_version_info: component.gauge('Always 1; the version in use.', 'dataset', 'version'),
+  pos_device_state: component.gauge('1 for the state that the device is in.', 'device', 'state'),
+  pos_device_errors_total: component.counter(
+    'Errors by UnifiedPOS code.',
+    'device',
+    'code',
+    'version',
+  ),
+  pos_device_reopen_total: component.counter('Times a connection was opened again.', 'device'),
+  pos_print_queue_depth: component.gauge('Print jobs waiting.', 'device'),
+  pos_print_jobs_total: component.counter('Print jobs by result.', 'device', 'result', 'version'),
+
+  // What the agent measures of the terminal and its components.
+  pos_host_cpu_ratio: agent.gauge('Share of all processor time in use, 0 to 1.'),
+  pos_host_load1: agent.gauge('Load average over one minute.'),
+  pos_host_memory_bytes: agent.gauge('Memory of the machine.', 'state'),
+  pos_host_filesystem_bytes: agent.gauge('Size of the file system that holds our data.', 'state'),
+  pos_host_uptime_seconds: agent.gauge('Time since the machine booted.'),
+  pos_host_network_bytes_total: agent.counter('Bytes over the network.', 'direction'),
+  pos_component_up: agent.gauge('1 while the component is ready.', 'component'),
+  pos_component_state: agent.gauge(
+    '1 for the state that the component is in.',
+    'component',
+    'state',
+  ),
+  pos_component_restarts_total: agent.counter(
+    'Starts after a failure or on request.',
+    'component',
+    'cause',
+    'version',
+  ),
+  pos_component_info: agent.gauge('Always 1; the version that runs.', 'component', 'version'),
+  pos_component_resident_bytes: agent.gauge(
+    'Resident memory of the whole process tree.',
+    'component',
+  ),
+  pos_component_cpu_seconds_total: agent.counter('Processor time of the process.', 'component'),
+  pos_component_beat_age_seconds: agent.gauge('Time since the last beat.', 'component'),
+  pos_component_loop_delay_max_seconds: agent.gauge(
+    'Longest event loop delay since the last sample.',
+    'component',
+  ),
+  pos_agent_info: agent.gauge('Always 1; the agent that runs.', 'version', 'node'),
+  pos_agent_starts_total: agent.counter('Starts of the agent since the outbox was made.'),
+  pos_clock_offset_seconds: agent.gauge('Broker time minus terminal time.'),
+  tillwatch_agent_resident_bytes: agent.gauge('Resident memory of the agent.'),
+  tillwatch_agent_cpu_seconds_total: agent.counter('Processor time of the agent.'),
+  tillwatch_agent_loop_delay_max_seconds: agent.gauge("Longest delay of the agent's own loop."),
+  tillwatch_agent_pauses_total: agent.counter('Times the agent itself did not run for a while.'),
+  tillwatch_outbox_bytes: agent.gauge('Size of the outbox on disk.'),
+  tillwatch_outbox_batches: agent.gauge('Batches not yet acknowledged.', 'stream'),
+  tillwatch_outbox_dropped_total: agent.counter('Batches or samples dropped.', 'stream', 'reason'),
+  tillwatch_outbox_refused_total: agent.counter('Batches that the broker refused.', 'stream'),
+  tillwatch_channel_rejected_total: agent.counter(
+    'Lines refused on the component channel.',
+    'reason',
+  ),
+  tillwatch_scrape_failures_total: agent.counter('Failed scrapes of a component.', 'component'),
+  tillwatch_series_dropped_total: agent.counter(
+    'Series over the budget or not understood.',
+    'component',
+  ),
+  tillwatch_link_connects_total: agent.counter('Connections to the broker.'),
+  tillwatch_link_up: agent.gauge('1 while connected to the broker.'),
+  tillwatch_commands_total: agent.counter('Commands by what became of them.', 'state'),
+
+  // The broker's own health and the fleet's roll-ups, both of bounded size.
+  pos_terminals: broker.gauge('Terminals by presence.', 'presence'),
+  pos_terminals_by_version: broker.gauge('Terminals that run a version.', 'component', 'version'),
+  pos_components: broker.gauge('Components in the fleet by state.', 'component', 'state'),
+  pos_fleet_restarts_total: broker.counter(
+    'Restarts of components in the fleet.',
+    'component',
+    'cause',
+    'version',
+  ),
+  tillwatch_broker_info: broker.gauge('Always 1; the broker that runs.', 'version', 'node'),
+  tillwatch_broker_connections: broker.gauge('Open MQTT connections.'),
+  tillwatch_broker_connects_total: broker.counter('MQTT connections by result.', 'result'),
+  tillwatch_broker_refused_total: broker.counter('Packets and connections refused.', 'reason'),
+  tillwatch_ingest_batches_total: broker.counter(
+    'Batches by stream and result.',
+    'stream',
+    'result',
+  ),
+  tillwatch_ingest_samples_total: broker.counter('Metric samples committed.'),
+  tillwatch_ingest_events_total: broker.counter('Events committed.'),
+  tillwatch_ingest_dead_letters_total: broker.counter(
+    'Committed batches whose body could not be read.',
+    'stream',
+    'reason',
+  ),
+  tillwatch_ledger_bytes: broker.gauge('Size of the ledger on disk.'),
+  tillwatch_ledger_rows: broker.gauge('Batches in the ledger.'),
+  tillwatch_ledger_commit_seconds: broker.histogram('Duration of a group commit.'),
+  tillwatch_commands_pending: broker.gauge('Commands that are not finished.'),
+  tillwatch_commands_finished_total: broker.counter('Commands by final state.', 'state'),
+  tillwatch_audit_entries_total: broker.counter('Entries written to the audit log.'),
+  tillwatch_http_requests_total: broker.counter(
+    'HTTP requests by route and status.',
+    'route',
+    'status',
+  ),
+} as const satisfies Record<string, MetricEntry>;
+
+export type MetricName = keyof typeof catalogue;
+export const METRIC_NAMES = Object.keys(catalogue) as readonly MetricName[];
+export const isMetricName = (name: string): name is MetricName => Object.hasOwn(catalogue, name);

@@ -1,0 +1,45 @@
+import { defineConfig } from 'vitest/config';
+
+// vitest also starts on older Nodes and may even pass there, on the wrong runtime: say so instead.
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+if (major < 24 || (major === 24 && minor < 12)) {
+  throw new Error(
+    `tests need Node >= 24.12, this is ${process.versions.node}: run them with npm test`,
+  );
+}
+
+/** Real processes and clocks: one file at a time, so that they do not starve each other. */
+const oneAtATime = { fileParallelism: false, pool: 'forks' } as const;
+
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
+      {
+        test: {
+          name: 'simulation',
+          include: ['test/simulation/**/*.test.ts'],
+          testTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: 'real',
+          include: ['test/real/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          ...oneAtATime,
+        },
+      },
+      {
+        test: {
+          name: 'long',
+          include: ['test/long/**/*.test.ts'],
+          testTimeout: 600_000,
+          hookTimeout: 120_000,
+          ...oneAtATime,
+        },
+      },
+    ],
+  },
+});
