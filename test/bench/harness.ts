@@ -1,0 +1,83 @@
+// What every benchmark shares: percentiles, the machine it ran on, the targets of design.md section 7
+// and one way to print. With --json the last line is one JSON object, and nothing else changes.
+
+import { readFileSync } from 'node:fs';
+import os from 'node:os';
+
+export type Spread = { n: number; p50: number; p95: number; max: number };
+/** A figure must be at most its target; names are paths into `figures`, for example `hang.readyMs.p95`. */
+export type Targets = Record<string, number>;
+export type Report = {
+  name: string;
+  figures: Record<string, unknown>;
+  targets: Targets;
+  notes: string[];
+};
+
+export function spread(values: readonly number[]): Spread {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = (share: number): number =>
+    round(sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN);
+  return { n: sorted.length, p50: at(0.5), p95: at(0.95), max: at(1) };
+}
+
+export const round = (value: number): number => Math.round(value * 100) / 100;
+
+const lookUp = (figures: unknown, path: string): unknown =>
+  path
+    .split('.')
+    .reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], figures);
+
+export function machine(): Record<string, unknown> {
+  const release = /PRETTY_NAME="(.*)"/.exec(readFileSync('/etc/os-release', 'utf8'))?.[1];
+  return {
+    cpu: os.cpus()[0]?.model ?? 'unknown',
+    cores: os.cpus().length,
+    memoryGiB: Math.round(os.totalmem() / 2 ** 30),
+    os: release ?? os.type(),
+    kernel: os.release(),
+    node: process.versions.node,
+  };
+}
+
+/** Prints the report for people or, with --json, for programs. @returns whether each target was met. */
+export function print(report: Report, json: boolean): boolean {
+  const rows = Object.entries(report.targets).map(([path, target]) => {
+    const figure = lookUp(report.figures, path);
+    return { path, figure, target, met: typeof figure === 'number' && figure <= target };
+  });
+  const ok = rows.every((row) => row.met);
+  const { name, figures, targets } = report;
+  if (json) {
+    console.log(JSON.stringify({ name, machine: machine(), figures, targets, ok }));
+    return ok;
+  }
+  console.log(`${name} on ${Object.values(machine()).join(', ')}`);
+  console.log(JSON.stringify(figures, undefined, 2));
+  for (const row of rows) {
+    console.log(
+      `  ${row.met ? 'met   ' : 'MISSED'} ${row.path} ${row.figure} (target ${row.target})`,
+    );
+  }
+  for (const note of report.notes) console.log(`  ${note}`);
+  return ok;
+}
+
+export const sleep = (ms: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Polls until `look` answers with something. @throws when it has not by then. */
+export async function until<T>(
+  what: string,
+  look: () => T | undefined | Promise<T | undefined>,
+  withinMs = 30_000,
+  everyMs = 20,
+): Promise<T> {
+  const start = performance.now();
+  for (;;) {
+    const found = await look();
+    if (found !== undefined) return found;
+    if (performance.now() - start > withinMs) throw new Error(`waited ${withinMs} ms for ${what}`);
+    await sleep(everyMs);
+  }
+}
