@@ -1,0 +1,225 @@
+// What terminals delivered, in the order in which it was committed: one append-only table without a
+// secondary index (15 times as fast as a composite key, design.md 5), and one row per lane, that is
+// per (terminal, epoch, stream), with the ranges of seqs that were ever committed. The ranges tell a
+// duplicate and stay for ever; bodies go oldest first once the fleet has followed them and the file
+// nears its bound. A commit that fails acknowledges nothing: terminals keep what they have.
+
+import { randomBytes } from 'node:crypto';
+import type { DatabaseSync } from 'node:sqlite';
+import { addSeq, hasSeq, type Ranges } from '../protocol/ranges.ts';
+import { fail, ok, type Result } from '../protocol/result.ts';
+import type { Batch, Stream } from '../protocol/wire.ts';
+import type { Clock } from './clock.ts';
+import { openLedgerFile, PAGE_BYTES } from './ledger-file.ts';
+import { openLanes } from './ledger-lanes.ts';
+
+/** What a ledger may take on disk unless configured; about a week of 1 000 terminals. */
+export const LEDGER_BYTES_MAX = 1024 ** 3;
+/** Holes that a lane may have; an honest one has a few, and the row is written at every commit. */
+export const LANE_RANGES_MAX = 2_000;
+/** One read hands out at most this many bytes of bodies, whatever its row limit is. */
+export const READ_BYTES_MAX = 4 * 1024 * 1024;
+/** From this share of the bound, each append first deletes up to TRIM_ROWS followed rows. */
+const TRIM_FROM = 0.9;
+/** More than one append brings, so that trimming keeps up; few enough not to stall it. */
+const TRIM_ROWS = 1_000;
+
+export type NewBatch = {
+  readonly terminal: string;
+  readonly batch: Pick<Batch, 'epoch' | 'stream' | 'seq'>;
+  /** The encoded `Batch`, as it came. */
+  readonly bytes: Uint8Array;
+};
+/** `crowded`: not taken, because its lane would have too many holes to remember. */
+export type AppendResult = 'new' | 'duplicate' | 'crowded';
+
+export type LedgerRow = {
+  readonly id: number;
+  readonly terminal: string;
+  /** 32 hexadecimal digits. */
+  readonly epoch: string;
+  readonly stream: Stream;
+  readonly seq: number;
+  readonly receivedMs: number;
+  /** The encoded `Batch`. */
+  readonly bytes: Uint8Array;
+};
+
+export type LedgerStats = {
+  /** Pages in use; the file itself keeps freed pages for later. */
+  readonly bytes: number;
+  readonly bytesMax: number;
+  readonly rows: number;
+  /** Id of the newest row, 0 when there was none. */
+  readonly newestId: number;
+  readonly followedId: number;
+  readonly commits: number;
+  readonly commitsFailed: number;
+  /** Rows deleted for room since the start; all of them had been followed. */
+  readonly trimmed: number;
+};
+
+export type Ledger = {
+  /** 16 random bytes, made with the file: a terminal notices when it is another one. */
+  readonly generation: Uint8Array;
+  /** All or nothing: one transaction, on disk when this returns ok. Results in the order given. */
+  readonly append: (batches: readonly NewBatch[]) => Result<readonly AppendResult[]>;
+  /** Everything ever committed of a lane, also when its bodies are gone. */
+  readonly ranges: (terminal: string, epochHex: string, stream: Stream) => Ranges;
+  /** Rows after `id` in order: at most `limit`, and at most READ_BYTES_MAX but for the first. */
+  readonly readAfter: (id: number, limit: number) => LedgerRow[];
+  /** Rows up to `id` were applied by the follower and may be deleted when room is needed. */
+  readonly setFollowed: (id: number) => void;
+  /** Called soon after (not within) commits that brought something new. @returns an undo. */
+  readonly onCommit: (listener: () => void) => () => void;
+  readonly stats: () => LedgerStats;
+  readonly close: () => void;
+};
+
+export type LedgerOptions = {
+  readonly path: string;
+  readonly clock: Pick<Clock, 'wallMs'>;
+  readonly bytesMax?: number;
+};
+
+/** Tells listeners once per turn of the loop, so that acknowledgements never wait for a follower. */
+function createNotice(): { tell: () => void; add: Ledger['onCommit']; end: () => void } {
+  const listeners = new Set<() => void>();
+  let pending: NodeJS.Immediate | undefined;
+  return {
+    tell: () => {
+      pending ??= setImmediate(() => {
+        pending = undefined;
+        for (const listener of listeners) listener();
+      });
+    },
+    add: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    end: () => {
+      listeners.clear();
+      clearImmediate(pending);
+    },
+  };
+}
+
+/** Runs `work` in one transaction; whatever it throws leaves the file as it was. */
+function transact<T>(db: DatabaseSync, work: () => T): Result<T> {
+  try {
+    db.exec('BEGIN IMMEDIATE');
+    const value = work();
+    db.exec('COMMIT');
+    return ok(value);
+  } catch (cause) {
+    // SQLite rolls back by itself after some failures (a full disk at COMMIT), but not after all.
+    if (db.isTransaction) db.exec('ROLLBACK');
+    return fail(`the ledger could not be written: ${(cause as Error).message}`);
+  }
+}
+
+/** @returns a reader of the bytes in use; freed pages are used again and do not count. */
+function openGauge(db: DatabaseSync): () => number {
+  const used = db.prepare(
+    'SELECT (SELECT page_count FROM pragma_page_count) - ' +
+      '(SELECT freelist_count FROM pragma_freelist_count) AS pages',
+  );
+  return () => Number(used.get()?.['pages']) * PAGE_BYTES;
+}
+
+/** @throws Error with a sentence when the file is not a ledger of this program, or is damaged. */
+export function openLedger({ path, clock, bytesMax = LEDGER_BYTES_MAX }: LedgerOptions): Ledger {
+  const { db, generation } = openLedgerFile(path, bytesMax, () => new Uint8Array(randomBytes(16)));
+  const lanes = openLanes(db);
+  const bytesUsed = openGauge(db);
+  const notice = createNotice();
+  const insert = db.prepare(
+    'INSERT INTO batch (id, lane, seq, received_ms, body) VALUES (?, ?, ?, ?, ?)',
+  );
+  const remove = db.prepare('DELETE FROM batch WHERE id <= ?');
+  const edges = db.prepare('SELECT min(id) AS oldest, max(id) AS newest FROM batch').get();
+  let newestId = Number(edges?.['newest'] ?? 0);
+  let oldestId = Number(edges?.['oldest'] ?? 1);
+  const counts = { commits: 0, commitsFailed: 0, trimmed: 0 };
+  let followedId = 0;
+
+  function makeRoom(): void {
+    if (bytesUsed() < bytesMax * TRIM_FROM) return;
+    // The newest row stays: ids continue from it after a restart, and none may be used twice.
+    const until = Math.min(followedId, newestId - 1, oldestId + TRIM_ROWS - 1);
+    if (until < oldestId || !transact(db, () => remove.run(until)).ok) return;
+    counts.trimmed += until - oldestId + 1;
+    oldestId = until + 1;
+  }
+
+  function insertAll(batches: readonly NewBatch[]): { results: AppendResult[]; lastId: number } {
+    const receivedMs = clock.wallMs();
+    let lastId = newestId;
+    const results = batches.map(({ terminal, batch, bytes }): AppendResult => {
+      const lane = lanes.take(terminal, Buffer.from(batch.epoch).toString('hex'), batch.stream);
+      if (hasSeq(lane.ranges, batch.seq)) return 'duplicate';
+      const ranges = addSeq(lane.ranges, batch.seq);
+      if (ranges.length > LANE_RANGES_MAX) return 'crowded';
+      lane.ranges = ranges;
+      lastId += 1;
+      insert.run(lastId, lane.id, batch.seq, receivedMs, bytes);
+      return 'new';
+    });
+    lanes.write();
+    return { results, lastId };
+  }
+
+  return {
+    generation,
+    append: (batches) => {
+      makeRoom();
+      const done = transact(db, () => insertAll(batches));
+      if (!done.ok) {
+        lanes.forget();
+        counts.commitsFailed += 1;
+        return done;
+      }
+      lanes.keep();
+      counts.commits += 1;
+      if (done.value.lastId > newestId) notice.tell();
+      newestId = done.value.lastId;
+      return ok(done.value.results);
+    },
+    ranges: (terminal, epochHex, stream) => lanes.ranges(terminal, epochHex, stream),
+    readAfter: openReader(db),
+    setFollowed: (id) => {
+      followedId = Math.max(followedId, Math.min(id, newestId));
+    },
+    onCommit: notice.add,
+    stats: () => ({
+      ...counts,
+      bytes: bytesUsed(),
+      bytesMax,
+      rows: newestId === 0 ? 0 : newestId - oldestId + 1,
+      newestId,
+      followedId,
+    }),
+    close: () => {
+      notice.end();
+      db.close();
+    },
+  };
+}
+
+function openReader(db: DatabaseSync): Ledger['readAfter'] {
+  const select = db.prepare(
+    `SELECT batch.id, terminal, epoch, stream, seq, received_ms AS receivedMs, body
+     FROM batch JOIN lane ON lane.id = batch.lane WHERE batch.id > ? ORDER BY batch.id LIMIT ?`,
+  );
+  return (id, limit) => {
+    const rows: LedgerRow[] = [];
+    let size = 0;
+    for (const raw of select.iterate(id, limit)) {
+      const { body, ...rest } = raw as Omit<LedgerRow, 'bytes'> & { body: Uint8Array };
+      size += body.length;
+      if (rows.length > 0 && size > READ_BYTES_MAX) break;
+      rows.push({ ...rest, bytes: body });
+    }
+    return rows;
+  };
+}

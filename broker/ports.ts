@@ -1,0 +1,59 @@
+// What the broker's front (mqtt, ingest) needs of the rooms behind it, as types of its own, so that
+// each side is written and tested with small fakes and broker.ts alone knows both.
+
+import type { Stream } from '../protocol/wire.ts';
+
+/** The broker's own log (winston behind it). */
+export type Log = {
+  readonly info: (message: string, fields?: Record<string, unknown>) => void;
+  readonly warn: (message: string, fields?: Record<string, unknown>) => void;
+  readonly error: (message: string, fields?: Record<string, unknown>) => void;
+};
+
+/** `duplicate` was acknowledged again; `refused` and `malformed` were answered; `failed` was not. */
+export type BatchResult = 'new' | 'duplicate' | 'refused' | 'malformed' | 'failed';
+/** `taken_over`: accepted, and an older connection of the same terminal was closed for it. */
+export type ConnectResult = 'accepted' | 'taken_over' | 'refused';
+
+/** What the front counts; names stand in protocol/metrics.ts. */
+export type FrontMetrics = {
+  /** tillwatch_broker_connects_total */
+  readonly connects: (result: ConnectResult) => void;
+  /** tillwatch_broker_refused_total */
+  readonly refused: (reason: RefusedReason) => void;
+  /** tillwatch_ingest_batches_total */
+  readonly batches: (stream: Stream, result: BatchResult) => void;
+  /** tillwatch_ledger_commit_seconds */
+  readonly commitSeconds: (seconds: number) => void;
+};
+
+/** Why a connection or a packet was refused: a closed list, because it is a label. */
+export type RefusedReason =
+  | 'too_many_connections'
+  | 'connect_rate'
+  | 'connect_timeout'
+  | 'no_connect'
+  | 'malformed'
+  | 'packet_too_large'
+  | 'protocol_version'
+  | 'client_id'
+  | 'unknown_terminal'
+  | 'session_not_clean'
+  | 'keepalive'
+  | 'will'
+  | 'topic'
+  | 'quality_of_service'
+  | 'retained'
+  | 'subscription'
+  | 'slow_reader'
+  | 'internal';
+
+/** What the fleet registry is told of sessions, and asked about terminals. */
+export type FleetSessions = {
+  readonly isKnown: (terminal: string) => boolean;
+  readonly sessionOpened: (terminal: string, info: SessionInfo) => void;
+  readonly sessionClosed: (terminal: string, why: SessionEnd) => void;
+};
+export type SessionInfo = { readonly address: string; readonly openedMs: number };
+/** `gone`: by a DISCONNECT packet or its own word; `lost`: the connection broke or fell silent. */
+export type SessionEnd = 'gone' | 'lost' | 'taken_over' | 'refused' | 'stopping';
