@@ -58,6 +58,8 @@ function makers(registry: Registry) {
         ...common(name),
         collect(): void {
           this.reset();
+          // Without labels a reset leaves 0, which would be a claim.
+          if (catalogue[name].labels.length === 0) this.remove({});
           for (const [labels, value] of read()) this.set(labels, value);
         },
       });

@@ -13,9 +13,15 @@ export type MetricEntry = {
   readonly labels: readonly string[];
 };
 
+// Source, type and labels stay literal types, so that an exporter that takes the wrong one fails tsc.
 const entry =
-  (source: MetricSource, type: MetricType) =>
-  (help: string, ...labels: string[]): MetricEntry => ({ help, type, source, labels });
+  <const S extends MetricSource, const T extends MetricType>(source: S, type: T) =>
+  <const L extends readonly string[]>(help: string, ...labels: L) => ({
+    help,
+    type,
+    source,
+    labels,
+  });
 
 const component = { counter: entry('component', 'counter'), gauge: entry('component', 'gauge') };
 const agent = { counter: entry('agent', 'counter'), gauge: entry('agent', 'gauge') };
@@ -136,6 +142,11 @@ export const catalogue = {
   ),
   tillwatch_ledger_bytes: broker.gauge('Size of the ledger on disk.'),
   tillwatch_ledger_rows: broker.gauge('Batches in the ledger.'),
+  tillwatch_registry_dropped_total: broker.counter(
+    'Oldest rows of the registry removed for room.',
+    'table',
+  ),
+  tillwatch_registry_behind_batches: broker.gauge('Batches in the ledger not yet applied.'),
   tillwatch_ledger_commit_seconds: broker.histogram('Duration of a group commit.'),
   tillwatch_commands_pending: broker.gauge('Commands that are not finished.'),
   tillwatch_commands_finished_total: broker.counter('Commands by final state.', 'state'),
@@ -148,5 +159,13 @@ export const catalogue = {
 } as const satisfies Record<string, MetricEntry>;
 
 export type MetricName = keyof typeof catalogue;
+/** Names of one source and type; `LabelsOf` says which labels each must carry. */
+export type MetricNameOf<S extends MetricSource, T extends MetricType> = {
+  [K in MetricName]: (typeof catalogue)[K] extends { source: S; type: T } ? K : never;
+}[MetricName];
+export type LabelsOf<K extends MetricName> = Record<
+  (typeof catalogue)[K]['labels'][number],
+  string
+>;
 export const METRIC_NAMES = Object.keys(catalogue) as readonly MetricName[];
 export const isMetricName = (name: string): name is MetricName => Object.hasOwn(catalogue, name);
