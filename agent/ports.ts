@@ -1,6 +1,8 @@
 // What the agent needs from the world, as types. system.ts is the real thing; tests bring fakes with a
 // clock that is moved by hand. Nothing else in agent/ touches time, processes or files by itself.
 
+import type { Result } from '../protocol/result.ts';
+
 /** Monotonic for durations and deadlines, wall only for records: tills' clocks jump. */
 export type Clock = {
   readonly monotonicMs: () => number;
@@ -19,4 +21,60 @@ export type Log = {
   readonly info: (message: string, fields?: Record<string, unknown>) => void;
   readonly warn: (message: string, fields?: Record<string, unknown>) => void;
   readonly error: (message: string, fields?: Record<string, unknown>) => void;
+};
+
+/** Clock plus what tells a suspended or restarted machine from a running one. */
+export type BootClock = Clock & {
+  /** Changes with every boot of the machine; empty where there is none. */
+  readonly bootId: () => string;
+  /**
+   * Since boot, suspended time included (Node's own monotonic clock stops in suspend, so the difference
+   * between the two grows by exactly the time suspended); resolution 10 ms.
+   */
+  readonly bootMs: () => number;
+};
+
+/** Synchronous, for small files on tmpfs and /proc: bounded reads, and absence is not an error. */
+export type Files = {
+  /** At most the first `bytesMax` bytes; undefined when absent, unreadable or gone meanwhile. */
+  readonly read: (path: string, bytesMax?: number) => string | undefined;
+  /** At most the last `bytesMax` bytes. */
+  readonly readEnd: (path: string, bytesMax: number) => string | undefined;
+  readonly list: (path: string) => readonly string[];
+  readonly isDirectory: (path: string) => boolean;
+  readonly makeDirectory: (path: string, mode: number) => Result<void>;
+  /** Readers see the old text or the new, never half; not synced to disk. */
+  readonly replace: (path: string, text: string, mode: number) => Result<void>;
+  readonly remove: (path: string) => void;
+};
+
+export type StartSpec = {
+  readonly command: readonly string[];
+  readonly cwd?: string | undefined;
+  /** The whole environment; nothing is inherited. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Output is appended here; without it, it goes nowhere. Never a pipe (research/supervisors.md e). */
+  readonly logFile?: string | undefined;
+};
+
+export type Processes = {
+  readonly ownPid: number;
+  /** Starts a program as leader of a session and group of its own, stdin empty. */
+  readonly start: (
+    spec: StartSpec,
+    onExit: (code: number | undefined, signal: string | undefined) => void,
+  ) => Promise<Result<{ readonly pid: number }>>;
+  /** kill(2): a negative pid is a group. Whether it could be delivered. */
+  readonly signal: (pid: number, signal: 'SIGTERM' | 'SIGCONT' | 'SIGKILL') => boolean;
+  /** Calls once when the last writer of a FIFO is gone; undefined when it cannot be opened. */
+  readonly onLastWriterGone: (fifo: string, gone: () => void) => Cancel | undefined;
+};
+
+export type Ports = {
+  readonly clock: BootClock;
+  readonly timers: Timers;
+  readonly files: Files;
+  readonly processes: Processes;
+  /** In [0, 1); for jitter only. */
+  readonly random: () => number;
 };

@@ -1,0 +1,114 @@
+// Small files, read and written at once. Synchronous on purpose: what is read here lives on tmpfs or in
+// /proc, a read costs microseconds, and a sweep that waited for the thread pool in between would compare
+// values of different moments. Every read is bounded, because a log or an environment can be of any size.
+
+import {
+  closeSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+import { fail, ok, type Result } from '../../protocol/result.ts';
+import type { Files } from '../ports.ts';
+
+const READ_BYTES_MAX = 64 * 1024;
+/** Shared by all reads (they are synchronous), so that a sweep over /proc allocates nothing. */
+const shared = Buffer.allocUnsafe(READ_BYTES_MAX);
+
+/** The code of a system error, such as ENOENT: constant, so that equal failures compare equal. */
+export const codeOf = (error: unknown): string =>
+  error instanceof Error && 'code' in error ? String(error.code) : String(error);
+
+/** Fills `into` from `position`; /proc files hand out at most a page at a time, so it reads until the end. */
+function fill(descriptor: number, into: Buffer, position: number): number {
+  let length = 0;
+  while (length < into.length) {
+    const count = readSync(descriptor, into, length, into.length - length, position + length);
+    if (count === 0) break;
+    length += count;
+  }
+  return length;
+}
+
+function readWith(path: string, use: (descriptor: number) => string): string | undefined {
+  let descriptor: number;
+  try {
+    descriptor = openSync(path, 'r');
+  } catch {
+    return undefined;
+  }
+  try {
+    return use(descriptor);
+  } catch {
+    return undefined; // ESRCH: the process went away between open and read [proc(5)]
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+const bufferFor = (bytes: number): Buffer =>
+  bytes <= READ_BYTES_MAX ? shared.subarray(0, bytes) : Buffer.allocUnsafe(bytes);
+
+function attempt(what: string, run: () => void): Result<void> {
+  try {
+    run();
+    return ok(undefined);
+  } catch (error) {
+    return fail(`${what}: ${codeOf(error)}`);
+  }
+}
+
+export const realFiles: Files = {
+  read: (path, bytesMax = READ_BYTES_MAX) =>
+    readWith(path, (descriptor) => {
+      const buffer = bufferFor(bytesMax);
+      return buffer.toString('utf8', 0, fill(descriptor, buffer, 0));
+    }),
+  readEnd: (path, bytesMax) =>
+    readWith(path, (descriptor) => {
+      const buffer = bufferFor(bytesMax);
+      const from = Math.max(0, fstatSync(descriptor).size - bytesMax);
+      return buffer.toString('utf8', 0, fill(descriptor, buffer, from));
+    }),
+  list: (path) => {
+    try {
+      return readdirSync(path);
+    } catch {
+      return [];
+    }
+  },
+  isDirectory: (path) => {
+    try {
+      return statSync(path).isDirectory();
+    } catch {
+      return false;
+    }
+  },
+  makeDirectory: (path, mode) =>
+    attempt(`cannot make folder ${path}`, () => {
+      mkdirSync(path, { recursive: true, mode });
+    }),
+  replace: (path, text, mode) =>
+    attempt(`cannot write ${path}`, () => {
+      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+      // One writer per folder (the run directory's lock), so a fixed name cannot collide.
+      const temporary = `${path}.new`;
+      rmSync(temporary, { force: true }); // an old one could have a wider mode
+      writeFileSync(temporary, text, { mode, flag: 'wx' });
+      renameSync(temporary, path);
+    }),
+  remove: (path) => {
+    try {
+      rmSync(path, { force: true });
+    } catch {
+      // A folder or a foreign file of that name: whoever reads it decides; removal is housekeeping.
+    }
+  },
+};

@@ -1,0 +1,84 @@
+// Starting and signalling processes, and hearing of a death without polling. A FIFO whose only writer is
+// gone ends (pipe(7)), and it can be opened again by any later agent, which waitpid(2) and an inherited
+// descriptor cannot. What to signal and whether that is still the right process is decided elsewhere
+// (watchdog/identity.ts): here a pid is only a number.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, constants, openSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { fail, ok, type Result } from '../../protocol/result.ts';
+import type { Processes, StartSpec } from '../ports.ts';
+import { codeOf } from './files.ts';
+
+/** Readable by us only: a component's output may hold what its author did not think of. */
+const LOG_MODE = 0o600;
+
+function launch(spec: StartSpec): ChildProcess {
+  const [program = '', ...rest] = spec.command;
+  const log = spec.logFile === undefined ? undefined : openSync(spec.logFile, 'a', LOG_MODE);
+  try {
+    return spawn(program, rest, {
+      cwd: spec.cwd,
+      env: spec.env,
+      detached: true, // setsid(2): a session and a group of its own
+      stdio: ['ignore', log ?? 'ignore', log ?? 'ignore'],
+    });
+  } finally {
+    if (log !== undefined) closeSync(log);
+  }
+}
+
+async function start(
+  spec: StartSpec,
+  onExit: (code: number | undefined, signal: string | undefined) => void,
+): Promise<Result<{ readonly pid: number }>> {
+  const name = spec.command[0] ?? '';
+  try {
+    const child = launch(spec);
+    // 'exit', not 'close': a grandchild that holds a descriptor would delay it (research/supervisors.md d).
+    child.once('exit', (code, signal) => onExit(code ?? undefined, signal ?? undefined));
+    child.unref(); // it outlives us on purpose
+    const error = await new Promise<unknown>((resolve) => {
+      child.on('error', resolve); // stays: a late error must not become an uncaught one
+      child.once('spawn', () => resolve(undefined));
+    });
+    if (error === undefined && child.pid !== undefined) return ok({ pid: child.pid });
+    return fail(`cannot start ${name}: ${codeOf(error)}`);
+  } catch (error) {
+    return fail(`cannot start ${name}: ${codeOf(error)}`);
+  }
+}
+
+function onLastWriterGone(fifo: string, gone: () => void): (() => void) | undefined {
+  let descriptor: number;
+  try {
+    // Without O_NONBLOCK, opening a FIFO that has no writer yet waits for one [fifo(7)].
+    descriptor = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch {
+    return undefined;
+  }
+  const socket = new Socket({ fd: descriptor, readable: true, writable: false });
+  socket.once('end', gone);
+  socket.on('error', gone); // read(2) on it cannot fail in a useful way: look, and decide by what is there
+  socket.resume();
+  socket.unref();
+  return () => {
+    socket.removeAllListeners('end');
+    socket.destroy();
+  };
+}
+
+export const realProcesses: Processes = {
+  ownPid: process.pid,
+  start,
+  signal: (pid, signal) => {
+    // kill(2): 0 and -1 mean our own group and everybody; no caller can want that.
+    if (!Number.isSafeInteger(pid) || pid === 0 || pid === 1 || pid === -1) return false;
+    try {
+      return process.kill(pid, signal);
+    } catch {
+      return false;
+    }
+  },
+  onLastWriterGone,
+};
