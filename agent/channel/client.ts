@@ -44,6 +44,8 @@ const RECONNECT_MS_MAX = 1_000;
 const QUEUE_BYTES_MAX = 64 * 1024;
 /** More open items than this are not watched; a leak of items must not become a leak of memory. */
 const WORK_ITEMS_MAX = 256;
+/** Said again to an agent that comes within this time: the one before may not have read it. */
+const TROUBLE_KEPT_MS = 10_000;
 const BUSY_MAX = 64;
 const ID_CHARS_MAX = 64;
 const TEXT_CHARS_MAX = 500;
@@ -68,8 +70,7 @@ class Client {
   #ready: FromComponent | undefined;
   #status: FromComponent | undefined;
   #stopping: FromComponent | undefined;
-  /** Said at least once, even when the agent was away at the time. */
-  #trouble: FromComponent | undefined;
+  #trouble: { said: FromComponent; untilMs: number } | undefined;
   #socket: Socket | undefined;
   #connected = false;
   #closed = false;
@@ -116,7 +117,8 @@ class Client {
     this.#connected = true;
     const { component, instance, token } = this.#identity;
     this.send({ kind: 'hello', v: 1, role: 'main', component, instance, token, pid: process.pid });
-    for (const said of [this.#ready, this.#status, this.#trouble, this.#stopping]) {
+    const trouble = nowMs() < (this.#trouble?.untilMs ?? 0) ? this.#trouble?.said : undefined;
+    for (const said of [this.#ready, this.#status, trouble, this.#stopping]) {
       if (said !== undefined) this.send(said);
     }
     for (const [id, { reason, untilMs }] of this.#busy) {
@@ -169,7 +171,6 @@ class Client {
       return;
     }
     socket.write(`${JSON.stringify(message)}\n`);
-    if (message.kind === 'trouble') this.#trouble = undefined;
   }
 
   ready(metricsUrl: string | undefined): void {
@@ -188,8 +189,9 @@ class Client {
   }
 
   trouble(reason: string): void {
-    this.#trouble = { kind: 'trouble', reason: cut(reason) };
-    this.send(this.#trouble);
+    const said: FromComponent = { kind: 'trouble', reason: cut(reason) };
+    this.#trouble = { said, untilMs: nowMs() + TROUBLE_KEPT_MS };
+    this.send(said);
   }
 
   busy(givenId: string, reason: string, ceiling: number): void {

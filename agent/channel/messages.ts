@@ -50,3 +50,30 @@ export type ToComponent =
   | { readonly kind: 'stop'; readonly graceMs: number; readonly reason: string }
   | { readonly kind: 'heal' }
   | { readonly kind: 'level'; readonly level: string; readonly untilMs: number };
+
+export type LineFault = 'not_json' | 'unknown_kind' | 'bad_line';
+export type ReadLine =
+  | { readonly ok: true; readonly message: FromComponent }
+  | { readonly ok: false; readonly fault: LineFault; readonly reason: string };
+
+/** Total over any text: a value, or what is wrong with it. */
+export function readLine(line: string): ReadLine {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(line);
+  } catch {
+    return { ok: false, fault: 'not_json', reason: 'the line is not JSON' };
+  }
+  const kind = typeof parsed === 'object' && parsed !== null && 'kind' in parsed && parsed.kind;
+  if (typeof kind !== 'string') {
+    return { ok: false, fault: 'bad_line', reason: 'the line is no object with a kind' };
+  }
+  if (!Object.hasOwn(fromComponent, kind)) {
+    return { ok: false, fault: 'unknown_kind', reason: `unknown kind ${kind.slice(0, 64)}` };
+  }
+  const checked = v.safeParse(fromComponent[kind as keyof typeof fromComponent], parsed);
+  if (checked.success) return { ok: true, message: checked.output };
+  const [issue] = checked.issues;
+  const reason = `${kind}: ${v.getDotPath(issue) ?? 'line'}: ${issue.message}`;
+  return { ok: false, fault: 'bad_line', reason };
+}

@@ -1,0 +1,265 @@
+// The agent's end of the component channel: a stream socket in the run directory on which components
+// beat. What comes in is checked line by line and handed on as typed events; whatever is wrong is counted
+// by a closed list of reasons and costs the sender its line or its connection, never the agent its life.
+// A socket and not a pipe to each child, because it must outlive the agent that opened it: components
+// connect again to the next one.
+
+import { createServer, type Server, type Socket } from 'node:net';
+import { CHANNEL_LINE_BYTES_MAX, SOCKET_PATH_BYTES_MAX } from '../../protocol/limits.ts';
+import { fail, ok, type Result } from '../../protocol/result.ts';
+import type { Cancel, Log, Timers } from '../ports.ts';
+import {
+  type Expected,
+  type Hello,
+  type MainPin,
+  maySay,
+  type RejectReason,
+  refuseHello,
+  type Said,
+} from './admission.ts';
+import { createLineReader } from './lines.ts';
+import { readLine, type ToComponent } from './messages.ts';
+
+export const HELLO_MS_MAX = 2_000;
+/** All components at their limit and some that have not said who they are. */
+export const CONNECTIONS_MAX = 160;
+/** A component beats twice a second; more than this in a second waits in the socket. */
+export const LINES_PER_SECOND_MAX = 500;
+/** A component that does not read what it is told loses its connection. */
+const QUEUE_BYTES_MAX = 64 * 1024;
+
+export type ChannelEvent =
+  | { readonly kind: 'connected'; readonly component: string; readonly instance: string }
+  | { readonly kind: 'disconnected'; readonly component: string; readonly instance: string }
+  | {
+      readonly kind: 'said';
+      readonly component: string;
+      readonly instance: string;
+      readonly message: Said;
+    };
+
+/** What the socket needs of the file system; system.ts has the real one. */
+export type SocketFiles = {
+  /** Takes away a socket that nobody listens on. @returns why not, when something else is there. */
+  readonly removeSocket: (path: string) => Result<void>;
+  /** Mode 0600. */
+  readonly ownerOnly: (path: string) => void;
+};
+
+export type ChannelOptions = {
+  readonly path: string;
+  readonly timers: Timers;
+  readonly files: SocketFiles;
+  readonly log: Log;
+  readonly expected: (component: string) => Expected | undefined;
+  readonly onEvent: (event: ChannelEvent) => void;
+};
+
+export type ChannelServer = {
+  /** To the main connection of the component's present instance. @returns whether there is one. */
+  readonly send: (component: string, message: ToComponent) => boolean;
+  readonly rejected: () => Readonly<Record<string, number>>;
+  readonly close: () => Promise<void>;
+};
+
+type Connection = {
+  readonly socket: Socket;
+  hello: Hello | undefined;
+  linesLeft: number;
+  paused: boolean;
+  cancelHello: Cancel;
+};
+
+class Channel {
+  readonly #options: ChannelOptions;
+  readonly #connections = new Set<Connection>();
+  readonly #counts = new Map<RejectReason, number>();
+  readonly #told = new Set<string>();
+  readonly #cancelRefill: Cancel;
+  #closed = false;
+  /** By component: the process whose main loop beats. A child that inherited the token is not it. */
+  readonly #mainPids = new Map<string, MainPin>();
+
+  constructor(options: ChannelOptions) {
+    this.#options = options;
+    this.#cancelRefill = options.timers.every(1_000, () => this.#refill());
+  }
+
+  accept(socket: Socket): void {
+    const late = (): void => this.#refuse(connection, 'hello_timeout', 'said no hello in time');
+    const connection: Connection = {
+      socket,
+      hello: undefined,
+      linesLeft: LINES_PER_SECOND_MAX,
+      paused: false,
+      cancelHello: this.#options.timers.after(HELLO_MS_MAX, late),
+    };
+    this.#connections.add(connection);
+    const reader = createLineReader(CHANNEL_LINE_BYTES_MAX, (line) => {
+      this.#hear(connection, line);
+      return !socket.destroyed;
+    });
+    socket.on('data', (chunk) => {
+      if (!reader.push(chunk)) this.#refuse(connection, 'too_long', 'sent a line that is too long');
+    });
+    socket.on('error', () => undefined);
+    socket.on('close', () => this.#gone(connection));
+  }
+
+  #gone(connection: Connection): void {
+    connection.cancelHello();
+    this.#connections.delete(connection);
+    const { hello } = connection;
+    if (this.#closed || hello?.role !== 'main' || this.#main(hello.component)) return;
+    const { component, instance } = hello;
+    this.#options.onEvent({ kind: 'disconnected', component, instance });
+  }
+
+  count(reason: RejectReason, what: string, component = 'unknown'): void {
+    this.#counts.set(reason, (this.#counts.get(reason) ?? 0) + 1);
+    const key = `${component} ${reason}`;
+    // Once each: a babbling component must not fill the log; the counter has the rest.
+    if (this.#told.has(key) || this.#told.size >= 500) return;
+    this.#told.add(key);
+    this.#options.log.warn(`channel: ${component} ${what}`, { reason, component });
+  }
+
+  #refuse(connection: Connection, reason: RejectReason, what: string): void {
+    this.count(reason, what, connection.hello?.component);
+    connection.socket.destroy();
+  }
+
+  #hear(connection: Connection, line: string): void {
+    connection.linesLeft -= 1;
+    if (connection.linesLeft < 0 && !connection.paused) {
+      connection.paused = true;
+      connection.socket.pause();
+      this.count('too_fast', 'speaks too fast and has to wait', connection.hello?.component);
+    }
+    const read = readLine(line);
+    const { hello } = connection;
+    if (hello === undefined) {
+      if (read.ok && read.message.kind === 'hello') this.#greet(connection, read.message);
+      else this.#refuse(connection, 'bad_hello', 'did not begin with a valid hello');
+    } else if (!read.ok) this.count(read.fault, `said: ${read.reason}`, hello.component);
+    else if (read.message.kind === 'hello') {
+      this.count('bad_line', 'said hello a second time', hello.component);
+    } else if (!maySay(hello.role, read.message.kind)) {
+      this.count('witness', `let a witness say ${read.message.kind}`, hello.component);
+    } else {
+      const { component, instance } = hello;
+      // The instance may have been replaced meanwhile: its last words are not the new one's.
+      if (this.#options.expected(component)?.instance !== instance) return;
+      this.#options.onEvent({ kind: 'said', component, instance, message: read.message });
+    }
+  }
+
+  #greet(connection: Connection, hello: Hello): void {
+    const expected = this.#options.expected(hello.component);
+    if (expected === undefined) {
+      this.#refuse(connection, 'unknown_component', 'is no running component');
+      return;
+    }
+    const mine = [...this.#connections].filter((c) => c.hello?.component === hello.component);
+    const pin = this.#mainPids.get(hello.component);
+    const refusal = refuseHello(hello, expected, pin, mine.length);
+    if (refusal !== undefined) {
+      this.count(refusal.reason, refusal.what, hello.component);
+      connection.socket.destroy();
+      return;
+    }
+    connection.cancelHello();
+    connection.hello = hello;
+    const { component, instance, pid } = hello;
+    if (hello.role === 'main') {
+      this.#mainPids.set(component, { instance, pid });
+      // A main loop has one connection: an older one is what a broken reconnection left.
+      for (const old of mine) if (old.hello?.role === 'main') old.socket.destroy();
+      this.#options.onEvent({ kind: 'connected', component, instance });
+    }
+    const { beatMs, deadlineMs } = expected;
+    this.#write(connection, { kind: 'welcome', beatMs, deadlineMs });
+  }
+
+  #main(component: string): Connection | undefined {
+    const instance = this.#options.expected(component)?.instance;
+    for (const connection of this.#connections) {
+      const { hello, socket } = connection;
+      if (hello?.component !== component || hello.role !== 'main' || socket.destroyed) continue;
+      if (hello.instance === instance) return connection;
+    }
+    return undefined;
+  }
+
+  #write(connection: Connection, message: ToComponent): void {
+    if (connection.socket.writableLength > QUEUE_BYTES_MAX) {
+      this.#refuse(connection, 'slow_reader', 'does not read');
+    } else connection.socket.write(`${JSON.stringify(message)}\n`);
+  }
+
+  #refill(): void {
+    for (const connection of this.#connections) {
+      connection.linesLeft = LINES_PER_SECOND_MAX;
+      if (connection.paused) connection.socket.resume();
+      connection.paused = false;
+    }
+  }
+
+  send(component: string, message: ToComponent): boolean {
+    const connection = this.#main(component);
+    if (connection !== undefined) this.#write(connection, message);
+    return connection !== undefined;
+  }
+
+  rejected(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#counts);
+  }
+
+  /** No event comes after this. */
+  end(): void {
+    this.#closed = true;
+    this.#cancelRefill();
+    for (const { socket } of this.#connections) socket.destroy();
+  }
+}
+
+const listen = (server: Server, path: string): Promise<Result<void>> =>
+  new Promise((done) => {
+    server.once('error', (error) => done(fail(`cannot listen on ${path}: ${error.message}`)));
+    server.listen({ path, backlog: 64 }, () => done(ok(undefined)));
+  });
+
+/** The caller holds the lock of the run directory: a socket that is there already is nobody's. */
+export async function openChannel(options: ChannelOptions): Promise<Result<ChannelServer>> {
+  const { path, files } = options;
+  const pathBytes = Buffer.byteLength(path);
+  if (pathBytes > SOCKET_PATH_BYTES_MAX) {
+    return fail(
+      `the socket path ${path} has ${pathBytes} bytes, at most ${SOCKET_PATH_BYTES_MAX} are ` +
+        'possible: choose a shorter runDir',
+    );
+  }
+  const removed = files.removeSocket(path);
+  if (!removed.ok) return removed;
+  const channel = new Channel(options);
+  const server = createServer({ allowHalfOpen: false }, (socket) => channel.accept(socket));
+  server.maxConnections = CONNECTIONS_MAX;
+  server.on('drop', () => channel.count('too_many', 'would be one connection too many'));
+  const listening = await listen(server, path);
+  if (!listening.ok) {
+    channel.end();
+    return listening;
+  }
+  files.ownerOnly(path);
+  server.on('error', (error) => options.log.error('channel: server failed', { cause: error }));
+  const close = (): Promise<void> =>
+    new Promise((done) => {
+      server.close(() => done());
+      channel.end();
+    });
+  return ok({
+    send: (component, message) => channel.send(component, message),
+    rejected: () => channel.rejected(),
+    close,
+  });
+}
