@@ -1,0 +1,273 @@
+// Reads the agent's configuration: YAML, once, strictly, and with all its problems at once, each with its
+// path, its line and a sentence. A till is configured by somebody far away who gets one look at the
+// answer, so nothing is guessed, ignored or repaired. After the shape (config-schema.ts) come the
+// relations: names, order and deadlines that have to fit each other.
+
+import { join, resolve } from 'node:path';
+import * as v from 'valibot';
+import { type Document, isNode, LineCounter, parseAllDocuments } from 'yaml';
+import { SOCKET_PATH_BYTES_MAX } from '../protocol/limits.ts';
+import { agentSchema, componentSchema, DEFAULTS } from './config-schema.ts';
+
+export type AgentConfig = Omit<v.InferOutput<typeof agentSchema>, 'logDir'> & {
+  readonly logDir: string;
+};
+export type ComponentConfig = AgentConfig['components'][number];
+export type ProbeConfig = ComponentConfig['probes'][number];
+
+/** `path` is empty when the file as a whole is wrong. */
+export type Problem = { readonly path: string; readonly sentence: string };
+export type Loaded =
+  | { readonly ok: true; readonly config: AgentConfig }
+  | { readonly ok: false; readonly problems: readonly Problem[] };
+
+export const CONFIG_BYTES_MAX = 256 * 1024;
+/** More would not help anybody; a file of the wrong kind has thousands. */
+const PROBLEMS_MAX = 100;
+const ALIASES_MAX = 100;
+
+type Path = readonly (string | number)[];
+
+export const formatProblem = ({ path, sentence }: Problem): string =>
+  path === '' ? sentence : `${path}: ${sentence}`;
+
+/** As a person would write it: components[0].hang.blockedMs */
+const pathText = (path: Path): string =>
+  path.reduce<string>((text, key) => {
+    if (typeof key === 'number') return `${text}[${key}]`;
+    return text === '' ? key : `${text}.${key}`;
+  }, '');
+
+/** Where paths become problems, with the line in the file where there is one. */
+class Problems {
+  readonly all: Problem[] = [];
+  readonly #document: Document;
+  readonly #lines: LineCounter;
+
+  constructor(document: Document, lines: LineCounter) {
+    this.#document = document;
+    this.#lines = lines;
+  }
+
+  add(path: Path, sentence: string): void {
+    if (this.all.length >= PROBLEMS_MAX) return;
+    const line = this.#lineOf(path);
+    const where = pathText(path);
+    const told = line === undefined ? sentence : `${sentence} (line ${line})`;
+    // One value can miss several bounds that share a sentence.
+    if (this.all.some((known) => known.path === where && known.sentence === told)) return;
+    this.all.push({ path: where, sentence: told });
+  }
+
+  /** Of the value, or of what it should stand in when it is missing. */
+  #lineOf(path: Path): number | undefined {
+    for (let length = path.length; length >= 0; length -= 1) {
+      const at = path.slice(0, length);
+      const node = length === 0 ? this.#document.contents : this.#document.getIn(at, true);
+      if (isNode(node) && node.range) return this.#lines.linePos(node.range[0]).line;
+    }
+    return undefined;
+  }
+}
+
+type Parsed =
+  | { readonly ok: true; readonly value: unknown; readonly problems: Problems }
+  | { readonly ok: false; readonly problems: readonly Problem[] };
+
+const problem = (sentence: string): { ok: false; problems: Problem[] } => ({
+  ok: false,
+  problems: [{ path: '', sentence }],
+});
+
+function parseYaml(text: string): Parsed {
+  const lines = new LineCounter();
+  const bytes = Buffer.byteLength(text);
+  if (bytes > CONFIG_BYTES_MAX) {
+    return problem(`the file has ${bytes} bytes, at most ${CONFIG_BYTES_MAX} are read`);
+  }
+  const documents = parseAllDocuments(text, {
+    lineCounter: lines,
+    version: '1.2',
+    schema: 'core',
+    strict: true,
+    uniqueKeys: true,
+    merge: false,
+    prettyErrors: false,
+    logLevel: 'silent',
+  });
+  const [document] = documents;
+  if (document === undefined) return problem('the file is empty');
+  if (documents.length > 1) return problem('the file holds more than one YAML document');
+  // A tag that is not known would silently change what a value means.
+  const faults = [...document.errors, ...document.warnings];
+  if (faults.length > 0) {
+    const problems = faults.slice(0, PROBLEMS_MAX).map((fault) => ({
+      path: `line ${lines.linePos(fault.pos[0]).line}`,
+      sentence: `not valid YAML: ${fault.message}`,
+    }));
+    return { ok: false, problems };
+  }
+  try {
+    const value: unknown = document.toJS({ maxAliasCount: ALIASES_MAX });
+    return { ok: true, value, problems: new Problems(document, lines) };
+  } catch (error) {
+    return problem(`not valid YAML: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function sentenceOf(issue: v.BaseIssue<unknown>): string {
+  if (issue.received === 'undefined' && issue.kind === 'schema') return 'is missing';
+  if (issue.message.startsWith('Invalid')) return `must be ${issue.expected ?? 'something else'}`;
+  return issue.message;
+}
+
+const keysOf = (issue: v.BaseIssue<unknown>): Path =>
+  (issue.path ?? []).map((item) => item.key as string | number);
+
+/** @returns what stands at a path of something that may have any shape. */
+const valueAt = (value: unknown, path: readonly string[]): unknown =>
+  path.reduce<unknown>((at, key) => {
+    if (typeof at !== 'object' || at === null || !Object.hasOwn(at, key)) return undefined;
+    return (at as Record<string, unknown>)[key];
+  }, value);
+
+/** A component as far as it could be read: relations of the good ones are told with the rest. */
+type Readable = { readonly index: number; readonly component: ComponentConfig };
+
+const rawComponents = (value: unknown): readonly unknown[] => {
+  const raw = valueAt(value, ['components']);
+  return Array.isArray(raw) ? raw : [];
+};
+
+const readable = (value: unknown): Readable[] =>
+  rawComponents(value).flatMap((entry, index) => {
+    const read = v.safeParse(componentSchema, entry);
+    return read.success ? [{ index, component: read.output }] : [];
+  });
+
+/** @returns the names on the way from a component back to itself, or nothing. */
+function findCycle(start: string, after: ReadonlyMap<string, readonly string[]>): string[] {
+  const seen = new Set<string>();
+  const walk = (name: string, way: string[]): string[] => {
+    for (const next of after.get(name) ?? []) {
+      if (next === start) return [...way, next];
+      if (seen.has(next)) continue;
+      seen.add(next);
+      const found = walk(next, [...way, next]);
+      if (found.length > 0) return found;
+    }
+    return [];
+  };
+  return walk(start, [start]);
+}
+
+const stringsAt = (value: unknown, key: string): string[] => {
+  const list = valueAt(value, [key]);
+  return Array.isArray(list) ? list.filter((entry) => typeof entry === 'string') : [];
+};
+
+function checkNames(value: unknown, problems: Problems): void {
+  const components = rawComponents(value);
+  const names = components.map((entry) => valueAt(entry, ['name']));
+  names.forEach((name, index) => {
+    const first = names.indexOf(name);
+    if (typeof name !== 'string' || first === index) return;
+    const sentence = `"${name}" is the name of components[${first}] already`;
+    problems.add(['components', index, 'name'], sentence);
+  });
+  const after = new Map(
+    components.map((entry, index) => [String(names[index]), stringsAt(entry, 'after')]),
+  );
+  components.forEach((entry, index) => {
+    stringsAt(entry, 'after').forEach((name, at) => {
+      if (names.includes(name)) return;
+      problems.add(['components', index, 'after', at], `no component is called "${name}"`);
+    });
+    const way = findCycle(String(names[index]), after);
+    if (way.length === 0) return;
+    problems.add(['components', index, 'after'], `waits for itself: ${way.join(' after ')}`);
+  });
+}
+
+function checkTimes({ index, component }: Readable, problems: Problems): void {
+  const at = (...path: string[]): Path => ['components', index, ...path];
+  const { beatMs, hang, start, backoff } = component;
+  if (hang.blockedMs <= 2 * beatMs) {
+    const sentence = `must be more than two beats (beatMs is ${beatMs}): one lost beat is no hang`;
+    problems.add(at('hang', 'blockedMs'), sentence);
+  }
+  if (hang.spinningMs < hang.blockedMs) {
+    const sentence = `must not be less than blockedMs (${hang.blockedMs}): a busy thread is the weaker sign`;
+    problems.add(at('hang', 'spinningMs'), sentence);
+  }
+  if (start.timeoutMs > start.timeoutMsMax) {
+    problems.add(
+      at('start', 'timeoutMs'),
+      `must not be more than timeoutMsMax (${start.timeoutMsMax})`,
+    );
+  }
+  if (backoff.minMs > backoff.maxMs) {
+    problems.add(at('backoff', 'minMs'), `must not be more than maxMs (${backoff.maxMs})`);
+  }
+}
+
+function checkOrder(value: unknown, low: Path, high: Path, limits: number[], to: Problems): void {
+  const [lowDefault = 0, highDefault = 0] = limits;
+  const lowest = valueAt(value, low.map(String)) ?? lowDefault;
+  const highest = valueAt(value, high.map(String)) ?? highDefault;
+  if (typeof lowest !== 'number' || typeof highest !== 'number' || lowest <= highest) return;
+  to.add(low, `must not be more than ${high.at(-1)} (${highest})`);
+}
+
+/** Asked of the raw value, so that these are told as well when something else is wrong. */
+function checkRelations(value: unknown, folder: string, problems: Problems): void {
+  const { link, sampling } = DEFAULTS;
+  const links = [link.reconnectMsMin, link.reconnectMsMax];
+  checkOrder(value, ['link', 'reconnectMsMin'], ['link', 'reconnectMsMax'], links, problems);
+  const samplings = [sampling.everyMs, sampling.sendMs];
+  checkOrder(value, ['sampling', 'everyMs'], ['sampling', 'sendMs'], samplings, problems);
+  const runDir = valueAt(value, ['runDir']);
+  if (typeof runDir !== 'string') return;
+  const bytes = Buffer.byteLength(socketPath(resolve(folder, runDir)));
+  if (bytes > SOCKET_PATH_BYTES_MAX) {
+    problems.add(
+      ['runDir'],
+      `is too long: its socket's path has ${bytes} bytes, ${SOCKET_PATH_BYTES_MAX} are possible`,
+    );
+  }
+}
+
+export const socketPath = (runDir: string): string => join(runDir, 'channel.sock');
+
+/** Relative folders are meant from where the file lies, wherever the agent was started. */
+function withFolders(config: v.InferOutput<typeof agentSchema>, folder: string): AgentConfig {
+  const dataDir = resolve(folder, config.dataDir);
+  return {
+    ...config,
+    dataDir,
+    runDir: resolve(folder, config.runDir),
+    logDir: config.logDir === undefined ? join(dataDir, 'logs') : resolve(folder, config.logDir),
+    components: config.components.map((component) => ({
+      ...component,
+      cwd: resolve(folder, component.cwd ?? '.'),
+    })),
+  };
+}
+
+/** @param folder where the file lies. @returns the whole configuration, or every problem of it. */
+export function loadConfig(text: string, folder: string): Loaded {
+  const parsed = parseYaml(text);
+  if (!parsed.ok) return parsed;
+  const { value, problems } = parsed;
+  if (value === null) return problem('the file is empty');
+  if (typeof value !== 'object' || Array.isArray(value)) {
+    return problem('the file must hold keys with their values, as in `terminal: lane-1`');
+  }
+  const shaped = v.safeParse(agentSchema, value);
+  for (const issue of shaped.issues ?? []) problems.add(keysOf(issue), sentenceOf(issue));
+  checkNames(value, problems);
+  for (const component of readable(value)) checkTimes(component, problems);
+  checkRelations(value, folder, problems);
+  if (!shaped.success || problems.all.length > 0) return { ok: false, problems: problems.all };
+  return { ok: true, config: withFolders(shaped.output, folder) };
+}
