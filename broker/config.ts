@@ -1,0 +1,215 @@
+// Reads the broker's configuration: YAML, once, strictly, and with all its problems at once, each with
+// its path, its line and a sentence. Only loopback addresses are accepted until terminals have
+// certificates: whoever reached an open port could speak as any till. Unknown settings are refused,
+// because a misspelt one would silently be its default.
+
+import { BlockList, isIP } from 'node:net';
+import { resolve } from 'node:path';
+import * as v from 'valibot';
+import { type Document, isNode, LineCounter, parseDocument } from 'yaml';
+import { ID_PATTERN, ID_RULE } from '../protocol/ids.ts';
+import { LEDGER_BYTES_MAX } from './ledger.ts';
+import { MQTT_LIMITS } from './mqtt/limits.ts';
+
+/** 10 000 terminals with long names are about half of it. */
+export const CONFIG_BYTES_MAX = 2 * 1024 * 1024;
+const TERMINALS_MAX = 20_000;
+/** More would not help anybody; a file of the wrong kind has thousands. */
+const PROBLEMS_MAX = 100;
+const LEDGER_BYTES_MIN = 1024 * 1024;
+const DAY_MS = 86_400_000;
+
+const loopback = new BlockList();
+loopback.addSubnet('127.0.0.0', 8, 'ipv4');
+loopback.addAddress('::1', 'ipv6');
+
+/** A name could resolve to another address tomorrow; of names only `localhost` is fixed [RFC 6761 6.3]. */
+const isLoopback = (host: string): boolean => {
+  const family = isIP(host);
+  if (family === 0) return host === 'localhost';
+  return loopback.check(host, family === 6 ? 'ipv6' : 'ipv4');
+};
+const LOOPBACK_ONLY =
+  'must be a loopback address (127.0.0.1, ::1 or localhost): terminals have no certificates yet, ' +
+  'so whoever reached this port could speak as any till';
+
+const host = v.optional(
+  v.pipe(v.string('must be text'), v.check(isLoopback, LOOPBACK_ONLY)),
+  '127.0.0.1',
+);
+
+function whole(min: number, max: number) {
+  const sentence = `must be a whole number from ${min} to ${max}`;
+  return v.pipe(
+    v.number(sentence),
+    v.integer(sentence),
+    v.minValue(min, sentence),
+    v.maxValue(max, sentence),
+  );
+}
+/** 0 takes any free port; broker.json says which. */
+const port = (otherwise: number) => v.optional(whole(0, 65_535), otherwise);
+
+const id = v.pipe(v.string(ID_RULE), v.regex(ID_PATTERN, ID_RULE));
+const terminals = v.pipe(
+  v.array(v.strictObject({ id, store: id }), 'must be a list of { id, store }'),
+  v.maxLength(TERMINALS_MAX, `at most ${TERMINALS_MAX} terminals fit one broker`),
+);
+
+/** Settings that a person may leave out, with what they are then. */
+function group<const T extends v.ObjectEntries>(entries: T) {
+  return v.optional(v.strictObject(entries, 'must be a group of settings'), {} as never);
+}
+
+export const brokerSchema = v.strictObject(
+  {
+    dataDir: v.optional(
+      v.pipe(v.string('must be a folder'), v.minLength(1, 'must be a folder')),
+      '/var/lib/tillwatch',
+    ),
+    mqtt: group({ host, port: port(1883) }),
+    http: group({ host, port: port(8080) }),
+    terminals: v.optional(terminals, []),
+    acceptUnknown: v.optional(v.boolean('must be true or false'), false),
+    presence: group({
+      lateMs: v.optional(whole(1_000, DAY_MS), 90_000),
+      lostMs: v.optional(whole(1_000, DAY_MS), 300_000),
+    }),
+    ledger: group({
+      bytesMax: v.optional(whole(LEDGER_BYTES_MIN, 1024 ** 4), LEDGER_BYTES_MAX),
+    }),
+    limits: group({
+      connections: v.optional(whole(1, 65_000), MQTT_LIMITS.connections),
+      connectBurst: v.optional(whole(1, 1_000_000), MQTT_LIMITS.connects.burst),
+      connectsPerSecond: v.optional(whole(1, 100_000), MQTT_LIMITS.connects.perSecond),
+    }),
+  },
+  'must be settings, such as `dataDir: /var/lib/tillwatch`',
+);
+
+export type BrokerConfig = v.InferOutput<typeof brokerSchema>;
+
+/** `path` is empty when the file as a whole is wrong. */
+export type Problem = { readonly path: string; readonly sentence: string };
+export type Loaded =
+  | { readonly ok: true; readonly config: BrokerConfig }
+  | { readonly ok: false; readonly problems: readonly Problem[] };
+
+export const formatProblem = ({ path, sentence }: Problem): string =>
+  path === '' ? sentence : `${path}: ${sentence}`;
+
+type Path = readonly (string | number)[];
+
+/** As a person would write it: terminals[0].store */
+const pathText = (path: Path): string =>
+  path.reduce<string>((text, key) => {
+    if (typeof key === 'number') return `${text}[${key}]`;
+    return text === '' ? key : `${text}.${key}`;
+  }, '');
+
+type Parsed =
+  | { readonly ok: true; readonly value: unknown; readonly lineOf: (path: Path) => number }
+  | { readonly ok: false; readonly problems: readonly Problem[] };
+
+const ofTheFile = (sentence: string): { ok: false; problems: Problem[] } => ({
+  ok: false,
+  problems: [{ path: '', sentence }],
+});
+
+/** @returns the line of a value, or of what it should stand in when it is missing. */
+function lineOf(document: Document, lines: LineCounter, path: Path): number {
+  for (let length = path.length; length > 0; length -= 1) {
+    const node = document.getIn(path.slice(0, length), true);
+    if (isNode(node) && node.range) return lines.linePos(node.range[0]).line;
+  }
+  return 1;
+}
+
+function parseYaml(text: string): Parsed {
+  const size = Buffer.byteLength(text);
+  if (size > CONFIG_BYTES_MAX) {
+    return ofTheFile(`the file has ${size} bytes, at most ${CONFIG_BYTES_MAX} are read`);
+  }
+  const lines = new LineCounter();
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    version: '1.2',
+    schema: 'core',
+    strict: true,
+    uniqueKeys: true,
+    merge: false,
+    prettyErrors: false,
+    logLevel: 'silent',
+  });
+  // A tag that is not known is a warning only, and would silently change what a value means.
+  const faults = [...document.errors, ...document.warnings].slice(0, PROBLEMS_MAX);
+  if (faults.length > 0) {
+    const problems = faults.map((fault) => ({
+      path: `line ${lines.linePos(fault.pos[0]).line}`,
+      sentence: `not valid YAML: ${fault.message}`,
+    }));
+    return { ok: false, problems };
+  }
+  try {
+    // An empty file is a configuration: everything has a default.
+    const value: unknown = document.toJS({ maxAliasCount: 100 }) ?? {};
+    return { ok: true, value, lineOf: (path) => lineOf(document, lines, path) };
+  } catch (cause) {
+    return ofTheFile(`not valid YAML: ${(cause as Error).message}`);
+  }
+}
+
+function sentenceOf(issue: v.BaseIssue<unknown>): string {
+  if (issue.expected === 'never') return 'is not a setting that the broker knows';
+  return issue.received === 'undefined' ? 'is missing' : issue.message;
+}
+
+type Found = { readonly path: Path; readonly sentence: string };
+
+const objectAt = (value: unknown, key: string): Record<string, unknown> => {
+  const at = (value as Record<string, unknown> | null)?.[key];
+  return typeof at === 'object' && at !== null ? (at as Record<string, unknown>) : {};
+};
+
+/** What no single value can tell; asked of the raw value, to be told beside everything else. */
+function relations(value: unknown): Found[] {
+  const found: Found[] = [];
+  const first = new Map<unknown, number>();
+  Object.values(objectAt(value, 'terminals')).forEach((entry, index) => {
+    const name = (entry as { id?: unknown } | null)?.id;
+    const earlier = first.get(name);
+    if (earlier === undefined) first.set(name, index);
+    else if (typeof name === 'string') {
+      const sentence = `"${name}" is the id of terminals[${earlier}] already`;
+      found.push({ path: ['terminals', index, 'id'], sentence });
+    }
+  });
+  const { lateMs = 90_000, lostMs = 300_000 } = objectAt(value, 'presence');
+  if (typeof lateMs === 'number' && typeof lostMs === 'number' && lateMs >= lostMs) {
+    const sentence = `must be less than lostMs (${lostMs}): a terminal is late before it is lost`;
+    found.push({ path: ['presence', 'lateMs'], sentence });
+  }
+  return found;
+}
+
+/** @param folder where the file lies; a relative dataDir is meant from there. */
+export function loadConfig(text: string, folder: string): Loaded {
+  const parsed = parseYaml(text);
+  if (!parsed.ok) return parsed;
+  const checked = v.safeParse(brokerSchema, parsed.value);
+  const found: Found[] = (checked.issues ?? []).map((issue) => ({
+    path: (issue.path ?? []).map(({ key }) => key as string | number),
+    sentence: sentenceOf(issue),
+  }));
+  found.push(...relations(parsed.value));
+  if (checked.success && found.length === 0) {
+    const { dataDir, ...rest } = checked.output;
+    return { ok: true, config: { ...rest, dataDir: resolve(folder, dataDir) } };
+  }
+  const problems = found.map(({ path, sentence }) => ({
+    path: pathText(path),
+    sentence: path.length === 0 ? sentence : `${sentence} (line ${parsed.lineOf(path)})`,
+  }));
+  const told = new Map(problems.map((problem) => [formatProblem(problem), problem]));
+  return { ok: false, problems: [...told.values()].slice(0, PROBLEMS_MAX) };
+}

@@ -1,0 +1,222 @@
+// The broker's rules as aedes asks for them: who may connect, publish and subscribe, and what happens
+// with a batch. Nothing here trusts aedes to keep a session table: sessions begin when a client is
+// ready and end when its stream closes, because aedes forgets clients that take over one another at
+// the same moment (aedes 979). Ingest happens in authorizePublish, the only hook before the PUBACK.
+
+import type { Aedes, AedesOptions, Client, PublishPacket } from 'aedes';
+import type { Ingest } from '../ingest/ingest.ts';
+import type { FleetSessions, FrontMetrics, Log } from '../ports.ts';
+import { RefusedError, reasonOf } from './errors.ts';
+import type { Guard } from './guard.ts';
+import * as rules from './rules.ts';
+import type { Connection, Session, Sessions } from './sessions.ts';
+
+/** Publishes of one connection that wait for their commit; above, its socket is not read. */
+export const UNANSWERED_MAX = 64;
+const UNANSWERED_RESUME = UNANSWERED_MAX / 2;
+
+export type HooksOptions = {
+  readonly sessions: Sessions;
+  readonly ingest: Pick<Ingest, 'publish' | 'pass'>;
+  readonly isKnown: FleetSessions['isKnown'];
+  readonly metrics: Pick<FrontMetrics, 'connects' | 'refused'>;
+  readonly log: Log;
+};
+
+/** What is known of one connection besides its session. */
+type Place = {
+  readonly connect: rules.Connect;
+  session?: Session;
+  unanswered: number;
+  refused: boolean;
+};
+
+type Hook<K extends keyof AedesOptions> = NonNullable<AedesOptions[K]>;
+
+/** aedes gives what it knows of a clean end in a private field only [MQTT-3.14.4-3]. */
+const saidGoodbye = (client: Client): boolean =>
+  (client as unknown as { _disconnected?: unknown })._disconnected === true;
+
+const guardOf = (client: Client): Guard => client.conn as Guard;
+
+function connectionOf(client: Client): Connection {
+  return {
+    address: guardOf(client).address,
+    close: () => client.close(),
+    send: (topic, payload, done) => {
+      if (client.closed) {
+        done();
+        return;
+      }
+      const content = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+      client.publish(
+        { cmd: 'publish', topic, payload: content, qos: 1, retain: false, dup: false },
+        done,
+      );
+    },
+  };
+}
+
+/** A class only because its hooks share what they know of each connection. */
+export class Hooks {
+  readonly #options: HooksOptions;
+  readonly #places = new WeakMap<Client, Place>();
+
+  constructor(options: HooksOptions) {
+    this.#options = options;
+  }
+
+  readonly preConnect: Hook<'preConnect'> = (client, packet, next) => {
+    const { clientId, clean = false, will } = packet;
+    const connect: rules.Connect = {
+      clientId,
+      clean,
+      will: will && { topic: will.topic, qos: will.qos ?? 0, retain: will.retain ?? false },
+    };
+    this.#places.set(client, { connect, unanswered: 0, refused: false });
+    // aedes answers a version outside 3 and 4 with CONNACK 1 and would accept 3, which is MQTT 3.1
+    // with other rules for client ids; 0 makes it refuse that the same way.
+    if (packet.protocolVersion !== 4) Object.assign(packet, { protocolVersion: 0 });
+    next(null, true);
+  };
+
+  readonly authenticate: Hook<'authenticate'> = (client, _username, _password, next) => {
+    const { isKnown, metrics } = this.#options;
+    const place = this.#places.get(client);
+    const answer = place && rules.judgeConnect(place.connect, isKnown);
+    if (answer?.kind === 'accepted') {
+      next(null, true);
+      return;
+    }
+    metrics.connects('refused');
+    const returnCode = answer?.returnCode ?? 5;
+    const sentence = answer === undefined ? 'no CONNECT' : this.#refuse(client, answer).message;
+    next(new RefusedError(sentence, returnCode), false);
+  };
+
+  readonly authorizePublish: Hook<'authorizePublish'> = (client, packet, next) => {
+    const place = client === null ? undefined : this.#places.get(client);
+    // A client that has closed publishes its will: the topic was judged at CONNECT, and that the
+    // session ends is known from its stream. Without a client it is another broker's; there are none.
+    if (client === null || place?.session === undefined || client.closed) {
+      next(new RefusedError('the session has ended'));
+      return;
+    }
+    const answer = rules.judgePublish(client.id, packet);
+    if (answer.kind === 'refused') {
+      place.refused = true;
+      next(this.#refuse(client, answer));
+      return;
+    }
+    const answered = this.#await(client, place, () => next(null));
+    if (answer.kind === 'batch') this.#ingest(client, answer, packet, answered);
+    else {
+      place.session.gone = true;
+      this.#options.ingest.pass(answered);
+    }
+  };
+
+  readonly authorizeSubscribe: Hook<'authorizeSubscribe'> = (client, subscription, next) => {
+    const answer = rules.judgeSubscribe(client.id, subscription.topic);
+    if (answer !== undefined) this.#refuse(client, answer);
+    next(null, answer === undefined ? subscription : null);
+  };
+
+  /** The last fence before a terminal: it gets what is addressed to it and nothing else. */
+  readonly authorizeForward: Hook<'authorizeForward'> = (client, packet) =>
+    rules.downTopicOf(client.id, packet.topic) === undefined ? null : packet;
+
+  readonly published: Hook<'published'> = (_packet, _client, next) => next(null);
+
+  attach(aedes: Aedes): void {
+    const { sessions, metrics, log } = this.#options;
+    aedes.on('clientReady', (client) => this.#onReady(client));
+    aedes.on('clientError', (client, error) => this.#onError(client, error));
+    aedes.on('connectionError', (client, error) => this.#onError(client, error));
+    (aedes as NodeJS.EventEmitter).on('error', (error) => {
+      metrics.refused('internal');
+      log.error('aedes failed', { error: String(error) });
+    });
+    aedes.on('subscribe', (subscriptions, client) => {
+      const session = this.#places.get(client)?.session;
+      for (const { topic, qos } of subscriptions) {
+        const kind = rules.downTopicOf(client.id, topic);
+        // A refused subscription comes back with 128 in place of its QoS [MQTT-3.9.3].
+        const granted = (qos as number) !== 128;
+        if (session !== undefined && kind !== undefined && granted) {
+          sessions.subscribe(session, kind);
+        }
+      }
+    });
+    aedes.on('unsubscribe', (topics, client) => {
+      for (const topic of topics) {
+        const kind = rules.downTopicOf(client.id, topic);
+        if (kind !== undefined) this.#places.get(client)?.session?.subscribed.delete(kind);
+      }
+    });
+  }
+
+  /** Counts and logs a refusal, and leaves word for the terminal where it is known who it is. */
+  #refuse(client: Client, { reason, sentence }: rules.Refused): RefusedError {
+    const { sessions, metrics, log } = this.#options;
+    metrics.refused(reason);
+    log.warn('refused', { reason, sentence, client: client.id, address: guardOf(client).address });
+    const terminal = this.#places.get(client)?.session?.terminal;
+    if (terminal !== undefined) sessions.notice(terminal, sentence);
+    return new RefusedError(sentence);
+  }
+
+  /** Holds the connection while too much of it waits. @returns what to call after the commit. */
+  #await(client: Client, place: Place, next: () => void): () => void {
+    const guard = guardOf(client);
+    place.unanswered += 1;
+    if (place.unanswered >= UNANSWERED_MAX) guard.hold('unanswered');
+    return () => {
+      place.unanswered -= 1;
+      if (place.unanswered <= UNANSWERED_RESUME) guard.release('unanswered');
+      try {
+        next();
+      } catch (cause) {
+        // The commit has happened and others wait for their answer: this one connection pays.
+        this.#options.metrics.refused('internal');
+        this.#options.log.error('a publish could not be answered', { error: String(cause) });
+        guard.destroy();
+      }
+    };
+  }
+
+  #ingest(
+    client: Client,
+    { stream }: Extract<rules.PublishAnswer, { kind: 'batch' }>,
+    { payload }: PublishPacket,
+    answered: () => void,
+  ): void {
+    const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
+    this.#options.ingest.publish({ terminal: client.id, stream }, bytes, answered);
+  }
+
+  #onReady(client: Client): void {
+    const { sessions, metrics } = this.#options;
+    const place = this.#places.get(client);
+    const guard = guardOf(client);
+    if (place === undefined || guard.destroyed) return;
+    const { session, tookOver } = sessions.open(client.id, connectionOf(client));
+    place.session = session;
+    metrics.connects(tookOver ? 'taken_over' : 'accepted');
+    guard.once('close', () => {
+      const lost = place.refused ? 'refused' : 'lost';
+      sessions.close(session, saidGoodbye(client) ? 'gone' : lost);
+    });
+    guard.release('connecting');
+  }
+
+  #onError(client: Client, error: Error): void {
+    const { metrics, log } = this.#options;
+    const reason = reasonOf(error);
+    if (reason === 'lost') return;
+    metrics.refused(reason);
+    if (this.#places.get(client)?.session === undefined) metrics.connects('refused');
+    const { address } = guardOf(client);
+    log.warn('closed', { reason, sentence: error.message, client: client.id, address });
+  }
+}
