@@ -63,7 +63,8 @@ export async function startFront(options: FrontOptions): Promise<Result<Front>> 
   });
   const hooks = new Hooks({ sessions, ingest, isKnown: fleet.isKnown, metrics, log });
   const { host, port, limits } = options;
-  const server = await startMqttServer({ host, port, limits, hooks, clock, log, metrics });
+  const outside = { host, port, limits, clock, timers, log, metrics };
+  const server = await startMqttServer({ ...outside, hooks });
   if (!server.ok) return server;
   return ok({
     port: server.value.port,

@@ -29,7 +29,16 @@ type Place = {
   session?: Session;
   unanswered: number;
   refused: boolean;
+  tookOver: boolean;
 };
+
+/** Cannot happen: aedes asks preConnect first. It would be our bug, and must not let anybody in. */
+const NO_CONNECT = {
+  kind: 'refused',
+  reason: 'internal',
+  sentence: 'no CONNECT was seen',
+  returnCode: 3,
+} as const;
 
 type Hook<K extends keyof AedesOptions> = NonNullable<AedesOptions[K]>;
 
@@ -73,7 +82,7 @@ export class Hooks {
       clean,
       will: will && { topic: will.topic, qos: will.qos ?? 0, retain: will.retain ?? false },
     };
-    this.#places.set(client, { connect, unanswered: 0, refused: false });
+    this.#places.set(client, { connect, unanswered: 0, refused: false, tookOver: false });
     // aedes answers a version outside 3 and 4 with CONNACK 1 and would accept 3, which is MQTT 3.1
     // with other rules for client ids; 0 makes it refuse that the same way.
     if (packet.protocolVersion !== 4) Object.assign(packet, { protocolVersion: 0 });
@@ -81,17 +90,19 @@ export class Hooks {
   };
 
   readonly authenticate: Hook<'authenticate'> = (client, _username, _password, next) => {
-    const { isKnown, metrics } = this.#options;
+    const { sessions, isKnown, metrics } = this.#options;
     const place = this.#places.get(client);
     const answer = place && rules.judgeConnect(place.connect, isKnown);
-    if (answer?.kind === 'accepted') {
+    if (place !== undefined && answer?.kind === 'accepted') {
+      // Asked now, because aedes closes the older connection before it says that this one is ready.
+      place.tookOver = sessions.supersede(client.id);
       next(null, true);
       return;
     }
     metrics.connects('refused');
-    const returnCode = answer?.returnCode ?? 5;
-    const sentence = answer === undefined ? 'no CONNECT' : this.#refuse(client, answer).message;
-    next(new RefusedError(sentence, returnCode), false);
+    const refused = answer?.kind === 'refused' ? answer : NO_CONNECT;
+    const { message } = this.#refuse(client, refused);
+    next(new RefusedError(message, refused.returnCode), false);
   };
 
   readonly authorizePublish: Hook<'authorizePublish'> = (client, packet, next) => {
@@ -202,7 +213,7 @@ export class Hooks {
     if (place === undefined || guard.destroyed) return;
     const { session, tookOver } = sessions.open(client.id, connectionOf(client));
     place.session = session;
-    metrics.connects(tookOver ? 'taken_over' : 'accepted');
+    metrics.connects(tookOver || place.tookOver ? 'taken_over' : 'accepted');
     guard.once('close', () => {
       const lost = place.refused ? 'refused' : 'lost';
       sessions.close(session, saidGoodbye(client) ? 'gone' : lost);

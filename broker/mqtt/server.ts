@@ -6,7 +6,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { Aedes, type Client } from 'aedes';
 import { fail, ok, type Result } from '../../protocol/result.ts';
-import type { Clock } from '../clock.ts';
+import type { Clock, Timers } from '../clock.ts';
 import type { FrontMetrics, Log } from '../ports.ts';
 import { Guard } from './guard.ts';
 import type { Hooks } from './hooks.ts';
@@ -23,6 +23,7 @@ export type MqttServerOptions = {
   readonly limits: MqttLimits;
   readonly hooks: Hooks;
   readonly clock: Pick<Clock, 'monotonicMs'>;
+  readonly timers: Pick<Timers, 'after'>;
   readonly log: Log;
   readonly metrics: Pick<FrontMetrics, 'refused' | 'connects'>;
 };
@@ -114,7 +115,7 @@ function createAcceptor(options: MqttServerOptions, aedes: Aedes) {
 }
 
 export async function startMqttServer(options: MqttServerOptions): Promise<Result<MqttServer>> {
-  const { host, port, limits, hooks, metrics, log } = options;
+  const { host, port, limits, hooks, timers, metrics, log } = options;
   const aedes = await makeAedes(limits, hooks);
   hooks.attach(aedes);
   const { accept, guards } = createAcceptor(options, aedes);
@@ -135,8 +136,13 @@ export async function startMqttServer(options: MqttServerOptions): Promise<Resul
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       for (const guard of guards) guard.destroy();
       // A client in the middle of its connect can keep aedes from closing; the process will end.
-      const patience = new Promise<void>((resolve) => setTimeout(resolve, STOP_MS_MAX).unref());
-      await Promise.race([Promise.all([closed, close()]), patience]);
+      await new Promise<void>((resolve) => {
+        const cancel = timers.after(STOP_MS_MAX, resolve);
+        void Promise.all([closed, close()]).then(() => {
+          cancel();
+          resolve();
+        });
+      });
     },
   });
 }

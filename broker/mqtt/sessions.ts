@@ -32,6 +32,8 @@ export type Session = {
   commandsWriting: number;
   /** It announced its end by itself. */
   gone: boolean;
+  /** A newer connection of the same terminal was accepted; this one is about to be closed for it. */
+  superseded: boolean;
 };
 
 export type Sessions = ReturnType<typeof createSessions>;
@@ -62,6 +64,11 @@ function createNotices() {
   };
 }
 
+function endOf({ superseded, gone }: Session): SessionEnd {
+  if (superseded) return 'taken_over';
+  return gone ? 'gone' : 'lost';
+}
+
 export function createSessions(options: SessionsOptions) {
   const { clock, generation, onOpened, onClosed, onCommandReady } = options;
   const live = new Map<string, Session>();
@@ -89,7 +96,7 @@ export function createSessions(options: SessionsOptions) {
   function close(session: Session, why: SessionEnd): void {
     if (live.get(session.terminal) !== session) return;
     live.delete(session.terminal);
-    onClosed(session, session.gone && why === 'lost' ? 'gone' : why);
+    onClosed(session, why === 'lost' ? endOf(session) : why);
   }
 
   return {
@@ -97,6 +104,12 @@ export function createSessions(options: SessionsOptions) {
     list: (): Session[] => [...live.values()],
     notice: notices.put,
     close,
+    /** A newer connection is accepted. @returns whether it takes over from an older one. */
+    supersede: (terminal: string): boolean => {
+      const older = live.get(terminal);
+      if (older !== undefined) older.superseded = true;
+      return older !== undefined;
+    },
     /** @returns the new session; an older one of the same terminal is closed first [MQTT-3.1.4-2]. */
     open: (terminal: string, connection: Connection): { session: Session; tookOver: boolean } => {
       const older = live.get(terminal);
@@ -113,6 +126,7 @@ export function createSessions(options: SessionsOptions) {
         ackWriting: false,
         commandsWriting: 0,
         gone: false,
+        superseded: false,
       };
       live.set(terminal, session);
       onOpened(session);
