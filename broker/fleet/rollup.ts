@@ -3,7 +3,7 @@
 // component and version have their own line and keep it, the rest is counted under "other". Once
 // admitted means always admitted, because a counter that changes its label looks like a restart.
 
-import type { Presence, TerminalView } from './view.ts';
+import type { Presence, RestartCount, TerminalView } from './view.ts';
 
 /** Pairs of component and version with a line of their own (design.md section 6: bounded size). */
 export const COMBINATIONS_MAX = 200;
@@ -30,16 +30,9 @@ export type Rollup = {
   readonly agentStarts: number;
 };
 
-/** One restart counter of one terminal; the view itself adds the versions up. */
-export type RestartCount = {
-  readonly component: string;
-  readonly cause: string;
-  readonly version: string;
-  readonly count: number;
-};
-
+/** `view` is undefined for a terminal that is no longer planned: only its restarts still count. */
 export type RollupInput = {
-  readonly view: TerminalView;
+  readonly view: TerminalView | undefined;
   readonly restarts: readonly RestartCount[];
 };
 
@@ -79,7 +72,7 @@ export function createRollup(): (fleet: Iterable<RollupInput>) => Rollup {
     const states = tally('component', 'state');
     const restarts = tally('component', 'cause', 'version');
     let agentStarts = 0;
-    for (const { view, restarts: counts } of fleet) {
+    const addView = (view: TerminalView): void => {
       presence.total += 1;
       presence[view.presence] += 1;
       agentStarts += view.agent.starts;
@@ -89,6 +82,9 @@ export function createRollup(): (fleet: Iterable<RollupInput>) => Rollup {
         versions.add(1, name, version);
         states.add(1, name, component.state);
       }
+    };
+    for (const { view, restarts: counts } of fleet) {
+      if (view !== undefined) addView(view);
       for (const { component, cause, version, count } of counts) {
         const [name, known] = pair(component, version);
         restarts.add(count, name, cause, known);

@@ -2,7 +2,9 @@
 // Reachability and health are two things (design.md section 5): presence says only how long it has been
 // silent; what its components do is said beside it, as it was last known.
 
-import type { Cause, ComponentState } from '../../protocol/events.ts';
+import { CAUSES, type Cause, type ComponentState } from '../../protocol/events.ts';
+import type { ComponentModel, TerminalModel } from './model.ts';
+import { totalOf } from './tally.ts';
 
 export const PRESENCES = ['never', 'online', 'late', 'lost'] as const;
 export type Presence = (typeof PRESENCES)[number];
@@ -38,8 +40,8 @@ export type TerminalView = {
   readonly presence: Presence;
   readonly connected: boolean;
   readonly lastSeenMs: number | undefined;
-  /** When its will last arrived: a hint that the line was cut, nothing more. */
-  readonly goneMs: number | undefined;
+  /** How the last session ended, while none is open: a hint, nothing more. */
+  readonly closed: { readonly why: string; readonly timeMs: number } | undefined;
   readonly agent: { readonly version: string; readonly node: string; readonly starts: number };
   readonly components: readonly ComponentView[];
   readonly openIncidents: readonly IncidentView[];
@@ -58,4 +60,75 @@ export function presenceOf(
   const silentMs = nowMs - lastSeenMs;
   if (silentMs <= limits.lateMs) return 'online';
   return silentMs <= limits.lostMs ? 'late' : 'lost';
+}
+
+/** One restart counter of one component, for the fleet's sums. */
+export type RestartCount = {
+  readonly component: string;
+  readonly cause: Cause;
+  readonly version: string;
+  readonly count: number;
+};
+
+function countsOf(name: string, component: ComponentModel): RestartCount[] {
+  return Object.entries(component.restarts).flatMap(([key, tally]) => {
+    const cause = CAUSES.find((known) => key.startsWith(`${known} `));
+    if (cause === undefined) return [];
+    const version = key.slice(cause.length + 1);
+    return [{ component: name, cause, version, count: totalOf(tally) }];
+  });
+}
+
+/** Also of components that are no longer listed: a counter must not sink. */
+export const restartCounts = (model: TerminalModel): readonly RestartCount[] =>
+  Object.entries(model.components).flatMap(([name, component]) => countsOf(name, component));
+
+function componentView(name: string, component: ComponentModel): ComponentView {
+  const restarts: Partial<Record<Cause, number>> = {};
+  let restartsTotal = 0;
+  for (const { cause, count } of countsOf(name, component)) {
+    restarts[cause] = (restarts[cause] ?? 0) + count;
+    restartsTotal += count;
+  }
+  return {
+    name,
+    version: component.version,
+    state: component.state,
+    restarts,
+    restartsTotal,
+    lastReason: component.reason,
+    lastCause: component.cause,
+    pid: component.pid,
+    instance: component.instance,
+    sinceMs: component.sinceMs,
+  };
+}
+
+const byName = (a: readonly [string, unknown], b: readonly [string, unknown]): number =>
+  a[0] < b[0] ? -1 : 1;
+
+export function viewOf(model: TerminalModel, nowMs: number, limits: PresenceLimits): TerminalView {
+  return {
+    id: model.id,
+    store: model.store,
+    presence: presenceOf(model.lastSeenMs, nowMs, limits),
+    connected: model.sessions > 0,
+    lastSeenMs: model.lastSeenMs,
+    closed: model.closed,
+    agent: {
+      version: model.agent.version,
+      node: model.agent.node,
+      starts: totalOf(model.agentStarts),
+    },
+    components: Object.entries(model.components)
+      .filter(([, component]) => component.listed)
+      .sort(byName)
+      .map(([name, component]) => componentView(name, component)),
+    openIncidents: Object.entries(model.incidents)
+      .sort(byName)
+      .map(([component, incident]) => ({ component, ...incident })),
+    clockOffsetMs: model.clockOffsetMs,
+    samples: model.samples,
+    events: model.events,
+  };
 }

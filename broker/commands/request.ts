@@ -1,0 +1,70 @@
+// Checks what an operator asks for before it becomes a command, each refusal with a sentence that says
+// what to do instead. What the terminal can judge better (is the component restartable now?) is left
+// to the terminal.
+
+import * as v from 'valibot';
+import {
+  COMMAND_EXPIRY_MS,
+  COMMAND_KINDS,
+  type Command,
+  type CommandKind,
+  commandSchemas,
+} from '../../protocol/commands.ts';
+import { REASON_CHARS_MAX } from '../../protocol/limits.ts';
+import { fail, ok, type Result } from '../../protocol/result.ts';
+import type { TerminalView } from '../fleet/view.ts';
+
+export const REASON_CHARS_MIN = 3;
+export const EXPIRY_MS_MIN = 1_000;
+export const EXPIRY_MS_MAX = 7 * 24 * 3_600_000;
+
+export type CommandRequest = {
+  readonly terminal: string;
+  readonly kind: string;
+  readonly arguments: unknown;
+  readonly reason: string;
+  readonly operator: string;
+  /** How long from now it may begin; COMMAND_EXPIRY_MS unless said. */
+  readonly expiresMs?: number | undefined;
+  readonly traceparent?: string | undefined;
+};
+
+type Content = Pick<Command, 'kind' | 'arguments'>;
+
+function checkContent(kind: string, args: unknown): Result<Content> {
+  if (!Object.hasOwn(commandSchemas, kind)) {
+    return fail(`the kind "${kind.slice(0, 64)}" is not one of: ${COMMAND_KINDS.join(', ')}`);
+  }
+  const known = kind as CommandKind;
+  const checked = v.safeParse(commandSchemas[known], args);
+  if (checked.success) return ok({ kind: known, arguments: checked.output });
+  const issue = checked.issues[0];
+  const path = v.getDotPath(issue);
+  return fail(`arguments${path === null ? '' : `.${path}`}: ${issue.message}`);
+}
+
+/** @param view the terminal's; a component that it is known not to have is refused here. */
+export function checkRequest(request: CommandRequest, view: TerminalView): Result<Content> {
+  const reason = request.reason.trim();
+  if (reason.length < REASON_CHARS_MIN || reason.length > REASON_CHARS_MAX) {
+    return fail(
+      `reason: say in ${REASON_CHARS_MIN} to ${REASON_CHARS_MAX} characters why; it is kept in the audit log`,
+    );
+  }
+  const { expiresMs = COMMAND_EXPIRY_MS } = request;
+  if (!(expiresMs >= EXPIRY_MS_MIN && expiresMs <= EXPIRY_MS_MAX)) {
+    return fail(
+      `expiresMs: it is a time from now, ${EXPIRY_MS_MIN} to ${EXPIRY_MS_MAX} milliseconds`,
+    );
+  }
+  const content = checkContent(request.kind, request.arguments);
+  if (!content.ok) return content;
+  const { component } = content.value.arguments;
+  const names = view.components.map(({ name }) => name);
+  if (names.length > 0 && !names.includes(component)) {
+    return fail(
+      `arguments.component: ${view.id} has no component ${component}; it has ${names.join(', ')}`,
+    );
+  }
+  return content;
+}

@@ -1,0 +1,159 @@
+// The fleet registry as the rest of the broker sees it: who is there, what runs where, what happened.
+// Decisions are in registry.ts; here they meet the database, the ledger and the clock.
+
+import { ok, type Result } from '../../protocol/result.ts';
+import type { Clock, Timers } from '../clock.ts';
+import type { Ledger } from '../ledger.ts';
+import type { FleetSessions, Log } from '../ports.ts';
+import { type ApplyOptions, createApply, type ResultHandler } from './apply.ts';
+import { type Database, openDatabase } from './database.ts';
+import { createFollower } from './follow.ts';
+import type { FleetEffect, FleetEvent } from './model.ts';
+import { type Models, openModels, type Planned } from './models.ts';
+import { createRollup, type Rollup } from './rollup.ts';
+import {
+  EVENTS_MAX,
+  type EventQuery,
+  type EventRow,
+  type FleetStore,
+  openFleetStore,
+} from './store.ts';
+import { type PresenceLimits, restartCounts, type TerminalView, viewOf } from './view.ts';
+
+/** Presence is looked at, and sessions are written down, this often. */
+const TICK_MS = 1_000;
+const READING =
+  'the registry still reads what had arrived before the start; the views are not current yet';
+
+export type FleetOptions = {
+  /** The registry's file; commands and audit live in it, too. */
+  readonly path: string;
+  readonly ledger: Pick<Ledger, 'generation' | 'readAfter' | 'onCommit' | 'setFollowed' | 'stats'>;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly terminals: readonly Planned[];
+  readonly presence: PresenceLimits;
+  readonly acceptUnknown?: boolean;
+  readonly eventsMax?: number;
+  readonly metrics: ApplyOptions['metrics'];
+  readonly log: Log;
+};
+
+export type Fleet = FleetSessions & {
+  readonly database: Database;
+  /** Begins to follow the ledger; call it once everything that wants results has said so. */
+  readonly start: () => void;
+  /** Applies everything that lies in the ledger at once; for tests and for a broker that stops. */
+  readonly drain: () => void;
+  readonly view: (id: string) => TerminalView | undefined;
+  readonly views: () => readonly TerminalView[];
+  readonly isConnected: (id: string) => boolean;
+  readonly rollup: () => Rollup;
+  readonly events: (query: EventQuery) => readonly EventRow[];
+  readonly onResults: (handler: ResultHandler) => void;
+  /** Why the views are not current yet; undefined when they are. */
+  readonly unready: () => string | undefined;
+  /** Batches in the ledger that were not applied yet. */
+  readonly behind: () => number;
+  readonly close: () => void;
+};
+
+type Tell = (terminal: string, effects: readonly FleetEffect[]) => void;
+
+/** Sessions and time change models between transactions; they are written once a tick. */
+function createSessions(models: Models, store: FleetStore, database: Database, tell: Tell) {
+  const unsaved = new Set<string>();
+  const change = (id: string, event: FleetEvent): void => {
+    const effects = models.change(id, event);
+    if (effects === undefined) return;
+    unsaved.add(id);
+    tell(id, effects);
+  };
+  return {
+    change: (id: string, event: FleetEvent): void => {
+      if (models.isKnown(id)) change(id, event);
+    },
+    tick: (): void => {
+      for (const { id } of models.all()) change(id, { kind: 'tick' });
+      if (unsaved.size === 0) return;
+      const saved = database.transact(() => {
+        for (const id of unsaved) {
+          const model = models.get(id);
+          if (model !== undefined) store.saveTerminal(model);
+        }
+      });
+      if (saved.ok) unsaved.clear();
+    },
+  };
+}
+
+function createQueries(models: Models, clock: Clock, presence: PresenceLimits) {
+  const rollUp = createRollup();
+  return {
+    view: (id: string): TerminalView | undefined => {
+      const model = models.shown(id);
+      return model && viewOf(model, clock.wallMs(), presence);
+    },
+    views: (): readonly TerminalView[] => {
+      const now = clock.wallMs();
+      return models.listed().map((model) => viewOf(model, now, presence));
+    },
+    rollup: (): Rollup => {
+      const now = clock.wallMs();
+      const view = (id: string): TerminalView | undefined => {
+        const model = models.shown(id);
+        return model && viewOf(model, now, presence);
+      };
+      return rollUp(
+        models.all().map((model) => ({ view: view(model.id), restarts: restartCounts(model) })),
+      );
+    },
+    isConnected: (id: string): boolean => (models.get(id)?.sessions ?? 0) > 0,
+  };
+}
+
+export function openFleet(options: FleetOptions): Result<Fleet> {
+  const opened = openDatabase(options.path);
+  if (!opened.ok) return opened;
+  const database = opened.value;
+  const { ledger, clock, timers, log, metrics, presence, acceptUnknown = false } = options;
+  const store = openFleetStore(database, ledger.generation, options.eventsMax ?? EVENTS_MAX);
+  const models = openModels({
+    loaded: store.loadTerminals(),
+    terminals: options.terminals,
+    acceptUnknown,
+    presence,
+    wallMs: clock.wallMs,
+  });
+  const tell: Tell = (terminal, effects) => {
+    for (const { from, to } of effects) log.info('presence changed', { terminal, from, to });
+  };
+  const handlers: ResultHandler[] = [];
+  const rules = createApply({ database, models, store, metrics, log, tell, handlers });
+  const follower = createFollower({ ledger, database, cursor: store, rules, clock, timers, log });
+  const sessions = createSessions(models, store, database, tell);
+  const cancelTick = timers.every(TICK_MS, sessions.tick);
+  return ok({
+    ...createQueries(models, clock, presence),
+    database,
+    start: follower.start,
+    drain: () => {
+      while (follower.turn());
+    },
+    isKnown: models.isKnown,
+    sessionOpened: (id) => sessions.change(id, { kind: 'opened' }),
+    sessionClosed: (id, why) => sessions.change(id, { kind: 'closed', why }),
+    events: store.queryEvents,
+    onResults: (handler) => {
+      handlers.push(handler);
+    },
+    unready: () => follower.stalled() ?? (follower.caughtUp() ? undefined : READING),
+    behind: follower.behind,
+    close: () => {
+      cancelTick();
+      follower.stop();
+      sessions.tick();
+      database.close();
+    },
+  });
+}

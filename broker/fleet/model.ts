@@ -1,0 +1,150 @@
+// What the registry knows of one terminal: plain data that goes into its database as JSON and comes
+// back unchanged. Facts that may arrive late or twice carry the place they were read at, so that an
+// older one never overwrites a newer one.
+
+import type { Cause, ComponentState, TerminalEvent } from '../../protocol/events.ts';
+import type { Snapshot } from '../../protocol/metric-body.ts';
+import type { Stream } from '../../protocol/wire.ts';
+import { NO_TALLY, type Tally } from './tally.ts';
+import type { Presence } from './view.ts';
+
+/** Components of one terminal, and counters of restarts of one component (cause and version). */
+export const COMPONENTS_MAX = 64;
+export const RESTART_COUNTERS_MAX = 64;
+/** Incidents that are over, remembered in case their opening arrives after their end. */
+export const CLOSED_INCIDENTS_MAX = 32;
+/** Names and versions are cut to this before they become state or labels. */
+export const WORD_CHARS_MAX = 64;
+
+/** Where a fact stands: within one outbox by number, across outboxes by time. */
+export type Place = {
+  readonly epoch: string;
+  readonly seq: number;
+  readonly index: number;
+  readonly timeMs: number;
+};
+export const NOWHERE: Place = { epoch: '', seq: 0, index: 0, timeMs: 0 };
+
+/** The terminal's clock may be set back and forth, its sequence numbers may not. */
+export const isNewer = (place: Place, known: Place): boolean =>
+  place.epoch === known.epoch
+    ? place.seq > known.seq || (place.seq === known.seq && place.index > known.index)
+    : place.timeMs >= known.timeMs;
+
+/** `constructor` is a valid component name; what an object inherits is not a component. */
+export const own = <T>(record: Readonly<Record<string, T>>, key: string): T | undefined =>
+  Object.hasOwn(record, key) ? record[key] : undefined;
+
+export type ComponentModel = {
+  readonly version: string;
+  /** False once a newer inventory no longer names it; its restarts still count. */
+  readonly listed: boolean;
+  readonly state: ComponentState | 'unknown';
+  readonly stateAt: Place;
+  /** When a sample last corrected the state. */
+  readonly stateSampleMs: number;
+  readonly sinceMs: number | undefined;
+  readonly reason: string;
+  readonly cause: Cause | undefined;
+  readonly pid: number | undefined;
+  readonly instance: string | undefined;
+  /** By `cause version`. */
+  readonly restarts: Readonly<Record<string, Tally>>;
+};
+
+export const NEW_COMPONENT: ComponentModel = {
+  version: '',
+  listed: true,
+  state: 'unknown',
+  stateAt: NOWHERE,
+  stateSampleMs: 0,
+  sinceMs: undefined,
+  reason: '',
+  cause: undefined,
+  pid: undefined,
+  instance: undefined,
+  restarts: {},
+};
+
+export type Incident = {
+  readonly incident: string;
+  readonly cause: string;
+  readonly reason: string;
+  readonly openedMs: number;
+  readonly quarantined: boolean;
+};
+
+export type TerminalModel = {
+  readonly id: string;
+  readonly store: string;
+  /** Whether the configuration names it; a terminal that it does not name keeps its history. */
+  readonly planned: boolean;
+  /** Open MQTT sessions; two for a moment while a reconnect takes over. */
+  readonly sessions: number;
+  readonly closed: { readonly why: string; readonly timeMs: number } | undefined;
+  readonly presence: Presence;
+  readonly lastSeenMs: number | undefined;
+  readonly agent: { readonly version: string; readonly node: string; readonly at: Place };
+  readonly agentStarts: Tally;
+  readonly inventoryAt: Place;
+  readonly components: Readonly<Record<string, ComponentModel>>;
+  /** The open incident of each component. */
+  readonly incidents: Readonly<Record<string, Incident>>;
+  readonly closedIncidents: readonly string[];
+  readonly clockOffsetMs: number;
+  readonly clockOffsetAtMs: number;
+  /** Time of the newest snapshot: backlog that comes after it is history. */
+  readonly sampleMs: number;
+  readonly samples: number;
+  readonly events: number;
+};
+
+export const newTerminal = (id: string, store: string, planned: boolean): TerminalModel => ({
+  id,
+  store,
+  planned,
+  sessions: 0,
+  closed: undefined,
+  presence: 'never',
+  lastSeenMs: undefined,
+  agent: { version: '', node: '', at: NOWHERE },
+  agentStarts: NO_TALLY,
+  inventoryAt: NOWHERE,
+  components: {},
+  incidents: {},
+  closedIncidents: [],
+  clockOffsetMs: 0,
+  clockOffsetAtMs: 0,
+  sampleMs: 0,
+  samples: 0,
+  events: 0,
+});
+
+/** An event with its place in the batch that brought it. */
+export type PlacedEvent = TerminalEvent & { readonly index: number };
+
+export type BatchContent =
+  | { readonly stream: 'events'; readonly events: readonly PlacedEvent[] }
+  | { readonly stream: 'metrics'; readonly snapshots: readonly Snapshot[] }
+  | { readonly stream: Exclude<Stream, 'events' | 'metrics'> | 'undecodable' };
+
+export type FleetEvent =
+  | { readonly kind: 'opened' }
+  /** `why`: gone, lost, taken_over ...: a hint for people, never a proof of health. */
+  | { readonly kind: 'closed'; readonly why: string }
+  | {
+      readonly kind: 'batch';
+      readonly epoch: string;
+      readonly seq: number;
+      readonly receivedMs: number;
+      readonly createdMs: number;
+      readonly clockOffsetMs: number;
+      readonly content: BatchContent;
+    }
+  | { readonly kind: 'tick' };
+
+export type FleetEffect = {
+  readonly kind: 'presence';
+  readonly from: Presence;
+  readonly to: Presence;
+};

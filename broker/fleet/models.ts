@@ -1,0 +1,75 @@
+// The terminals in memory. What an open transaction changes lies in `staged` on top and sinks into
+// `models` once it is on disk, so that nobody is ever told something that a crash takes back.
+
+import { isId } from '../../protocol/ids.ts';
+import { type FleetEffect, type FleetEvent, newTerminal, type TerminalModel } from './model.ts';
+import { step } from './registry.ts';
+import type { PresenceLimits } from './view.ts';
+
+/** Terminals that were never planned and still may register, when the configuration lets them. */
+export const UNPLANNED_MAX = 20_000;
+/** The store of a terminal that nobody planned. */
+export const UNASSIGNED = 'unassigned';
+
+export type Planned = { readonly id: string; readonly store: string };
+
+export type ModelsOptions = {
+  readonly loaded: readonly TerminalModel[];
+  readonly terminals: readonly Planned[];
+  readonly acceptUnknown: boolean;
+  readonly presence: PresenceLimits;
+  readonly wallMs: () => number;
+};
+
+export type Models = ReturnType<typeof openModels>;
+
+export function openModels({ loaded, terminals, acceptUnknown, presence, wallMs }: ModelsOptions) {
+  const models = new Map(loaded.map((model) => [model.id, model]));
+  const staged = new Map<string, TerminalModel>();
+  for (const { id, store } of terminals) {
+    const known = models.get(id) ?? newTerminal(id, store, true);
+    models.set(id, { ...known, store, planned: true });
+  }
+  const unplannedMax = terminals.length + UNPLANNED_MAX;
+
+  const isShown = (model: TerminalModel): boolean => model.planned || acceptUnknown;
+  const shown = (id: string): TerminalModel | undefined => {
+    const model = models.get(id);
+    return model !== undefined && isShown(model) ? model : undefined;
+  };
+  const get = (id: string): TerminalModel | undefined => staged.get(id) ?? models.get(id);
+
+  /** @returns what is to be told of it; undefined when nothing changed. */
+  function decide(
+    id: string,
+    event: FleetEvent,
+    into: Map<string, TerminalModel>,
+  ): readonly FleetEffect[] | undefined {
+    // A terminal that nobody planned keeps its history, whether or not it is shown.
+    const known = get(id) ?? newTerminal(id, UNASSIGNED, false);
+    const { model, effects } = step(known, event, wallMs(), presence);
+    if (model === known) return undefined;
+    into.set(id, model);
+    return effects;
+  }
+
+  return {
+    get,
+    shown,
+    all: (): readonly TerminalModel[] => [...models.values()],
+    listed: (): readonly TerminalModel[] =>
+      [...models.values()].filter(isShown).sort((a, b) => (a.id < b.id ? -1 : 1)),
+    isKnown: (id: string): boolean =>
+      shown(id) !== undefined || (acceptUnknown && isId(id) && models.size < unplannedMax),
+    /** Takes effect at once, between transactions. */
+    change: (id: string, event: FleetEvent) => decide(id, event, models),
+    /** Takes effect with `keep`, or not at all. */
+    stage: (id: string, event: FleetEvent) => decide(id, event, staged),
+    staged: (): readonly TerminalModel[] => [...staged.values()],
+    keep: (): void => {
+      for (const [id, model] of staged) models.set(id, model);
+      staged.clear();
+    },
+    forget: (): void => staged.clear(),
+  };
+}

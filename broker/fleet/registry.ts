@@ -1,0 +1,187 @@
+// The decisions of the fleet registry, pure: what a terminal's record becomes when a session opens or
+// closes, a batch has been decoded, or time passes. One model is one terminal, because nothing here
+// concerns two of them and copying ten thousand for one batch would cost more than the batch.
+// Terminals resend and catch up, so whatever arrives may be old; places and times decide (model.ts).
+
+import * as v from 'valibot';
+import { type EventKind, eventSchemas } from '../../protocol/events.ts';
+import { isId } from '../../protocol/ids.ts';
+import type { Snapshot } from '../../protocol/metric-body.ts';
+import { changeState, readSnapshot, setInventory } from './components.ts';
+import {
+  type BatchContent,
+  CLOSED_INCIDENTS_MAX,
+  type FleetEffect,
+  type FleetEvent,
+  type Incident,
+  isNewer,
+  own,
+  type Place,
+  type PlacedEvent,
+  type TerminalModel,
+  WORD_CHARS_MAX,
+} from './model.ts';
+import { countEvent } from './tally.ts';
+import { type PresenceLimits, presenceOf } from './view.ts';
+
+type Fields = Readonly<Record<string, unknown>>;
+/** Puts one event of a kind into the model; `fields` passed the kind's schema at decoding. */
+type Rule = (model: TerminalModel, event: PlacedEvent, place: Place) => TerminalModel;
+
+const word = (value: unknown): string =>
+  typeof value === 'string' ? value.slice(0, WORD_CHARS_MAX) : '';
+const sentence = (value: unknown): string => (typeof value === 'string' ? value.slice(0, 500) : '');
+
+const withAgent = (model: TerminalModel, fields: Fields, place: Place): TerminalModel =>
+  isNewer(place, model.agent.at)
+    ? {
+        ...model,
+        agent: { version: word(fields['version']), node: word(fields['node']), at: place },
+      }
+    : model;
+
+function openIncident(model: TerminalModel, event: PlacedEvent, place: Place): TerminalModel {
+  const incident = word(event.fields['incident']);
+  const known = own(model.incidents, event.component);
+  if (model.closedIncidents.includes(incident)) return model;
+  // A component has one incident at a time; a younger one means that the older is over.
+  if (known !== undefined && known.openedMs > place.timeMs) return model;
+  const opened: Incident = {
+    incident,
+    cause: word(event.fields['cause']),
+    reason: sentence(event.fields['reason']),
+    openedMs: known?.incident === incident ? known.openedMs : place.timeMs,
+    quarantined: event.kind === 'incident_quarantined',
+  };
+  return { ...model, incidents: { ...model.incidents, [event.component]: opened } };
+}
+
+function closeIncident(model: TerminalModel, event: PlacedEvent): TerminalModel {
+  const incident = word(event.fields['incident']);
+  const known = own(model.incidents, event.component);
+  const { [event.component]: _, ...others } = model.incidents;
+  const closed = [...model.closedIncidents, incident].slice(-CLOSED_INCIDENTS_MAX);
+  return {
+    ...model,
+    closedIncidents: closed,
+    incidents: known?.incident === incident ? others : model.incidents,
+  };
+}
+
+/** Every kind that the protocol knows has an entry, so that a new one cannot be forgotten. */
+const rules: Record<EventKind, Rule> = {
+  agent_started: (model, event, place) => ({
+    ...withAgent(model, event.fields, place),
+    agentStarts: countEvent(model.agentStarts, place.timeMs),
+  }),
+  agent_stopping: (model) => model,
+  inventory: (model, event, place) => {
+    const checked = v.safeParse(eventSchemas.inventory, event.fields);
+    return checked.success ? setInventory(model, checked.output, place) : model;
+  },
+  component_state: (model, event, place) => {
+    const checked = v.safeParse(eventSchemas.component_state, event.fields);
+    return checked.success ? changeState(model, event.component, checked.output, place) : model;
+  },
+  incident_opened: openIncident,
+  incident_recovered: closeIncident,
+  incident_quarantined: openIncident,
+  gap: (model) => model,
+};
+
+/** Kinds of which `component` must be a name before they become state. */
+const OF_COMPONENT: readonly string[] = [
+  'component_state',
+  'incident_opened',
+  'incident_recovered',
+  'incident_quarantined',
+];
+
+function applyEvent(model: TerminalModel, event: PlacedEvent, place: Place): TerminalModel {
+  const counted = { ...model, events: model.events + 1 };
+  if (!Object.hasOwn(rules, event.kind)) return counted;
+  if (OF_COMPONENT.includes(event.kind) && !isId(event.component)) return counted;
+  return rules[event.kind as EventKind](counted, event, place);
+}
+
+type BatchEvent = Extract<FleetEvent, { kind: 'batch' }>;
+
+const countSamples = (model: TerminalModel, snapshots: readonly Snapshot[]): TerminalModel => ({
+  ...model,
+  samples: snapshots.reduce((sum, snapshot) => sum + snapshot.samples.length, model.samples),
+});
+
+function applyContent(
+  model: TerminalModel,
+  content: BatchContent,
+  batch: BatchEvent,
+): TerminalModel {
+  switch (content.stream) {
+    case 'events':
+      return content.events.reduce((current, event) => {
+        // Nothing happens after it was received: a clock that runs ahead must not win for ever.
+        const timeMs = Math.min(event.timeMs, batch.receivedMs);
+        const { epoch, seq } = batch;
+        return applyEvent(current, event, { epoch, seq, index: event.index, timeMs });
+      }, model);
+    case 'metrics':
+      return content.snapshots.reduce(
+        (current, snapshot) => {
+          const timeMs = Math.min(snapshot.timeMs, batch.receivedMs);
+          return timeMs > current.sampleMs
+            ? readSnapshot(current, snapshot.samples, timeMs)
+            : current;
+        },
+        countSamples(model, content.snapshots),
+      );
+    case 'results':
+    case 'logs':
+    case 'traces':
+    case 'undecodable':
+      return model;
+  }
+}
+
+function applyBatch(model: TerminalModel, batch: BatchEvent): TerminalModel {
+  const seen = { ...model, lastSeenMs: Math.max(model.lastSeenMs ?? 0, batch.receivedMs) };
+  const known = applyContent(seen, batch.content, batch);
+  return batch.createdMs >= model.clockOffsetAtMs
+    ? { ...known, clockOffsetMs: batch.clockOffsetMs, clockOffsetAtMs: batch.createdMs }
+    : known;
+}
+
+function apply(model: TerminalModel, event: FleetEvent, now: number): TerminalModel {
+  switch (event.kind) {
+    case 'opened':
+      return {
+        ...model,
+        sessions: model.sessions + 1,
+        closed: undefined,
+        lastSeenMs: Math.max(model.lastSeenMs ?? 0, now),
+      };
+    case 'closed': {
+      // The end of a session is no sign of life: it may be noticed long after the last one.
+      const sessions = Math.max(0, model.sessions - 1);
+      const closed = sessions === 0 ? { why: event.why, timeMs: now } : undefined;
+      return { ...model, sessions, closed };
+    }
+    case 'batch':
+      return applyBatch(model, event);
+    case 'tick':
+      return model;
+  }
+}
+
+/** @param now wall clock of the broker. Total: any event, in any order, twice or late. */
+export function step(
+  model: TerminalModel,
+  event: FleetEvent,
+  now: number,
+  limits: PresenceLimits,
+): { readonly model: TerminalModel; readonly effects: readonly FleetEffect[] } {
+  const next = apply(model, event, now);
+  const presence = presenceOf(next.lastSeenMs, now, limits);
+  if (presence === model.presence) return { model: next, effects: [] };
+  const effect: FleetEffect = { kind: 'presence', from: model.presence, to: presence };
+  return { model: { ...next, presence }, effects: [effect] };
+}

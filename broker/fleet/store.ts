@@ -1,0 +1,182 @@
+// The registry's tables: terminals, events, dead letters and the cursor. Events are appended and go
+// oldest first when there are more than wanted; the row id is what API clients page by, so it is never
+// used twice. (terminal, epoch, seq, index) is unique, so a batch that is read again adds nothing.
+
+import { COMPONENT_STATES } from '../../protocol/events.ts';
+import type { LedgerRow } from '../ledger.ts';
+import type { Database } from './database.ts';
+import { newTerminal, type PlacedEvent, type TerminalModel } from './model.ts';
+
+/** Events kept unless configured otherwise. */
+export const EVENTS_MAX = 1_000_000;
+export const DEAD_LETTERS_MAX = 10_000;
+/** Rows that one transaction removes at most, so that a lowered bound does not stall the broker. */
+const TRIM_ROWS = 2_000;
+const COMPONENT_CHARS_MAX = 64;
+
+export type EventRow = {
+  readonly id: number;
+  readonly terminal: string;
+  readonly store: string;
+  readonly timeMs: number;
+  readonly receivedMs: number;
+  readonly kind: string;
+  readonly component: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+};
+
+export type EventQuery = {
+  readonly terminal?: string | undefined;
+  readonly kind?: string | undefined;
+  readonly afterId?: number | undefined;
+  readonly limit: number;
+};
+
+export type FleetStore = ReturnType<typeof openFleetStore>;
+
+/** @param max rows; the oldest beyond it go. */
+function openBound(database: Database, table: 'events' | 'dead_letters', max: number) {
+  const { db } = database;
+  const remove = db.prepare(`DELETE FROM ${table} WHERE id <= ?`);
+  const edges = db.prepare(`SELECT min(id) AS oldest, max(id) AS newest FROM ${table}`);
+  return (): number => {
+    const { oldest, newest } = edges.get() ?? {};
+    if (newest === null || Number(newest) - Number(oldest) < max) return 0;
+    return Number(remove.run(Math.min(Number(newest) - max, Number(oldest) + TRIM_ROWS)).changes);
+  };
+}
+
+function openEvents(database: Database, eventsMax: number) {
+  const { db } = database;
+  const insert = db.prepare(
+    `INSERT OR IGNORE INTO events
+       (terminal, store, epoch, seq, idx, time_ms, received_ms, kind, component, fields)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  const trimmed = openBound(database, 'events', eventsMax);
+  const select = (where: string) =>
+    db.prepare(
+      `SELECT id, terminal, store, time_ms AS timeMs, received_ms AS receivedMs, kind, component,
+         fields FROM events WHERE ${where} id > ? ORDER BY id LIMIT ?`,
+    );
+  const selects = {
+    all: select(''),
+    terminal: select('terminal = ? AND'),
+    kind: select('kind = ? AND'),
+    // The unary plus keeps SQLite on the terminal's index, the narrower one [optoverview 13].
+    both: select('terminal = ? AND +kind = ? AND'),
+  };
+  return {
+    /** @returns whether it was new. */
+    addEvent: (row: LedgerRow, store: string, event: PlacedEvent): boolean =>
+      Number(
+        insert.run(
+          row.terminal,
+          store,
+          Buffer.from(row.epoch, 'hex'),
+          row.seq,
+          event.index,
+          event.timeMs,
+          row.receivedMs,
+          event.kind,
+          event.component.slice(0, COMPONENT_CHARS_MAX),
+          JSON.stringify(event.fields),
+        ).changes,
+      ) === 1,
+    trimEvents: trimmed,
+    queryEvents: ({ terminal, kind, afterId = 0, limit }: EventQuery): readonly EventRow[] => {
+      const filters = [terminal, kind].filter((filter) => filter !== undefined);
+      const statement =
+        filters.length === 2
+          ? selects.both
+          : terminal !== undefined
+            ? selects.terminal
+            : kind !== undefined
+              ? selects.kind
+              : selects.all;
+      return statement.all(...filters, afterId, limit).map((raw) => {
+        const { fields, ...rest } = raw as Omit<EventRow, 'fields'> & { fields: string };
+        return { ...rest, fields: JSON.parse(fields) as EventRow['fields'] };
+      });
+    },
+  };
+}
+
+function openDeadLetters(database: Database) {
+  const insert = database.db.prepare(
+    `INSERT INTO dead_letters
+       (ledger_id, terminal, epoch, stream, seq, received_ms, class, reason)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  const count = database.db.prepare('SELECT count(*) AS count FROM dead_letters');
+  return {
+    addDeadLetter: (row: LedgerRow, kind: string, reason: string): void => {
+      const { id, terminal, epoch, stream, seq, receivedMs } = row;
+      insert.run(id, terminal, epoch, stream, seq, receivedMs, kind, reason.slice(0, 500));
+    },
+    countDeadLetters: (): number => Number(count.get()?.['count']),
+    trimDeadLetters: openBound(database, 'dead_letters', DEAD_LETTERS_MAX),
+  };
+}
+
+/** A model from an older broker may lack fields that were added since. */
+function revive(id: string, store: string, json: string): TerminalModel {
+  const saved = JSON.parse(json) as Partial<TerminalModel>;
+  const fresh = newTerminal(id, store, false);
+  const model = { ...fresh, ...saved, id, sessions: 0, closed: undefined, planned: false };
+  // A state that a newer broker knew and this one does not would break its types.
+  const known = Object.entries(model.components).filter(
+    ([, { state }]) => state === 'unknown' || COMPONENT_STATES.includes(state),
+  );
+  return { ...model, components: Object.fromEntries(known) };
+}
+
+function openTerminals({ db }: Database) {
+  const select = db.prepare('SELECT id, store, model FROM terminals');
+  const upsert = db.prepare(
+    `INSERT INTO terminals (id, store, planned, presence, last_seen_ms, model)
+     VALUES (?, ?, ?, ?, ?, ?)
+     ON CONFLICT (id) DO UPDATE SET store = excluded.store, planned = excluded.planned,
+       presence = excluded.presence, last_seen_ms = excluded.last_seen_ms, model = excluded.model`,
+  );
+  return {
+    loadTerminals: (): readonly TerminalModel[] =>
+      select
+        .all()
+        .map((row) => revive(String(row['id']), String(row['store']), String(row['model']))),
+    saveTerminal: (model: TerminalModel): void => {
+      const { id, store, planned, presence, lastSeenMs } = model;
+      const seen = lastSeenMs ?? null;
+      upsert.run(id, store, planned ? 1 : 0, presence, seen, JSON.stringify(model));
+    },
+  };
+}
+
+function openCursor({ db }: Database, generation: Uint8Array) {
+  const select = db.prepare('SELECT generation, ledger_id FROM cursor');
+  const upsert = db.prepare(
+    `INSERT INTO cursor (id, generation, ledger_id) VALUES (1, ?, ?)
+     ON CONFLICT (id) DO UPDATE SET generation = excluded.generation, ledger_id = excluded.ledger_id`,
+  );
+  return {
+    /** @returns the last row applied; 0 when the ledger is another one than was followed. */
+    readCursor: (): number => {
+      const row = select.get();
+      const followed = row?.['generation'];
+      if (!(followed instanceof Uint8Array) || !Buffer.from(followed).equals(generation)) return 0;
+      return Number(row?.['ledger_id']);
+    },
+    moveCursor: (id: number): void => {
+      upsert.run(generation, id);
+    },
+  };
+}
+
+export function openFleetStore(database: Database, generation: Uint8Array, eventsMax: number) {
+  return {
+    ...openTerminals(database),
+    ...openEvents(database, eventsMax),
+    ...openDeadLetters(database),
+    ...openCursor(database, generation),
+  };
+}

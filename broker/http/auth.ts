@@ -1,0 +1,28 @@
+// One bearer token for the whole API until operators have accounts: random, in a file that only the
+// broker's user reads. Compared as hashes in constant time, so that neither its length nor how much of
+// it was right can be measured [RFC 6750].
+
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { sendProblem } from './problem.ts';
+
+const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+
+const MISSING = 'send the token: Authorization: Bearer <the text in the file api-token>';
+const WRONG = 'this is not the token of this broker';
+
+/** @returns a hook that lets a request pass, or answers it with 401. */
+export function createAuth(token: string) {
+  const expected = digest(token);
+  return async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<FastifyReply | undefined> => {
+    const [scheme = '', given] = (request.headers.authorization ?? '').split(' ', 2);
+    const isBearer = scheme.toLowerCase() === 'bearer' && given !== undefined;
+    if (isBearer && timingSafeEqual(digest(given), expected)) return undefined;
+    const why = isBearer ? WRONG : MISSING;
+    reply.header('www-authenticate', 'Bearer realm="tillwatch"');
+    return await sendProblem(reply, 401, why);
+  };
+}

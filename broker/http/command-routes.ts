@@ -1,0 +1,87 @@
+// What can be done. Every attempt lands in the audit log, also a refused one: a request for a terminal
+// that does not exist is as interesting afterwards as one that worked.
+
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Audit } from '../audit.ts';
+import type { Commands, Refusal } from '../commands/commands.ts';
+import { sendProblem } from './problem.ts';
+import { schemas } from './schemas.ts';
+
+export type CommandRouteOptions = {
+  readonly commands: Pick<Commands, 'create' | 'get'>;
+};
+
+type CreateRequest = {
+  Params: { id: string };
+  Body: {
+    kind: string;
+    arguments: Record<string, unknown>;
+    reason: string;
+    operator?: string;
+    expiresMs?: number;
+  };
+};
+
+/** Who acts when the body does not say: whoever holds the one token. */
+export const TOKEN_HOLDER = 'api-token';
+
+const STATUS: Record<Refusal['kind'], number> = {
+  unknown_terminal: 404,
+  invalid: 422,
+  too_many: 429,
+  unavailable: 503,
+};
+/** version-traceid-parentid-flags [W3C Trace Context 3.2.2]. */
+const TRACEPARENT = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
+
+const textOf = (body: unknown, field: string): string => {
+  const value = typeof body === 'object' && body !== null ? Reflect.get(body, field) : undefined;
+  return typeof value === 'string' ? value : '';
+};
+
+/** Writes down a request that was refused before it became a command. */
+export function auditRefusal(
+  audit: Pick<Audit, 'refuse'>,
+  request: FastifyRequest,
+  status: number,
+): void {
+  const params = request.params as { id?: string } | undefined;
+  const route = request.routeOptions.url ?? 'none';
+  const kind = textOf(request.body, 'kind').slice(0, 64) || 'unknown';
+  audit.refuse({
+    operator: textOf(request.body, 'operator') || (status === 401 ? 'unknown' : TOKEN_HOLDER),
+    action: route.endsWith('/commands') ? `command.${kind}.create` : 'http.post',
+    subject: params?.id ?? '',
+    reason: textOf(request.body, 'reason'),
+    outcome: `refused ${status}`,
+    detail: { address: request.ip, route },
+  });
+}
+
+const textHeader = (value: string | string[] | undefined): string =>
+  typeof value === 'string' ? value : '';
+
+export function addCommandRoutes(app: FastifyInstance, { commands }: CommandRouteOptions): void {
+  app.post<CreateRequest>(
+    '/terminals/:id/commands',
+    { schema: schemas.createCommand },
+    (request, reply) => {
+      const { operator = TOKEN_HOLDER, ...body } = request.body;
+      const header = textHeader(request.headers['traceparent']);
+      const traceparent = TRACEPARENT.test(header) ? header : '';
+      const terminal = request.params.id;
+      const created = commands.create({ ...body, terminal, operator, traceparent });
+      if (!created.ok) return sendProblem(reply, STATUS[created.kind], created.reason);
+      return reply
+        .code(202)
+        .header('location', `/api/v1/commands/${created.id}`)
+        .send({ id: created.id, state: created.state });
+    },
+  );
+  app.get<{ Params: { id: string } }>(
+    '/commands/:id',
+    { schema: schemas.command },
+    (request, reply) =>
+      commands.get(request.params.id) ?? sendProblem(reply, 404, 'there is no such command'),
+  );
+}
