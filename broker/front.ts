@@ -5,6 +5,7 @@ import { ok, type Result } from '../protocol/result.ts';
 import type { Clock, Timers } from './clock.ts';
 import { createIngest } from './ingest/ingest.ts';
 import type { Ledger } from './ledger.ts';
+import { limitLog } from './log-limit.ts';
 import { Hooks } from './mqtt/hooks.ts';
 import type { MqttLimits } from './mqtt/limits.ts';
 import { startMqttServer } from './mqtt/server.ts';
@@ -35,7 +36,8 @@ export type Front = {
 };
 
 export async function startFront(options: FrontOptions): Promise<Result<Front>> {
-  const { ledger, fleet, metrics, clock, timers, log } = options;
+  const { ledger, fleet, metrics, clock, timers } = options;
+  const log = limitLog(options.log, clock);
   const sessions = createSessions({
     clock,
     generation: ledger.generation,

@@ -8,8 +8,8 @@ import type { Ack, Refusal, Stream, StreamAck } from '../../protocol/wire.ts';
 
 /** Epochs with something to acknowledge; a terminal has one, and a second after a damaged outbox. */
 export const EPOCHS_WAITING_MAX = 8;
-/** Ranges of one stream in one acknowledgement, of ACK_RANGES_MAX allowed: the newest are sent. */
-export const RANGES_SENT_MAX = 400;
+/** Newest ranges of one stream in one acknowledgement; five streams must fit ACK_BYTES_MAX. */
+export const RANGES_SENT_MAX = 200;
 /** Refusals in one acknowledgement; the terminal asks again about the others by resending. */
 export const REFUSALS_SENT_MAX = 64;
 

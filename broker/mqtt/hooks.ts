@@ -70,6 +70,7 @@ function connectionOf(client: Client): Connection {
 export class Hooks {
   readonly #options: HooksOptions;
   readonly #places = new WeakMap<Client, Place>();
+  readonly #failed = new WeakSet<Client>();
 
   constructor(options: HooksOptions) {
     this.#options = options;
@@ -224,7 +225,9 @@ export class Hooks {
   #onError(client: Client, error: Error): void {
     const { metrics, log } = this.#options;
     const reason = reasonOf(error);
-    if (reason === 'lost') return;
+    // Every write that waited when a connection was closed reports the same error once more.
+    if (reason === 'lost' || this.#failed.has(client)) return;
+    this.#failed.add(client);
     metrics.refused(reason);
     if (this.#places.get(client)?.session === undefined) metrics.connects('refused');
     const { address } = guardOf(client);
