@@ -26,7 +26,7 @@ const programs = {
   sale: 'terminal/sale/main.ts',
   sync: 'terminal/sync/main.ts',
   hardware: 'terminal/hardware/main.ts',
-  printer: 'terminal/hardware/emulator-main.ts',
+  printer: 'terminal/hardware/printer-main.ts',
   centre: 'terminal/centre/main.ts',
 };
 const commandLine = 'cli/tillwatch.ts';

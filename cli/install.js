@@ -129,7 +129,8 @@ function showProgress(startedMs) {
   return setInterval(() => {
     const there = paths.filter((path) => existsSync(join(root, path, 'package.json'))).length;
     const seconds = Math.round((Date.now() - startedMs) / 1000);
-    say(`installing, ${seconds} s: ${there} of ${paths.length} packages`);
+    const rest = there === paths.length ? ', now Node itself (45 MB)' : '';
+    say(`installing, ${seconds} s: ${there} of ${paths.length} packages${rest}`);
   }, PROGRESS_MS);
 }
 

@@ -1,0 +1,158 @@
+// The broker's HTTP API as a verb sees it: a value, or an exit code with a sentence that says what to do.
+// Answers are typed by what broker/http promises (version 1, fields are only added) and not checked again
+// field by field: both come from the same package.
+
+import type { CommandState } from '../protocol/commands.ts';
+import type { Cause, ComponentState } from '../protocol/events.ts';
+import { EXIT, type ExitCode } from './exit.ts';
+import type { Operator } from './operator.ts';
+
+const ANSWER_MS_MAX = 10_000;
+
+export type Presence = 'never' | 'online' | 'late' | 'lost';
+
+export type ComponentView = {
+  readonly name: string;
+  readonly version: string;
+  readonly state: ComponentState | 'unknown';
+  readonly restarts: Partial<Record<Cause, number>>;
+  readonly restartsTotal: number;
+  readonly lastReason?: string;
+  readonly lastCause?: Cause;
+  readonly pid?: number;
+  readonly instance?: string;
+  readonly sinceMs?: number;
+};
+
+export type TerminalView = {
+  readonly id: string;
+  readonly store: string;
+  readonly presence: Presence;
+  readonly connected: boolean;
+  readonly lastSeenMs?: number;
+  readonly agent?: { readonly version?: string; readonly node?: string; readonly starts?: number };
+  readonly components: readonly ComponentView[];
+  readonly openIncidents: readonly {
+    readonly component: string;
+    readonly cause: string;
+    readonly reason: string;
+    readonly openedMs: number;
+  }[];
+  readonly clockOffsetMs?: number;
+  readonly samples?: number;
+  readonly events?: number;
+};
+
+export type FleetView = {
+  readonly terminals: Readonly<Record<'total' | Presence, number>>;
+  readonly versions: readonly {
+    readonly component: string;
+    readonly version: string;
+    readonly terminals: number;
+  }[];
+  readonly states: readonly { component: string; state: string; count: number }[];
+  readonly restarts: readonly { component: string; cause: Cause; version: string; count: number }[];
+  readonly agentStarts?: number;
+};
+
+export type EventView = {
+  readonly id: number;
+  readonly terminal: string;
+  readonly store: string;
+  readonly timeMs: number;
+  readonly receivedMs: number;
+  readonly kind: string;
+  readonly component: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+};
+
+export type CommandView = {
+  readonly id: string;
+  readonly terminal: string;
+  readonly state: CommandState | 'pending';
+  readonly reason?: string;
+  readonly history: readonly {
+    readonly state: CommandState | 'pending';
+    readonly timeMs: number;
+    readonly reason?: string;
+  }[];
+};
+
+export type Reply<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly exit: ExitCode; readonly sentence: string };
+
+export type Client = {
+  readonly url: string;
+  readonly get: <T>(path: string) => Promise<Reply<T>>;
+  readonly post: <T>(path: string, body: unknown) => Promise<Reply<T>>;
+};
+
+const bad = (exit: ExitCode, sentence: string): Reply<never> => ({ ok: false, exit, sentence });
+
+/** fetch hides the reason in the cause of its error. */
+function whyUnreachable(error: unknown): string {
+  const cause = error instanceof Error ? (error.cause as { code?: string } | undefined) : undefined;
+  if (error instanceof Error && error.name === 'TimeoutError') return 'no answer in 10 s';
+  if (cause?.code === 'ECONNREFUSED') return 'connection refused';
+  return cause?.code ?? 'connection failed';
+}
+
+const unreachable = (url: string, why: string): Reply<never> =>
+  bad(
+    EXIT.unavailable,
+    `the broker at ${url} does not answer (${why}): start one with ` +
+      '"tillwatch demo" or "tillwatch broker --config FILE", or set TILLWATCH_URL',
+  );
+
+function refused(url: string, status: number, problem: { detail?: string; title?: string }) {
+  const detail = problem.detail ?? problem.title ?? `HTTP status ${status}`;
+  if (status === 401 || status === 403) {
+    return bad(
+      EXIT.denied,
+      `the broker at ${url} does not accept the token: set TILLWATCH_API_TOKEN to ` +
+        'what stands in the file "api-token" of its data folder',
+    );
+  }
+  if (status === 400 || status === 422) return bad(EXIT.usage, detail);
+  return bad(EXIT.failed, detail);
+}
+
+export function createClient(operator: Operator): Client {
+  const { url, token } = operator;
+  async function ask<T>(path: string, init: RequestInit): Promise<Reply<T>> {
+    let status: number;
+    let text: string;
+    try {
+      const headers = {
+        accept: 'application/json',
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+        ...init.headers,
+      };
+      const signal = AbortSignal.timeout(ANSWER_MS_MAX);
+      const response = await fetch(`${url}${path}`, { ...init, headers, signal });
+      status = response.status;
+      text = await response.text();
+    } catch (error) {
+      return unreachable(url, whyUnreachable(error));
+    }
+    let body: unknown;
+    try {
+      body = JSON.parse(text);
+    } catch {
+      return bad(EXIT.unavailable, `what answers at ${url} is not a Tillwatch broker`);
+    }
+    if (status >= 200 && status < 300) return { ok: true, value: body as T };
+    return refused(url, status, (body ?? {}) as { detail?: string });
+  }
+  return {
+    url,
+    get: (path) => ask(path, { method: 'GET' }),
+    post: (path, body) =>
+      ask(path, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      }),
+  };
+}

@@ -1,0 +1,113 @@
+// What the demo consists of: two stores, three terminals, which versions run where, and the configuration
+// files of it all. Pure: paths and ports come in, objects go out; demo.ts writes them as YAML.
+
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { MARK } from './identity.ts';
+
+export type Till = {
+  readonly id: string;
+  readonly store: string;
+  readonly saleVersion: string;
+};
+
+/** One lane is already on the next version of the sale, as in the middle of any rollout. */
+export const TILLS: readonly Till[] = [
+  { id: 'bm-lane-1', store: 'berlin-mitte', saleVersion: '2.4.1' },
+  { id: 'bm-lane-2', store: 'berlin-mitte', saleVersion: '2.4.1' },
+  { id: 'ha-lane-1', store: 'hamburg-altona', saleVersion: '2.5.0' },
+];
+const SYNC_VERSION = '1.8.0';
+const HARDWARE_VERSION = '3.1.2';
+export const COMPONENTS = ['hardware', 'sale', 'sync'] as const;
+
+/** Young generation and heap as small as a till wants them (design.md section 4, Memory and CPU). */
+const MEMORY_FLAGS = ['--max-semi-space-size=1', '--max-old-space-size=48'];
+
+export type Place = {
+  /** `.tillwatch` in the person's folder: data, configuration and logs. */
+  readonly folder: string;
+  /** A short temporary folder for sockets and run directories [unix(7): 108 bytes]. */
+  readonly runRoot: string;
+  readonly mark: string;
+  /** The command that runs one of our programs, without its arguments. */
+  readonly command: (program: string, nodeFlags?: readonly string[]) => string[];
+};
+
+export const dataDirOf = (place: Place, till: Till, component: string): string =>
+  join(place.folder, 'tills', till.id, component);
+export const printerDirOf = (place: Place, till: Till): string => dataDirOf(place, till, 'printer');
+export const centreDirOf = (place: Place): string => join(place.folder, 'centre');
+/** A component writes where it listens into this file once it is ready. */
+export const portFileOf = (dataDir: string, component: string): string =>
+  join(dataDir, `${component}.json`);
+
+export function brokerConfig(place: Place, mqttPort: number, httpPort: number): object {
+  return {
+    dataDir: join(place.folder, 'broker'),
+    mqtt: { host: '127.0.0.1', port: mqttPort },
+    http: { host: '127.0.0.1', port: httpPort },
+    terminals: TILLS.map(({ id, store }) => ({ id, store })),
+  };
+}
+
+type AgentSettings = {
+  readonly mqttPort: number;
+  readonly commandKey: string;
+  readonly printerPort: number;
+};
+
+export function agentConfig(place: Place, till: Till, settings: AgentSettings): object {
+  const prices = join(place.folder, 'tills', till.id, 'prices.json');
+  const portUrl = (dataDir: string, name: string) => pathToFileURL(portFileOf(dataDir, name)).href;
+  const component = (
+    name: string,
+    version: string,
+    after: readonly string[],
+    env: Record<string, string>,
+  ) => ({
+    name,
+    version,
+    command: place.command(name, MEMORY_FLAGS),
+    after,
+    env: {
+      [MARK]: place.mark,
+      POS_DATA_DIR: dataDirOf(place, till, name),
+      POS_FAULTS: '1',
+      ...env,
+    },
+  });
+  return {
+    terminal: till.id,
+    dataDir: dataDirOf(place, till, 'agent'),
+    runDir: join(place.runRoot, till.id),
+    onExit: 'stop',
+    broker: { host: '127.0.0.1', port: settings.mqttPort },
+    // A person is watching: be back at once when the broker is.
+    link: { reconnectMsMin: 250, reconnectMsMax: 5_000 },
+    trust: { commandKeys: [settings.commandKey] },
+    components: [
+      component('hardware', HARDWARE_VERSION, [], {
+        POS_HARDWARE_PORT: '0',
+        POS_PRINTER_HOST: '127.0.0.1',
+        POS_PRINTER_PORT: String(settings.printerPort),
+      }),
+      component('sale', till.saleVersion, ['hardware'], {
+        POS_SALE_PORT: '0',
+        POS_HARDWARE_URL: portUrl(dataDirOf(place, till, 'hardware'), 'hardware'),
+        POS_PRICES_FILE: prices,
+        POS_STORE: till.store,
+        POS_TERMINAL: till.id,
+      }),
+      component('sync', SYNC_VERSION, ['sale'], {
+        POS_SYNC_PORT: '0',
+        POS_SALE_URL: portUrl(dataDirOf(place, till, 'sale'), 'sale'),
+        POS_CENTRE_URL: portUrl(centreDirOf(place), 'centre'),
+        POS_STORE: till.store,
+        POS_PRICES_FILE: prices,
+      }),
+    ],
+  };
+}
+
+export const agentFlags = MEMORY_FLAGS;

@@ -1,0 +1,76 @@
+// `tillwatch terminal ID`: one terminal as the on-call engineer wants it: is it there, what runs on it,
+// since when, and what happened last.
+
+import { parseId } from '../../protocol/ids.ts';
+import type { ComponentView, TerminalView } from '../client.ts';
+import { type Context, printJson } from '../context.ts';
+import { done, EXIT, ended, type Outcome } from '../exit.ts';
+import { age, COLUMNS, clip, plural, type Style, table } from '../screen.ts';
+
+/** `2 (crash 1, hang 1)`, or `0`. */
+export function restartText({ restarts, restartsTotal }: ComponentView): string {
+  const causes = Object.entries(restarts)
+    .filter(([, count]) => count > 0)
+    .map(([cause, count]) => `${cause} ${count}`);
+  return causes.length === 0 ? String(restartsTotal) : `${restartsTotal} (${causes.join(', ')})`;
+}
+
+function headLines(terminal: TerminalView, now: number, style: Style): string[] {
+  const seen =
+    terminal.lastSeenMs === undefined ? '' : `, last seen ${age(now - terminal.lastSeenMs)} ago`;
+  const head = `${style.bold(terminal.id)} in ${terminal.store}: ${terminal.presence}${seen}`;
+  const { agent } = terminal;
+  if (!agent?.version) return [head, 'no agent has reported yet'];
+  const facts = [
+    `agent ${agent.version}`,
+    ...(agent.node ? [`Node ${agent.node.replace(/^v/, '')}`] : []),
+    `started ${plural(agent.starts ?? 1, 'time')}`,
+    ...(terminal.clockOffsetMs === undefined ? [] : [`clock ${signed(terminal.clockOffsetMs)} ms`]),
+    `${terminal.samples ?? 0} samples`,
+    `${terminal.events ?? 0} events`,
+  ];
+  return [head, facts.join(', ')];
+}
+
+const signed = (ms: number): string => `${ms < 0 ? '-' : '+'}${Math.abs(Math.round(ms))}`;
+
+export function terminalDetailLines(terminal: TerminalView, now: number, style: Style): string[] {
+  const state = (cell: string) =>
+    cell === 'ready' ? style.good(cell) : cell === 'quarantined' ? style.bad(cell) : cell;
+  const rows = terminal.components.map((component) => [
+    component.name,
+    component.version,
+    component.state,
+    component.sinceMs === undefined ? '-' : age(now - component.sinceMs),
+    component.pid === undefined ? '-' : String(component.pid),
+    restartText(component),
+    component.lastReason ?? '',
+  ]);
+  const columns = [
+    { title: 'COMPONENT' },
+    { title: 'VERSION' },
+    { title: 'STATE', paint: state },
+    { title: 'SINCE', align: 'right' },
+    { title: 'PID', align: 'right' },
+    { title: 'RESTARTS' },
+    { title: 'LAST REASON', shrinks: true },
+  ] as const;
+  const incidents = terminal.openIncidents.map(({ component, cause, reason, openedMs }) =>
+    clip(`open incident, ${age(now - openedMs)}: ${component}, ${cause}: ${reason}`, COLUMNS),
+  );
+  return [...headLines(terminal, now, style), ...incidents, '', ...table(columns, rows)];
+}
+
+export async function runTerminal(context: Context, id: string): Promise<Outcome> {
+  const checked = parseId('terminal', id);
+  if (!checked.ok) return ended(EXIT.usage, checked.reason);
+  const reply = await context.client.get<TerminalView>(`/api/v1/terminals/${id}`);
+  if (!reply.ok) return ended(reply.exit, reply.sentence);
+  if (context.json) printJson(context, reply.value);
+  else {
+    for (const line of terminalDetailLines(reply.value, context.nowMs(), context.style)) {
+      context.print(line);
+    }
+  }
+  return done;
+}

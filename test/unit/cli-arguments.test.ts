@@ -1,0 +1,170 @@
+// Wrong use is told in a sentence with exit 64; nothing is asked of a broker before the arguments are good.
+
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
+import type { Client } from '../../cli/client.ts';
+import type { Context } from '../../cli/context.ts';
+import { findOperator } from '../../cli/operator.ts';
+import { plainStyle } from '../../cli/screen.ts';
+import { run } from '../../cli/tillwatch.ts';
+import { runRestart } from '../../cli/verbs/restart.ts';
+import { runTerminal } from '../../cli/verbs/terminal.ts';
+
+afterEach(() => vi.restoreAllMocks());
+
+/** Runs the command line in this process and gathers what it wrote. */
+async function tillwatch(...argv: string[]): Promise<{ exit: number; out: string; err: string }> {
+  const wrote = { out: '', err: '' };
+  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    wrote.out += String(text);
+    return true;
+  });
+  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
+    wrote.err += String(text);
+    return true;
+  });
+  const exit = await run(argv);
+  return { exit, ...wrote };
+}
+
+/** A broker that answers from a list and remembers what it was asked. */
+function fakeContext(answers: unknown[], json = false) {
+  const lines: string[] = [];
+  const asked: string[] = [];
+  let now = 0;
+  const next = (what: string) => {
+    asked.push(what);
+    return Promise.resolve({ ok: true as const, value: answers.shift() as never });
+  };
+  const client: Client = {
+    url: 'http://broker',
+    get: (path) => next(`GET ${path}`),
+    post: (path, body) => next(`POST ${path} ${JSON.stringify(body)}`),
+  };
+  const sleep = (ms: number) => {
+    now += ms;
+    return Promise.resolve();
+  };
+  const context: Context = {
+    print: (line) => lines.push(line),
+    style: plainStyle,
+    client,
+    nowMs: () => now,
+    sleep,
+    json,
+  };
+  return { context, lines, asked };
+}
+
+describe('the command line', () => {
+  it('shows an example for every verb, in 80 columns', async () => {
+    const verbs = ['demo', 'broker', 'agent', 'check-config', 'fleet', 'terminal', 'restart'];
+    for (const verb of ['', ...verbs]) {
+      const { exit, out } = await tillwatch(...(verb === '' ? [] : [verb]), '--help');
+      expect([verb, exit]).toEqual([verb, 0]);
+      if (verb !== '') expect(out).toMatch(/Examples?:\n {2}\$ /);
+      if (verb !== '') expect(out).toContain('--json');
+      expect(Math.max(...out.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
+    }
+  });
+
+  it.each([
+    [['nonsense'], "unknown command 'nonsense'"],
+    [['fleet', '--nonsense'], "unknown option '--nonsense'"],
+    [['terminal'], "missing required argument 'id'"],
+    [['agent'], "required option '--config <file>' not specified"],
+    [['restart', 'bm-lane-1', 'sync'], "required option '--reason <text>' not specified"],
+    [['terminal', 'Lane 1'], '"Lane 1" is not a terminal id'],
+    [['restart', 'bm-lane-1', 'sync', '--reason', ' '], 'say why with --reason'],
+  ])('refuses %j with a sentence and exit 64', async (argv, sentence) => {
+    const { exit, out, err } = await tillwatch(...argv);
+    expect(err).toContain(`tillwatch: ${sentence}`);
+    expect(out).toBe('');
+    expect(exit).toBe(64);
+  });
+});
+
+describe('a restart', () => {
+  const history = (...states: string[]) => states.map((state, at) => ({ state, timeMs: at }));
+
+  it('shows each state once, in order, and ends well with the last', async () => {
+    const { context, lines, asked } = fakeContext([
+      { id: 'c1', state: 'pending' },
+      { id: 'c1', state: 'pending', history: history('pending') },
+      { id: 'c1', state: 'running', history: history('pending', 'accepted', 'running') },
+      {
+        id: 'c1',
+        state: 'succeeded',
+        history: history('pending', 'accepted', 'running', 'succeeded'),
+      },
+    ]);
+    const outcome = await runRestart(context, 'bm-lane-1', 'sync', { reason: 'why', wait: true });
+    expect(outcome).toEqual({ exit: 0 });
+    expect(asked[0]).toBe(
+      'POST /api/v1/terminals/bm-lane-1/commands ' +
+        '{"kind":"restart","arguments":{"component":"sync"},"reason":"why"}',
+    );
+    expect(lines.slice(1)).toEqual([
+      '    0.00 s  pending',
+      '    0.15 s  accepted',
+      '    0.15 s  running',
+      '    0.30 s  succeeded',
+    ]);
+  });
+
+  it('that fails ends with exit 1 and the terminal’s reason', async () => {
+    const { context } = fakeContext([
+      { id: 'c1', state: 'pending' },
+      { id: 'c1', state: 'rejected', reason: 'no such component', history: history('rejected') },
+    ]);
+    const outcome = await runRestart(context, 'bm-lane-1', 'sync', { reason: 'why', wait: true });
+    expect(outcome).toEqual({ exit: 1, sentence: 'the restart rejected: no such component' });
+  });
+
+  it('asks nothing when an id is not one', async () => {
+    const { context, asked } = fakeContext([]);
+    await runRestart(context, 'bm-lane-1', '../sync', { reason: 'why', wait: true });
+    await runTerminal(context, 'a/b');
+    expect(asked).toEqual([]);
+  });
+});
+
+describe('the operator', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tw-cli-'));
+  const inner = join(folder, 'a', 'b');
+  mkdirSync(inner, { recursive: true });
+  mkdirSync(join(folder, '.tillwatch'));
+  const file = { url: 'http://127.0.0.1:8081', token: 'secret' };
+  writeFileSync(join(folder, '.tillwatch', 'operator.json'), JSON.stringify(file));
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  it('is found in the folder of a demo and below it', () => {
+    expect(findOperator({}, inner)).toEqual({ ok: true, value: file });
+  });
+
+  it('of the environment goes first, and the demo’s token goes to no other broker', () => {
+    const other = { TILLWATCH_URL: 'http://127.0.0.1:9999/' };
+    expect(findOperator(other, inner)).toEqual({
+      ok: true,
+      value: { url: 'http://127.0.0.1:9999', token: undefined },
+    });
+    expect(findOperator({ TILLWATCH_API_TOKEN: 'mine' }, inner)).toMatchObject({
+      value: { url: file.url, token: 'mine' },
+    });
+  });
+
+  it('has the default address when nothing is said', () => {
+    const nowhere = findOperator({}, '/');
+    expect(nowhere).toEqual({
+      ok: true,
+      value: { url: 'http://127.0.0.1:8080', token: undefined },
+    });
+  });
+
+  it('is refused with an address that is none', () => {
+    expect(findOperator({ TILLWATCH_URL: 'localhost' }, '/').ok).toBe(false);
+    expect(findOperator({ TILLWATCH_URL: 'ftp://x' }, '/').ok).toBe(false);
+  });
+});

@@ -1,0 +1,165 @@
+// How the verbs look: every line fits, nothing that a terminal reports can break or drive a screen.
+
+import { describe, expect, it } from 'vitest';
+import type { FleetView, TerminalView } from '../../cli/client.ts';
+import { age, clip, plainStyle, styleFor, table, wrap } from '../../cli/screen.ts';
+import { stateCounts, terminalLines, versionLines } from '../../cli/verbs/fleet.ts';
+import { restartText, terminalDetailLines } from '../../cli/verbs/terminal.ts';
+
+const NOW = 1_800_000_000_000;
+const ESCAPE = '\u001b';
+
+const component = (name: string, state: 'ready' | 'backoff' = 'ready', reason?: string) => ({
+  name,
+  version: '2.4.1',
+  state,
+  restarts: state === 'ready' ? { hang: 1 } : { crash: 12, hang: 1 },
+  restartsTotal: state === 'ready' ? 1 : 13,
+  pid: 123_456,
+  sinceMs: NOW - 12_000,
+  ...(reason === undefined ? {} : { lastReason: reason }),
+});
+const terminal = (
+  id: string,
+  presence: TerminalView['presence'],
+  ...states: ('ready' | 'backoff')[]
+) =>
+  ({
+    id,
+    store: 'berlin-mitte',
+    presence,
+    connected: presence === 'online',
+    lastSeenMs: NOW - 2_000,
+    agent: { version: '0.1.0', node: 'v24.21.0', starts: 2 },
+    components: states.map((state, at) =>
+      component(['sale', 'sync', 'hardware'][at] ?? 'x', state),
+    ),
+    openIncidents: [],
+    clockOffsetMs: -3.4,
+    samples: 120,
+    events: 7,
+  }) satisfies TerminalView;
+
+describe('a table', () => {
+  it('aligns its columns and leaves no blank at the end of a line', () => {
+    const lines = table(
+      [{ title: 'NAME' }, { title: 'COUNT', align: 'right' }, { title: 'NOTE' }],
+      [
+        ['sale', '12', 'fine'],
+        ['hardware', '3', ''],
+      ],
+    );
+    expect(lines).toEqual(['NAME      COUNT  NOTE', 'sale         12  fine', 'hardware      3']);
+  });
+
+  it('fits 80 columns by shortening the one column that may give way', () => {
+    const lines = table(
+      [{ title: 'A' }, { title: 'B', shrinks: true }, { title: 'C' }],
+      [['x'.repeat(30), 'y'.repeat(100), 'z'.repeat(20)]],
+    );
+    expect(lines.map((line) => line.length)).toEqual([61, 80]);
+    expect(lines[1]).toContain('…  zzz');
+  });
+
+  it('turns control characters into blanks, so that a reason cannot drive the terminal', () => {
+    const lines = table([{ title: 'REASON' }], [[`a\n${ESCAPE}[2Jb`]]);
+    expect(lines[1]).toBe('a [2Jb');
+  });
+
+  it('colours the text of a cell and not its padding', () => {
+    const lines = table(
+      [{ title: 'STATE', paint: (cell) => `<${cell}>` }, { title: 'N' }],
+      [['up', '1']],
+    );
+    expect(lines[1]).toBe('<up>     1');
+  });
+});
+
+describe('colour', () => {
+  it('is used on a terminal only, and never with NO_COLOR', () => {
+    expect(styleFor({ isTTY: true }, {}).good('x')).toBe(`${ESCAPE}[32mx${ESCAPE}[0m`);
+    expect(styleFor({ isTTY: true }, { NO_COLOR: '1' }).good('x')).toBe('x');
+    expect(styleFor({}, {}).good('x')).toBe('x');
+  });
+});
+
+describe('texts', () => {
+  it('show an age with two digits where they matter', () => {
+    expect([0, 2_340, 12_000, 240_000, 10_800_000, 432_000_000].map(age)).toEqual([
+      '0.0 s',
+      '2.3 s',
+      '12 s',
+      '4 min',
+      '3 h',
+      '5 d',
+    ]);
+  });
+
+  it('are clipped with an ellipsis and wrapped at blanks', () => {
+    expect(clip('abcdef', 4)).toBe('abc…');
+    expect(wrap('one two three four', 9)).toEqual(['one two', 'three', 'four']);
+  });
+});
+
+describe('the fleet', () => {
+  const fleet: FleetView = {
+    terminals: { total: 3, never: 0, online: 2, late: 0, lost: 1 },
+    versions: [
+      { component: 'sale', version: '2.5.0', terminals: 1 },
+      { component: 'sale', version: '2.4.1', terminals: 2 },
+    ],
+    states: [],
+    restarts: [],
+  };
+
+  it('lists versions in order', () => {
+    expect(versionLines(fleet)).toEqual([
+      'COMPONENT  VERSION  TERMINALS',
+      'sale       2.4.1            2',
+      'sale       2.5.0            1',
+    ]);
+  });
+
+  it('puts terminals that need somebody first and says how many it does not show', () => {
+    const lines = terminalLines(
+      [
+        terminal('aa-lane-1', 'online', 'ready'),
+        terminal('bb-lane-1', 'online', 'ready', 'backoff'),
+        terminal('cc-lane-1', 'lost', 'ready'),
+      ],
+      NOW,
+      plainStyle,
+      2,
+    );
+    expect(lines[1]).toMatch(/^cc-lane-1 /);
+    expect(lines[2]).toMatch(/^bb-lane-1 .*1 backoff, 1 ready +14$/);
+    expect(lines.at(-1)).toBe('... and 1 terminal more: --all');
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80);
+  });
+
+  it('counts states with ready last', () => {
+    expect(stateCounts([component('a'), component('b', 'backoff'), component('c')])).toBe(
+      '1 backoff, 2 ready',
+    );
+  });
+});
+
+describe('one terminal', () => {
+  it('fits 80 columns also with a long reason, and tells restarts by cause', () => {
+    const one = terminal('bm-lane-1', 'online', 'ready', 'backoff');
+    const components = one.components.map((each) => ({ ...each, lastReason: 'why '.repeat(60) }));
+    const lines = terminalDetailLines({ ...one, components }, NOW, plainStyle);
+    expect(lines[0]).toBe('bm-lane-1 in berlin-mitte: online, last seen 2.0 s ago');
+    expect(lines[1]).toContain('Node 24.21.0, started 2 times, clock -3 ms');
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80);
+    expect(restartText(component('a', 'backoff'))).toBe('13 (crash 12, hang 1)');
+  });
+
+  it('that never reported says so', () => {
+    const { agent: _, lastSeenMs: __, ...rest } = terminal('bm-lane-1', 'never');
+    expect(terminalDetailLines(rest, NOW, plainStyle).slice(0, 2)).toEqual([
+      'bm-lane-1 in berlin-mitte: never',
+      'no agent has reported yet',
+    ]);
+  });
+});
