@@ -1,0 +1,52 @@
+// One transaction on the outbox as the code inside it sees it. Counts are a draft that becomes true
+// only when the transaction commits, so that a failing disk can never leave memory and file telling
+// different stories.
+
+import type { Stream } from '../../protocol/wire.ts';
+import type { SealedRow } from './rows.ts';
+import type { Store } from './store.ts';
+
+/** What waits unsealed, and up to which id samples are folded and were live. */
+export type Tally = {
+  snapshots: number;
+  samples: number;
+  events: number;
+  results: number;
+  deadLetters: number;
+  foldedTo: number;
+  /** The newest row that went out live in this process: what is older is backlog. */
+  liveTo: number;
+};
+
+export type DropReason = 'quota' | 'damaged' | 'memory' | 'unencodable' | 'dead_letter_quota';
+export type Drop = {
+  readonly stream: Stream;
+  readonly reason: DropReason;
+  /** Samples, events, results or batches. */
+  readonly count: number;
+};
+
+/** The fields of a gap record without its epoch (protocol/events.ts). */
+export type Gap = {
+  readonly reason: string;
+  readonly stream?: Stream;
+  /** Seq of sealed batches. */
+  readonly first?: number;
+  readonly last?: number;
+  readonly samples?: number;
+  readonly events?: number;
+  readonly results?: number;
+};
+
+export type Job = {
+  readonly store: Store;
+  readonly tally: Tally;
+  readonly drops: Drop[];
+  /** Sealed in this transaction, and sealed ones that it dropped. */
+  readonly sealed: SealedRow[];
+  readonly unsealed: SealedRow[];
+  /** Adds the record of a loss to the events; epoch is filled in. */
+  readonly gap: (fields: Gap) => void;
+  /** The broker's time of something stamped at monotonic `mono` before that time was known. */
+  readonly resolve: (timeMs: number, mono: number | null) => number;
+};

@@ -1,0 +1,224 @@
+// The outbox's file: opening, checking, transactions, and what an error of the disk means. WAL with
+// synchronous=FULL: one fsync for a commit and each page written once, where a rollback journal takes
+// three and writes pages twice (flash wears out), and a commit survives a power cut, which DELETE with
+// FULL does not promise (its journal can reappear) [sqlite.org/pragma.html#pragma_synchronous].
+// locking_mode=EXCLUSIVE keeps the WAL index in memory: no mapped -shm file that turns a full disk into
+// SIGBUS, and no second process in the same outbox. What cannot be opened never stops the agent: a
+// damaged file is set aside, and where nothing can be written the outbox lives in memory.
+
+import { randomBytes } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { EPOCH_BYTES } from '../../protocol/wire.ts';
+import type { Log } from '../ports.ts';
+import { type Damage, examine, inTheWay, looksEmptied, setAside } from './damage.ts';
+
+export type Trouble = 'full' | 'disk' | 'damaged';
+export type Outcome<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly trouble: Trouble; readonly reason: string };
+
+export type Store = {
+  readonly epoch: Uint8Array;
+  /** Openings of this file, this one included. */
+  readonly starts: number;
+  /** False when nothing outlives the process. */
+  readonly durable: boolean;
+  readonly sql: (text: string) => StatementSync;
+  /** All or nothing. Errors of the disk are values; a wrong statement is a bug and throws. */
+  readonly transact: <T>(run: () => T) => Outcome<T>;
+  readonly usedBytes: () => number;
+  readonly bytesMax: number;
+  readonly close: () => void;
+};
+
+export type Opened = { readonly store: Store; readonly damage: Damage | undefined };
+export type OpenOptions = {
+  readonly path: string;
+  readonly bytesMax: number;
+  readonly wallMs: () => number;
+  readonly log: Log;
+};
+
+const PAGE_BYTES = 4096;
+const SCHEMA_VERSION = 1;
+/** Without a disk, this much of the machine's memory at most. */
+export const MEMORY_BYTES_MAX = 8 * 1024 * 1024;
+/** The log is folded into the file at this many pages, so that both together stay near the quota. */
+const WAL_PAGES = 256;
+/** How long an agent that is just ending may still hold the file. */
+const BUSY_MS_MAX = 1_000;
+
+const SCHEMA = `
+  create table meta (key text primary key, value any) strict, without rowid;
+  create table lane (stream text primary key, seq integer not null) strict, without rowid;
+  create table sample (
+    id integer primary key, time_ms integer not null, until_ms integer not null,
+    snapshots integer not null, samples integer not null, mono real,
+    encoding text not null, crc integer not null, body blob not null) strict;
+  create table event (
+    id integer primary key, kind text not null, mono real,
+    crc integer not null, body text not null) strict;
+  create table result (
+    id integer primary key, crc integer not null, body text not null) strict;
+  create table batch (
+    id integer primary key, stream text not null, seq integer not null, live integer not null,
+    items integer not null, crc integer not null, bytes blob not null) strict;
+  create table dead_letter (
+    id integer primary key, stream text not null, seq integer not null, reason text not null,
+    time_ms integer not null, bytes blob not null) strict;
+`;
+
+/** SQLite's primary result codes [sqlite.org/rescode.html]. */
+const FULL = 13;
+const DAMAGED_CODES: readonly number[] = [11 /* CORRUPT */, 26 /* NOTADB */];
+const BUSY_CODES: readonly number[] = [5 /* BUSY */, 6 /* LOCKED */];
+const DISK_CODES: readonly number[] = [
+  ...BUSY_CODES,
+  3 /* PERM */,
+  8 /* READONLY */,
+  10 /* IOERR */,
+  14 /* CANTOPEN */,
+  22 /* NOLFS */,
+];
+
+const codeOf = (error: unknown): number =>
+  error instanceof Error && 'errcode' in error ? Number(error.errcode) & 0xff : 0;
+const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+function troubleOf(error: unknown): Trouble | undefined {
+  const code = codeOf(error);
+  if (code === FULL) return 'full';
+  if (DAMAGED_CODES.includes(code)) return 'damaged';
+  return DISK_CODES.includes(code) ? 'disk' : undefined;
+}
+
+function single(db: DatabaseSync, pragma: string): unknown {
+  return Object.values(db.prepare(`pragma ${pragma}`).get() ?? {})[0];
+}
+
+/** Throws a sentence when the file is not a healthy outbox. */
+function check(db: DatabaseSync): void {
+  const verdict = single(db, 'quick_check(1)');
+  if (verdict !== 'ok') throw new Error(`quick_check: ${String(verdict).slice(0, 200)}`);
+  const version = single(db, 'user_version');
+  if (version !== SCHEMA_VERSION) throw new Error(`outbox schema ${String(version)} is not ours`);
+}
+
+function prepare(db: DatabaseSync, bytesMax: number): { epoch: Uint8Array; starts: number } {
+  db.exec(`
+    pragma page_size = ${PAGE_BYTES};
+    pragma locking_mode = exclusive;
+    pragma journal_mode = wal;
+    pragma synchronous = full;
+    pragma wal_autocheckpoint = ${WAL_PAGES};
+    pragma journal_size_limit = ${WAL_PAGES * PAGE_BYTES};
+    pragma cache_size = -512;
+    pragma temp_store = memory;
+    pragma max_page_count = ${Math.floor(bytesMax / PAGE_BYTES)};
+  `);
+  const fresh = single(db, 'page_count') === 0 || single(db, 'schema_version') === 0;
+  db.exec('begin immediate');
+  if (fresh) {
+    db.exec(`${SCHEMA} pragma user_version = ${SCHEMA_VERSION};`);
+    db.prepare("insert into meta values ('epoch', ?), ('starts', 0)").run(randomBytes(EPOCH_BYTES));
+  }
+  check(db);
+  db.exec("update meta set value = value + 1 where key = 'starts'");
+  const read = db.prepare('select value from meta where key = ?');
+  const epoch = read.get('epoch')?.['value'];
+  const starts = read.get('starts')?.['value'];
+  if (!(epoch instanceof Uint8Array) || epoch.length !== EPOCH_BYTES) {
+    throw new Error('outbox holds no valid epoch');
+  }
+  db.exec('commit');
+  return { epoch, starts: Number(starts) };
+}
+
+function wrap(db: DatabaseSync, bytesMax: number, durable: boolean): Store {
+  const head = prepare(db, bytesMax);
+  const statements = new Map<string, StatementSync>();
+  const sql = (text: string): StatementSync => {
+    const known = statements.get(text);
+    if (known !== undefined) return known;
+    const made = db.prepare(text);
+    statements.set(text, made);
+    return made;
+  };
+  const transact = <T>(run: () => T): Outcome<T> => {
+    try {
+      db.exec('begin immediate');
+      const value = run();
+      db.exec('commit');
+      return { ok: true, value };
+    } catch (error) {
+      // SQLite may have rolled back by itself already [sqlite.org/lang_transaction.html].
+      if (db.isTransaction) db.exec('rollback');
+      const trouble = troubleOf(error);
+      if (trouble === undefined) throw error;
+      return { ok: false, trouble, reason: textOf(error) };
+    }
+  };
+  const pages = (name: string): number => Number(single(db, name));
+  return {
+    ...head,
+    durable,
+    sql,
+    transact,
+    usedBytes: () => (pages('page_count') - pages('freelist_count')) * PAGE_BYTES,
+    bytesMax,
+    close: () => {
+      // Closing folds the log into the file; when the disk refuses, the log stays and nothing is lost.
+      if (db.isOpen) db.close();
+    },
+  };
+}
+
+function openFile(path: string, bytesMax: number): Store {
+  const db = new DatabaseSync(path, { timeout: BUSY_MS_MAX });
+  try {
+    return wrap(db, bytesMax, true);
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+function inMemory(options: OpenOptions, damage: Damage | undefined, error: unknown): Opened {
+  const reason = `the outbox lives in memory only: ${textOf(error)}`;
+  options.log.error(reason, { path: options.path });
+  const bytesMax = Math.min(options.bytesMax, MEMORY_BYTES_MAX);
+  const store = wrap(new DatabaseSync(':memory:'), bytesMax, false);
+  return { store, damage: damage ?? { reason, epoch: '', sealed: {} } };
+}
+
+/** Sets aside what is there (its store must be closed) and begins a new epoch. */
+export function replaceStore(options: OpenOptions, why: string): Opened {
+  const { path, log } = options;
+  const damage = examine(path, `outbox file is damaged: ${why}`);
+  try {
+    const aside = setAside(path, options.wallMs());
+    log.error(damage.reason, { aside });
+    return { store: openFile(path, options.bytesMax), damage };
+  } catch (error) {
+    return inMemory(options, damage, error);
+  }
+}
+
+/** @returns always a working store; `damage` says what of an earlier one was lost, and why. */
+export function openStore(options: OpenOptions): Opened {
+  const { path, bytesMax } = options;
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    if (looksEmptied(path)) return replaceStore(options, 'the file was emptied');
+    return { store: openFile(path, bytesMax), damage: undefined };
+  } catch (error) {
+    // A file that somebody else holds, or a full disk, is no damage.
+    const busy = BUSY_CODES.includes(codeOf(error));
+    if (busy || troubleOf(error) === 'full' || !inTheWay(path)) {
+      return inMemory(options, undefined, error);
+    }
+    return replaceStore(options, textOf(error));
+  }
+}

@@ -1,0 +1,75 @@
+// What the outbox offers to the rest of the agent, as types; outbox.ts makes one. Apart so that a fake
+// for a test needs no database.
+
+import type { CommandResult } from '../../protocol/commands.ts';
+import type { NewEvent } from '../../protocol/events.ts';
+import type { Snapshot } from '../../protocol/metric-body.ts';
+import type { Ack, Stream } from '../../protocol/wire.ts';
+import type { Clock, Log } from '../ports.ts';
+import type { BrokerTime } from './time.ts';
+import type { ResendPolicy } from './window.ts';
+
+export type OutboxOptions = {
+  readonly path: string;
+  readonly bytesMax: number;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** How often live samples are sealed, and how much is live; 60 s when not given. */
+  readonly sendMs?: number;
+  readonly resend?: ResendPolicy;
+  /** 0 to below 1, for the jitter of resends. */
+  readonly random?: () => number;
+};
+
+export type Outgoing = {
+  readonly stream: Stream;
+  readonly seq: number;
+  readonly bytes: Uint8Array;
+  readonly resend: boolean;
+};
+export type Acknowledged = {
+  readonly acknowledged: number;
+  readonly refused: number;
+  /** For another epoch: nothing was touched. */
+  readonly foreign: boolean;
+};
+export type OutboxStats = {
+  readonly durable: boolean;
+  readonly bytes: number;
+  /** Sealed and not acknowledged, by stream. */
+  readonly batches: Readonly<Record<'events' | 'metrics' | 'results', number>>;
+  readonly waiting: { readonly samples: number; readonly events: number; readonly results: number };
+  readonly drops: readonly { stream: Stream; reason: string; count: number }[];
+  readonly refused: Readonly<Partial<Record<Stream, number>>>;
+  readonly deadLetters: number;
+  readonly damaged: number;
+  /** In memory because the disk does not take it. */
+  readonly held: number;
+  readonly acknowledged: number;
+  readonly foreignAcks: number;
+  readonly resent: number;
+};
+
+export type Outbox = {
+  readonly epoch: Uint8Array;
+  /** Openings of this file, this one included: the agent's starts since the outbox was made. */
+  readonly starts: number;
+  readonly time: BrokerTime;
+  readonly addEvent: (event: NewEvent) => void;
+  readonly addResult: (result: CommandResult) => void;
+  readonly addSnapshot: (snapshot: Snapshot) => void;
+  /** What is to be sent now, in drain order; counts as sent. */
+  readonly takeBatches: (limit: number) => readonly Outgoing[];
+  readonly acknowledge: (ack: Ack) => Acknowledged;
+  /** A new session: nothing sent in the old one will be answered. */
+  readonly resendAll: () => void;
+  /** Sent in this session and not acknowledged. */
+  readonly inFlight: () => number;
+  /** Events and results not acknowledged. */
+  readonly urgent: () => number;
+  readonly setSendMs: (ms: number) => void;
+  /** Called when something was added that should go at once. */
+  readonly onWork: (call: () => void) => void;
+  readonly stats: () => OutboxStats;
+  readonly close: () => void;
+};
