@@ -79,9 +79,10 @@ function fence(client: Client): void {
 function listen(server: Server, host: string, port: number): Promise<Result<number>> {
   return new Promise((resolve) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
-      const why =
-        error.code === 'EADDRINUSE' ? 'is taken by another program' : `failed: ${error.message}`;
-      resolve(fail(`MQTT port ${port} on ${host} ${why}`));
+      const taken = 'is taken by another program; stop it or choose another port';
+      const rights = 'needs rights that this user lacks';
+      const why = { EADDRINUSE: taken, EACCES: rights }[error.code ?? ''] ?? error.message;
+      resolve(fail(`mqtt.port: ${host}:${port} ${why}`));
     });
     server.listen({ host, port, backlog: 1024 }, () => {
       const address = server.address();

@@ -1,0 +1,202 @@
+// Starts the whole broker in the order in which its parts lean on each other and stops it the other way
+// round: folder, keys, log, ledger, fleet, commands, HTTP, MQTT. Every start leaves its undo behind, so
+// that a failure half way (a taken port, a damaged file) ends as cleanly as a stop. broker.json appears
+// last: who finds it may use what it says.
+
+import { mkdirSync, rmSync } from 'node:fs';
+import { isIPv6 } from 'node:net';
+import { join } from 'node:path';
+import { fail, ok, type Result } from '../protocol/result.ts';
+import { openAudit } from './audit.ts';
+import { type Clock, systemClock, systemTimers, type Timers } from './clock.ts';
+import { openCommands } from './commands/commands.ts';
+import type { BrokerConfig } from './config.ts';
+import { lockFolder, PUBLIC_MODE, writeWhole } from './files.ts';
+import { openFleet } from './fleet/fleet.ts';
+import { type Front, startFront } from './front.ts';
+import { startHttp } from './http/server.ts';
+import { openKeys } from './keys.ts';
+import { openLedger } from './ledger.ts';
+import { openLog } from './log.ts';
+import { createMetrics } from './metrics.ts';
+import { MQTT_LIMITS, type MqttLimits } from './mqtt/limits.ts';
+import type { Log } from './ports.ts';
+import { BROKER_VERSION } from './version.ts';
+
+/** Only the owner: the folder holds keys and everything the chain's terminals said. */
+const FOLDER_MODE = 0o700;
+/** A part that takes longer to stop is left to the end of the process. */
+const PART_STOP_MS_MAX = 900;
+
+export type BrokerOverrides = {
+  readonly clock?: Clock;
+  readonly timers?: Timers;
+  readonly log?: Log;
+  readonly limits?: Partial<MqttLimits>;
+};
+
+export type Broker = {
+  readonly mqttPort: number;
+  readonly httpPort: number;
+  /** Where the API is, as it stands in broker.json. */
+  readonly url: string;
+  readonly stop: () => Promise<void>;
+};
+
+type Undo = () => void | Promise<void>;
+type World = {
+  readonly config: BrokerConfig;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly undo: Undo[];
+};
+
+function within(timers: Timers, ms: number, work: Promise<void>): Promise<void> {
+  return new Promise((resolve) => {
+    const cancel = timers.after(ms, resolve);
+    const done = (): void => {
+      cancel();
+      resolve();
+    };
+    work.then(done, done);
+  });
+}
+
+/** Newest first; one that fails does not keep the others from being undone. */
+async function unwind({ undo, timers }: World): Promise<void> {
+  for (let step = undo.pop(); step !== undefined; step = undo.pop()) {
+    const run = step;
+    await within(timers, PART_STOP_MS_MAX, (async () => await run())());
+  }
+}
+
+function openFolder({ config: { dataDir }, undo }: World): Result<string> {
+  mkdirSync(dataDir, { recursive: true, mode: FOLDER_MODE });
+  const lock = lockFolder(dataDir);
+  if (!lock.ok) return lock;
+  undo.push(lock.value);
+  // What a killed broker left behind would send others to a port that is nobody's or somebody's.
+  rmSync(join(dataDir, 'broker.json'), { force: true });
+  return ok(dataDir);
+}
+
+function openOwnLog({ undo }: World, dataDir: string): Log {
+  const log = openLog(dataDir);
+  undo.push(log.end);
+  return log;
+}
+
+/** The parts behind the front, each a file in the folder. */
+function openBack(world: World, dataDir: string, log: Log, send: Front['sendCommand']) {
+  const { config, clock, timers, undo } = world;
+  const keys = openKeys(dataDir);
+  if (!keys.ok) return keys;
+  const metrics = createMetrics(BROKER_VERSION);
+  const { bytesMax } = config.ledger;
+  const ledger = openLedger({ path: join(dataDir, 'ledger.db'), clock, bytesMax });
+  undo.push(ledger.close);
+  const path = join(dataDir, 'registry.db');
+  const { terminals, presence, acceptUnknown } = config;
+  const shared = { clock, timers, metrics, log };
+  const fleet = openFleet({ path, ledger, terminals, presence, acceptUnknown, ...shared });
+  if (!fleet.ok) return fleet;
+  undo.push(fleet.value.close);
+  const audit = openAudit(fleet.value.database, clock, metrics);
+  const key = keys.value.commandKey;
+  const commands = openCommands({ fleet: fleet.value, key, audit, send, ...shared });
+  undo.push(commands.close);
+  fleet.value.start();
+  const token = keys.value.apiToken;
+  return ok({ metrics, ledger, fleet: fleet.value, audit, commands, token });
+}
+
+const limitsOf = ({ limits }: BrokerConfig): MqttLimits => ({
+  ...MQTT_LIMITS,
+  connections: limits.connections,
+  connects: { burst: limits.connectBurst, perSecond: limits.connectsPerSecond },
+});
+
+function announce({ config, undo }: World, mqttPort: number, httpPort: number): string {
+  const { host } = config.http;
+  const url = `http://${isIPv6(host) ? `[${host}]` : host}:${httpPort}`;
+  const path = join(config.dataDir, 'broker.json');
+  const facts = { pid: process.pid, mqttPort, httpPort, url, version: BROKER_VERSION };
+  writeWhole(path, `${JSON.stringify(facts)}\n`, PUBLIC_MODE);
+  undo.push(() => rmSync(path, { force: true }));
+  return url;
+}
+
+async function start(world: World, overrides: BrokerOverrides): Promise<Result<Broker>> {
+  const { config, clock, timers, undo } = world;
+  const folder = openFolder(world);
+  if (!folder.ok) return folder;
+  const log = overrides.log ?? openOwnLog(world, folder.value);
+  let front: Front | undefined;
+  const send: Front['sendCommand'] = (terminal, bytes) =>
+    front?.sendCommand(terminal, bytes) ?? false;
+  const back = openBack(world, folder.value, log, send);
+  if (!back.ok) return back;
+  const { metrics, ledger, fleet, audit, commands, token } = back.value;
+  metrics.watch({
+    fleet: fleet.rollup,
+    connections: () => front?.connections() ?? 0,
+    ledger: ledger.stats,
+    behind: fleet.behind,
+    commands: commands.countOpen,
+  });
+  const http = await startHttp({
+    ...config.http,
+    token,
+    audit,
+    commands,
+    fleet,
+    metrics,
+    timers,
+    log,
+  });
+  if (!http.ok) return http;
+  undo.push(http.value.stop);
+  const started = await startFront({
+    ...config.mqtt,
+    limits: { ...limitsOf(config), ...overrides.limits },
+    ledger,
+    fleet,
+    onCommandReady: commands.terminalReady,
+    metrics,
+    clock,
+    timers,
+    log,
+  });
+  if (!started.ok) return started;
+  front = started.value;
+  undo.push(front.stop);
+  const mqttPort = front.port;
+  const httpPort = http.value.port;
+  const url = announce(world, mqttPort, httpPort);
+  log.info('broker ready', { mqttPort, url, version: BROKER_VERSION });
+  let stopping: Promise<void> | undefined;
+  const stop = (): Promise<void> => {
+    if (stopping === undefined) log.info('broker stopping');
+    stopping ??= unwind(world);
+    return stopping;
+  };
+  return ok({ mqttPort, httpPort, url, stop });
+}
+
+/** @returns a running broker, or one sentence that says why there is none. */
+export async function startBroker(
+  config: BrokerConfig,
+  overrides: BrokerOverrides = {},
+): Promise<Result<Broker>> {
+  const { clock = systemClock, timers = systemTimers } = overrides;
+  const world: World = { config, clock, timers, undo: [] };
+  try {
+    const started = await start(world, overrides);
+    if (!started.ok) await unwind(world);
+    return started;
+  } catch (cause) {
+    // Files and folders fail by throwing: no rights, no space, not ours.
+    await unwind(world);
+    return fail((cause as Error).message);
+  }
+}

@@ -1,0 +1,56 @@
+// The broker as a program: `node broker/main.ts --config FILE [--exit-with-parent]`. Ends on SIGTERM,
+// SIGINT or SIGHUP within two seconds. Exit codes are those of sysexits.h: 64 for a configuration or
+// command line that is wrong, 69 when something it needs is not there, 70 for a bug.
+
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { startBroker } from './broker.ts';
+import { systemTimers } from './clock.ts';
+import { formatProblem, loadConfig } from './config.ts';
+
+const USAGE = 'usage: broker --config FILE [--exit-with-parent]';
+const STOP_MS_MAX = 1_900;
+const PARENT_LOOK_MS = 500;
+
+function end(code: number, ...lines: string[]): never {
+  for (const line of lines) console.error(line);
+  process.exit(code);
+}
+
+function readOptions(): { file: string; exitWithParent: boolean } {
+  try {
+    const { values } = parseArgs({
+      options: { config: { type: 'string' }, 'exit-with-parent': { type: 'boolean' } },
+    });
+    if (values.config === undefined) return end(64, USAGE);
+    return { file: resolve(values.config), exitWithParent: values['exit-with-parent'] === true };
+  } catch (cause) {
+    return end(64, (cause as Error).message, USAGE);
+  }
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    return end(64, `the configuration cannot be read: ${(cause as Error).message}`);
+  }
+}
+
+process.on('uncaughtException', (error) => end(70, `bug: ${error.stack ?? error}`));
+const parent = process.ppid;
+const { file, exitWithParent } = readOptions();
+const loaded = loadConfig(readText(file), dirname(file));
+if (!loaded.ok) end(64, ...loaded.problems.map(formatProblem));
+const broker = await startBroker(loaded.config);
+if (!broker.ok) end(69, broker.reason);
+
+function stop(): void {
+  systemTimers.after(STOP_MS_MAX, () => end(70, 'bug: the broker did not stop in time'));
+  if (broker.ok) void broker.value.stop().then(() => process.exit(0));
+}
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, stop);
+if (exitWithParent) {
+  systemTimers.every(PARENT_LOOK_MS, () => process.ppid !== parent && stop());
+}
