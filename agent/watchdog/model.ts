@@ -84,7 +84,12 @@ export type ComponentEvent =
       readonly code: number | undefined;
       readonly signal: string | undefined;
     }
-  | { readonly kind: 'evidence'; readonly summary: unknown }
+  /** Without `phase` it belongs to whatever was asked for last. */
+  | {
+      readonly kind: 'evidence';
+      readonly summary: unknown;
+      readonly phase?: 'suspect' | 'confirmed' | undefined;
+    }
   | { readonly kind: 'stop'; readonly reason: string }
   /** Planned: waits while busy, unless forced. */
   | {
