@@ -17,7 +17,7 @@ import {
   type TerminalModel,
   WORD_CHARS_MAX,
 } from './model.ts';
-import { countEvent, NO_TALLY, readCounter, type Tally } from './tally.ts';
+import { countEvent, NO_TALLY, readCounter, type Tally, totalOf } from './tally.ts';
 
 /** Times of one terminal closer together than this do not say which came first. */
 const SKEW_MS = 2_000;
@@ -51,7 +51,8 @@ function withRestarts(
   const key = own(component.restarts, wanted) === undefined && full ? `${cause} ${OTHER}` : wanted;
   const known = own(component.restarts, key) ?? NO_TALLY;
   const tally = change(known);
-  if (tally === known) return component;
+  // An agent reports every cause it knows; what never happened needs no record.
+  if (tally === known || (known === NO_TALLY && totalOf(tally) === 0)) return component;
   return { ...component, restarts: { ...component.restarts, [key]: tally } };
 }
 
