@@ -101,8 +101,10 @@ export async function runFleet(context: Context, options: { all?: boolean }): Pr
     return done;
   }
   context.print(context.style.bold(summary(fleet.value)));
-  context.print('');
-  for (const line of versionLines(fleet.value)) context.print(line);
+  if (fleet.value.versions.length > 0) {
+    context.print('');
+    for (const line of versionLines(fleet.value)) context.print(line);
+  }
   if (all.length > 0) {
     context.print('');
     const rowsMax = options.all === true ? all.length : ROWS_MAX;

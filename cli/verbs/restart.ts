@@ -10,6 +10,8 @@ import { type Context, printJson } from '../context.ts';
 import { done, EXIT, ended, type Outcome } from '../exit.ts';
 
 const POLL_MS = 150;
+/** The broker's own rule. */
+const REASON_CHARS_MIN = 3;
 /** The broker ends every command at its expiry; this is for a broker that does not. */
 const WAIT_MS_MAX = COMMAND_EXPIRY_MS + 60_000;
 
@@ -22,7 +24,9 @@ function checkArguments(terminal: string, component: string, reason: string): st
   for (const checked of [parseId('terminal', terminal), parseId('component', component)]) {
     if (!checked.ok) return checked.reason;
   }
-  if (reason.trim() === '') return 'say why with --reason: it stands in the audit log';
+  if (reason.trim().length < REASON_CHARS_MIN) {
+    return 'say why with --reason: it stands in the audit log';
+  }
   if (reason.length > REASON_CHARS_MAX)
     return `--reason is longer than ${REASON_CHARS_MAX} characters`;
   return undefined;

@@ -58,6 +58,7 @@ export function terminalDetailLines(terminal: TerminalView, now: number, style: 
   const incidents = terminal.openIncidents.map(({ component, cause, reason, openedMs }) =>
     clip(`open incident, ${age(now - openedMs)}: ${component}, ${cause}: ${reason}`, COLUMNS),
   );
+  if (rows.length === 0) return headLines(terminal, now, style);
   return [...headLines(terminal, now, style), ...incidents, '', ...table(columns, rows)];
 }
 
