@@ -21,7 +21,7 @@ const REQUEST_MS_MAX = 10_000;
 const ANSWER_MS_MAX = 10_000;
 const KEEP_ALIVE_MS = 5_000;
 /** On stop, answers under way get so long; then their connections are closed. */
-const STOP_GRACE_MS = 2_000;
+const STOP_GRACE_MS = 500;
 /** Open connections; scrapers and consoles are few, and each more is refused at once. */
 const CONNECTIONS_MAX = 1_000;
 

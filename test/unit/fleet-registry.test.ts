@@ -1,93 +1,18 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  COMPONENTS_MAX,
-  type FleetEvent,
-  newTerminal,
-  type TerminalModel,
-} from '../../broker/fleet/model.ts';
-import { step } from '../../broker/fleet/registry.ts';
-import { countEvent, NO_TALLY, readCounter, totalOf } from '../../broker/fleet/tally.ts';
-import { restartCounts, type TerminalView, viewOf } from '../../broker/fleet/view.ts';
+import { COMPONENTS_MAX, type FleetEvent } from '../../broker/fleet/model.ts';
+import { restartCounts } from '../../broker/fleet/view.ts';
 import type { NewEvent } from '../../protocol/events.ts';
-import { EPOCH, happened, PRESENCE, START_MS } from './fleet-rig.ts';
-
-type Batch = Extract<FleetEvent, { kind: 'batch' }>;
-
-/** A story: steps of one terminal, each with the second at which the broker saw it. */
-function tell(...steps: readonly (readonly [seconds: number, event: FleetEvent])[]) {
-  let model: TerminalModel = newTerminal('lane-1', 'berlin', true);
-  const effects = steps.flatMap(([seconds, event]) => {
-    const next = step(model, event, START_MS + seconds * 1_000, PRESENCE);
-    model = next.model;
-    return next.effects;
-  });
-  const at = (seconds: number): TerminalView => viewOf(model, START_MS + seconds * 1_000, PRESENCE);
-  return { model, effects, at };
-}
-
-function batch(seconds: number, content: Batch['content'], more: Partial<Batch> = {}): Batch {
-  const receivedMs = START_MS + seconds * 1_000;
-  const facts = { epoch: EPOCH, seq: 1, receivedMs, createdMs: receivedMs, clockOffsetMs: 0 };
-  return { kind: 'batch', ...facts, content, ...more };
-}
-
-/** Events at their seconds, received at the last one unless said. */
-function events(seq: number, ...list: readonly (readonly [number, NewEvent])[]): Batch {
-  const last = Math.max(...list.map(([seconds]) => seconds));
-  const placed = list.map(([seconds, event], index) => ({
-    ...happened(START_MS + seconds * 1_000, event),
-    index,
-  }));
-  return batch(last, { stream: 'events', events: placed }, { seq });
-}
-
-type To = { cause?: 'hang' | 'crash' | 'operator'; version?: string; pid?: number };
-const state = (
-  to: 'starting' | 'ready' | 'suspect' | 'backoff' | 'stopped',
-  { cause, version = '1.0', pid }: To = {},
-  component = 'sale',
-): NewEvent => ({
-  kind: 'component_state',
-  component,
-  fields: {
-    from: 'ready',
-    to,
-    reason: `now ${to}`,
-    version,
-    ...(cause && { cause }),
-    ...(pid && { pid }),
-  },
-});
-const incident = (kind: 'incident_opened' | 'incident_quarantined', id: string): NewEvent => ({
-  kind,
-  component: 'sale',
-  fields: { incident: id, cause: 'hang', reason: 'no beat', version: '1.0', attempts: 1 },
-});
-const recovered = (id: string): NewEvent => ({
-  kind: 'incident_recovered',
-  component: 'sale',
-  fields: { incident: id, cause: 'hang', detectedMs: 2_000, readyMs: 3_000, attempts: 1 },
-});
-const agentStarted: NewEvent = {
-  kind: 'agent_started',
-  component: '',
-  fields: { version: '0.1.0', node: '24.21.0', bootId: 'b', adopted: ['sale'] },
-};
-
-function metrics(seconds: number, ...samples: readonly [string, Record<string, string>, number][]) {
-  const timeMs = START_MS + seconds * 1_000;
-  const list = samples.map(([name, labels, value]) => ({ name, labels, value }));
-  return batch(seconds, { stream: 'metrics', snapshots: [{ timeMs, samples: list }] });
-}
-const restarts = (value: number, cause = 'hang') =>
-  ['pos_component_restarts_total', { component: 'sale', cause, version: '1.0' }, value] as [
-    string,
-    Record<string, string>,
-    number,
-  ];
-
-const sale = (view: TerminalView) => view.components.find(({ name }) => name === 'sale');
+import { START_MS } from './fleet-rig.ts';
+import {
+  events,
+  incident,
+  metrics,
+  recovered,
+  restarts,
+  sale,
+  state,
+  tell,
+} from './fleet-story.ts';
 
 describe('presence', () => {
   it('is never until the first sign, then online, late and lost by silence alone', () => {
@@ -207,81 +132,6 @@ describe('components', () => {
       events(1, [1, state('ready', {}, '__proto__')], [1, state('ready', {}, '../x')]),
     ]);
     expect(story.at(2)).toMatchObject({ components: [], events: 2 });
-  });
-});
-
-describe('restarts', () => {
-  it('are counted by cause at once from events, and not a second time from the counter', () => {
-    const story = tell(
-      [1, events(1, [1, state('starting', { cause: 'hang' })])],
-      [15, metrics(15, restarts(1))],
-      [30, metrics(30, restarts(1))],
-      [40, events(2, [40, state('starting', { cause: 'operator' })])],
-    );
-    expect(sale(story.at(41))).toMatchObject({
-      restarts: { hang: 1, operator: 1 },
-      restartsTotal: 2,
-    });
-  });
-
-  it('come from the counter when events were lost', () => {
-    const story = tell([15, metrics(15, restarts(4))]);
-    expect(sale(story.at(16))?.restarts).toEqual({ hang: 4 });
-  });
-
-  it('do not include the first start of a component, nor a state that only has a cause', () => {
-    const story = tell([
-      1,
-      events(1, [1, state('starting')], [1, state('ready', { cause: 'hang' })]),
-    ]);
-    expect(sale(story.at(2))?.restartsTotal).toBe(0);
-  });
-
-  it('of the agent are its own: its components keep their process and count none', () => {
-    const story = tell(
-      [1, events(1, [0, agentStarted], [1, state('ready', { pid: 77 })])],
-      [15, metrics(15, ['pos_agent_starts_total', {}, 1], restarts(0))],
-      [20, events(2, [20, agentStarted])],
-    );
-    expect(story.at(21).agent).toEqual({ version: '0.1.0', node: '24.21.0', starts: 2 });
-    expect(sale(story.at(21))).toMatchObject({ pid: 77, restartsTotal: 0, state: 'ready' });
-  });
-
-  it('never sink: a counter that begins again goes on from where it was', () => {
-    const story = tell(
-      [15, metrics(15, restarts(3))],
-      [20, events(1, [20, state('starting', { cause: 'hang' })])],
-      [30, metrics(30, restarts(0))],
-      [45, metrics(45, restarts(1))],
-    );
-    expect(sale(story.at(46))?.restartsTotal).toBe(5);
-  });
-
-  it('total what a terminal really did, in whatever order its words arrive', () => {
-    // A truth: restarts at some seconds, samples at others; each sample counts what was before it.
-    const second = fc.integer({ min: 1, max: 300 });
-    fc.assert(
-      fc.property(
-        fc.uniqueArray(second, { maxLength: 12 }),
-        fc.uniqueArray(second, { maxLength: 6 }),
-        fc.infiniteStream(fc.nat()),
-        (restartsAt, samplesAt, order) => {
-          const samples = [...samplesAt, 301].map((at) => ({ at, sample: true }));
-          const told = [...restartsAt.map((at) => ({ at, sample: false })), ...samples]
-            .map((word) => ({ ...word, place: order.next().value }))
-            .sort((a, b) => a.place - b.place);
-          let tally = NO_TALLY;
-          let before = 0;
-          for (const { at, sample } of told) {
-            const counter = restartsAt.filter((restart) => restart <= at).length;
-            tally = sample ? readCounter(tally, counter, at) : countEvent(tally, at);
-            expect(totalOf(tally)).toBeGreaterThanOrEqual(before);
-            before = totalOf(tally);
-          }
-          expect(totalOf(tally)).toBe(restartsAt.length);
-        },
-      ),
-    );
   });
 });
 

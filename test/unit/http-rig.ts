@@ -1,0 +1,61 @@
+// The API on a registry of its own, asked without a socket.
+
+import { generateKeyPairSync } from 'node:crypto';
+import { onTestFinished } from 'vitest';
+import { openAudit } from '../../broker/audit.ts';
+import { openCommands } from '../../broker/commands/commands.ts';
+import { buildServer } from '../../broker/http/server.ts';
+import { happened, quiet, rig, START_MS } from './fleet-rig.ts';
+
+export const TOKEN = 'a-token-that-nobody-guesses-0123456789';
+export const authorization = `Bearer ${TOKEN}`;
+
+export async function open(options: Parameters<typeof rig>[0] = {}) {
+  const back = rig(options);
+  const { fleet, metrics, time } = back;
+  const audit = openAudit(fleet.database, time.clock, metrics);
+  const { privateKey } = generateKeyPairSync('ed25519');
+  const sent: { terminal: string; bytes: Uint8Array }[] = [];
+  const commands = openCommands({
+    fleet,
+    key: privateKey,
+    ...time,
+    audit,
+    metrics,
+    log: quiet,
+    send: (terminal, bytes) => sent.push({ terminal, bytes }),
+  });
+  const common = { host: '127.0.0.1', port: 0, token: TOKEN, timers: time.timers, log: quiet };
+  const app = buildServer({ ...common, fleet, audit, commands, metrics });
+  await app.ready();
+  onTestFinished(async () => {
+    commands.close();
+    await app.close();
+  });
+  const get = (url: string, headers: Record<string, string> = { authorization }) =>
+    app.inject({ method: 'GET', url, headers });
+  const post = (url: string, payload: unknown, headers: Record<string, string> = {}) =>
+    app.inject({
+      method: 'POST',
+      url,
+      headers: { authorization, 'content-type': 'application/json', ...headers },
+      payload: typeof payload === 'string' ? payload : JSON.stringify(payload),
+    });
+  return { ...back, fleet, app, audit, commands, sent, privateKey, get, post };
+}
+
+export const restart = { kind: 'restart', arguments: { component: 'sale' }, reason: 'till hangs' };
+export const COMMANDS = '/api/v1/terminals/lane-1/commands';
+export const inventory = happened(START_MS, {
+  kind: 'inventory',
+  component: '',
+  fields: {
+    agent: '0.1.0',
+    os: 'Linux',
+    hostname: 'till',
+    components: [
+      { name: 'sale', version: '2.4.1' },
+      { name: 'sync', version: '1.0' },
+    ],
+  },
+});
