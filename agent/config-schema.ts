@@ -89,14 +89,14 @@ const probeHost = v.pipe(
   ),
 );
 
-function isLocalUrl(url: string): boolean {
+export function isLoopbackUrl(url: string): boolean {
   const parsed = URL.parse(url);
   return parsed?.protocol === 'http:' && isLoopback(parsed.hostname);
 }
 
 const localUrl = v.pipe(
   text('a URL'),
-  v.check(isLocalUrl, 'must be an http:// URL on this machine (127.0.0.1, ::1 or localhost)'),
+  v.check(isLoopbackUrl, 'must be an http:// URL on this machine (127.0.0.1, ::1 or localhost)'),
 );
 
 const command = v.pipe(

@@ -12,6 +12,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  truncateSync,
   writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -54,6 +55,9 @@ export const socketFiles: SocketFiles = {
   },
   ownerOnly: (path) => chmodSync(path, 0o600),
 };
+
+export const cutFile = (path: string): Result<void> =>
+  attempt(`cannot cut ${path}`, () => truncateSync(path));
 
 export type FoundFile = {
   readonly path: string;

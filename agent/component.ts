@@ -1,0 +1,101 @@
+// What the agent holds of one component beside its model: the process that runs, the secrets it speaks with,
+// its probes and the last it said. Plain state with the few questions that others ask about it; decisions
+// are in watchdog/, deeds in act.ts.
+
+import type { Expected } from './channel/admission.ts';
+import type { ComponentConfig } from './config.ts';
+import { policyOf } from './policy.ts';
+import type { RestartsByCause } from './restarts.ts';
+import type { Life } from './watchdog/control.ts';
+import { healthAgeMs, initialModel, type Model, type Remembered } from './watchdog/machine.ts';
+import type { ComponentEvent, ComponentState, Policy } from './watchdog/model.ts';
+import type { Probe } from './watchdog/probes.ts';
+
+/** Said by a process whose start is not told yet; more than this no honest component says by then. */
+export const EARLY_EVENTS_MAX = 200;
+
+export type ComponentReading = {
+  readonly name: string;
+  readonly version: string;
+  readonly state: ComponentState;
+  readonly restartsByCause: RestartsByCause;
+  readonly beatAgeMs?: number;
+  readonly loopDelayMsMax?: number;
+  readonly residentBytes?: number;
+  readonly cpuSeconds?: number;
+  readonly metricsUrl?: string;
+};
+
+export class Component {
+  readonly config: ComponentConfig;
+  readonly policy: Policy;
+  model: Model;
+  /** The process, once its start is known. */
+  life: Life | undefined;
+  /** Of the process that runs or is being started. */
+  identity: { readonly instance: string; readonly token: string } | undefined;
+  /** Heard between a process's first word and the news that it was started. */
+  early: ComponentEvent[] = [];
+  probes: Probe[] = [];
+  status = '';
+  #metricsUrl: string | undefined;
+  #loopDelayMsMax: number | undefined;
+
+  constructor(config: ComponentConfig, remembered: Remembered) {
+    this.config = config;
+    this.policy = policyOf(config);
+    this.model = initialModel(this.policy, remembered);
+  }
+
+  get name(): string {
+    return this.config.name;
+  }
+
+  expected(): Expected | undefined {
+    if (this.identity === undefined || !this.config.channel) return undefined;
+    const { beatMs, blockedMs: deadlineMs } = this.policy;
+    return { ...this.identity, pid: this.life?.pid, beatMs, deadlineMs };
+  }
+
+  beatTold(loopDelayMsMax: number): void {
+    this.#loopDelayMsMax = Math.max(this.#loopDelayMsMax ?? 0, loopDelayMsMax);
+  }
+
+  readyTold(metricsUrl: string | undefined): void {
+    this.#metricsUrl = metricsUrl;
+  }
+
+  /** The process is gone, and with it what was only true of it. */
+  forget(): void {
+    for (const probe of this.probes) probe.stop();
+    this.probes = [];
+    this.early = [];
+    this.life = undefined;
+    this.identity = undefined;
+    this.status = '';
+    this.#metricsUrl = undefined;
+    this.#loopDelayMsMax = undefined;
+  }
+
+  /** For one sample of metrics; the longest delay counts from the reading before. */
+  read(
+    now: number,
+    restartsByCause: RestartsByCause,
+    usage: { residentBytes: number; cpuSeconds: number } | undefined,
+  ): ComponentReading {
+    const beatAgeMs = this.policy.instrumented ? healthAgeMs(this.model, now) : undefined;
+    const loopDelayMsMax = this.#loopDelayMsMax;
+    this.#loopDelayMsMax = undefined;
+    const metricsUrl = this.life && (this.config.metricsUrl ?? this.#metricsUrl);
+    return {
+      name: this.name,
+      version: this.config.version,
+      state: this.model.state,
+      restartsByCause,
+      ...(beatAgeMs === undefined ? {} : { beatAgeMs }),
+      ...(loopDelayMsMax === undefined ? {} : { loopDelayMsMax }),
+      ...(metricsUrl === undefined ? {} : { metricsUrl }),
+      ...usage,
+    };
+  }
+}

@@ -1,0 +1,109 @@
+// The agent's one loop: events of all components in one bounded queue, each run to completion before the
+// next, and a sweep four times a second. A queue and not nested calls, because an effect may answer at once
+// and the state machine must never be entered twice. Before anything is believed it asks whether the
+// agent itself was away (pause.ts).
+
+import { createPauseWatch, type PauseWatch } from './pause.ts';
+import type { BootClock, Cancel, Log, Timers } from './ports.ts';
+import type { ComponentEvent } from './watchdog/model.ts';
+
+export const SWEEP_MS = 250;
+/** A component that floods its socket is slowed down there; this many means a fault of our own. */
+export const QUEUE_EVENTS_MAX = 10_000;
+
+/** What may be lost when the queue is full: each of these comes again by itself. */
+const REPEATED: readonly ComponentEvent['kind'][] = ['beat', 'touch', 'sample', 'probe', 'tick'];
+
+export type LoopOptions = {
+  readonly clock: BootClock;
+  readonly timers: Timers;
+  readonly log: Log;
+  readonly handle: (component: string, event: ComponentEvent, now: number) => void;
+  /** The queue is empty for the moment: may push more. */
+  readonly settled: () => void;
+  readonly paused: (gapMs: number, now: number) => void;
+  /** Looks at everything that lives; what it pushes is handled at once. */
+  readonly observe: () => void;
+  /** After all beats that wait in sockets were read: deadlines may be judged. */
+  readonly judge: () => void;
+};
+
+type Queued = { readonly component: string; readonly event: ComponentEvent };
+
+export class Loop {
+  readonly #options: LoopOptions;
+  readonly #queue: Queued[] = [];
+  readonly #pause: PauseWatch;
+  readonly #cancelSweep: Cancel;
+  #cancelJudge: Cancel = () => undefined;
+  #running = false;
+  #dropped = 0;
+  #pauses = 0;
+  #lateMsMax = 0;
+  #dueAt: number;
+
+  constructor(options: LoopOptions) {
+    this.#options = options;
+    const now = options.clock.monotonicMs();
+    this.#dueAt = now + SWEEP_MS;
+    this.#pause = createPauseWatch(SWEEP_MS, now, options.clock.bootMs());
+    this.#cancelSweep = options.timers.every(SWEEP_MS, () => this.#sweep());
+  }
+
+  push(component: string, event: ComponentEvent): void {
+    if (this.#queue.length >= QUEUE_EVENTS_MAX && REPEATED.includes(event.kind)) {
+      if (this.#dropped === 0) this.#options.log.error('the event queue is full');
+      this.#dropped += 1;
+      return;
+    }
+    this.#queue.push({ component, event });
+    if (!this.#running) this.#drain();
+  }
+
+  /** Events dropped, pauses of the agent, and its longest lateness since the last call. */
+  stats(): { dropped: number; pauses: number; loopDelayMsMax: number } {
+    const stats = { dropped: this.#dropped, pauses: this.#pauses, loopDelayMsMax: this.#lateMsMax };
+    this.#lateMsMax = 0;
+    return stats;
+  }
+
+  stop(): void {
+    this.#cancelSweep();
+    this.#cancelJudge();
+  }
+
+  #drain(): void {
+    this.#running = true;
+    this.#lookForPause();
+    do {
+      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+        this.#options.handle(next.component, next.event, this.#options.clock.monotonicMs());
+      }
+      this.#options.settled();
+    } while (this.#queue.length > 0);
+    this.#running = false;
+  }
+
+  #lookForPause(): void {
+    const { clock, paused, log } = this.#options;
+    const now = clock.monotonicMs();
+    const gapMs = this.#pause.look(now, clock.bootMs());
+    if (gapMs === 0) return;
+    this.#pauses += 1;
+    log.warn('the agent itself did not run for a while', { gapMs: Math.round(gapMs) });
+    paused(gapMs, now);
+  }
+
+  #sweep(): void {
+    const { clock, timers, observe, judge } = this.#options;
+    const now = clock.monotonicMs();
+    this.#lateMsMax = Math.max(this.#lateMsMax, now - this.#dueAt);
+    this.#dueAt = now + SWEEP_MS;
+    this.#drain();
+    this.#pause.swept(clock.monotonicMs());
+    observe();
+    // Timers come before sockets in Node's loop: judged now, a beat that has arrived would be missed.
+    this.#cancelJudge();
+    this.#cancelJudge = timers.after(0, judge);
+  }
+}

@@ -1,0 +1,50 @@
+// The agent as a program: `agent --config FILE`. Exit codes are those of sysexits.h: 64 for a configuration
+// that is wrong, 69 for what is taken or cannot be reached, 70 for a fault of our own, each with sentences on
+// stderr. SIGTERM and SIGHUP end the agent alone, SIGINT its components too.
+
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { startAgent } from './agent.ts';
+import { formatProblem, loadConfig } from './config.ts';
+
+function end(code: number, ...sentences: string[]): never {
+  for (const sentence of sentences) process.stderr.write(`${sentence}\n`);
+  process.exit(code);
+}
+
+function configPath(): string {
+  try {
+    const { values } = parseArgs({ options: { config: { type: 'string' } } });
+    if (values.config !== undefined) return resolve(values.config);
+  } catch (error) {
+    end(64, `agent: ${(error as Error).message}`);
+  }
+  return end(64, 'agent: say which configuration: agent --config FILE');
+}
+
+function readConfig(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    return end(64, `agent: cannot read the configuration: ${(error as Error).message}`);
+  }
+}
+
+process.on('uncaughtException', (error) => {
+  // Components run on; whatever starts the agent again lets it adopt them.
+  end(70, `agent: internal fault, please report it: ${error.stack ?? String(error)}`);
+});
+
+const path = configPath();
+const loaded = loadConfig(readConfig(path), dirname(path));
+if (!loaded.ok) end(64, ...loaded.problems.map(formatProblem));
+const toStderr = process.stderr.isTTY || process.env['TILLWATCH_LOG'] === 'stderr';
+const started = await startAgent(loaded.config, { toStderr });
+if (!started.ok) end(69, `agent: ${started.reason}`);
+const agent = started.value;
+process.on('SIGTERM', () => void agent.stop('SIGTERM'));
+process.on('SIGHUP', () => void agent.stop('SIGHUP'));
+process.on('SIGINT', () => void agent.stop('SIGINT', 'stop'));
+await agent.ended;
+process.exit(0);

@@ -1,0 +1,66 @@
+// Keeps what components print within its bound. Output goes to one file per life, never through a pipe,
+// so the agent only ever removes old files; the one that a component still writes is cut when it alone is
+// over the bound (it is open for appending, so that its writer goes on at the new end). The journal that
+// can be read by time comes later and takes this over.
+
+import { join } from 'node:path';
+import type { Result } from '../protocol/result.ts';
+import type { Log } from './ports.ts';
+
+/** Per component, the open one included. */
+export const OUTPUT_FILES_MAX = 5;
+export const OUTPUT_BYTES_MAX = 10 * 1024 * 1024;
+
+export type OutputFile = {
+  readonly path: string;
+  readonly bytes: number;
+  readonly modifiedMs: number;
+};
+export type Surplus = { readonly remove: readonly string[]; readonly cut: boolean };
+
+/** What has to go so that the newest fit; `open` is never removed. */
+export function surplusOf(files: readonly OutputFile[], open: string | undefined): Surplus {
+  const current = files.find((file) => file.path === open);
+  const closed = files
+    .filter((file) => file.path !== open)
+    .sort((a, b) => b.modifiedMs - a.modifiedMs || (a.path < b.path ? 1 : -1));
+  const cut = (current?.bytes ?? 0) > OUTPUT_BYTES_MAX;
+  let count = current === undefined ? 0 : 1;
+  let bytes = cut ? 0 : (current?.bytes ?? 0);
+  const remove: string[] = [];
+  for (const file of closed) {
+    count += 1;
+    bytes += file.bytes;
+    if (count > OUTPUT_FILES_MAX || bytes > OUTPUT_BYTES_MAX) remove.push(file.path);
+  }
+  return { remove, cut };
+}
+
+export type OutputOptions = {
+  readonly logDir: string;
+  readonly list: (folder: string) => readonly OutputFile[];
+  readonly remove: (path: string) => void;
+  readonly cut: (path: string) => Result<void>;
+  readonly log: Log;
+};
+
+export type Output = {
+  /** Where a life prints to. */
+  readonly fileOf: (component: string, instance: string) => string;
+  /** @param open the file of the life that runs, if one does. */
+  readonly tidy: (component: string, open: string | undefined) => void;
+};
+
+export function createOutput({ logDir, list, remove, cut, log }: OutputOptions): Output {
+  return {
+    fileOf: (component, instance) => join(logDir, component, `${instance}.log`),
+    tidy: (component, open) => {
+      const surplus = surplusOf(list(join(logDir, component)), open);
+      for (const path of surplus.remove) remove(path);
+      if (!surplus.cut || open === undefined) return;
+      const done = cut(open);
+      const what = done.ok ? 'was cut: it printed more than is kept' : done.reason;
+      log.warn(`output of ${component} ${what}`, { component, path: open });
+    },
+  };
+}

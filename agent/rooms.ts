@@ -1,0 +1,74 @@
+// The agent's folders and what it keeps in them: the locks, its log, the outbox, counters, budgets and the
+// components' output. Opened together because they live and end together; agent.ts gives them work.
+
+import { join } from 'node:path';
+import { fail, ok, type Result } from '../protocol/result.ts';
+import { type Budgets, openBudgets } from './budgets.ts';
+import type { AgentConfig } from './config.ts';
+import { type OwnLog, openOwnLog } from './logs/own.ts';
+import { createOutput, type Output } from './output.ts';
+import type { Ports } from './ports.ts';
+import { Counters } from './restarts.ts';
+import { cutFile, listFiles, writeDurably } from './system/disk.ts';
+import { lockRunDir, type Release, realPorts } from './system.ts';
+import { OUTBOX_BYTES_MAX, openOutbox } from './telemetry/outbox.ts';
+import type { Outbox } from './telemetry/types.ts';
+
+export type Overrides = {
+  readonly ports?: Ports;
+  /** Human lines on stderr. */
+  readonly toStderr?: boolean;
+  readonly environment?: NodeJS.ProcessEnv;
+};
+
+export type Rooms = {
+  readonly config: AgentConfig;
+  readonly ports: Ports;
+  readonly log: OwnLog;
+  readonly locks: readonly Release[];
+  readonly outbox: Outbox;
+  readonly counters: Counters;
+  readonly budgets: Budgets;
+  readonly output: Output;
+  readonly environment: NodeJS.ProcessEnv;
+};
+
+export async function takeFolders(config: AgentConfig, ports: Ports): Promise<Result<Release[]>> {
+  const locks: Release[] = [];
+  const drop = (reason: string): Result<Release[]> => {
+    for (const release of locks) release();
+    return fail(reason);
+  };
+  // The data folder too: two agents on one outbox would lose batches of each other.
+  for (const folder of new Set([config.runDir, config.dataDir])) {
+    const made = ports.files.makeDirectory(folder, 0o700);
+    if (!made.ok) return drop(made.reason);
+    const lock = await lockRunDir(folder);
+    if (!lock.ok) return drop(lock.reason);
+    locks.push(lock.value);
+  }
+  return ok(locks);
+}
+
+/** Everything the agent keeps on disk, opened once the folders are its own. */
+export function openRooms(config: AgentConfig, locks: Release[], overrides: Overrides): Rooms {
+  const { ports = realPorts(), environment = process.env, toStderr = false } = overrides;
+  const { dataDir, runDir, logDir } = config;
+  const { clock, files, random } = ports;
+  const log = openOwnLog(join(dataDir, 'agent.log'), toStderr, ports.timers);
+  const outbox = openOutbox({
+    path: join(dataDir, 'outbox.db'),
+    bytesMax: OUTBOX_BYTES_MAX,
+    clock,
+    log,
+    sendMs: config.sampling.sendMs,
+    random,
+  });
+  const counters = new Counters(
+    { path: join(dataDir, 'restarts.json'), read: files.read, write: writeDurably, log },
+    new Map(config.components.map(({ name, version }) => [name, version])),
+  );
+  const budgets = openBudgets({ path: join(runDir, 'budgets.json'), clock, files, log });
+  const output = createOutput({ logDir, list: listFiles, remove: files.remove, cut: cutFile, log });
+  return { config, ports, log, locks, outbox, counters, budgets, output, environment };
+}

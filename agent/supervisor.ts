@@ -1,0 +1,252 @@
+// Brings the parts of the watchdog together: what components say, what the sweep sees and what processes do
+// become events; the state machine answers with effects; act.ts does them. It also holds the plan: who
+// may start now, and who may stop when everything stops. It decides nothing about a single component.
+
+import { randomUUID } from 'node:crypto';
+import { type Act, createAct, type Hands, onExit, takeOver } from './act.ts';
+import type { Expected, Said } from './channel/admission.ts';
+import type { ChannelEvent } from './channel/server.ts';
+import { Component, type ComponentReading, EARLY_EVENTS_MAX } from './component.ts';
+import type { AgentConfig } from './config.ts';
+import { isLoopbackUrl } from './config-schema.ts';
+import { Loop } from './loop.ts';
+import { planOf } from './policy.ts';
+import type { RestartsByCause } from './restarts.ts';
+import { type Remembered, step } from './watchdog/machine.ts';
+import type { ComponentEvent } from './watchdog/model.ts';
+import { mayStart, mayStop, type PlanItem, type States } from './watchdog/plan.ts';
+
+/** Beyond all graces: for processes that the kernel does not let die. */
+const STOP_ALL_EXTRA_MS = 15_000;
+
+export type SupervisorOptions = {
+  readonly config: AgentConfig;
+  /** Without `push`, which is the supervisor's own. */
+  readonly hands: Omit<Hands, 'push'>;
+  readonly remembered: (component: string) => Remembered;
+  readonly restarts: (component: string) => RestartsByCause;
+  /** Four times a second, after the components were looked at. */
+  readonly onSweep: () => void;
+};
+
+type Stopping = {
+  readonly reason: string;
+  /** A component that is wanted again meanwhile is not asked twice: its restart is over already. */
+  readonly asked: Set<string>;
+  readonly done: () => void;
+};
+
+export class Supervisor {
+  readonly #hands: Hands;
+  readonly #options: SupervisorOptions;
+  readonly #components = new Map<string, Component>();
+  readonly #plan: readonly PlanItem[];
+  readonly #act: Act;
+  readonly #loop: Loop;
+  /** Not yet started for the first time; a component that ended for good does not come back here. */
+  readonly #toStart = new Set<string>();
+  #stopping: Stopping | undefined;
+
+  constructor(options: SupervisorOptions) {
+    const { config, hands, remembered } = options;
+    this.#options = options;
+    this.#hands = { ...hands, push: (name, event) => this.#loop.push(name, event) };
+    this.#plan = planOf(config);
+    this.#act = createAct(this.#hands);
+    for (const component of config.components) {
+      this.#components.set(component.name, new Component(component, remembered(component.name)));
+    }
+    const { clock, timers } = hands.ports;
+    this.#loop = new Loop({
+      clock,
+      timers,
+      log: hands.log,
+      handle: (name, event, now) => this.#handle(name, event, now),
+      settled: () => this.#followPlan(),
+      paused: (gapMs, now) => this.#paused(gapMs, now),
+      observe: () => this.#observe(),
+      judge: () => this.#judge(),
+    });
+  }
+
+  expected(name: string): Expected | undefined {
+    return this.#components.get(name)?.expected();
+  }
+
+  /** Takes over what an earlier agent left running. @returns the names. */
+  async adoptAll(): Promise<string[]> {
+    const adopted: string[] = [];
+    for (const component of this.#components.values()) {
+      const { name } = component;
+      const found = await this.#hands.control.adopt(name, onExit(component, this.#hands));
+      if (found === undefined) continue;
+      if ('life' in found) {
+        const { instance, pid } = found.life;
+        takeOver(component, found.life, this.#hands);
+        this.#hands.log.info(`${name} runs on as pid ${pid}`, { component: name, pid, instance });
+        this.#loop.push(name, { kind: 'adopted', instance, pid, wasReady: found.wasReady });
+        adopted.push(name);
+        continue;
+      }
+      // It ran when the agent before ended, and died unwatched: a failure like any other.
+      const unknown = { instance: randomUUID(), pid: 0, wasReady: true };
+      this.#loop.push(name, { kind: 'adopted', ...unknown });
+      this.#loop.push(name, { kind: 'exited', ...found.exited });
+    }
+    return adopted;
+  }
+
+  /** Starts the rest, each as soon as what it needs is ready. */
+  begin(): void {
+    for (const { name, model } of this.#components.values()) {
+      if (model.state === 'stopped') this.#toStart.add(name);
+    }
+    this.#judge();
+  }
+
+  restart(component: string, reason: string, command: string): void {
+    this.#loop.push(component, { kind: 'restart', reason, command, force: false });
+  }
+
+  /** Ends all in reverse order of their start. @returns the names of those that did not end. */
+  async stopAll(reason: string): Promise<string[]> {
+    this.#toStart.clear();
+    const graces = [...this.#components.values()].map(({ policy }) => policy.stopGraceMs);
+    const msMax = graces.reduce((sum, ms) => sum + ms, STOP_ALL_EXTRA_MS);
+    await new Promise<void>((done) => {
+      const cancel = this.#hands.ports.timers.after(msMax, done);
+      const ended = (): void => {
+        cancel();
+        done();
+      };
+      this.#stopping = { reason, asked: new Set(), done: ended };
+      this.#judge();
+    });
+    return this.alive();
+  }
+
+  /** Names of components with a process. */
+  alive(): string[] {
+    return [...this.#components.values()]
+      .filter(({ life }) => life !== undefined)
+      .map(({ name }) => name);
+  }
+
+  /** The files that present lives print to. */
+  openOutput(name: string): string | undefined {
+    return this.#components.get(name)?.life?.logFile;
+  }
+
+  readings(): ComponentReading[] {
+    const { control, ports } = this.#hands;
+    const now = ports.clock.monotonicMs();
+    return [...this.#components.values()].map((component) => {
+      const usage = component.life && control.usage(component.life);
+      return component.read(now, this.#options.restarts(component.name), usage);
+    });
+  }
+
+  restartTimes(name: string): readonly number[] {
+    return this.#components.get(name)?.model.restarts ?? [];
+  }
+
+  loopStats(): ReturnType<Loop['stats']> {
+    return this.#loop.stats();
+  }
+
+  /** Ends the watching, not what is watched. */
+  end(): void {
+    this.#loop.stop();
+    for (const component of this.#components.values()) {
+      for (const probe of component.probes) probe.stop();
+    }
+  }
+
+  hear(event: ChannelEvent): void {
+    const component = this.#components.get(event.component);
+    if (component === undefined || event.kind !== 'said') return;
+    if (component.identity?.instance !== event.instance) return;
+    const told = eventOf(component, event.message);
+    if (told === undefined) return;
+    if (component.life !== undefined) this.#loop.push(event.component, told);
+    else if (component.early.length < EARLY_EVENTS_MAX) component.early.push(told);
+  }
+
+  #handle(name: string, event: ComponentEvent, now: number): void {
+    const component = this.#components.get(name);
+    if (component === undefined) return;
+    const { model, effects } = step(component.policy, component.model, event, now);
+    component.model = model;
+    for (const effect of effects) this.#act(component, effect);
+  }
+
+  /** Everything that was seen before the pause looks late: said before any other event. */
+  #paused(gapMs: number, now: number): void {
+    for (const component of this.#components.values()) {
+      for (const probe of component.probes) probe.dropInFlight();
+      this.#handle(component.name, { kind: 'paused', gapMs }, now);
+    }
+  }
+
+  #observe(): void {
+    for (const { name, life } of this.#components.values()) {
+      const sample = life && this.#hands.control.sample(life);
+      if (sample !== undefined) this.#loop.push(name, { kind: 'sample', sample });
+    }
+    this.#options.onSweep();
+  }
+
+  #judge(): void {
+    for (const name of this.#components.keys()) this.#loop.push(name, { kind: 'tick' });
+  }
+
+  #states(): States {
+    return new Map([...this.#components].map(([name, { model }]) => [name, model.state]));
+  }
+
+  #followPlan(): void {
+    const stopping = this.#stopping;
+    if (stopping !== undefined) this.#followStop(stopping);
+    else if (this.#toStart.size > 0) {
+      for (const name of mayStart(this.#plan, this.#states())) {
+        if (!this.#toStart.delete(name)) continue;
+        this.#loop.push(name, { kind: 'start', reason: 'the agent starts it' });
+      }
+    }
+  }
+
+  #followStop({ reason, asked, done }: Stopping): void {
+    const states = this.#states();
+    for (const name of mayStop(this.#plan, states)) {
+      if (asked.has(name)) continue;
+      asked.add(name);
+      this.#loop.push(name, { kind: 'stop', reason });
+    }
+    if ([...states.values()].every((state) => state === 'stopped')) done();
+  }
+}
+
+/** What a component's word means to its state machine; the rest is only kept. */
+function eventOf(component: Component, said: Said): ComponentEvent | undefined {
+  switch (said.kind) {
+    case 'ready': {
+      const { metricsUrl } = said;
+      // Scraping follows this address: it must not lead away from the machine.
+      component.readyTold(metricsUrl && isLoopbackUrl(metricsUrl) ? metricsUrl : undefined);
+      return { kind: 'ready' };
+    }
+    case 'beat':
+      component.beatTold(said.loopDelayMsMax ?? 0);
+      return { kind: 'beat', loopDelayMsMax: said.loopDelayMsMax ?? 0 };
+    case 'status':
+      component.status = said.text;
+      return undefined;
+    case 'stopping':
+      component.status = 'stopping';
+      return undefined;
+    case 'end':
+      return { kind: 'end', id: said.id };
+    default:
+      return said;
+  }
+}
