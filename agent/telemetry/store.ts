@@ -12,7 +12,7 @@ import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { EPOCH_BYTES } from '../../protocol/wire.ts';
 import type { Log } from '../ports.ts';
-import { type Damage, examine, inTheWay, looksEmptied, setAside } from './damage.ts';
+import { type Damage, examine, inTheWay, looksEmptied, setAside } from './store-damage.ts';
 
 export type Trouble = 'full' | 'disk' | 'damaged';
 export type Outcome<T> =

@@ -1,0 +1,169 @@
+// One connection to the broker, from connecting to its end, which is reported exactly once. mqtt.js is
+// a thin pipe here: its stores, its queues and its reconnecting are all off, because it replays one
+// message per round trip, overwrites beyond 65 535 and stops for good at a refused CONNACK
+// (research/mqtt.md 0.6 and 2). A new client for each connection: nothing of an old one can leak in.
+
+import { connect as connectTcp, type Socket } from 'node:net';
+import type { MqttClient } from 'mqtt';
+import { ackTopic, commandTopic, goneTopic } from '../../protocol/topics.ts';
+import type { Cancel, Timers } from '../ports.ts';
+
+export type SessionOptions = {
+  readonly terminal: string;
+  readonly host: string;
+  readonly port: number;
+  /** For the connection, CONNACK and SUBACK together. */
+  readonly connectTimeoutMs: number;
+  readonly timers: Timers;
+};
+
+export type SessionHandlers = {
+  /** Subscribed: batches may be sent. */
+  readonly onUp: () => void;
+  readonly onAck: (data: Uint8Array) => void;
+  readonly onCommand: (data: Uint8Array) => void;
+  /** Called once, whatever happened. */
+  readonly onDown: (reason: string) => void;
+};
+
+export type Session = {
+  readonly publish: (topic: string, data: Uint8Array) => void;
+  /** Ends without a word; the broker then publishes the will. */
+  readonly destroy: (reason: string) => void;
+  /** Says DISCONNECT first, so that no will is published; gives up after `patienceMs`. */
+  readonly leave: (patienceMs: number) => Promise<void>;
+};
+
+const KEEPALIVE_SECONDS = 60;
+/** A subscription the broker refused [MQTT-3.9.3-2]. */
+const SUBACK_FAILURE = 128;
+
+/** Loaded with the first connection: it costs 15 MB, and an agent must supervise before it reports. */
+let loading: Promise<typeof import('mqtt')> | undefined;
+const load = (): Promise<typeof import('mqtt')> => {
+  loading ??= import('mqtt');
+  return loading;
+};
+
+function createClient(
+  mqtt: typeof import('mqtt'),
+  options: SessionOptions,
+  keep: (socket: Socket) => void,
+): MqttClient {
+  const { terminal, host, port, connectTimeoutMs } = options;
+  const build = (): Socket => {
+    const socket = connectTcp({ host, port, noDelay: true });
+    keep(socket);
+    return socket;
+  };
+  return new mqtt.MqttClient(build, {
+    protocolId: 'MQTT',
+    protocolVersion: 4,
+    clean: true,
+    clientId: terminal,
+    keepalive: KEEPALIVE_SECONDS,
+    reschedulePings: true,
+    connectTimeout: connectTimeoutMs,
+    reconnectPeriod: 0,
+    reconnectOnConnackError: false,
+    resubscribe: false,
+    queueQoSZero: false,
+    manualConnect: true,
+    // Else a table of 65 536 small buffers is made with the first packet: 18 MB.
+    writeCache: false,
+    will: { topic: goneTopic(terminal), payload: Buffer.alloc(0), qos: 1, retain: false },
+  });
+}
+
+class OneSession implements Session {
+  readonly #options: SessionOptions;
+  readonly #handlers: SessionHandlers;
+  #client: MqttClient | undefined;
+  #socket: Socket | undefined;
+  #giveUp: Cancel;
+  #down = false;
+
+  constructor(options: SessionOptions, handlers: SessionHandlers) {
+    this.#options = options;
+    this.#handlers = handlers;
+    const { timers, connectTimeoutMs } = options;
+    this.#giveUp = timers.after(connectTimeoutMs, () =>
+      this.destroy(`the broker did not answer within ${connectTimeoutMs} ms`),
+    );
+    load().then(
+      (mqtt) => this.#start(mqtt),
+      (error: unknown) => this.destroy(`mqtt cannot be loaded: ${String(error)}`),
+    );
+  }
+
+  publish(topic: string, data: Uint8Array): void {
+    // PUBACK proves nothing end to end: its callback has nothing to say (design.md, Delivery).
+    this.#client?.publish(topic, Buffer.from(data), { qos: 1, retain: false }, () => {});
+  }
+
+  destroy(reason: string): void {
+    if (this.#down) return;
+    this.#down = true;
+    this.#giveUp();
+    this.#client?.end(true);
+    this.#socket?.destroy();
+    this.#handlers.onDown(reason);
+  }
+
+  async leave(patienceMs: number): Promise<void> {
+    const client = this.#client;
+    if (client?.connected && !this.#down) {
+      await new Promise<void>((resolve) => {
+        const cancel = this.#options.timers.after(patienceMs, resolve);
+        const done = (): void => {
+          cancel();
+          resolve();
+        };
+        this.#socket?.once('close', done);
+        // Not client.end(): it waits for every PUBACK first. The batches stay in the outbox anyway.
+        this.#socket?.end(DISCONNECT);
+      });
+    }
+    this.destroy('the agent ends');
+  }
+
+  #start(mqtt: typeof import('mqtt')): void {
+    if (this.#down) return;
+    const { terminal } = this.#options;
+    const client = createClient(mqtt, this.#options, (socket) => {
+      this.#socket = socket;
+    });
+    this.#client = client;
+    // Stays for ever: a client that was ended may still report, and nobody listening is a crash.
+    client.on('error', (error) => this.destroy(error.message));
+    client.on('close', () => this.destroy('the connection closed'));
+    client.on('connect', () => this.#subscribe(client));
+    client.on('message', (topic, payload) => {
+      if (this.#down) return;
+      if (topic === ackTopic(terminal)) this.#handlers.onAck(payload);
+      else if (topic === commandTopic(terminal)) this.#handlers.onCommand(payload);
+    });
+    client.connect();
+  }
+
+  #subscribe(client: MqttClient): void {
+    const { terminal } = this.#options;
+    const topics = [ackTopic(terminal), commandTopic(terminal)];
+    client.subscribe(topics, { qos: 1 }, (error, granted) => {
+      if (this.#down) return;
+      const refused = granted?.some((entry) => entry.qos >= SUBACK_FAILURE);
+      if (error || refused) {
+        this.destroy(`the broker refused to subscribe: ${error?.message ?? 'not allowed'}`);
+        return;
+      }
+      this.#giveUp();
+      this.#handlers.onUp();
+    });
+  }
+}
+
+/** Fixed header of DISCONNECT: type 14, nothing follows [MQTT 3.1.1, 3.14]. */
+const DISCONNECT = Buffer.from([0xe0, 0x00]);
+
+export const openSession = (options: SessionOptions, handlers: SessionHandlers): Session =>
+  new OneSession(options, handlers);
