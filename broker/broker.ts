@@ -102,6 +102,19 @@ function openBack(world: World, dataDir: string, log: Log, send: Front['sendComm
   if (!fleet.ok) return fleet;
   undo.push(fleet.value.close);
   const audit = openAudit(fleet.value.database, clock, metrics);
+  const onRecord = (action: 'broker.start' | 'broker.stop'): void => {
+    const detail = { version: BROKER_VERSION, pid: process.pid };
+    audit.write({
+      operator: 'broker',
+      action,
+      subject: dataDir,
+      reason: '',
+      outcome: 'ok',
+      detail,
+    });
+  };
+  onRecord('broker.start');
+  undo.push(() => onRecord('broker.stop'));
   const key = keys.value.commandKey;
   const commands = openCommands({ fleet: fleet.value, key, audit, send, ...shared });
   undo.push(commands.close);
