@@ -111,6 +111,7 @@ export function end(turn: Turn, { id }: Of<'end'>): void {
 
 export function busy(turn: Turn, { id, ceilingMs }: Of<'busy'>): void {
   const { draft, now } = turn;
+  if (!(ceilingMs > 0)) return;
   const kept = new Map([...draft.busy].filter(([, until]) => until > now));
   if (!kept.has(id) && kept.size >= BUSY_ITEMS_MAX) {
     draft.watch = { ...draft.watch, dropped: draft.watch.dropped + 1 };

@@ -55,7 +55,8 @@ export function terminate(turn: Turn, reason: string, cause?: Cause): void {
   draft.unkillableTold = false;
   draft.condemned = undefined;
   draft.ceilingAt = now + Math.max(policy.stopGraceMs, policy.startTimeoutMsMax);
-  move(turn, 'stopping', now + policy.stopGraceMs, reason, cause);
+  // No grace at all still is a deadline ahead: the next tick kills.
+  move(turn, 'stopping', now + Math.max(1, policy.stopGraceMs), reason, cause);
   if (draft.process === 'alive') askToStop(turn, reason);
 }
 

@@ -91,20 +91,20 @@ export function step(policy: Policy, model: Model, event: ComponentEvent, now: n
   // The table's type ties each line to its event; a look-up by a union loses that tie.
   const handler = table[event.kind][column[model.state]] as Handler<Kind> | undefined;
   handler?.({ policy, now, draft, effects }, event);
-  if (draft.state === 'ready') draft.deadline = readyDeadline(policy, draft);
+  if (draft.state === 'ready') draft.deadline = readyDeadline(policy, draft, now);
   if (mustPersist(model, draft)) effects.push({ kind: 'persist' });
   return { model: draft, effects };
 }
 
 /** A calm ready component needs none: samples and ticks sweep it. */
-function readyDeadline(policy: Policy, draft: Draft): number | undefined {
+function readyDeadline(policy: Policy, draft: Draft, now: number): number | undefined {
   const times: number[] = [];
   const unforgiven = draft.incident !== undefined || draft.failures > 0;
   if ((unforgiven || draft.quarantine !== undefined) && draft.readyAt !== undefined) {
     times.push(draft.readyAt + policy.stableMs);
   }
   if (draft.planned !== undefined) {
-    times.push(Math.min(draft.planned.waitUntil, Math.max(...draft.busy.values())));
+    times.push(Math.min(draft.planned.waitUntil, Math.max(now, ...draft.busy.values())));
   }
   return times.length === 0 ? undefined : Math.min(...times);
 }

@@ -3,7 +3,7 @@
 // sale; healing (health.ts) does not ask.
 
 import { clearSuspicion, look, type Of } from './health.ts';
-import { condemn } from './incident.ts';
+import { condemn, tellRecovered } from './incident.ts';
 import { becomeReady, execute, kill, launch, launchPlanned, rest, terminate } from './life.ts';
 import * as reasons from './reasons.ts';
 import {
@@ -41,6 +41,7 @@ export function adopt(turn: Turn, event: Of<'adopted'>): void {
   if (event.wasReady) {
     move(turn, 'ready', undefined, reasons.ADOPTED);
     draft.readyAt = now;
+    tellRecovered(turn);
     return;
   }
   const byAge = !policy.instrumented && !policy.hasProbes;
