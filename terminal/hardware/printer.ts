@@ -63,7 +63,7 @@ export class Printer {
     const { queue } = this.#ground;
     const lost = queue.recover();
     if (lost > 0) count(this.results, 'unknown', lost);
-    this.#loop = startLoop((signal) => this.#turn(signal));
+    this.#loop = startLoop(this.#ground.log, (signal) => this.#turn(signal));
   }
 
   wake(): void {

@@ -5,8 +5,9 @@
 
 import { randomUUID } from 'node:crypto';
 import type { Channel } from '../../agent/channel/client.ts';
+import { isDiskTrouble } from '../shared/database.ts';
 import type { Log } from '../shared/log.ts';
-import { sleep } from '../shared/loops.ts';
+import { DISK_PAUSE_MS, sleep } from '../shared/loops.ts';
 import { saying } from '../shared/result.ts';
 import type { Authoriser } from './authoriser.ts';
 import {
@@ -200,24 +201,37 @@ export class Lane {
 
   /** Asks until the payment knows, and writes it down. Ends early only when the lane closes. */
   async #settle(tender: Tender): Promise<void> {
-    const { journal, authoriser, channel, log } = this.#parts;
+    const { channel, log } = this.#parts;
     const work = channel.begin('tender', TENDER_DEADLINE_MS);
     let touchedMs = performance.now();
-    for (;;) {
-      const status = authoriser.status(tender.serviceId);
-      const state = settled(status);
-      if (state !== 'wait') {
-        journal.settleTender(tender, state, status.kind === 'approved' ? status.token : '');
-        log.info('tender', { serviceId: tender.serviceId, basket: tender.basket, state });
-        work.end(state === 'authorised');
-        return;
+    let pauseMs = POLL_MS;
+    do {
+      try {
+        const state = this.#settleOnce(tender);
+        if (state !== 'wait') return work.end(state === 'authorised');
+        pauseMs = POLL_MS;
+      } catch (error) {
+        if (!isDiskTrouble(error)) throw error;
+        // The outcome is known there and not written here: it stays in doubt and is asked again.
+        log.error('the disk fails', { reason: saying(error) });
+        pauseMs = DISK_PAUSE_MS;
       }
-      if (!(await sleep(POLL_MS, this.#ending.signal))) return work.end(false);
       if (performance.now() - touchedMs > TOUCH_MS) {
         touchedMs = performance.now();
         work.touch();
       }
-    }
+    } while (await sleep(pauseMs, this.#ending.signal));
+    work.end(false);
+  }
+
+  #settleOnce(tender: Tender): ReturnType<typeof settled> {
+    const { journal, authoriser, log } = this.#parts;
+    const status = authoriser.status(tender.serviceId);
+    const state = settled(status);
+    if (state === 'wait') return state;
+    journal.settleTender(tender, state, status.kind === 'approved' ? status.token : '');
+    log.info('tender', { serviceId: tender.serviceId, basket: tender.basket, state });
+    return state;
   }
 
   #reverse(tender: Tender, basket: Basket): void {

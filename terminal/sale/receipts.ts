@@ -59,7 +59,7 @@ export function startReceipts(parts: {
 }): Loop {
   const { base, sales, log, now } = parts;
   let failures = 0;
-  return startLoop(async (signal) => {
+  return startLoop(log, async (signal) => {
     const receipt = sales.nextReceipt();
     if (receipt === undefined) return IDLE_MS;
     if (receipt.untilMs <= now()) {

@@ -40,6 +40,10 @@ function openOnce(path: string, schema: string): DatabaseSync {
   }
 }
 
+/** Expected of a till's disk (full, read-only, busy), in contrast to a bug. */
+export const isDiskTrouble = (error: unknown): boolean =>
+  error instanceof Error && (error as NodeJS.ErrnoException).code === 'ERR_SQLITE_ERROR';
+
 const isDamage = (error: unknown): boolean =>
   error instanceof DamagedFile ||
   // The low byte is the primary code [sqlite.org/rescode.html#pve].

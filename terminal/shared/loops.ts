@@ -3,6 +3,9 @@
 // chain retries at once, and a fixed pause would keep them in step.
 
 import { setTimeout as delay } from 'node:timers/promises';
+import { isDiskTrouble } from './database.ts';
+import type { Log } from './log.ts';
+import { saying } from './result.ts';
 
 /** @returns false when `signal` ended the wait early. */
 export async function sleep(ms: number, signal?: AbortSignal): Promise<boolean> {
@@ -28,18 +31,26 @@ export type Loop = {
   readonly stop: () => Promise<void>;
 };
 
+/** A full or failing disk mends by itself or by a human, not by trying at once again. */
+export const DISK_PAUSE_MS = 2_000;
+
 /**
- * Runs `turn` again and again; it says how long to pause. A turn that throws is a bug of ours and is
- * left to the process: a component that cannot do its work must crash and be started again.
+ * Runs `turn` again and again; it says how long to pause. A disk that fails is waited for; anything else
+ * that is thrown is a bug of ours and left to the process: a component that cannot do its work must crash
+ * and be started again.
  */
-export function startLoop(turn: (signal: AbortSignal) => Promise<number>): Loop {
+export function startLoop(log: Log, turn: (signal: AbortSignal) => Promise<number>): Loop {
   const ending = new AbortController();
   let pause: AbortController | undefined;
   let woken = false;
   const run = async (): Promise<void> => {
     while (!ending.signal.aborted) {
       woken = false;
-      const pauseMs = await turn(ending.signal);
+      const pauseMs = await turn(ending.signal).catch((error: unknown) => {
+        if (!isDiskTrouble(error)) throw error;
+        log.error('the disk fails', { reason: saying(error) });
+        return DISK_PAUSE_MS;
+      });
       if (woken || ending.signal.aborted) continue;
       pause = new AbortController();
       await sleep(pauseMs, AbortSignal.any([ending.signal, pause.signal]));

@@ -98,7 +98,7 @@ export function startPrices(ground: Ground): { loop: Loop; state: () => PriceSta
     return ok(undefined);
   }
 
-  const loop = startLoop(async (signal) => {
+  const loop = startLoop(log, async (signal) => {
     const fetched = await fetchOnce(signal);
     if (signal.aborted) return 0;
     if (fetched.ok) {

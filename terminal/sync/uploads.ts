@@ -129,7 +129,7 @@ export function startUploads(ground: Ground): { loop: Loop; state: () => UploadS
     }
   }
 
-  const loop = startLoop(async (signal) => {
+  const loop = startLoop(log, async (signal) => {
     const passed = await pass(signal);
     if (passed.ok || signal.aborted) {
       attempt = 0;
