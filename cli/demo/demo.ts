@@ -3,6 +3,7 @@
 // and read from the broker's API. The order is: end what an earlier demo left, start, tell, stay, stop.
 
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, createClient } from '../client.ts';
 import { done, EXIT, ended, type Outcome } from '../exit.ts';
 import { styleFor } from '../screen.ts';
@@ -19,6 +20,8 @@ import { stopEverything } from './stop.ts';
 import { createTeller, type Teller } from './teller.ts';
 import { watchEvents } from './watch.ts';
 import type { Failure, Step, World } from './world.ts';
+
+const READING_MS = 2_000;
 
 const STORY: readonly Step[] = [
   everythingUp,
@@ -121,10 +124,15 @@ async function play(stage: Stage): Promise<Outcome> {
   }
 }
 
+const pause = (ms: number, signal: AbortSignal): Promise<void> =>
+  sleep(ms, undefined, { signal }).catch(() => undefined);
+
 /** @returns what failed, for the last line on the screen */
 async function tellStory(world: World, once: boolean): Promise<Failure> {
   let failed: Failure;
   for (const [at, step] of STORY.entries()) {
+    // Time to read, unless nobody does.
+    if (!once && at > 0) await pause(READING_MS, world.signal);
     if (world.signal.aborted) return 'the story was interrupted';
     world.tell.heading(step.title);
     const failure = await step.run(world);
@@ -142,12 +150,12 @@ const interrupted = (ending: Stage['ending']): Outcome | undefined =>
   ending.signal.aborted ? ended(EXIT.failed, 'ended before it was up') : undefined;
 
 function welcome(tell: Teller, client: Client, mqttPort: number): void {
-  tell.say('Tillwatch: one broker and three real tills on this machine; nothing is mocked.');
+  tell.say('Tillwatch: one broker, three real tills on this machine, nothing mocked.');
   tell.lines([
     '',
     `fleet     ${client.url}  (MQTT on port ${mqttPort})`,
     'files     .tillwatch, with logs in .tillwatch/logs',
-    'times     each till stamps its own events; they are read from the broker,',
-    '          GET /api/v1/events',
+    'times     seconds since the fault; every till stamps its own events, and they',
+    '          are read from the broker: GET /api/v1/events',
   ]);
 }

@@ -83,8 +83,9 @@ export function agentConfig(place: Place, till: Till, settings: AgentSettings): 
     runDir: join(place.runRoot, till.id),
     onExit: 'stop',
     broker: { host: '127.0.0.1', port: settings.mqttPort },
-    // A person is watching: be back at once when the broker is.
+    // A person is watching: be back at once when the broker is, and send samples soon.
     link: { reconnectMsMin: 250, reconnectMsMax: 5_000 },
+    sampling: { everyMs: 5_000, sendMs: 15_000 },
     trust: { commandKeys: [settings.commandKey] },
     components: [
       component('hardware', HARDWARE_VERSION, [], {

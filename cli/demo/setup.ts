@@ -168,7 +168,9 @@ async function startTill(
   const { mqttPort, commandKey } = centre;
   const settings = { mqttPort, commandKey, printerPort: printer.port };
   const config = writeConfig(place, `agent-${till.id}`, agentConfig(place, till, settings));
-  children.start(`agent-${till.id}`, [...place.command('agent', agentFlags), '--config', config]);
+  const command = [...place.command('agent', agentFlags), '--config', config];
+  // Its own log is beside its data; the lines for people go where all other output of the demo is.
+  children.start(`agent-${till.id}`, command, { TILLWATCH_LOG: 'stderr' });
   return ok(undefined);
 }
 

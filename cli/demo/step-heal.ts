@@ -2,6 +2,7 @@
 // restart that the on-call asks for, and an agent killed. Each moment that is told is the time at which
 // the till recorded the event, as the broker received it.
 
+import * as v from 'valibot';
 import type { EventView } from '../client.ts';
 import { plural } from '../screen.ts';
 import { followCommand } from '../verbs/restart.ts';
@@ -19,26 +20,45 @@ const BASKET_LINES = 3;
 
 /** A sentence for each event of a recovery; undefined for those that say nothing new to a watcher. */
 function words(event: EventView): string | undefined {
-  if (event.kind === 'incident_opened') {
-    return `confirmed, a ${field(event, 'cause')}: ${field(event, 'reason')}`;
-  }
-  if (event.kind === 'incident_recovered') return undefined;
-  if (event.kind !== 'component_state') return undefined;
   const reason = field(event, 'reason');
+  if (event.kind === 'incident_opened') return `confirmed, a ${field(event, 'cause')}: ${reason}`;
+  if (event.kind !== 'component_state') return undefined;
   switch (field(event, 'to')) {
     case 'suspect':
       return `suspected: ${reason}`;
-    case 'backoff':
-      return `its process is gone: ${reason}`;
     case 'stopping':
-      return `it is being stopped: ${reason}`;
+      return 'killed, with everything that it had started';
+    case 'backoff':
+      return `waits before the next start: ${reason}`;
     case 'starting':
-      return `started again, process ${field(event, 'pid')}`.replace(/, process $/, '');
+      return 'started again';
     case 'ready':
-      return 'ready';
+      return `ready, process ${field(event, 'pid')}`;
     default:
       return `${field(event, 'to')}: ${reason}`;
   }
+}
+
+const evidenceSchema = v.object({
+  suspect: v.object({
+    wallMs: v.number(),
+    processes: v.array(v.object({ wchan: v.optional(v.string(), ''), threads: v.number() })),
+    logLines: v.array(v.string()),
+  }),
+});
+
+/** What the agent collected at the first suspicion; it travels with the incident. */
+function evidenceOf(event: EventView): { timeMs: number; text: string } | undefined {
+  const read = v.safeParse(evidenceSchema, event.fields['evidence']);
+  if (!read.success) return undefined;
+  const { wallMs, processes, logLines } = read.output.suspect;
+  const [main] = processes;
+  const facts = [
+    ...(main?.wchan ? [`asleep in ${main.wchan}`] : []),
+    ...(main ? [plural(main.threads, 'thread')] : []),
+    `its last ${plural(logLines.length, 'log line')}`,
+  ];
+  return { timeMs: wallMs, text: `evidence: ${facts.join(', ')}` };
 }
 
 type Recovery = {
@@ -57,6 +77,8 @@ async function tellRecovery(world: World, what: Recovery): Promise<EventView | u
     const event = await world.watch.first(after, untilMs - performance.now(), mine);
     if (event === undefined) return undefined;
     after = event.id;
+    const evidence = evidenceOf(event);
+    if (evidence !== undefined) world.tell.at(evidence.timeMs - what.brokenMs, evidence.text);
     const text = words(event);
     if (text !== undefined) world.tell.at(event.timeMs - what.brokenMs, text);
     if (event.kind === 'incident_recovered') return event;
@@ -111,33 +133,25 @@ export const saleHangs: Step = {
   },
 };
 
-/** Kills with SIGKILL what carries our mark and has that pid, and nothing else. */
-function killOurs(world: World, pid: number | undefined): boolean {
-  const identity = findMarked(world.place.mark).find((one) => one.pid === pid);
-  return identity !== undefined && signalTo(identity, 'SIGKILL');
-}
-
 export const hardwareCrashes: Step = {
   title: 'A component is killed from outside',
   run: async (world) => {
     const terminal = 'ha-lane-1';
     const pid = await pidOf(world, terminal, 'hardware');
+    const salePid = await pidOf(world, terminal, 'sale');
+    // Nothing but what carries our mark and has that pid.
+    const identity = findMarked(world.place.mark).find((one) => one.pid === pid);
     const since = world.watch.now();
     const brokenMs = Date.now();
-    if (!killOurs(world, pid)) return 'the hardware process was not found';
+    if (identity === undefined || !signalTo(identity, 'SIGKILL')) {
+      return 'the hardware process was not found';
+    }
     world.tell.say(`kill -9 ${pid}: hardware of ${terminal}, which drives the receipt printer.`);
-    const end = await tellRecovery(world, {
-      terminal,
-      component: 'hardware',
-      since,
-      brokenMs,
-      msMax: CRASH_MS_MAX,
-    });
+    const what = { terminal, component: 'hardware', since, brokenMs, msMax: CRASH_MS_MAX };
+    const end = await tellRecovery(world, what);
     if (end === undefined) return `hardware did not come back in ${CRASH_MS_MAX / 1000} s`;
-    world.tell.good(
-      `noticed after ${seconds(end, 'detectedMs')}, ready after ${seconds(end, 'readyMs')}; ` +
-        'its sale process never stopped',
-    );
+    if ((await pidOf(world, terminal, 'sale')) !== salePid) return 'its sale was restarted too';
+    world.tell.good(`back ${seconds(end, 'readyMs')} after its death; its sale never stopped`);
     return undefined;
   },
 };

@@ -25,7 +25,7 @@ async function tillUp(world: World, till: Till): Promise<Failure> {
   // The moment at which the till itself saw its last component ready.
   const since = Math.max(...view.components.map(({ sinceMs }) => sinceMs ?? 0));
   const versions = view.components.map(({ name, version }) => `${name} ${version}`).join(', ');
-  world.tell.at(since - world.startedMs, `${till.id} in ${till.store} is ready: ${versions}`);
+  world.tell.at(since - world.startedMs, `${till.id}, ${till.store}: ${versions}`);
   return undefined;
 }
 
@@ -47,7 +47,9 @@ export const everythingUp: Step = {
     if (selling === undefined) {
       return faultsOf(world)[0] ?? `no sale on every till in ${SALE_MS_MAX / 1000} s`;
     }
-    world.tell.good(`each cashier sells; ${plural(sold(world), 'sale')} so far`);
+    world.tell.good(
+      `nine components run, and each cashier sells: ${plural(sold(world), 'sale')} so far`,
+    );
     return undefined;
   },
 };
@@ -79,7 +81,9 @@ export const theFleet: Step = {
     const causes = fleet.value.restarts
       .filter(({ count }) => count > 0)
       .map(({ component, cause, count }) => `${count} ${component} (${cause})`);
-    world.tell.say(`Restarts: ${causes.join(', ') || 'none'}. Agents started again: 1.`);
+    const agents = (fleet.value.agentStarts ?? TILLS.length) - TILLS.length;
+    const restarts = `Restarts: ${causes.join(', ') || 'none'}.`;
+    world.tell.say(`${restarts} Agents started again: ${agents}.`);
     const lost = faultsOf(world)[0];
     if (lost !== undefined) return lost;
     if (arrived === undefined) return `head office has not got all of ${rung} sales`;
