@@ -61,6 +61,8 @@ function group<const T extends v.ObjectEntries>(entries: T) {
   return v.optional(v.strictObject(entries, 'must be a group of settings'), {} as never);
 }
 
+const SETTINGS_ONLY = 'the file must hold settings, such as `dataDir: /var/lib/tillwatch`';
+
 export const brokerSchema = v.strictObject(
   {
     dataDir: v.optional(
@@ -84,7 +86,7 @@ export const brokerSchema = v.strictObject(
       connectsPerSecond: v.optional(whole(1, 100_000), MQTT_LIMITS.connects.perSecond),
     }),
   },
-  'must be settings, such as `dataDir: /var/lib/tillwatch`',
+  SETTINGS_ONLY,
 );
 
 export type BrokerConfig = v.InferOutput<typeof brokerSchema>;
@@ -153,6 +155,7 @@ function parseYaml(text: string): Parsed {
   try {
     // An empty file is a configuration: everything has a default.
     const value: unknown = document.toJS({ maxAliasCount: 100 }) ?? {};
+    if (typeof value !== 'object' || Array.isArray(value)) return ofTheFile(SETTINGS_ONLY);
     return { ok: true, value, lineOf: (path) => lineOf(document, lines, path) };
   } catch (cause) {
     return ofTheFile(`not valid YAML: ${(cause as Error).message}`);

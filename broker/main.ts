@@ -43,14 +43,18 @@ const parent = process.ppid;
 const { file, exitWithParent } = readOptions();
 const loaded = loadConfig(readText(file), dirname(file));
 if (!loaded.ok) end(64, ...loaded.problems.map(formatProblem));
-const broker = await startBroker(loaded.config);
-if (!broker.ok) end(69, broker.reason);
+const starting = startBroker(loaded.config);
 
-function stop(): void {
+/** Also during the start: whoever reads broker.json may already have sent a signal. */
+async function stop(): Promise<void> {
   systemTimers.after(STOP_MS_MAX, () => end(70, 'bug: the broker did not stop in time'));
-  if (broker.ok) void broker.value.stop().then(() => process.exit(0));
+  const broker = await starting;
+  if (broker.ok) await broker.value.stop();
+  process.exit(0);
 }
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, stop);
 if (exitWithParent) {
-  systemTimers.every(PARENT_LOOK_MS, () => process.ppid !== parent && stop());
+  systemTimers.every(PARENT_LOOK_MS, () => void (process.ppid !== parent && stop()));
 }
+const broker = await starting;
+if (!broker.ok) end(69, broker.reason);

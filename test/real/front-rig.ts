@@ -51,6 +51,7 @@ export type Terminal = {
   /** Whether any acknowledgement so far names this seq. */
   readonly acked: (seq: number, stream?: Batch['stream']) => boolean;
   readonly closed: () => boolean;
+  readonly ended: Promise<void>;
   readonly end: () => Promise<void>;
 };
 
@@ -91,8 +92,11 @@ export async function connectTerminal(
   const acks: Ack[] = [];
   const commands: Uint8Array[] = [];
   let closed = false;
-  client.on('close', () => {
-    closed = true;
+  const ended = new Promise<void>((resolve) => {
+    client.on('close', () => {
+      closed = true;
+      resolve();
+    });
   });
   await connected(client);
   client.on('message', (topic, payload) => {
@@ -111,6 +115,7 @@ export async function connectTerminal(
       client.publishAsync(upTopic(id, stream), Buffer.from(batch), { qos: 1 }),
     acked: (seq, stream = 'events') => acks.some((ack) => names(ack, stream, seq)),
     closed: () => closed,
+    ended,
     end: () => client.endAsync(true),
   };
 }

@@ -1,0 +1,110 @@
+import { describe, expect, test } from 'vitest';
+import { CONFIG_BYTES_MAX, formatProblem, loadConfig } from '../../broker/config.ts';
+
+const problems = (text: string): string[] => {
+  const loaded = loadConfig(text, '/etc/tillwatch');
+  return loaded.ok ? [] : loaded.problems.map(formatProblem);
+};
+
+describe("the broker's configuration", () => {
+  test('has a default for everything', () => {
+    expect(loadConfig('', '/etc/tillwatch')).toEqual({
+      ok: true,
+      config: {
+        dataDir: '/var/lib/tillwatch',
+        mqtt: { host: '127.0.0.1', port: 1883 },
+        http: { host: '127.0.0.1', port: 8080 },
+        terminals: [],
+        acceptUnknown: false,
+        presence: { lateMs: 90_000, lostMs: 300_000 },
+        ledger: { bytesMax: 1024 ** 3 },
+        limits: { connections: 12_000, connectBurst: 5_000, connectsPerSecond: 1_000 },
+      },
+    });
+  });
+
+  test('takes what it is given, and a relative folder from where the file lies', () => {
+    const loaded = loadConfig(
+      `
+dataDir: ../data
+mqtt: { host: "::1", port: 0 }
+http: { host: 127.8.0.1 }
+terminals:
+  - { id: lane-1, store: store-1 }
+acceptUnknown: true
+presence: { lostMs: 100000 }
+`,
+      '/etc/tillwatch',
+    );
+    expect(loaded).toMatchObject({
+      ok: true,
+      config: {
+        dataDir: '/etc/data',
+        mqtt: { host: '::1', port: 0 },
+        http: { host: '127.8.0.1', port: 8080 },
+        terminals: [{ id: 'lane-1', store: 'store-1' }],
+        acceptUnknown: true,
+        presence: { lateMs: 90_000, lostMs: 100_000 },
+      },
+    });
+  });
+
+  test('tells all its problems at once, each with path, sentence and line', () => {
+    const told = problems(`
+dataDir: 5
+mqtt: { host: 0.0.0.0, port: 70000, tls: true }
+http: none
+terminals:
+  - { id: Lane, store: store-1 }
+  - { id: lane-2 }
+  - { id: lane-2, store: store-1 }
+presence: { lateMs: 300000 }
+ledger: { bytesMax: 10 }
+colour: blue
+`);
+    const loopback =
+      'must be a loopback address (127.0.0.1, ::1 or localhost): terminals have no certificates ' +
+      'yet, so whoever reached this port could speak as any till';
+    expect(told).toEqual([
+      'dataDir: must be a folder (line 2)',
+      `mqtt.host: ${loopback} (line 3)`,
+      'mqtt.port: must be a whole number from 0 to 65535 (line 3)',
+      'mqtt.tls: is not a setting that the broker knows (line 3)',
+      'http: must be a group of settings (line 4)',
+      'terminals[0].id: use 1 to 32 of a-z, 0-9 and "-", beginning with a letter or a digit (line 6)',
+      'terminals[1].store: is missing (line 7)',
+      'ledger.bytesMax: must be a whole number from 1048576 to 1099511627776 (line 10)',
+      'colour: is not a setting that the broker knows (line 11)',
+      'terminals[2].id: "lane-2" is the id of terminals[1] already (line 8)',
+      'presence.lateMs: must be less than lostMs (300000): a terminal is late before it is lost (line 9)',
+    ]);
+  });
+
+  test.each(['0.0.0.0', '::', '192.168.1.4', '10.0.0.1', 'tills.example', '::ffff:10.0.0.1', ''])(
+    'refuses to listen on %s',
+    (host) => {
+      expect(problems(`http: { host: "${host}" }`)).toEqual([
+        expect.stringContaining('http.host: must be a loopback address'),
+      ]);
+    },
+  );
+
+  test.each([
+    ['a: [1, 2', 'not valid YAML'],
+    ['mqtt: {port: 1}\nmqtt: {port: 2}', 'not valid YAML'],
+    ['dataDir: !secret x', 'not valid YAML'],
+    ['- 1\n- 2', 'must hold settings'],
+    ['just a sentence', 'must hold settings'],
+    [`dataDir: ${'x'.repeat(CONFIG_BYTES_MAX)}`, 'at most'],
+    ['a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n'.repeat(1), 'is not a setting'],
+  ])('refuses %#: what is no configuration, with a sentence', (text, sentence) => {
+    const told = problems(text);
+    expect(told.length).toBeGreaterThan(0);
+    expect(told[0]).toContain(sentence);
+  });
+
+  test('tells a hundred problems of a file that has thousands', () => {
+    const rows = Array.from({ length: 3_000 }, () => '  - { id: X }').join('\n');
+    expect(problems(`terminals:\n${rows}`)).toHaveLength(100);
+  });
+});
