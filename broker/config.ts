@@ -1,6 +1,6 @@
 // Reads the broker's configuration: YAML, once, strictly, and with all its problems at once, each with
 // its path, its line and a sentence. Only loopback addresses are accepted until terminals have
-// certificates: whoever reached an open port could speak as any till. Unknown settings are refused,
+// certificates: whoever reached an open port could speak for any till. Unknown settings are refused,
 // because a misspelt one would silently be its default.
 
 import { BlockList, isIP } from 'node:net';
@@ -31,7 +31,7 @@ const isLoopback = (host: string): boolean => {
 };
 const LOOPBACK_ONLY =
   'must be a loopback address (127.0.0.1, ::1 or localhost): terminals have no certificates yet, ' +
-  'so whoever reached this port could speak as any till';
+  'so whoever reached this port could speak for any till';
 
 const host = v.optional(
   v.pipe(v.string('must be text'), v.check(isLoopback, LOOPBACK_ONLY)),

@@ -64,7 +64,7 @@ colour: blue
 `);
     const loopback =
       'must be a loopback address (127.0.0.1, ::1 or localhost): terminals have no certificates ' +
-      'yet, so whoever reached this port could speak as any till';
+      'yet, so whoever reached this port could speak for any till';
     expect(told).toEqual([
       'dataDir: must be a folder (line 2)',
       `mqtt.host: ${loopback} (line 3)`,
