@@ -40,6 +40,8 @@ type Facts = {
   readonly signalled: boolean;
   /** A whole core since the last beat. */
   readonly spinsSilently: boolean;
+  /** Processor time since the last beat, of a thread that still wants more. */
+  readonly spentMs: number;
   readonly spinMs: number;
   readonly starved: boolean;
   readonly failures: number;
@@ -91,6 +93,20 @@ const silentAndSpinning: Rule = {
   reason: (_f, p, early) => reasons.silentSpinning(early ? p.spinningMs / 2 : p.spinningMs),
   lostAt: (f) => f.goodAt,
   // A whole core since the last beat is the opposite of starved.
+  starvable: false,
+};
+
+/**
+ * The same on a machine that is starved, where no thread ever gets most of a core: it had as much processor
+ * time as a whole core would have given it, and did not come round. Slower by as much as the machine is.
+ */
+const silentAndSpent: Rule = {
+  cause: hang,
+  proofs: () => ['missed_beats', 'thread_spinning'],
+  suspected: (f, p) => f.silentMs >= p.spinningMs / 2 && f.spentMs >= p.spinningMs / 2,
+  confirmed: (f, p) => f.silentMs >= p.spinningMs && f.spentMs >= p.spinningMs,
+  reason: (f, _p) => reasons.silentSpent(f.spentMs),
+  lostAt: (f) => f.goodAt,
   starvable: false,
 };
 
@@ -183,6 +199,7 @@ const stoppedTwice: Rule = {
 const rules: readonly Rule[] = [
   silentAndStill,
   silentAndSpinning,
+  silentAndSpent,
   lying,
   probesAndThread,
   stalled,
@@ -225,6 +242,7 @@ function factsOf(policy: Policy, watch: Watch, now: number): Facts {
     stopped: latest !== undefined && isStopped(latest.sample),
     signalled: latest?.sample.state === 'T',
     spinsSilently: latest !== undefined && spinsSinceBeat(watch, latest, now),
+    spentMs: latest !== undefined && running ? spentSinceBeat(watch, latest) : 0,
     spinMs: latest && spin ? latest.at - spin.at : 0,
     starved: latest !== undefined && isStarved(watch, latest),
     failures,
@@ -244,6 +262,9 @@ function spinsSinceBeat(watch: Watch, latest: Reading, now: number): boolean {
     (latest.at - since.at) * 2 >= now - watch.beatAt
   );
 }
+
+const spentSinceBeat = ({ sinceBeat: since }: Watch, latest: Reading): number =>
+  since === undefined ? 0 : latest.sample.cpuMs - since.sample.cpuMs;
 
 /** Wants a processor and gets little of it: slow through no fault of its own. */
 function isStarved(watch: Watch, latest: Reading): boolean {

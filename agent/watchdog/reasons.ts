@@ -46,6 +46,8 @@ export const silentBlocked = (ms: number): string =>
   `${STUCK} blocked: ${silent(ms)} and it is asleep without waking`;
 export const silentSpinning = (ms: number): string =>
   `${STUCK} spinning: ${silent(ms)} and it uses a whole core`;
+export const silentSpent = (ms: number): string =>
+  `${STUCK} spinning: no beat in ${seconds(ms)} of processor time`;
 export const silentOnly = (ms: number): string => `${STUCK} stuck: ${silent(ms)}, seen twice`;
 export const lyingStopped = (ms: number): string => `${STUCK} stopped for ${seconds(ms)} ${LIES}`;
 export const lyingBlocked = (ms: number): string =>

@@ -185,6 +185,15 @@ describe('an instrumented component', () => {
     expect(story.state()).toBe('ready');
   });
 
+  it('spins on a crowded machine and is killed once it had a whole deadline of processor time', () => {
+    const story = tell();
+    story.run();
+    const ms = timeToKill(story, 'crowded') ?? Number.POSITIVE_INFINITY;
+    expect(ms).toBeGreaterThan(19_500);
+    expect(ms).toBeLessThanOrEqual(21_000);
+    expect(story.kills()[0]?.reason).toContain('no beat in 5.0 s of processor time');
+  });
+
   it('is never touched while a debugger holds it, and gets a full period afterwards', () => {
     const story = tell();
     story.run();

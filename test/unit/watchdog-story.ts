@@ -39,6 +39,7 @@ export type Thread =
   | 'blocked'
   | 'spinning'
   | 'starved'
+  | 'crowded'
   | 'traced'
   | 'disk'
   | 'stuck-in-fsync';
@@ -49,7 +50,8 @@ const doing: Record<Thread, Doing> = {
   stopped: { state: 'T', cpu: 0, switches: 0, runDelay: 0, beats: false },
   blocked: { state: 'S', cpu: 0, switches: 0, runDelay: 0, beats: false },
   spinning: { state: 'R', cpu: 1, switches: 0, runDelay: 0, beats: false },
-  starved: { state: 'R', cpu: 0.1, switches: 0, runDelay: 0.9, beats: false },
+  starved: { state: 'R', cpu: 0.02, switches: 0, runDelay: 0.98, beats: false },
+  crowded: { state: 'R', cpu: 0.25, switches: 0, runDelay: 0.75, beats: false },
   traced: { state: 't', cpu: 0, switches: 0, runDelay: 0, beats: false },
   disk: { state: 'D', cpu: 0, switches: 0, runDelay: 0, beats: false },
   'stuck-in-fsync': { state: 'D', cpu: 0.4, switches: 4_000, runDelay: 0, beats: false },
