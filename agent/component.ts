@@ -6,25 +6,14 @@ import type { Expected } from './channel/admission.ts';
 import type { ComponentConfig } from './config.ts';
 import { policyOf } from './policy.ts';
 import type { RestartsByCause } from './restarts.ts';
+import type { ComponentReading } from './telemetry/readings.ts';
 import type { Life } from './watchdog/control.ts';
 import { healthAgeMs, initialModel, type Model, type Remembered } from './watchdog/machine.ts';
-import type { ComponentEvent, ComponentState, Policy } from './watchdog/model.ts';
+import type { ComponentEvent, Policy } from './watchdog/model.ts';
 import type { Probe } from './watchdog/probes.ts';
 
 /** Said by a process whose start is not told yet; more than this no honest component says by then. */
 export const EARLY_EVENTS_MAX = 200;
-
-export type ComponentReading = {
-  readonly name: string;
-  readonly version: string;
-  readonly state: ComponentState;
-  readonly restartsByCause: RestartsByCause;
-  readonly beatAgeMs?: number;
-  readonly loopDelayMsMax?: number;
-  readonly residentBytes?: number;
-  readonly cpuSeconds?: number;
-  readonly metricsUrl?: string;
-};
 
 export class Component {
   readonly config: ComponentConfig;

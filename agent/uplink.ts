@@ -1,15 +1,15 @@
 // The way to the broker: the sampler that fills the outbox with metrics and the link that empties it. Only
 // wiring, so that agent.ts need not know what either of them wants.
 
-import type { ComponentReading } from './component.ts';
-import { type Link, startLink } from './link/link.ts';
+import { startLink } from './link/link.ts';
 import type { Rooms } from './rooms.ts';
+import { type SamplerOptions, startSampler } from './telemetry/sampler.ts';
+import { AGENT_VERSION } from './version.ts';
 
-export type UplinkSources = {
-  readonly readComponents: () => ComponentReading[];
-  readonly loopStats: () => { dropped: number; pauses: number; loopDelayMsMax: number };
-  readonly channelRejected: () => Readonly<Record<string, number>>;
-  readonly commandCounts: () => Readonly<Record<string, number>>;
+export type UplinkSources = Pick<
+  SamplerOptions,
+  'readComponents' | 'loopStats' | 'channelRejected' | 'commandCounts'
+> & {
   readonly onCommand: (data: Uint8Array) => void;
 };
 
@@ -21,15 +21,23 @@ export type Uplink = {
 export function openUplink(rooms: Rooms, sources: UplinkSources): Uplink {
   const { config, ports, log, outbox } = rooms;
   const { clock, timers, random } = ports;
-  const link: Link = startLink({
+  const { onCommand, ...readings } = sources;
+  const link = startLink({
     terminal: config.terminal,
     broker: config.broker,
     backoff: config.link,
-    onCommand: sources.onCommand,
-    ...{ outbox, clock, timers, log, random },
+    ...{ outbox, clock, timers, log, random, onCommand },
+  });
+  const sampler = startSampler({
+    ...config.sampling,
+    ...readings,
+    dataDir: config.dataDir,
+    agent: { version: AGENT_VERSION, node: process.versions.node },
+    ...{ outbox, link, clock, timers, log },
   });
   return {
     stop: async () => {
+      sampler.stop();
       await link.stop();
     },
   };

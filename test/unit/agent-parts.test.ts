@@ -1,0 +1,209 @@
+// The small parts of the agent's core, each with a clock that is moved by hand.
+
+import { describe, expect, it } from 'vitest';
+import { openBudgets } from '../../agent/budgets.ts';
+import { Loop, QUEUE_EVENTS_MAX, SWEEP_MS } from '../../agent/loop.ts';
+import { OUTPUT_BYTES_MAX, surplusOf } from '../../agent/output.ts';
+import { createPauseWatch } from '../../agent/pause.ts';
+import type { BootClock, Files } from '../../agent/ports.ts';
+import { Counters } from '../../agent/restarts.ts';
+import { ok } from '../../protocol/result.ts';
+
+const warnings: string[] = [];
+const log = {
+  info: () => undefined,
+  warn: (text: string) => warnings.push(text),
+  error: (text: string) => warnings.push(text),
+};
+
+describe('the watch for pauses of the agent itself', () => {
+  const MONO = 1_000;
+  const BOOT = 500_000;
+  it('says nothing while sweeps come in time, or a little late', () => {
+    const watch = createPauseWatch(250, MONO, BOOT);
+    for (const passed of [250, 500, 870]) {
+      expect(watch.look(MONO + passed, BOOT + passed)).toBe(0);
+      watch.swept(MONO + passed);
+    }
+  });
+
+  it('tells the whole gap when it was stopped, and only once', () => {
+    const watch = createPauseWatch(250, MONO, BOOT);
+    expect(watch.look(MONO + 5_250, BOOT + 5_250)).toBe(5_250);
+    expect(watch.look(MONO + 5_251, BOOT + 5_251)).toBe(0);
+  });
+
+  it('sees a sleep of the machine, of which the monotonic clock knows nothing', () => {
+    const watch = createPauseWatch(250, MONO, BOOT);
+    expect(watch.look(MONO + 100, BOOT + 60_100)).toBe(60_000);
+    expect(watch.look(MONO + 110, BOOT + 60_110)).toBe(0);
+  });
+
+  it('is not misled by the coarse clock of the machine', () => {
+    const watch = createPauseWatch(250, MONO, BOOT);
+    expect(watch.look(MONO + 200, BOOT + 290)).toBe(0);
+    expect(watch.look(MONO + 210, BOOT + 120)).toBe(0);
+  });
+});
+
+/** A loop whose time stands still until it is told. */
+function fakeLoop(onHandle: (kind: string, loop: Loop) => void = () => undefined) {
+  let now = 0;
+  const seen: string[] = [];
+  let sweep = (): void => undefined;
+  const clock: BootClock = {
+    monotonicMs: () => now,
+    wallMs: () => now,
+    bootMs: () => now,
+    bootId: () => 'boot',
+  };
+  const loop: Loop = new Loop({
+    clock,
+    timers: {
+      after: (_ms, run) => {
+        run();
+        return () => undefined;
+      },
+      every: (_ms, run) => {
+        sweep = run;
+        return () => undefined;
+      },
+    },
+    log,
+    handle: (component, event) => {
+      seen.push(`${component} ${event.kind}`);
+      onHandle(event.kind, loop);
+    },
+    settled: () => seen.push('settled'),
+    paused: (gapMs) => seen.push(`paused ${gapMs}`),
+    observe: () => seen.push('observe'),
+    judge: () => seen.push('judge'),
+  });
+  const pass = (ms: number): void => {
+    now += ms;
+  };
+  return { loop, seen, pass, sweep: () => sweep() };
+}
+
+describe('the loop', () => {
+  it('runs each event to its end before the next, also those that it causes', () => {
+    const { loop, seen } = fakeLoop((kind, self) => {
+      if (kind === 'ready') self.push('sync', { kind: 'tick' });
+      seen.push('done');
+    });
+    loop.push('sale', { kind: 'ready' });
+    expect(seen).toEqual(['sale ready', 'done', 'sync tick', 'done', 'settled']);
+  });
+
+  it('looks first and judges after what waited was read', () => {
+    const { seen, pass, sweep } = fakeLoop();
+    pass(SWEEP_MS);
+    sweep();
+    expect(seen).toEqual(['settled', 'observe', 'judge']);
+  });
+
+  it('tells of its own pause before anything else', () => {
+    const { loop, seen, pass } = fakeLoop();
+    pass(5_000);
+    loop.push('sale', { kind: 'beat', loopDelayMsMax: 0 });
+    expect(seen).toEqual(['paused 5000', 'sale beat', 'settled']);
+    expect(loop.stats()).toMatchObject({ pauses: 1 });
+  });
+
+  it('drops only what comes again when too much is waiting, and counts it', () => {
+    const { loop, seen } = fakeLoop((kind, self) => {
+      if (kind !== 'start') return;
+      for (let n = 0; n < QUEUE_EVENTS_MAX + 5; n += 1) self.push('sale', { kind: 'tick' });
+      self.push('sale', { kind: 'exited', code: 1, signal: undefined });
+    });
+    loop.push('sale', { kind: 'start', reason: '' });
+    expect(loop.stats().dropped).toBe(5);
+    expect(seen.at(-2)).toBe('sale exited');
+  });
+});
+
+describe('the output of a component', () => {
+  const file = (path: string, bytes: number, modifiedMs: number) => ({ path, bytes, modifiedMs });
+
+  it('is kept for the newest five lives, the open one always', () => {
+    const files = [1, 2, 3, 4, 5, 6, 7].map((n) => file(`${n}.log`, 10, n));
+    expect(surplusOf(files, '1.log').remove).toEqual(['3.log', '2.log']);
+    expect(surplusOf(files, undefined).remove).toEqual(['2.log', '1.log']);
+  });
+
+  it('is kept up to ten megabytes, oldest away first', () => {
+    const files = [file('a', OUTPUT_BYTES_MAX - 10, 3), file('b', 5, 2), file('c', 6, 1)];
+    expect(surplusOf(files, 'a')).toEqual({ remove: ['c'], cut: false });
+  });
+
+  it('is cut when one life alone prints more', () => {
+    const files = [file('a', OUTPUT_BYTES_MAX + 1, 3), file('b', 5, 2)];
+    expect(surplusOf(files, 'a')).toEqual({ remove: [], cut: true });
+    expect(surplusOf([], 'a')).toEqual({ remove: [], cut: false });
+  });
+});
+
+describe('counters of restarts', () => {
+  const open = (disk: { text?: string }, version: string): Counters =>
+    new Counters(
+      {
+        path: 'restarts.json',
+        read: () => disk.text,
+        write: (_path, text) => {
+          disk.text = text;
+          return ok(undefined);
+        },
+        log,
+      },
+      new Map([['sale', version]]),
+    );
+
+  it('outlive the agent, but not the version that they speak of', () => {
+    const disk = {};
+    const first = open(disk, '1.0.0');
+    first.count('sale', 'hang');
+    first.count('sale', 'hang');
+    first.count('nobody', 'crash');
+    first.save();
+    expect(open(disk, '1.0.0').restarts('sale')).toMatchObject({ hang: 2, crash: 0 });
+    expect(open(disk, '1.1.0').restarts('sale')).toMatchObject({ hang: 0, crash: 0 });
+  });
+
+  it('begin anew when their file is damaged, and say so', () => {
+    warnings.length = 0;
+    expect(open({ text: '{"components": 7}' }, '1').restarts('sale').hang).toBe(0);
+    expect(warnings.join()).toContain('restarts.json');
+  });
+});
+
+describe('budgets', () => {
+  let text: string | undefined;
+  const files = {
+    read: () => text,
+    replace: (_path: string, content: string) => {
+      text = content;
+      return ok(undefined);
+    },
+  } as unknown as Files;
+  const at = (monotonic: number, boot: number, bootId = 'boot-1'): BootClock => ({
+    monotonicMs: () => monotonic,
+    wallMs: () => 0,
+    bootMs: () => boot,
+    bootId: () => bootId,
+  });
+
+  it('mean the same moments to the next agent of the same boot, and nothing after a reboot', () => {
+    const path = 'budgets.json';
+    const first = openBudgets({ path, clock: at(1_000, 90_000), files, log });
+    first.save(new Map([['sale', [400, 900]]]));
+    const next = openBudgets({ path, clock: at(50, 100_000), files, log });
+    // 89 400 and 89 900 since boot; now is 100 000 since boot and 50 here.
+    expect(next.restored('sale')).toEqual([-10_550, -10_050]);
+    expect(next.restored('toString')).toEqual([]);
+    const rebooted = openBudgets({ path, clock: at(50, 100, 'boot-2'), files, log });
+    expect(rebooted.restored('sale')).toEqual([]);
+    text = 'garbage';
+    const damaged = openBudgets({ path, clock: at(50, 100), files, log });
+    expect(damaged.restored('sale')).toEqual([]);
+  });
+});
