@@ -97,10 +97,15 @@ export const catalogue = {
   tillwatch_agent_cpu_seconds_total: agent.counter('Processor time of the agent.'),
   tillwatch_agent_loop_delay_max_seconds: agent.gauge("Longest delay of the agent's own loop."),
   tillwatch_agent_pauses_total: agent.counter('Times the agent itself did not run for a while.'),
+  tillwatch_agent_events_dropped_total: agent.counter(
+    "Events that the agent's own queue had no room for.",
+  ),
   tillwatch_outbox_bytes: agent.gauge('Size of the outbox on disk.'),
   tillwatch_outbox_batches: agent.gauge('Batches not yet acknowledged.', 'stream'),
   tillwatch_outbox_dropped_total: agent.counter('Batches or samples dropped.', 'stream', 'reason'),
   tillwatch_outbox_refused_total: agent.counter('Batches that the broker refused.', 'stream'),
+  tillwatch_outbox_damaged_total: agent.counter('Outbox files set aside as damaged.'),
+  tillwatch_outbox_held: agent.gauge('Events and samples in memory because the disk refuses them.'),
   tillwatch_channel_rejected_total: agent.counter(
     'Lines refused on the component channel.',
     'reason',
@@ -111,6 +116,8 @@ export const catalogue = {
     'component',
   ),
   tillwatch_link_connects_total: agent.counter('Connections to the broker.'),
+  tillwatch_link_failures_total: agent.counter('Connections to the broker that failed or ended.'),
+  tillwatch_link_garbage_total: agent.counter('Acknowledgements that could not be read.'),
   tillwatch_link_up: agent.gauge('1 while connected to the broker.'),
   tillwatch_commands_total: agent.counter('Commands by what became of them.', 'state'),
 

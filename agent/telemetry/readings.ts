@@ -1,0 +1,131 @@
+// The agent's own series: what it knows of each component, of itself, of its outbox and its link. Pure:
+// readings in, samples out, so that names and labels can be tested against the catalogue. A counter of
+// something that never happened is left out, except crashes and hangs: their first increase must be
+// visible to a query, and a series that appears with 1 has no increase.
+
+import { type Cause, COMPONENT_STATES, type ComponentState } from '../../protocol/events.ts';
+import type { Labels, Sample } from '../../protocol/metric-body.ts';
+import type { MetricName } from '../../protocol/metrics.ts';
+import type { LinkStats } from '../link/link.ts';
+import type { OutboxStats } from './types.ts';
+
+/** What the agent says of one component; times are durations that end now. */
+export type ComponentReading = {
+  readonly name: string;
+  readonly version: string;
+  readonly state: ComponentState;
+  readonly restartsByCause: Readonly<Record<Cause, number>>;
+  readonly beatAgeMs?: number;
+  readonly loopDelayMsMax?: number;
+  readonly residentBytes?: number;
+  readonly cpuSeconds?: number;
+  readonly metricsUrl?: string;
+};
+
+export type AgentReading = {
+  readonly version: string;
+  readonly node: string;
+  readonly starts: number;
+  readonly residentBytes: number;
+  readonly cpuSeconds: number;
+  readonly loopDelayMsMax: number;
+  readonly pauses: number;
+  /** Events dropped by the agent's own queue. */
+  readonly dropped: number;
+  readonly channelRejected: Readonly<Record<string, number>>;
+  readonly commandCounts: Readonly<Record<string, number>>;
+  readonly clockOffsetMs: number | undefined;
+  readonly outbox: OutboxStats;
+  readonly link: LinkStats;
+  readonly scrapeFailures: ReadonlyMap<string, number>;
+  readonly seriesDropped: ReadonlyMap<string, number>;
+};
+
+const ALWAYS_COUNTED: readonly string[] = ['crash', 'hang'] satisfies Cause[];
+
+const sample = (name: MetricName, value: number, labels: Labels = {}): Sample => ({
+  name,
+  labels,
+  value,
+});
+
+/** One sample, or none when there is no value. */
+const maybe = (name: MetricName, value: number | undefined, labels: Labels): Sample[] =>
+  value === undefined || !Number.isFinite(value) ? [] : [sample(name, value, labels)];
+
+const seconds = (ms: number | undefined): number | undefined =>
+  ms === undefined ? undefined : ms / 1_000;
+
+export function componentSamples(reading: ComponentReading): Sample[] {
+  const { name: component, version, state } = reading;
+  const own = { component };
+  return [
+    sample('pos_component_up', state === 'ready' ? 1 : 0, own),
+    sample('pos_component_info', 1, { component, version }),
+    ...COMPONENT_STATES.map((known) =>
+      sample('pos_component_state', known === state ? 1 : 0, { component, state: known }),
+    ),
+    ...Object.entries(reading.restartsByCause)
+      .filter(([cause, count]) => count > 0 || ALWAYS_COUNTED.includes(cause))
+      .map(([cause, count]) =>
+        sample('pos_component_restarts_total', count, { component, cause, version }),
+      ),
+    ...maybe('pos_component_resident_bytes', reading.residentBytes, own),
+    ...maybe('pos_component_cpu_seconds_total', reading.cpuSeconds, own),
+    ...maybe('pos_component_beat_age_seconds', seconds(reading.beatAgeMs), own),
+    ...maybe('pos_component_loop_delay_max_seconds', seconds(reading.loopDelayMsMax), own),
+  ];
+}
+
+const counted = (
+  name: MetricName,
+  label: string,
+  counts: Iterable<readonly [string, number]>,
+): Sample[] =>
+  [...counts]
+    .filter(([, count]) => count > 0)
+    .map(([value, count]) => sample(name, count, { [label]: value }));
+
+function outboxSamples(outbox: OutboxStats): Sample[] {
+  return [
+    sample('tillwatch_outbox_bytes', outbox.bytes),
+    ...Object.entries(outbox.batches).map(([stream, count]) =>
+      sample('tillwatch_outbox_batches', count, { stream }),
+    ),
+    ...outbox.drops.map(({ stream, reason, count }) =>
+      sample('tillwatch_outbox_dropped_total', count, { stream, reason }),
+    ),
+    ...counted('tillwatch_outbox_refused_total', 'stream', Object.entries(outbox.refused)),
+    ...(outbox.damaged > 0 ? [sample('tillwatch_outbox_damaged_total', outbox.damaged)] : []),
+    ...(outbox.held > 0 ? [sample('tillwatch_outbox_held', outbox.held)] : []),
+  ];
+}
+
+function linkSamples(link: LinkStats): Sample[] {
+  return [
+    sample('tillwatch_link_up', link.connected ? 1 : 0),
+    sample('tillwatch_link_connects_total', link.connects),
+    sample('tillwatch_link_failures_total', link.failures),
+    ...(link.garbageAcks > 0 ? [sample('tillwatch_link_garbage_total', link.garbageAcks)] : []),
+  ];
+}
+
+export function agentSamples(agent: AgentReading): Sample[] {
+  const { version, node } = agent;
+  return [
+    sample('pos_agent_info', 1, { version, node }),
+    sample('pos_agent_starts_total', agent.starts),
+    ...maybe('pos_clock_offset_seconds', seconds(agent.clockOffsetMs), {}),
+    sample('tillwatch_agent_resident_bytes', agent.residentBytes),
+    sample('tillwatch_agent_cpu_seconds_total', agent.cpuSeconds),
+    sample('tillwatch_agent_loop_delay_max_seconds', agent.loopDelayMsMax / 1_000),
+    sample('tillwatch_agent_pauses_total', agent.pauses),
+    ...(agent.dropped > 0 ? [sample('tillwatch_agent_events_dropped_total', agent.dropped)] : []),
+    ...outboxSamples(agent.outbox),
+    ...linkSamples(agent.link),
+    ...counted('tillwatch_channel_rejected_total', 'reason', Object.entries(agent.channelRejected)),
+    ...counted('tillwatch_commands_total', 'state', Object.entries(agent.commandCounts)),
+    ...counted('tillwatch_scrape_failures_total', 'component', agent.scrapeFailures),
+    ...counted('tillwatch_series_dropped_total', 'component', agent.seriesDropped),
+  ];
+}
