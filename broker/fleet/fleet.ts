@@ -18,7 +18,7 @@ import {
   type FleetStore,
   openFleetStore,
 } from './store.ts';
-import { type PresenceLimits, restartCounts, type TerminalView, viewOf } from './view.ts';
+import { type PresenceLimits, type TerminalView, viewOf } from './view.ts';
 
 /** Presence is looked at, and sessions are written down, this often. */
 const TICK_MS = 1_000;
@@ -88,7 +88,7 @@ function createSessions(models: Models, store: FleetStore, database: Database, t
 }
 
 function createQueries(models: Models, clock: Clock, presence: PresenceLimits) {
-  const rollUp = createRollup();
+  const rollUp = createRollup(presence);
   return {
     view: (id: string): TerminalView | undefined => {
       const model = models.shown(id);
@@ -98,16 +98,7 @@ function createQueries(models: Models, clock: Clock, presence: PresenceLimits) {
       const now = clock.wallMs();
       return models.listed().map((model) => viewOf(model, now, presence));
     },
-    rollup: (): Rollup => {
-      const now = clock.wallMs();
-      const view = (id: string): TerminalView | undefined => {
-        const model = models.shown(id);
-        return model && viewOf(model, now, presence);
-      };
-      return rollUp(
-        models.all().map((model) => ({ view: view(model.id), restarts: restartCounts(model) })),
-      );
-    },
+    rollup: (): Rollup => rollUp(models.all(), models.isShown, clock.wallMs()),
     isConnected: (id: string): boolean => (models.get(id)?.sessions ?? 0) > 0,
   };
 }

@@ -56,6 +56,7 @@ export function openModels({ loaded, terminals, acceptUnknown, presence, wallMs 
   return {
     get,
     shown,
+    isShown,
     all: (): readonly TerminalModel[] => [...models.values()],
     listed: (): readonly TerminalModel[] =>
       [...models.values()].filter(isShown).sort((a, b) => (a.id < b.id ? -1 : 1)),
