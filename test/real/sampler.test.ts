@@ -1,0 +1,239 @@
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createHostReader } from '../../agent/telemetry/host.ts';
+import { openOutbox } from '../../agent/telemetry/outbox.ts';
+import { type SamplerOptions, startSampler } from '../../agent/telemetry/sampler.ts';
+import { metricsAddress, SCRAPE_BYTES_MAX, scrape } from '../../agent/telemetry/scrape.ts';
+import type { Outbox } from '../../agent/telemetry/types.ts';
+import { CAUSES, type Cause } from '../../protocol/events.ts';
+import { SERIES_PER_TERMINAL_MAX } from '../../protocol/limits.ts';
+import type { Sample } from '../../protocol/metric-body.ts';
+import { isMetricName } from '../../protocol/metrics.ts';
+import { drain, makeFolder, quietLog, snapshotsOf } from '../unit/outbox-rig.ts';
+import { realClock, realTimers, until } from './link-rig.ts';
+
+let servers: Server[];
+let folder: ReturnType<typeof makeFolder>;
+let outbox: Outbox;
+let log: ReturnType<typeof quietLog>;
+beforeEach(() => {
+  servers = [];
+  folder = makeFolder();
+  log = quietLog();
+  const path = `${folder.path}/outbox.db`;
+  outbox = openOutbox({ path, bytesMax: 4 * 1024 * 1024, clock: realClock, log });
+});
+afterEach(async () => {
+  outbox.close();
+  folder.remove();
+  for (const server of servers) {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  }
+});
+
+async function serve(listener: RequestListener): Promise<string> {
+  const server = createServer(listener);
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/metrics`;
+}
+
+const none = Object.fromEntries(CAUSES.map((cause) => [cause, 0])) as Record<Cause, number>;
+const reading = (name: string, metricsUrl?: string) => ({
+  name,
+  version: '1.0.0',
+  state: 'ready' as const,
+  restartsByCause: none,
+  ...(metricsUrl === undefined ? {} : { metricsUrl }),
+});
+
+function sampler(more: Partial<SamplerOptions>) {
+  return startSampler({
+    everyMs: 3_600_000,
+    sendMs: 60_000,
+    dataDir: folder.path,
+    agent: { version: '0.1.0', node: process.versions.node },
+    clock: realClock,
+    timers: realTimers,
+    log,
+    outbox,
+    link: {
+      clockOffsetMs: () => undefined,
+      stats: () => ({
+        connected: false,
+        connects: 0,
+        failures: 0,
+        lastReason: '',
+        sentBatches: 0,
+        sentBytes: 0,
+        acks: 0,
+        garbageAcks: 0,
+        commands: 0,
+        silences: 0,
+        paceBytesPerSecond: 0,
+      }),
+    },
+    readComponents: () => [],
+    loopStats: () => ({ dropped: 0, pauses: 0, loopDelayMsMax: 3 }),
+    channelRejected: () => ({}),
+    commandCounts: () => ({}),
+    readHost: () => Promise.resolve([{ name: 'pos_host_load1', labels: {}, value: 1 }]),
+    ...more,
+  });
+}
+
+const taken = (): Sample[] =>
+  drain(outbox)
+    .flatMap(snapshotsOf)
+    .flatMap((s) => s.samples);
+const of = (samples: readonly Sample[], component: string) =>
+  samples.filter((s) => s.labels['component'] === component && !isOwn(s.name));
+const isOwn = (name: string) => /^(pos_component|pos_agent|tillwatch)_/.test(name);
+
+describe('a snapshot', () => {
+  test('holds host, components, their metrics and the agent, at one time', async () => {
+    const url = await serve((_request, response) => {
+      response.end('pos_basket_open 1\nheap{store="x"} 5\ngarbage\n');
+    });
+    const own = sampler({ readComponents: () => [reading('sale', url), reading('sync')] });
+    const beforeMs = Date.now();
+    await own.sampleNow();
+    own.stop();
+    const [snapshot, ...more] = drain(outbox).flatMap(snapshotsOf);
+    expect(more).toEqual([]);
+    expect(snapshot?.timeMs).toBeGreaterThanOrEqual(beforeMs - 1);
+    const samples = snapshot?.samples ?? [];
+    expect(of(samples, 'sale')).toEqual([
+      { name: 'pos_basket_open', labels: { component: 'sale' }, value: 1 },
+      { name: 'app_heap', labels: { component: 'sale' }, value: 5 },
+    ]);
+    const names = new Set(samples.map((sample) => sample.name));
+    for (const name of ['pos_host_load1', 'pos_component_up', 'pos_agent_info']) {
+      expect(names).toContain(name);
+    }
+    expect(samples.find((s) => s.name === 'tillwatch_series_dropped_total')?.value).toBe(1);
+  });
+
+  test('is taken without a component that hangs, refuses, lies or talks too much', async () => {
+    const hang = await serve(() => {});
+    const refuse = await serve((_request, response) => response.writeHead(500).end());
+    const huge = await serve((_request, response) => {
+      response.end('x'.repeat(SCRAPE_BYTES_MAX + 1));
+    });
+    const cut = await serve((_request, response) => {
+      response.writeHead(200, { 'content-length': '100' }).write('a 1\n');
+      setTimeout(() => response.destroy(), 20);
+    });
+    const fine = await serve((_request, response) => response.end('a 1\n'));
+    const readings = Object.entries({ hang, refuse, huge, cut, fine }).map(([name, url]) =>
+      reading(name, url),
+    );
+    const own = sampler({
+      readComponents: () => [...readings, reading('away', 'http://192.0.2.1/metrics')],
+    });
+    const startMs = performance.now();
+    await own.sampleNow();
+    expect(performance.now() - startMs).toBeLessThan(4_000);
+    await own.sampleNow();
+    own.stop();
+    const samples = taken();
+    expect(of(samples, 'fine')).toHaveLength(2);
+    for (const name of ['hang', 'refuse', 'huge', 'cut', 'away']) {
+      expect(of(samples, name)).toEqual([]);
+      const failures = samples.filter(
+        (s) => s.name === 'tillwatch_scrape_failures_total' && s.labels['component'] === name,
+      );
+      expect(failures.map((s) => s.value)).toEqual([1, 2]);
+      expect(log.lines.filter((line) => line.includes(`"${name}"`))).toHaveLength(1);
+    }
+  });
+
+  test('stays within the budget of series; what is left out is counted and said once', async () => {
+    const many = Array.from({ length: 400 }, (_, i) => `thing_${i} ${i}`).join('\n');
+    const url = await serve((_request, response) => response.end(many));
+    const own = sampler({ readComponents: () => [reading('sale', url)] });
+    await own.sampleNow();
+    await own.sampleNow();
+    own.stop();
+    const [first, second] = drain(outbox).flatMap(snapshotsOf);
+    expect(first?.samples).toHaveLength(SERIES_PER_TERMINAL_MAX);
+    const dropped = second?.samples.find((s) => s.name === 'tillwatch_series_dropped_total');
+    const sent = of(first?.samples ?? [], 'sale').length;
+    expect(dropped?.value).toBe(400 - sent);
+    expect(log.lines.filter((line) => line.includes('left out'))).toHaveLength(1);
+  });
+
+  test('is one at a time, and none comes after stopping', async () => {
+    let answers = 0;
+    let release = (): void => {};
+    const url = await serve((_request, response) => {
+      answers += 1;
+      release = () => response.end('a 1\n');
+    });
+    const own = sampler({ readComponents: () => [reading('sale', url)] });
+    const first = own.sampleNow();
+    const second = own.sampleNow();
+    await until('asked', () => answers === 1);
+    own.stop();
+    release();
+    await Promise.all([first, second]);
+    expect(answers).toBe(1);
+    expect(taken()).toEqual([]);
+  });
+
+  test('comes by itself: the first soon, then each period', async () => {
+    const own = sampler({ everyMs: 100 });
+    await until('three snapshots', () => outbox.stats().waiting.samples >= 30);
+    own.stop();
+    expect(
+      new Set(
+        drain(outbox)
+          .flatMap(snapshotsOf)
+          .map((s) => s.timeMs),
+      ).size,
+    ).toBeGreaterThan(1);
+  });
+});
+
+describe('host facts', () => {
+  test('are read from this very machine, within their names', async () => {
+    const read = createHostReader(
+      { dataDir: folder.path },
+      { clock: realClock, timers: realTimers, log },
+    );
+    const samples = await read();
+    const value = (name: string, state?: string) =>
+      samples.find((s) => s.name === name && s.labels['state'] === state)?.value ?? Number.NaN;
+    for (const sample of samples) expect(isMetricName(sample.name)).toBe(true);
+    expect(value('pos_host_cpu_ratio')).toBeGreaterThanOrEqual(0);
+    expect(value('pos_host_cpu_ratio')).toBeLessThanOrEqual(1);
+    expect(value('pos_host_memory_bytes', 'available')).toBeGreaterThan(1e7);
+    expect(value('pos_host_uptime_seconds')).toBeGreaterThan(0);
+    expect(log.lines).toEqual([]);
+  });
+});
+
+describe('an address for metrics', () => {
+  test.each([
+    'https://127.0.0.1/metrics',
+    'http://192.0.2.1/metrics',
+    'http://localhost.example.com/',
+    'http://127.0.0.1.example.com/',
+    'http://[::2]/metrics',
+    'file:///etc/passwd',
+    'no url',
+  ])('%s is refused', (url) => {
+    expect(metricsAddress(url).ok).toBe(false);
+  });
+  test.each(['http://127.0.0.1:1/', 'http://localhost:1/', 'http://[::1]:1/', 'http://127.9.9.9/'])(
+    '%s is on this machine',
+    (url) => {
+      expect(metricsAddress(url).ok).toBe(true);
+    },
+  );
+  test('nobody listens there: a reason, not an exception', async () => {
+    expect(await scrape('http://127.0.0.1:1/metrics', realTimers)).toMatchObject({ ok: false });
+  });
+});

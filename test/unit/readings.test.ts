@@ -1,0 +1,150 @@
+import { describe, expect, test } from 'vitest';
+import { fileSystemOf, slowSamples } from '../../agent/telemetry/host.ts';
+import {
+  type AgentReading,
+  agentSamples,
+  type ComponentReading,
+  componentSamples,
+} from '../../agent/telemetry/readings.ts';
+import { CAUSES, type Cause } from '../../protocol/events.ts';
+import type { Sample } from '../../protocol/metric-body.ts';
+import { catalogue, isMetricName } from '../../protocol/metrics.ts';
+
+const none = Object.fromEntries(CAUSES.map((cause) => [cause, 0])) as Record<Cause, number>;
+const component: ComponentReading = {
+  name: 'sale',
+  version: '2.4.1',
+  state: 'suspect',
+  restartsByCause: { ...none, hang: 3, operator: 1 },
+  beatAgeMs: 1_500,
+  loopDelayMsMax: 40,
+  residentBytes: 5e7,
+  cpuSeconds: 12.5,
+};
+const agent: AgentReading = {
+  version: '0.1.0',
+  node: '24.21.0',
+  starts: 4,
+  residentBytes: 7e7,
+  cpuSeconds: 3,
+  loopDelayMsMax: 12,
+  pauses: 1,
+  dropped: 2,
+  channelRejected: { bad_token: 2 },
+  commandCounts: { succeeded: 1 },
+  clockOffsetMs: -2_500,
+  outbox: {
+    durable: true,
+    bytes: 40_960,
+    batches: { events: 0, metrics: 2, results: 0 },
+    waiting: { samples: 100, events: 0, results: 0 },
+    drops: [{ stream: 'metrics', reason: 'quota', count: 400 }],
+    refused: { events: 1 },
+    deadLetters: 1,
+    damaged: 1,
+    held: 3,
+    acknowledged: 9,
+    foreignAcks: 0,
+    resent: 0,
+  },
+  link: {
+    connected: true,
+    connects: 2,
+    failures: 1,
+    lastReason: '',
+    sentBatches: 9,
+    sentBytes: 900,
+    acks: 9,
+    garbageAcks: 1,
+    commands: 0,
+    silences: 0,
+    paceBytesPerSecond: 0,
+  },
+  scrapeFailures: new Map([['sync', 2]]),
+  seriesDropped: new Map([['sale', 7]]),
+};
+const host = slowSamples(
+  '/var/lib/tillwatch',
+  [{ mount: '/', used: 10, available: 20 }],
+  [{ iface: 'eth0', rx_bytes: 5, tx_bytes: 6 }],
+);
+
+const value = (samples: readonly Sample[], name: string, labels: Record<string, string> = {}) =>
+  samples.find(
+    (sample) =>
+      sample.name === name &&
+      Object.entries(labels).every(([label, text]) => sample.labels[label] === text),
+  )?.value;
+
+describe("the agent's own series", () => {
+  const samples = [...componentSamples(component), ...agentSamples(agent), ...host];
+
+  test('have only names of the catalogue that the agent exposes, with exactly its labels', () => {
+    for (const sample of samples) {
+      expect(isMetricName(sample.name), sample.name).toBe(true);
+      if (!isMetricName(sample.name)) continue;
+      expect(catalogue[sample.name].source, sample.name).toBe('agent');
+      expect(Object.keys(sample.labels).toSorted(), sample.name).toEqual(
+        catalogue[sample.name].labels.toSorted(),
+      );
+    }
+  });
+
+  test('cover every name that the catalogue gives to the agent', () => {
+    const read = ['pos_host_cpu_ratio', 'pos_host_load1', 'pos_host_memory_bytes'];
+    const expected = Object.entries(catalogue)
+      .filter(([, entry]) => entry.source === 'agent')
+      .map(([name]) => name)
+      .filter((name) => ![...read, 'pos_host_uptime_seconds'].includes(name));
+    const names = new Set(samples.map((sample) => sample.name));
+    expect(expected.filter((name) => !names.has(name))).toEqual([]);
+  });
+
+  test('say the state, and count crashes and hangs even before the first', () => {
+    expect(value(samples, 'pos_component_up')).toBe(0);
+    expect(value(samples, 'pos_component_state', { state: 'suspect' })).toBe(1);
+    expect(value(samples, 'pos_component_state', { state: 'ready' })).toBe(0);
+    const restarts = samples.filter((sample) => sample.name === 'pos_component_restarts_total');
+    expect(restarts.map(({ labels, value: count }) => [labels['cause'], count])).toEqual([
+      ['crash', 0],
+      ['hang', 3],
+      ['operator', 1],
+    ]);
+  });
+
+  test('are in base units', () => {
+    expect(value(samples, 'pos_component_beat_age_seconds')).toBe(1.5);
+    expect(value(samples, 'pos_component_loop_delay_max_seconds')).toBe(0.04);
+    expect(value(samples, 'pos_clock_offset_seconds')).toBe(-2.5);
+  });
+
+  test('leave out what is not known', () => {
+    const { clockOffsetMs: _unknown, ...rest } = agent;
+    const unknown = agentSamples({ ...rest, clockOffsetMs: undefined });
+    expect(value(unknown, 'pos_clock_offset_seconds')).toBeUndefined();
+    const bare: ComponentReading = {
+      name: 'sale',
+      version: '1',
+      state: 'stopped',
+      restartsByCause: none,
+    };
+    expect(value(componentSamples(bare), 'pos_component_resident_bytes')).toBeUndefined();
+    expect(componentSamples(bare)).toHaveLength(11);
+  });
+});
+
+describe('the file system of the data', () => {
+  const mounts = ['/', '/var', '/var/lib', '/var/library'].map((mount) => ({ mount }));
+  test.each([
+    ['/var/lib/tillwatch', '/var/lib'],
+    ['/var/lib', '/var/lib'],
+    ['/var/libx', '/var'],
+    ['/home', '/'],
+  ])('%s is on %s', (path, mount) => {
+    expect(fileSystemOf(path, mounts)?.mount).toBe(mount);
+  });
+  test('may be unknown', () => {
+    expect(fileSystemOf('/home', [{ mount: '/var' }])).toBeUndefined();
+    expect(slowSamples('/home', [], [])).toEqual([]);
+  });
+});
