@@ -48,7 +48,8 @@ export const schemas = {
       properties: {
         kind: { type: 'string', minLength: 1, maxLength: 64 },
         arguments: { type: 'object' },
-        reason: { type: 'string', minLength: 3, maxLength: 500 },
+        // One line: it is shown in terminals and logs, where control characters do things.
+        reason: { type: 'string', minLength: 3, maxLength: 500, pattern: '^\\P{Cc}*$' },
         operator: { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9 ._@+-]{0,63}$' },
         expiresMs: { type: 'integer', minimum: 1_000, maximum: 604_800_000 },
       },

@@ -88,6 +88,12 @@ describe('a command over HTTP', () => {
     ['a short reason', { ...restart, reason: 'x' }, 422, /reason/],
     ['a blank reason', { ...restart, reason: '      ' }, 422, /reason/],
     ['a long reason', { ...restart, reason: 'x'.repeat(501) }, 422, /reason/],
+    [
+      'a reason with an escape in it',
+      { ...restart, reason: 'till \u001b[2J hangs' },
+      422,
+      /reason/,
+    ],
     ['a reason that is a number', { ...restart, reason: 12345 }, 422, /reason/],
     ['an unknown kind', { ...restart, kind: 'format-disk' }, 422, /not one of: restart/],
     ['a kind that objects have', { ...restart, kind: 'constructor' }, 422, /not one of/],
