@@ -196,6 +196,28 @@ describe('a full ledger', () => {
   });
 });
 
+test('a ledger that trimmed all but its newest row never uses an id twice', () => {
+  const ledger = reopen(1024 * 1024);
+  const first = Array.from({ length: 47 }, (_, index) => batch(index + 1, { n: 20_000 }));
+  done(ledger, first);
+  ledger.setFollowed(47);
+  expect(done(ledger, [batch(47)])).toEqual(['duplicate']);
+  expect(ledger.stats()).toMatchObject({ rows: 1, newestId: 47, trimmed: 46 });
+  close(ledger);
+  const again = reopen(1024 * 1024);
+  done(again, [batch(48)]);
+  expect(again.readAfter(47, 10).map(({ id, seq }) => [id, seq])).toEqual([[48, 48]]);
+});
+
+test('a commit waits for the disk: the settings that promise it are on', () => {
+  const { db } = openLedgerFile(path(), 1024 * 1024, () => new Uint8Array(16));
+  // 2 is FULL: the log is flushed at every commit [sqlite.org/pragma synchronous].
+  expect(db.prepare('PRAGMA synchronous').get()).toEqual({ synchronous: 2 });
+  expect(db.prepare('PRAGMA journal_mode').get()).toEqual({ journal_mode: 'wal' });
+  expect(db.prepare('PRAGMA max_page_count').get()).toEqual({ max_page_count: 256 });
+  db.close();
+});
+
 describe('a ledger file that is not right', () => {
   test('is refused with a sentence when it is no database', () => {
     writeFileSync(
