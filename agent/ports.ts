@@ -66,8 +66,12 @@ export type Processes = {
   ) => Promise<Result<{ readonly pid: number }>>;
   /** kill(2): a negative pid is a group. Whether it could be delivered. */
   readonly signal: (pid: number, signal: 'SIGTERM' | 'SIGCONT' | 'SIGKILL') => boolean;
-  /** Calls once when the last writer of a FIFO is gone; undefined when it cannot be opened. */
-  readonly onLastWriterGone: (fifo: string, gone: () => void) => Cancel | undefined;
+  /** What is written to a FIFO, and once that its last writer is gone; undefined: cannot be opened. */
+  readonly listenFifo: (
+    fifo: string,
+    heard: (text: string) => void,
+    gone: () => void,
+  ) => Cancel | undefined;
 };
 
 export type Ports = {

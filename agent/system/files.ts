@@ -4,6 +4,7 @@
 
 import {
   closeSync,
+  existsSync,
   fstatSync,
   mkdirSync,
   openSync,
@@ -53,6 +54,23 @@ function readWith(path: string, use: (descriptor: number) => string): string | u
   }
 }
 
+/**
+ * mkdirSync's own `recursive` spins for ever where an existing folder answers ENOENT (below /proc; Node
+ * 24.21), and a wrong path in a configuration must not cost a processor: so step by step, upwards once.
+ */
+export function makeFolders(path: string, mode: number): void {
+  try {
+    mkdirSync(path, { mode });
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === 'EEXIST' && statSync(path).isDirectory()) return;
+    const parent = dirname(path);
+    if (code !== 'ENOENT' || parent === path || existsSync(parent)) throw error;
+    makeFolders(parent, mode);
+    mkdirSync(path, { mode });
+  }
+}
+
 const bufferFor = (bytes: number): Buffer =>
   bytes <= READ_BYTES_MAX ? shared.subarray(0, bytes) : Buffer.allocUnsafe(bytes);
 
@@ -93,11 +111,11 @@ export const realFiles: Files = {
   },
   makeDirectory: (path, mode) =>
     attempt(`cannot make folder ${path}`, () => {
-      mkdirSync(path, { recursive: true, mode });
+      makeFolders(path, mode);
     }),
   replace: (path, text, mode) =>
     attempt(`cannot write ${path}`, () => {
-      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+      makeFolders(dirname(path), 0o700);
       // One writer per folder (the run directory's lock), so a fixed name cannot collide.
       const temporary = `${path}.new`;
       rmSync(temporary, { force: true }); // an old one could have a wider mode

@@ -49,7 +49,11 @@ async function start(
   }
 }
 
-function onLastWriterGone(fifo: string, gone: () => void): (() => void) | undefined {
+function listenFifo(
+  fifo: string,
+  heard: (text: string) => void,
+  gone: () => void,
+): (() => void) | undefined {
   let descriptor: number;
   try {
     // Without O_NONBLOCK, opening a FIFO that has no writer yet waits for one [fifo(7)].
@@ -58,12 +62,13 @@ function onLastWriterGone(fifo: string, gone: () => void): (() => void) | undefi
     return undefined;
   }
   const socket = new Socket({ fd: descriptor, readable: true, writable: false });
+  socket.setEncoding('latin1');
+  socket.on('data', heard);
   socket.once('end', gone);
   socket.on('error', gone); // read(2) on it cannot fail in a useful way: look, and decide by what is there
-  socket.resume();
   socket.unref();
   return () => {
-    socket.removeAllListeners('end');
+    socket.removeAllListeners('end').removeAllListeners('data');
     socket.destroy();
   };
 }
@@ -80,5 +85,5 @@ export const realProcesses: Processes = {
       return false;
     }
   },
-  onLastWriterGone,
+  listenFifo,
 };
