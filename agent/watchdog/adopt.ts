@@ -1,0 +1,52 @@
+// Takes over what an earlier agent of this boot started, by record, pid file or mark (locate.ts), or tells how
+// it ended while nobody watched. Nothing here starts or stops a component that works: that an agent was
+// killed and restarted must not be seen by the cashier.
+
+import type { Life } from './end-watch.ts';
+import { type Context, delay, newRecord, pidsOf, placeOf, sweepLeftovers, watch } from './hands.ts';
+import { type Found, lifeByInstance, locate, type Place } from './locate.ts';
+import { writeRecord } from './record.ts';
+import type { Exit } from './shim.ts';
+
+/** Until a shim that an earlier agent started just before it was killed gets on. */
+const STARTING_WAIT_MS_MAX = 2_000;
+const STARTING_LOOK_MS = 20;
+
+export type Adopted = { readonly life: Life; readonly wasReady: boolean };
+
+async function settleStart(context: Context, place: Place): Promise<Found> {
+  const { ports } = context;
+  const untilMs = ports.clock.monotonicMs() + STARTING_WAIT_MS_MAX;
+  let found = locate(ports, place);
+  while (found.kind === 'starting' && ports.clock.monotonicMs() < untilMs) {
+    await delay(ports, STARTING_LOOK_MS);
+    found = locate(ports, place);
+  }
+  if (found.kind !== 'starting') return found;
+  // No pid file will come any more: the shim was killed between start and note, or never got so far.
+  const life = lifeByInstance(ports, place, found.record.instance);
+  if (life !== undefined) return { kind: 'alive', life, wasReady: false };
+  await sweepLeftovers(context, place);
+  return { kind: 'none' };
+}
+
+export async function adopt(
+  context: Context,
+  component: string,
+  onExit: (exit: Exit) => void,
+): Promise<Adopted | { exited: Exit } | undefined> {
+  const place = placeOf(context, component);
+  const found = await settleStart(context, place);
+  if (found.kind === 'ended') {
+    writeRecord(context.ports.files, place.dir, { ...found.record, phase: 'ended' });
+    return { exited: found.exit };
+  }
+  if (found.kind !== 'alive') return undefined;
+  const { life, wasReady } = found;
+  const running = { phase: 'running', ready: wasReady, pids: pidsOf(life) } as const;
+  const { startedMs } = life;
+  const record = { ...newRecord(life, context.ports), ...running, startedMs };
+  writeRecord(context.ports.files, place.dir, record);
+  watch(context, life, onExit);
+  return { life, wasReady };
+}

@@ -1,0 +1,83 @@
+// The few lines of shell between agent and component. Something must outlive the agent to hear how the
+// component ended, and a shell does it in 1.7 MB where Node needs 40 (research/supervisors.md e). It is a
+// string and not a file, so that a bundle has nothing beside it to lose. It must run in any POSIX sh.
+
+import { constants } from 'node:os';
+
+/**
+ * `sh -c SHIM tillwatch-shim DIR INSTANCE ARGV...`, as leader of its own session. Why each part:
+ * - the FIFO is opened for reading and writing, because opening it for writing waits for a reader;
+ *   the component does not get it (3>&-), else a child that outlives it would delay the end of file;
+ * - caught signals are default again in the component, ignored ones would be inherited. INT and QUIT stay
+ *   ignored in dash, as POSIX wants for a background command (2.11); Node resets them by itself;
+ * - `exec` in the subshell never finds a builtin or a function of the component's name;
+ * - `wait` also ends when a signal was caught: only one that was not interrupted tells the status.
+ *   bash forgets a status once told (127 then), dash does not;
+ * - the status goes into the FIFO first, so that an agent that listens need not wait for our own end;
+ * - pid and exit file are written by builtins: a rename would cost a process and 1.6 ms.
+ */
+export const SHIM = `
+dir=$1 id=$2 c= woken= rc=127
+shift 2
+trap 'woken=1; [ -z "$c" ] || kill -TERM "$c" 2>/dev/null' TERM
+trap 'woken=1' HUP INT QUIT
+command -p mkfifo -m 600 "$dir/$id.life" || exit 125
+exec 3<>"$dir/$id.life"
+(exec 3>&-; exec "$@") &
+c=$!
+echo "$$ $c" >"$dir/$id.pid"
+[ -z "$woken" ] || kill -TERM "$c" 2>/dev/null
+while :; do
+  woken=
+  wait "$c" 2>/dev/null
+  now=$?
+  [ "$now" = 127 ] && [ "$rc" != 127 ] || rc=$now
+  [ -n "$woken" ] || break
+done
+echo "$rc" >&3
+echo "$rc" >"$dir/$id.exit"
+exit "$rc"
+`;
+
+export const shimCommand = (
+  dir: string,
+  instance: string,
+  command: readonly string[],
+): readonly string[] => ['/bin/sh', '-c', SHIM, 'tillwatch-shim', dir, instance, ...command];
+
+export const pidFile = (dir: string, instance: string): string => `${dir}/${instance}.pid`;
+export const exitFile = (dir: string, instance: string): string => `${dir}/${instance}.exit`;
+export const lifeFifo = (dir: string, instance: string): string => `${dir}/${instance}.life`;
+/** Every file of an instance, by which those of earlier ones are found and removed. */
+export const SHIM_FILE = /^(.+)\.(pid|exit|life)$/;
+
+/** How a component ended; both undefined: nobody knows. */
+export type Exit = { readonly code: number | undefined; readonly signal: string | undefined };
+
+export const UNKNOWN_EXIT: Exit = { code: undefined, signal: undefined };
+export const KILLED: Exit = { code: undefined, signal: 'SIGKILL' };
+
+/** First name of each number: SIGIOT and SIGPOLL are second names of SIGABRT and SIGIO. */
+const signalNames = new Map<number, string>();
+for (const [name, number] of Object.entries(constants.signals)) {
+  if (!signalNames.has(number)) signalNames.set(number, name);
+}
+
+/** A shell's status: above 128 it is 128 + signal (POSIX 2.8.2), as far as there is such a signal. */
+export function exitOfStatus(status: number): Exit {
+  const signal = status > 128 ? signalNames.get(status - 128) : undefined;
+  return signal === undefined ? { code: status, signal } : { code: undefined, signal };
+}
+
+/** Without its line end, the file was read or written in part and says nothing. */
+export function parseExitFile(text: string | undefined): Exit | undefined {
+  const match = /^(\d{1,3})\n$/.exec(text ?? '');
+  return match === null ? undefined : exitOfStatus(Number(match[1]));
+}
+
+export function parsePidFile(
+  text: string | undefined,
+): { readonly shimPid: number; readonly pid: number } | undefined {
+  const match = /^(\d{1,9}) (\d{1,9})\n$/.exec(text ?? '');
+  return match === null ? undefined : { shimPid: Number(match[1]), pid: Number(match[2]) };
+}
