@@ -1,0 +1,196 @@
+// Asks a component from outside whether it still answers: http, tcp or a program. One question at a time, each
+// with a hard timeout of its own, and what a question started is always put away, because probes that pile up
+// are a fault of their own (kubernetes #110070). A probe that could not be asked, or whose timeout fired late
+// because we ourselves stood still, is no answer: it is thrown away, not counted against the component.
+
+import { type ClientRequest, request } from 'node:http';
+import { connect } from 'node:net';
+import type { Cancel, Log, Ports } from '../ports.ts';
+import { identify, signalIdentity } from './identity.ts';
+
+type Rhythm = { readonly everyMs: number; readonly timeoutMs: number };
+export type ProbeSpec = Rhythm &
+  (
+    | { readonly kind: 'http'; readonly url: string }
+    | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+    | { readonly kind: 'exec'; readonly command: readonly string[] }
+  );
+
+export type Probe = {
+  /** For when the agent itself stood still: what is being asked now will not be answered in time. */
+  readonly dropInFlight: () => void;
+  readonly stop: () => void;
+};
+
+export type ProbePorts = Pick<Ports, 'clock' | 'timers' | 'files' | 'processes' | 'random'> & {
+  readonly log: Log;
+};
+
+/** `undefined`: it could not be asked, for a reason on our side. */
+type Answer = { readonly ok: boolean | undefined; readonly reason: string };
+type Ask = (answer: (answer: Answer) => void) => Cancel;
+
+/** A health page of more than this is not read to its end. */
+const BODY_BYTES_MAX = 64 * 1024;
+/** Each interval is drawn anew, so that the probes of many components do not march in step. */
+const JITTER = 0.1;
+/** A timeout that fires this much late was not the component's fault. */
+const OVERRUN_MS_MIN = 100;
+const OVERRUN_SHARE = 0.5;
+
+/** Errors of connect(2) and fork(2) that speak of this machine and not of the component. */
+const OURS = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'ENOBUFS', 'EAGAIN', 'EADDRNOTAVAIL']);
+
+function errorAnswer(error: Error): Answer {
+  const code = 'code' in error ? String(error.code) : error.message;
+  return { ok: OURS.has(code) ? undefined : false, reason: code };
+}
+
+const askHttp =
+  (url: string): Ask =>
+  (answer) => {
+    let asked: ClientRequest;
+    try {
+      const headers = { 'user-agent': 'tillwatch-probe' };
+      // agent false: a connection of its own each time; a kept one would prove less and hang longer.
+      asked = request(url, { agent: false, method: 'GET', headers });
+    } catch (error) {
+      answer({ ok: undefined, reason: error instanceof Error ? error.message : String(error) });
+      return () => undefined;
+    }
+    asked.on('error', (error) => answer(errorAnswer(error)));
+    asked.once('response', (response) => {
+      const status = response.statusCode ?? 0;
+      const done = () => {
+        answer({ ok: status >= 200 && status < 400, reason: `status ${status}` });
+        asked.destroy();
+      };
+      let bytes = 0;
+      response.on('data', (chunk: Buffer) => {
+        bytes += chunk.length;
+        if (bytes > BODY_BYTES_MAX) done();
+      });
+      response.once('end', done);
+      response.on('error', (error) => answer(errorAnswer(error)));
+    });
+    asked.end();
+    return () => asked.destroy();
+  };
+
+const askTcp =
+  (host: string, port: number): Ask =>
+  (answer) => {
+    const socket = connect({ host, port });
+    socket.on('error', (error) => answer(errorAnswer(error)));
+    socket.once('connect', () => {
+      answer({ ok: true, reason: 'connected' });
+      socket.destroy();
+    });
+    return () => socket.destroy();
+  };
+
+const askExec =
+  (ports: ProbePorts, command: readonly string[], env: Readonly<Record<string, string>>): Ask =>
+  (answer) => {
+    let ended = false;
+    let abandoned = false;
+    let kill = () => {
+      abandoned = true; // before it has even started
+    };
+    const exited = (code: number | undefined, signal: string | undefined) => {
+      ended = true;
+      const reason = signal === undefined ? `exit code ${code}` : `ended by ${signal}`;
+      answer({ ok: code === 0, reason });
+    };
+    ports.processes.start({ command, env }, exited).then(
+      (started) => {
+        if (!started.ok) return answer({ ok: undefined, reason: started.reason });
+        const leader = identify(ports, started.value.pid);
+        kill = () => {
+          // Our own child: while its exit was not told, its number is not given to anybody else.
+          if (!ended) ports.processes.signal(-leader.pid, 'SIGKILL');
+          signalIdentity(ports, leader, 'SIGKILL');
+        };
+        if (abandoned) kill();
+      },
+      (error: unknown) => answer({ ok: undefined, reason: String(error) }),
+    );
+    return () => kill();
+  };
+
+function askOf(spec: ProbeSpec, ports: ProbePorts, env: Readonly<Record<string, string>>): Ask {
+  switch (spec.kind) {
+    case 'http':
+      return askHttp(spec.url);
+    case 'tcp':
+      return askTcp(spec.host, spec.port);
+    case 'exec':
+      return askExec(ports, spec.command, env);
+  }
+}
+
+/**
+ * Asks until stopped; the first time within a tenth of the interval.
+ * @param env the whole environment of an exec probe
+ */
+export function startProbe(
+  spec: ProbeSpec,
+  ports: ProbePorts,
+  onResult: (ok: boolean, reason: string) => void,
+  env: Readonly<Record<string, string>> = {},
+): Probe {
+  const { clock, timers, random, log } = ports;
+  const ask = askOf(spec, ports, env);
+  let cancelNext: Cancel = () => undefined;
+  /** Puts away the question in flight without an answer. */
+  let drop: (() => void) | undefined;
+  let stopped = false;
+  let lastTrouble = '';
+
+  function trouble(reason: string): void {
+    if (reason !== lastTrouble) log.warn('probe: could not be asked', { probe: spec.kind, reason });
+    lastTrouble = reason;
+  }
+
+  function once(): void {
+    const startMs = clock.monotonicMs();
+    let cancelAsk: Cancel = () => undefined;
+    let open = true;
+    const close = (answer: Answer | undefined) => {
+      if (!open) return;
+      open = false;
+      drop = undefined;
+      cancelTimeout();
+      cancelAsk();
+      schedule(
+        spec.everyMs * (1 - JITTER + 2 * JITTER * random()) - (clock.monotonicMs() - startMs),
+      );
+      if (answer === undefined) return;
+      if (answer.ok === undefined) trouble(answer.reason);
+      else onResult(answer.ok, answer.reason);
+    };
+    const timedOut = () => {
+      const overrunMs = clock.monotonicMs() - startMs - spec.timeoutMs;
+      const late = overrunMs > Math.max(OVERRUN_MS_MIN, spec.timeoutMs * OVERRUN_SHARE);
+      close({ ok: late ? undefined : false, reason: `no answer within ${spec.timeoutMs} ms` });
+    };
+    const cancelTimeout = timers.after(spec.timeoutMs, timedOut);
+    drop = () => close(undefined);
+    cancelAsk = ask(close);
+    if (!open) cancelAsk(); // answered at once, before there was anything to cancel
+  }
+
+  function schedule(ms: number): void {
+    if (!stopped) cancelNext = timers.after(Math.max(ms, spec.everyMs * JITTER), once);
+  }
+
+  cancelNext = timers.after(spec.everyMs * JITTER * random(), once);
+  return {
+    dropInFlight: () => drop?.(),
+    stop: () => {
+      stopped = true;
+      cancelNext();
+      drop?.();
+    },
+  };
+}
