@@ -39,17 +39,23 @@ export type Cashier = {
 type Answer = { readonly status: number; readonly body: unknown };
 
 /** One request; undefined when the till does not answer (it is starting, hung, or was just killed). */
-async function ask(portFile: string, method: string, path: string, body?: unknown) {
+async function ask(
+  portFile: string,
+  method: string,
+  path: string,
+  body?: unknown,
+  ending: AbortSignal = new AbortController().signal,
+): Promise<Answer | undefined> {
   try {
     const { port } = JSON.parse(readFileSync(portFile, 'utf8')) as { port: number };
     const response = await fetch(`http://127.0.0.1:${port}${path}`, {
       method,
-      signal: AbortSignal.timeout(ANSWER_MS_MAX),
+      signal: AbortSignal.any([ending, AbortSignal.timeout(ANSWER_MS_MAX)]),
       // Kept connections would die with each restart of the till.
       headers: { connection: 'close', ...(body ? { 'content-type': 'application/json' } : {}) },
       ...(body ? { body: JSON.stringify(body) } : {}),
     });
-    return { status: response.status, body: await response.json() } satisfies Answer;
+    return { status: response.status, body: await response.json() };
   } catch {
     return undefined;
   }
@@ -162,7 +168,7 @@ class Till implements Cashier {
   async #until(method: string, path: string, body?: unknown): Promise<Answer> {
     for (;;) {
       this.#ended.signal.throwIfAborted();
-      const answer = await ask(this.#portFile, method, path, body);
+      const answer = await ask(this.#portFile, method, path, body, this.#ended.signal);
       if (answer !== undefined && answer.status < 500) return answer;
       await this.#sleep(RETRY_MS);
     }

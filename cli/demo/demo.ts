@@ -40,7 +40,9 @@ export async function runDemo(options: DemoOptions): Promise<Outcome> {
   }
   const print = (line: string) => process.stdout.write(`${line}\n`);
   const tell = createTeller(print, styleFor(process.stdout, process.env), options.json);
-  const place = makePlace(join(process.cwd(), '.tillwatch'));
+  const made = makePlace(join(process.cwd(), '.tillwatch'));
+  if (!made.ok) return ended(EXIT.unavailable, made.reason);
+  const place = made.value;
   const records = join(place.folder, 'processes.json');
   const earlier = await endEarlier(records, place.mark, (count) =>
     tell.say(`An earlier demo of this folder left ${count} processes: they are ended first.`),

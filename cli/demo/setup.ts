@@ -49,12 +49,23 @@ function commandFor(program: string): Place['command'] {
   };
 }
 
-export function makePlace(folder: string): Place {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const real = realpathSync(folder);
+export function makePlace(folder: string): Result<Place> {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    return ok(placeIn(realpathSync(folder)));
+  } catch (error) {
+    return fail(`the demo needs a folder of its own: ${(error as Error).message}`);
+  }
+}
+
+/** Room for `/TERMINAL/channel.sock` and some more within a socket's path. */
+const TEMPORARY_BYTES_MAX = 48;
+
+function placeIn(real: string): Place {
+  const temporary = Buffer.byteLength(tmpdir()) <= TEMPORARY_BYTES_MAX ? tmpdir() : '/tmp';
   return {
     folder: real,
-    runRoot: mkdtempSync(join(tmpdir(), RUN_ROOT_PREFIX)),
+    runRoot: mkdtempSync(join(temporary, RUN_ROOT_PREFIX)),
     // The same for every demo of this folder, so that a new one finds what an old one left.
     mark: createHash('sha256').update(real).digest('hex').slice(0, 16),
     command: commandFor(realpathSync(process.argv[1] ?? '')),
@@ -109,8 +120,12 @@ function writeConfig(place: Place, name: string, config: object): string {
   return file;
 }
 
-const notReady = (place: Place, name: string): Result<never> =>
-  fail(`${name} was not ready in ${READY_MS_MAX / 1000} s: see ${place.folder}/logs/${name}.log`);
+/** With the last thing that the program said, because it is often the reason. */
+function notReady(place: Place, name: string): Result<never> {
+  const log = join(place.folder, 'logs', `${name}.log`);
+  const last = readFileSync(log, 'utf8').trim().split('\n').at(-1) || 'nothing';
+  return fail(`${name} was not ready in ${READY_MS_MAX / 1000} s; it said: ${last.slice(0, 300)}`);
+}
 
 export async function startCentre(
   place: Place,

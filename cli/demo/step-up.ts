@@ -7,7 +7,7 @@ import { plural } from '../screen.ts';
 import { versionLines } from '../verbs/fleet.ts';
 import { COMPONENTS, centreDirOf, portFileOf, TILLS, type Till } from './plan.ts';
 import { until } from './watch.ts';
-import { type Failure, type Step, viewWhen, type World } from './world.ts';
+import { type Failure, type Step, viewOf, viewWhen, type World } from './world.ts';
 
 const UP_MS_MAX = 60_000;
 const SALE_MS_MAX = 30_000;
@@ -21,12 +21,21 @@ async function tillUp(world: World, till: Till): Promise<Failure> {
     ({ components }) =>
       components.length === COMPONENTS.length && components.every(({ state }) => state === 'ready'),
   );
-  if (view === undefined) return `${till.id} was not ready in ${UP_MS_MAX / 1000} s`;
+  if (view === undefined) return await whyNotUp(world, till);
   // The moment at which the till itself saw its last component ready.
   const since = Math.max(...view.components.map(({ sinceMs }) => sinceMs ?? 0));
   const versions = view.components.map(({ name, version }) => `${name} ${version}`).join(', ');
   world.tell.at(since - world.startedMs, `${till.id}, ${till.store}: ${versions}`);
   return undefined;
+}
+
+async function whyNotUp(world: World, { id }: Till): Promise<string> {
+  const view = await viewOf(world, id);
+  const missing = (view?.components ?? [])
+    .filter(({ state }) => state !== 'ready')
+    .map(({ name, state, lastReason }) => `${name} is ${state} (${lastReason ?? 'no reason'})`);
+  const why = missing.join(', ') || 'nothing was heard of it';
+  return `${id} was not ready in ${UP_MS_MAX / 1000} s: ${why}`;
 }
 
 const sold = (world: World): number =>

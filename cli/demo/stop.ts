@@ -2,6 +2,8 @@
 // components in reverse order, then printers, head office and broker. What does not end in time is killed,
 // and at last it is looked, by mark and not by memory, whether anything is left.
 
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Cashier } from './cashier.ts';
 import type { Children } from './children.ts';
 import { findMarked } from './identity.ts';
@@ -32,6 +34,8 @@ export async function stopEverything(parts: Parts): Promise<number> {
   const stubborn = findMarked(place.mark);
   const left = await killMarked(place.mark);
   removeRunRoot(place.runRoot);
+  // The token of a broker that is gone must not be sent to whatever listens there next.
+  rmSync(join(place.folder, 'operator.json'), { force: true });
   if (stubborn.length > 0) tell.say(`${stubborn.length} of them had to be killed.`);
   if (left.length > 0) {
     tell.bad(`still running: process ${left.map(({ pid }) => pid).join(', ')}`);

@@ -3,26 +3,42 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { findMarked, type Identity, isAlive, signalTo } from '../../cli/demo/identity.ts';
 import { killMarked } from '../../cli/demo/leftovers.ts';
 
+const markOf = (home: string): string =>
+  createHash('sha256')
+    .update(realpathSync(join(home, '.tillwatch')))
+    .digest('hex')
+    .slice(0, 16);
+
 let folder: string;
 let mark: string;
+let otherMark: string | undefined;
 let demos: ChildProcess[];
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'tw-demo-'));
   mkdirSync(join(folder, '.tillwatch'));
-  const real = realpathSync(join(folder, '.tillwatch'));
-  mark = createHash('sha256').update(real).digest('hex').slice(0, 16);
+  mark = markOf(folder);
+  otherMark = undefined;
   demos = [];
 });
 afterEach(async () => {
   for (const demo of demos) demo.kill('SIGKILL');
   await killMarked(mark);
+  if (otherMark !== undefined) await killMarked(otherMark);
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -52,6 +68,19 @@ const until = async (demo: Demo, words: string): Promise<void> => {
     .poll(() => demo.text(), { timeout: 120_000, interval: 100 })
     .toEqual(expect.stringContaining(words));
 };
+
+describe('what is built', () => {
+  it('names no folder of the machine that built it', () => {
+    const files = readdirSync('dist', { recursive: true, encoding: 'utf8' }).filter((name) =>
+      name.endsWith('.mjs'),
+    );
+    expect(files.length).toBeGreaterThan(7);
+    const naming = files.filter((name) =>
+      readFileSync(join('dist', name), 'utf8').includes(resolve('.')),
+    );
+    expect(naming).toEqual([]);
+  });
+});
 
 describe('the demo', () => {
   it('tells its story once, exits 0 and leaves no process', async () => {
@@ -139,7 +168,8 @@ describe('the demo', () => {
     const first = startDemo();
     await until(first, '1. ');
     const other = join(folder, 'other');
-    mkdirSync(other);
+    mkdirSync(join(other, '.tillwatch'), { recursive: true });
+    otherMark = markOf(other);
     const second = spawn(process.execPath, [resolve('dist/tillwatch.mjs'), 'demo'], {
       cwd: other,
       stdio: ['ignore', 'pipe', 'ignore'],
