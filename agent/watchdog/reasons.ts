@@ -57,6 +57,8 @@ export const probesAnd = (failures: number, what: string): string =>
   `${failures} probes in a row failed and ${what}`;
 export const AND_STILL = 'its main thread is asleep without waking or stopped';
 export const AND_SPINNING = 'its main thread uses a whole core';
+export const andSpent = (ms: number): string =>
+  `its main thread used ${seconds(ms)} of processor time meanwhile`;
 export const AND_SILENT = 'its beats are missing';
 export const probesOnly = (failures: number): string => `${failures} probes in a row failed`;
 export const overdue = (name: string, ms: number): string =>

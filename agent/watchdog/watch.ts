@@ -35,6 +35,8 @@ export type Watch = {
   readonly latest: Reading | undefined;
   /** First sample after the last beat. */
   readonly sinceBeat: Reading | undefined;
+  /** First sample after a probe was answered, or after it became ready. */
+  readonly sinceAnswer: Reading | undefined;
   /** Since when the thread has been stopped or asleep without waking, and beats meanwhile. */
   readonly still: (Reading & { readonly beats: number }) | undefined;
   /** Since when it has used a whole core. */
@@ -51,6 +53,7 @@ const NO_SAMPLES = {
   previous: undefined,
   latest: undefined,
   sinceBeat: undefined,
+  sinceAnswer: undefined,
   still: undefined,
   spin: undefined,
   recent: [undefined, undefined],
@@ -72,6 +75,7 @@ export const watchFromReady = (watch: Watch, now: number): Watch => ({
   goodAt: now,
   beatAt: now,
   sinceBeat: undefined,
+  sinceAnswer: undefined,
   probes: new Map(),
 });
 
@@ -93,9 +97,7 @@ export function renewWatch(watch: Watch, policy: Policy, gapMs: number, now: num
 
 export function onBeat(watch: Watch, now: number): Watch {
   const still = watch.still && { ...watch.still, beats: watch.still.beats + 1 };
-  // A later start of counting (after adoption) is not taken back by an early beat.
-  const beatAt = Math.max(now, watch.beatAt);
-  return { ...watch, goodAt: now, beatAt, sinceBeat: undefined, still };
+  return { ...watch, goodAt: now, beatAt: now, sinceBeat: undefined, still };
 }
 
 type Of<K extends ComponentEvent['kind']> = Extract<ComponentEvent, { kind: K }>;
@@ -110,7 +112,8 @@ export function onProbe(watch: Watch, policy: Policy, event: Of<'probe'>, now: n
   probes.set(event.probe, next);
   // For a black box a good probe is the sign of health that a beat is for the others.
   const goodAt = event.ok && !policy.instrumented ? now : watch.goodAt;
-  return { ...watch, goodAt, probes };
+  const sinceAnswer = event.ok ? undefined : watch.sinceAnswer;
+  return { ...watch, goodAt, sinceAnswer, probes };
 }
 
 export function onBegin(watch: Watch, event: Of<'begin'>, now: number): Watch {
@@ -187,6 +190,7 @@ export function onSample(seen: Watch, policy: Policy, sample: ThreadSample, now:
     previous: watch.latest,
     latest,
     sinceBeat: watch.sinceBeat ?? latest,
+    sinceAnswer: watch.sinceAnswer ?? latest,
     still: nextStill(watch, latest),
     spin: spins ? watch.spin : latest,
     recent: turned ? [newer ?? latest, latest] : [older, newer],

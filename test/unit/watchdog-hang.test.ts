@@ -194,6 +194,22 @@ describe('an instrumented component', () => {
     expect(story.kills()[0]?.reason).toContain('no beat in 5.0 s of processor time');
   });
 
+  it('spins behind a beating worker on a crowded machine and is found by its probes', () => {
+    const story = tell({ hasProbes: true });
+    story.run();
+    story.hands.lying = true;
+    for (let second = 0; second < 19; second += 1) {
+      story.pass(1_000, 'crowded');
+      story.send({ kind: 'probe', probe: 'http', ok: second % 6 === 5, reason: '' });
+    }
+    expect(story.kills()).toEqual([]);
+    for (let second = 0; second < 21; second += 1) {
+      story.pass(1_000);
+      if (story.lives() === 1) story.send({ kind: 'probe', probe: 'http', ok: false, reason: '' });
+    }
+    expect(story.kills()[0]?.reason).toContain('used 5.0 s of processor time meanwhile');
+  });
+
   it('is never touched while a debugger holds it, and gets a full period afterwards', () => {
     const story = tell();
     story.run();
@@ -376,8 +392,7 @@ describe('when the agent itself was paused', () => {
     story.run();
     story.pass(1_750, 'blocked');
     expect(story.state()).toBe('suspect');
-    story.jump(5_000);
-    story.send({ kind: 'paused', gapMs: 5_000 });
+    story.sleep(5_000);
     expect(story.state()).toBe('ready');
     story.pass(1_750, 'blocked');
     expect(story.kills()).toEqual([]);
@@ -390,8 +405,7 @@ describe('when the agent itself was paused', () => {
     story.hands.collects = false;
     story.pass(2_250, 'blocked');
     expect(story.model().condemned).toBeDefined();
-    story.jump(5_000);
-    story.send({ kind: 'paused', gapMs: 5_000 });
+    story.sleep(5_000);
     story.pass(10_000, 'healthy');
     expect(story.kills()).toEqual([]);
   });
@@ -400,8 +414,7 @@ describe('when the agent itself was paused', () => {
     const story = tell();
     story.run();
     story.pass(1_000, 'spinning');
-    story.jump(5_000);
-    story.send({ kind: 'paused', gapMs: 5_000 });
+    story.sleep(5_000);
     story.pass(4_000, 'spinning');
     expect(story.kills()).toEqual([]);
   });
@@ -411,16 +424,15 @@ describe('when the agent itself was paused', () => {
     story.hands.becomesReady = false;
     story.send({ kind: 'start', reason: 'first start' });
     story.pass(19_000, 'healthy');
-    story.jump(30_000);
-    story.send({ kind: 'paused', gapMs: 30_000 });
+    story.sleep(30_000);
     story.send({ kind: 'ready' });
     story.send({ kind: 'begin', id: '1', name: 'card', deadlineMs: 10_000 });
     story.pass(9_000, 'healthy');
-    story.jump(30_000);
-    story.send({ kind: 'paused', gapMs: 30_000 });
-    story.pass(1_500, 'healthy');
+    story.sleep(30_000);
+    story.pass(1_750, 'healthy');
     expect(story.state()).toBe('ready');
-    story.send({ kind: 'tick' });
+    story.pass(5_000, 'healthy');
+    expect(story.state()).toBe('suspect');
     expect(story.kills()).toEqual([]);
   });
 });
