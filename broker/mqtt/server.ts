@@ -8,6 +8,7 @@ import { Aedes, type Client } from 'aedes';
 import { fail, ok, type Result } from '../../protocol/result.ts';
 import type { Clock, Timers } from '../clock.ts';
 import type { FrontMetrics, Log } from '../ports.ts';
+import { HandlingError } from './errors.ts';
 import { Guard } from './guard.ts';
 import type { Hooks } from './hooks.ts';
 import type { MqttLimits } from './limits.ts';
@@ -70,7 +71,8 @@ function fence(client: Client): void {
     try {
       return parse(chunk);
     } catch (cause) {
-      client.emit('error', new Error('packet could not be handled', { cause }));
+      const what = `a packet could not be handled: ${(cause as Error).stack}`;
+      client.emit('error', new HandlingError(what, { cause }));
       return 0;
     }
   };

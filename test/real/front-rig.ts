@@ -6,7 +6,7 @@ import { connect as connectSocket, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
-import { systemClock, systemTimers } from '../../broker/clock.ts';
+import { systemClock, systemTimers, type Timers } from '../../broker/clock.ts';
 import { type Front, startFront } from '../../broker/front.ts';
 import { type Ledger, openLedger } from '../../broker/ledger.ts';
 import { MQTT_LIMITS, type MqttLimits } from '../../broker/mqtt/limits.ts';
@@ -27,6 +27,17 @@ export const makeBatch = (seq: number, fields: Partial<Batch> = {}): Uint8Array 
     body: new Uint8Array([1, 2, 3]),
     ...fields,
   });
+
+/** mulberry32: small, seeded, good enough to choose bytes. */
+export function random(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
 
 /** Waits until `check` gives something, and says what it waited for when that never comes. */
 export async function until<T>(
@@ -148,7 +159,7 @@ export type Rig = {
 
 export async function startRig(
   limits: Partial<MqttLimits> = {},
-  wrapLedger: (ledger: Ledger) => Ledger = (ledger) => ledger,
+  timers: Timers = systemTimers,
 ): Promise<Rig> {
   const dir = mkdtempSync(join(tmpdir(), 'tw-front-'));
   const ledger = openLedger({ path: join(dir, 'ledger.db'), clock: systemClock });
@@ -163,7 +174,7 @@ export async function startRig(
     host: '127.0.0.1',
     port: 0,
     limits: { ...MQTT_LIMITS, ...limits },
-    ledger: wrapLedger(ledger),
+    ledger,
     fleet: {
       isKnown: (terminal) => terminal.startsWith('lane-'),
       sessionOpened: (terminal) => told.push(`${terminal} opened`),
@@ -177,7 +188,7 @@ export async function startRig(
       commitSeconds: () => count('commits'),
     },
     clock: systemClock,
-    timers: systemTimers,
+    timers,
     log: { info: log, warn: log, error: log },
   });
   if (!started.ok) throw new Error(started.reason);
