@@ -46,10 +46,7 @@ export function look(turn: Turn): void {
 export function clearSuspicion(turn: Turn, reason: string): void {
   const { draft } = turn;
   draft.condemned = undefined;
-  if (draft.state !== 'suspect') return;
-  const { readyAt } = draft;
-  move(turn, 'ready', undefined, reason);
-  draft.readyAt = readyAt;
+  if (draft.state === 'suspect') move(turn, 'ready', undefined, reason);
 }
 
 export function saidReady(turn: Turn): void {

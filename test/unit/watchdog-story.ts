@@ -42,7 +42,10 @@ export type Thread =
   | 'crowded'
   | 'traced'
   | 'disk'
-  | 'stuck-in-fsync';
+  | 'stuck-in-fsync'
+  | 'contended'
+  | 'half-a-core'
+  | 'one-switch';
 
 type Doing = { state: string; cpu: number; switches: number; runDelay: number; beats: boolean };
 const doing: Record<Thread, Doing> = {
@@ -54,6 +57,9 @@ const doing: Record<Thread, Doing> = {
   crowded: { state: 'R', cpu: 0.25, switches: 0, runDelay: 0.75, beats: false },
   traced: { state: 't', cpu: 0, switches: 0, runDelay: 0, beats: false },
   disk: { state: 'D', cpu: 0, switches: 0, runDelay: 0, beats: false },
+  contended: { state: 'S', cpu: 0.3, switches: 5, runDelay: 0.5, beats: false },
+  'half-a-core': { state: 'R', cpu: 0.6, switches: 0, runDelay: 0, beats: false },
+  'one-switch': { state: 'S', cpu: 0, switches: 1, runDelay: 0, beats: false },
   'stuck-in-fsync': { state: 'D', cpu: 0.4, switches: 4_000, runDelay: 0, beats: false },
 };
 
@@ -136,7 +142,9 @@ export function tell(changes: Partial<Policy> = {}) {
         if (beats && rule.instrumented && (hands.lying || doing[thread].beats)) {
           send({ kind: 'beat', loopDelayMsMax: 1 });
         }
-        if (hands.samples) send({ kind: 'sample', sample: sampleNow(gap) });
+        // The counters go on whether anybody reads them or not.
+        const sample = sampleNow(gap);
+        if (hands.samples) send({ kind: 'sample', sample });
       }
       send({ kind: 'tick' });
     }
@@ -162,9 +170,12 @@ export function tell(changes: Partial<Policy> = {}) {
     now: () => now,
     state: () => model.state,
     lives: () => lives,
-    /** Time in which nobody looked. */
-    jump(ms: number): void {
+    /** The agent does not run; the component does. */
+    sleep(ms: number, as: Thread = thread): void {
+      thread = as;
+      sampleNow(ms);
       now += ms;
+      send({ kind: 'paused', gapMs: ms });
     },
     kills: () => of('kill').map(({ at, reason }) => ({ at, reason })),
     /** Started and ready, and so for a while. */
