@@ -20,7 +20,10 @@ export type Facts = {
   readonly spinsSilently: boolean;
   /** Processor time since the last beat, of a thread that still wants more. */
   readonly spentMs: number;
-  /** Processor time since any probe was answered, of a thread that still wants more. */
+  /**
+   * Processor time since any probe was answered, of a thread that still wants more and never slept. One that
+   * sleeps between turns comes round: on a starved machine its probes fail and its beats are its own.
+   */
   readonly unansweredMs: number;
   readonly spinMs: number;
   readonly starved: boolean;
@@ -46,7 +49,7 @@ export function factsOf(policy: Policy, watch: Watch, now: number): Facts {
     signalled: latest?.sample.state === 'T',
     spinsSilently: latest !== undefined && spinsSinceBeat(watch, latest, now),
     spentMs: running ? spentSince(watch.sinceBeat, latest) : 0,
-    unansweredMs: running ? spentSince(watch.sinceAnswer, latest) : 0,
+    unansweredMs: running ? spentSince(later(watch.sinceAnswer, watch.awake), latest) : 0,
     spinMs: latest && spin ? latest.at - spin.at : 0,
     starved: latest !== undefined && isStarved(watch, latest),
     failures,
@@ -69,6 +72,9 @@ function spinsSinceBeat(watch: Watch, latest: Reading, now: number): boolean {
 
 const spentSince = (since: Reading | undefined, latest: Reading): number =>
   since === undefined ? 0 : latest.sample.cpuMs - since.sample.cpuMs;
+
+const later = (a: Reading | undefined, b: Reading | undefined): Reading | undefined =>
+  a !== undefined && b !== undefined && b.at > a.at ? b : a;
 
 /** Wants a processor and gets little of it: slow through no fault of its own. */
 function isStarved(watch: Watch, latest: Reading): boolean {

@@ -39,6 +39,8 @@ export type Watch = {
   readonly sinceAnswer: Reading | undefined;
   /** Since when the thread has been stopped or asleep without waking, and beats meanwhile. */
   readonly still: (Reading & { readonly beats: number }) | undefined;
+  /** Since when it has not once gone to sleep, whatever share of a core it got. */
+  readonly awake: Reading | undefined;
   /** Since when it has used a whole core. */
   readonly spin: Reading | undefined;
   /** Two turns of a rolling window for starvation. */
@@ -54,6 +56,7 @@ const NO_SAMPLES = {
   latest: undefined,
   sinceBeat: undefined,
   sinceAnswer: undefined,
+  awake: undefined,
   still: undefined,
   spin: undefined,
   recent: [undefined, undefined],
@@ -166,6 +169,11 @@ function nextStill(watch: Watch, latest: Reading): Watch['still'] {
   return { ...latest, beats: 0 };
 }
 
+function nextAwake({ awake }: Watch, latest: Reading): Reading {
+  const slept = latest.sample.voluntarySwitches - (awake?.sample.voluntarySwitches ?? 0);
+  return awake !== undefined && slept <= STILL_SWITCHES_MAX ? awake : latest;
+}
+
 /** Counters only grow within one life; when they do not, the earlier reading was of something else. */
 function sameThread(before: Reading | undefined, sample: ThreadSample): boolean {
   return (
@@ -191,6 +199,7 @@ export function onSample(seen: Watch, policy: Policy, sample: ThreadSample, now:
     latest,
     sinceBeat: watch.sinceBeat ?? latest,
     sinceAnswer: watch.sinceAnswer ?? latest,
+    awake: nextAwake(watch, latest),
     still: nextStill(watch, latest),
     spin: spins ? watch.spin : latest,
     recent: turned ? [newer ?? latest, latest] : [older, newer],

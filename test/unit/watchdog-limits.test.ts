@@ -17,6 +17,17 @@ describe('evidence', () => {
     expect(story.kills()).toEqual([]);
   });
 
+  it('of a healthy component whose probes fail because the machine is starved is no hang', () => {
+    const story = tell({ hasProbes: true });
+    story.run();
+    for (let failures = 0; failures < 5; failures += 1) {
+      story.pass(5_000, 'busy-and-starved');
+      story.send({ kind: 'probe', probe: 'http', ok: false, reason: 'timed out' });
+    }
+    story.pass(20_000);
+    expect(story.kills()).toEqual([]);
+  });
+
   it('of a running thread with half a core is not a whole core', () => {
     const story = tell();
     story.run();

@@ -44,6 +44,7 @@ export type Thread =
   | 'disk'
   | 'stuck-in-fsync'
   | 'contended'
+  | 'busy-and-starved'
   | 'half-a-core'
   | 'one-switch';
 
@@ -58,6 +59,7 @@ const doing: Record<Thread, Doing> = {
   traced: { state: 't', cpu: 0, switches: 0, runDelay: 0, beats: false },
   disk: { state: 'D', cpu: 0, switches: 0, runDelay: 0, beats: false },
   contended: { state: 'S', cpu: 0.3, switches: 5, runDelay: 0.5, beats: false },
+  'busy-and-starved': { state: 'R', cpu: 0.5, switches: 3, runDelay: 0.4, beats: true },
   'half-a-core': { state: 'R', cpu: 0.6, switches: 0, runDelay: 0, beats: false },
   'one-switch': { state: 'S', cpu: 0, switches: 1, runDelay: 0, beats: false },
   'stuck-in-fsync': { state: 'D', cpu: 0.4, switches: 4_000, runDelay: 0, beats: false },
