@@ -111,7 +111,6 @@ async function hang(mode: string): Promise<void> {
     case 'sync-read': {
       const fifo = `/tmp/tillwatch-fault-${process.pid}`;
       execFileSync('mkfifo', [fifo]);
-      setTimeout(() => undefined, 0);
       spawn('sh', ['-c', `sleep 1; rm -f ${fifo}`], { detached: true, stdio: 'ignore' }).unref();
       readFileSync(fifo);
       return;

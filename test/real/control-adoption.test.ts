@@ -1,0 +1,107 @@
+// The agent dies, at any moment of a start; the component must not, and must not be started twice.
+
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { createControl, type Exit } from '../../agent/watchdog/control.ts';
+import { scan } from '../../agent/watchdog/tree.ts';
+import {
+  adopted,
+  control,
+  env,
+  fault,
+  isRunning,
+  log,
+  output,
+  ports,
+  runDir,
+  says,
+  specOf,
+  start,
+  superviseAndKill,
+  until,
+} from './control-rig.ts';
+
+describe('when the agent was killed', () => {
+  it('its component is adopted with the same pid, and its end is heard', async () => {
+    const spec = specOf(fault());
+    const report = await superviseAndKill(spec);
+    const exits: Exit[] = [];
+    const { life, wasReady } = await adopted(exits);
+    const { pid, shimPid } = report ?? {};
+    expect(life).toMatchObject({ pid, shimPid, instance: spec.instance });
+    expect([life.token, wasReady, life.logFile]).toEqual(['secret', true, spec.logFile]);
+    await says(life, 'ready');
+    process.kill(life.pid, 'SIGUSR2');
+    expect(await until('its end', () => exits[0])).toMatchObject({ signal: 'SIGUSR2' });
+    expect(await control.adopt('front till', () => undefined)).toBeUndefined();
+  });
+
+  it('the exit of a component that ended meanwhile is told, once', async () => {
+    const report = await superviseAndKill(specOf(fault('--run-ms', '100', '--exit', '7')));
+    await until('its end', () => !isRunning(report?.pid ?? 0) && !isRunning(report?.shimPid ?? 0));
+    expect(await control.adopt('front till', () => undefined)).toEqual({
+      exited: { code: 7, signal: undefined },
+    });
+    expect(await control.adopt('front till', () => undefined)).toBeUndefined();
+  });
+
+  it('before the process was started, nothing is left and a start works', async () => {
+    await superviseAndKill(specOf(['sleep', '1000']), 'record');
+    expect(await control.adopt('front till', () => undefined)).toBeUndefined();
+    await start(['true']);
+  });
+
+  it('between start and the note of its pids, the component is found', async () => {
+    const spec = specOf(['sleep', '1000']);
+    await superviseAndKill(spec, 'start');
+    const { life } = await adopted();
+    expect(life.instance).toBe(spec.instance);
+    expect(scan(ports.files).filter((s) => s.session === life.shimPid)).toHaveLength(2);
+  });
+
+  it('and its record and pid file are gone too, it is found by its marks', async () => {
+    const socket = join(runDir, 'channel.sock');
+    const marks = { TILLWATCH_COMPONENT: 'front till', TILLWATCH_SOCKET: socket };
+    const spec = specOf(['sleep', '1000'], { env: { ...env, ...marks, TILLWATCH_TOKEN: 't' } });
+    const report = await superviseAndKill(spec);
+    rmSync(join(runDir, 'components'), { recursive: true });
+    const exits: Exit[] = [];
+    const { life } = await adopted(exits);
+    expect(life).toMatchObject({ pid: report?.pid, shimPid: report?.shimPid, token: 't' });
+    process.kill(life.pid, 'SIGKILL');
+    await until('its end', () => exits[0]);
+  });
+
+  it('a flood on its output does not hold it up', async () => {
+    const report = await superviseAndKill(specOf(fault('--log-lines', '20000')));
+    expect(report?.kind).toBe('spawned');
+    const { life } = await adopted();
+    await says(life, 'logged');
+    expect(output(life).length).toBeGreaterThan(2_000_000);
+  });
+
+  it('a record of another boot or of a pid that was given away is not believed', async () => {
+    const { life } = await start(['sleep', '1000']);
+    const path = join(runDir, 'components', 'front till', 'record.json');
+    const record = JSON.parse(readFileSync(path, 'utf8'));
+    const other = createControl({ runDir, ports, log });
+    const reused = { ...record, pids: { ...record.pids, mainStartTicks: 5, shimStartTicks: 5 } };
+    writeFileSync(path, JSON.stringify({ ...record, bootId: 'an earlier one' }));
+    expect(await other.adopt('front till', () => undefined)).toBeUndefined();
+    writeFileSync(path, JSON.stringify(reused));
+    expect(await other.adopt('front till', () => undefined)).toEqual({
+      exited: { code: undefined, signal: undefined },
+    });
+    expect(isRunning(life.pid)).toBe(true);
+  });
+
+  it('a record that is not one is not believed either', async () => {
+    const path = join(runDir, 'components', 'front till', 'record.json');
+    mkdirSync(dirname(path), { recursive: true });
+    for (const text of ['', '{', '[]', '{"v":2}']) {
+      writeFileSync(path, text);
+      expect(await control.adopt('front till', () => undefined)).toBeUndefined();
+    }
+  });
+});
