@@ -19,10 +19,10 @@ beforeEach(async () => {
   rig = new Rig();
   const dataDir = join(rig.folder, 'broker');
   mkdirSync(dataDir);
-  const any = { host: '127.0.0.1', port: 0 };
+  const free = { host: '127.0.0.1', port: 0 };
   const file = join(rig.folder, 'broker.yaml');
   const terminals = [{ id: 'lane-1', store: 's-1' }];
-  writeFileSync(file, stringify({ dataDir, mqtt: any, http: any, terminals }));
+  writeFileSync(file, stringify({ dataDir, mqtt: free, http: free, terminals }));
   broker = spawn(process.execPath, [resolve('broker/main.ts'), '--config', file], {
     stdio: 'ignore',
   });
