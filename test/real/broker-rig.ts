@@ -24,17 +24,20 @@ export function openBench() {
   const children: ChildProcess[] = [];
   const data = (name: string): string => join(dir, 'data', name);
 
-  function configure(extra = ''): string {
+  function write(text: string): string {
     const file = join(dir, 'broker.yaml');
-    writeFileSync(
-      file,
+    writeFileSync(file, text);
+    return file;
+  }
+
+  function configure(extra = ''): string {
+    return write(
       `dataDir: data
 mqtt: { port: 0 }
 http: { port: 0 }
 terminals: [{ id: lane-1, store: store-1 }, { id: lane-2, store: store-1 }]
 ${extra}`,
     );
-    return file;
   }
 
   function launch(file: string) {
@@ -82,7 +85,7 @@ ${extra}`,
     rmSync(dir, { recursive: true });
   }
 
-  return { dir, data, children, configure, launch, start, api, close };
+  return { dir, data, children, write, configure, launch, start, api, close };
 }
 
 /** One event that names its batch, so that each can be found again. */
