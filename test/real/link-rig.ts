@@ -4,9 +4,15 @@
 
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { Aedes, type PublishPacket } from 'aedes';
+import { expect } from 'vitest';
 import type { Timers } from '../../agent/ports.ts';
+import type { Outbox } from '../../agent/telemetry/types.ts';
+import { unpackBody } from '../../protocol/body.ts';
+import { decodeEventBody } from '../../protocol/events.ts';
+import { decodeMetricBody } from '../../protocol/metric-body.ts';
 import { ackTopic, parseTopic } from '../../protocol/topics.ts';
-import { type Ack, decodeBatch, encodeAck } from '../../protocol/wire.ts';
+import { type Ack, decodeBatch, encodeAck, type Stream } from '../../protocol/wire.ts';
+import { need } from '../unit/outbox-rig.ts';
 
 export const realClock = { monotonicMs: () => performance.now(), wallMs: () => Date.now() };
 export const realTimers: Timers = {
@@ -193,4 +199,48 @@ export class Relay {
       if (this.#frozen) socket.pause();
     }
   }
+}
+
+/** Every event's reason and every snapshot's first value that arrived, each seq once. */
+export function contents(broker: TestBroker): {
+  events: string[];
+  values: number[];
+  lanes: Record<string, number[]>;
+} {
+  const events: string[] = [];
+  const values: number[] = [];
+  const lanes: Partial<Record<Stream, number[]>> = {};
+  for (const bytes of broker.batches()) {
+    const batch = need(decodeBatch(bytes));
+    const body = need(unpackBody(batch));
+    const lane = lanes[batch.stream] ?? [];
+    lanes[batch.stream] = [...lane, batch.seq];
+    if (batch.stream === 'events') {
+      events.push(...need(decodeEventBody(body)).map((event) => String(event.fields['reason'])));
+    } else if (batch.stream === 'metrics') {
+      const snapshots = need(decodeMetricBody(body));
+      values.push(...snapshots.map((snapshot) => snapshot.samples[0]?.value ?? NaN));
+    }
+  }
+  return { events, values, lanes };
+}
+
+export const isDrained = (outbox: Outbox): boolean => {
+  const { batches, waiting } = outbox.stats();
+  return [...Object.values(batches), ...Object.values(waiting)].every((count) => count === 0);
+};
+
+/** Exactly what was added, each once, seq from 1 without holes, every resend bit-identical. */
+export function expectExactly(
+  broker: TestBroker,
+  events: readonly string[],
+  values: readonly number[],
+): void {
+  const seen = contents(broker);
+  expect(seen.events.toSorted()).toEqual(events.toSorted());
+  expect(seen.values.toSorted((a, b) => a - b)).toEqual(values);
+  for (const seqs of Object.values(seen.lanes)) {
+    expect(seqs.toSorted((a, b) => a - b)).toEqual(seqs.map((_, index) => index + 1));
+  }
+  expect([...broker.arrived.values()].every((entry) => entry.same)).toBe(true);
 }

@@ -3,13 +3,19 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Link, type LinkOptions, startLink } from '../../agent/link/link.ts';
 import { openOutbox } from '../../agent/telemetry/outbox.ts';
 import type { Outbox } from '../../agent/telemetry/types.ts';
-import { unpackBody } from '../../protocol/body.ts';
-import { decodeEventBody } from '../../protocol/events.ts';
-import { decodeMetricBody } from '../../protocol/metric-body.ts';
 import { ackTopic, commandTopic } from '../../protocol/topics.ts';
-import { type Ack, decodeBatch, encodeAck, type Stream } from '../../protocol/wire.ts';
-import { makeFolder, need, quietLog, snapshotAt, someEvent } from '../unit/outbox-rig.ts';
-import { Relay, realClock, realTimers, TestBroker, until } from './link-rig.ts';
+import { type Ack, encodeAck } from '../../protocol/wire.ts';
+import { makeFolder, quietLog, snapshotAt, someEvent } from '../unit/outbox-rig.ts';
+import {
+  contents,
+  expectExactly,
+  isDrained,
+  Relay,
+  realClock,
+  realTimers,
+  TestBroker,
+  until,
+} from './link-rig.ts';
 
 const TERMINAL = 'lane-1';
 let folder: ReturnType<typeof makeFolder>;
@@ -63,53 +69,17 @@ function startLinkTo(port: number, more: Partial<LinkOptions> = {}): Link {
   return link;
 }
 
-/** Every event's reason and every snapshot's first value that arrived, each seq once. */
-function contents(): { events: string[]; values: number[]; lanes: Record<string, number[]> } {
-  const events: string[] = [];
-  const values: number[] = [];
-  const lanes: Partial<Record<Stream, number[]>> = {};
-  for (const bytes of broker.batches()) {
-    const batch = need(decodeBatch(bytes));
-    const body = need(unpackBody(batch));
-    const lane = lanes[batch.stream] ?? [];
-    lanes[batch.stream] = [...lane, batch.seq];
-    if (batch.stream === 'events') {
-      events.push(...need(decodeEventBody(body)).map((event) => String(event.fields['reason'])));
-    } else if (batch.stream === 'metrics') {
-      const snapshots = need(decodeMetricBody(body));
-      values.push(...snapshots.map((snapshot) => snapshot.samples[0]?.value ?? NaN));
-    }
-  }
-  return { events, values, lanes };
-}
-
-const isDrained = (): boolean => {
-  const { batches, waiting } = outbox.stats();
-  return [...Object.values(batches), ...Object.values(waiting)].every((count) => count === 0);
-};
-
-/** Exactly what was added, each once, seq from 1 without holes, every resend bit-identical. */
-function expectExactly(events: readonly string[], values: readonly number[]): void {
-  const seen = contents();
-  expect(seen.events.toSorted()).toEqual(events.toSorted());
-  expect(seen.values.toSorted((a, b) => a - b)).toEqual(values);
-  for (const seqs of Object.values(seen.lanes)) {
-    expect(seqs.toSorted((a, b) => a - b)).toEqual(seqs.map((_, index) => index + 1));
-  }
-  expect([...broker.arrived.values()].every((entry) => entry.same)).toBe(true);
-}
-
 describe('the link', () => {
   test('delivers events at once and samples in batches, then says goodbye without a will', async () => {
     const own = startLinkTo(relay.port);
     await until('connected', () => own.connected());
     outbox.addEvent(someEvent('hello'));
     outbox.addSnapshot(snapshotAt(Date.now(), 3, 1_000));
-    await until('drained', isDrained);
-    expectExactly(['hello'], [1_000]);
+    await until('drained', () => isDrained(outbox));
+    expectExactly(broker, ['hello'], [1_000]);
     outbox.addEvent(someEvent('last words'));
     await own.stop();
-    expect(contents().events).toEqual(['hello', 'last words']);
+    expect(contents(broker).events).toEqual(['hello', 'last words']);
     expect(outbox.urgent()).toBe(0);
     expect(broker.wills).toBe(0);
     expect(own.stats()).toMatchObject({ connects: 1, failures: 0, connected: false });
@@ -138,8 +108,8 @@ describe('the link', () => {
       dead = false;
       await broker.start();
     }
-    await until('drained', isDrained, 30_000);
-    expectExactly(events, values);
+    await until('drained', () => isDrained(outbox), 30_000);
+    expectExactly(broker, events, values);
     console.log(
       `${events.length} events, ${values.length} snapshots, ${broker.arrived.size} batches`,
     );
@@ -158,8 +128,8 @@ describe('the link', () => {
     };
     startLinkTo(relay.port);
     outbox.addEvent(someEvent('heard the fourth time'));
-    await until('drained', isDrained);
-    expectExactly(['heard the fourth time'], []);
+    await until('drained', () => isDrained(outbox));
+    expectExactly(broker, ['heard the fourth time'], []);
     expect([...broker.arrived.values()][0]?.times).toBe(4);
     expect(outbox.stats().resent).toBe(3);
   });
@@ -167,15 +137,15 @@ describe('the link', () => {
   test('a line that freezes is given up; after it thaws everything arrives exactly once', async () => {
     const own = startLinkTo(relay.port, { silenceMsMax: 500 });
     outbox.addEvent(someEvent('before'));
-    await until('drained', isDrained);
+    await until('drained', () => isDrained(outbox));
     relay.freeze(true);
     outbox.addEvent(someEvent('into the ice'));
     await until('silence noticed', () => own.stats().silences === 1);
     await until('tried again', () => own.stats().failures >= 2);
     expect(own.connected()).toBe(false);
     relay.freeze(false);
-    await until('drained', isDrained);
-    expectExactly(['before', 'into the ice'], []);
+    await until('drained', () => isDrained(outbox));
+    expectExactly(broker, ['before', 'into the ice'], []);
   });
 
   test('a broker that accepts and never answers is given up within the connect timeout', async () => {
@@ -228,16 +198,16 @@ describe('the link', () => {
     expect(outbox.stats()).toMatchObject({ batches: { events: 1 }, foreignAcks: 1, refused: {} });
     expect(own.clockOffsetMs()).toBeUndefined();
     broker.answer = encodeAck;
-    await until('drained after all', isDrained);
+    await until('drained after all', () => isDrained(outbox));
   });
 
   test('a refused CONNACK does not stop it', async () => {
     broker.refuseConnects = 4;
     const own = startLinkTo(relay.port);
     outbox.addEvent(someEvent('in the end'));
-    await until('drained', isDrained);
+    await until('drained', () => isDrained(outbox));
     expect(own.stats()).toMatchObject({ connects: 1, failures: 4 });
-    expectExactly(['in the end'], []);
+    expectExactly(broker, ['in the end'], []);
     expect(log.lines.filter((line) => line.includes('no connection'))).toHaveLength(1);
   });
 
@@ -251,7 +221,7 @@ describe('the link', () => {
     outbox.addEvent(someEvent('refused'));
     await until('refused', () => outbox.stats().refused.events === 1);
     outbox.addEvent(someEvent('taken'));
-    await until('drained', isDrained);
+    await until('drained', () => isDrained(outbox));
     expect(outbox.stats()).toMatchObject({ deadLetters: 1, acknowledged: 1 });
   });
 
@@ -260,7 +230,7 @@ describe('the link', () => {
     const own = startLinkTo(relay.port);
     for (let i = 0; i < 5; i += 1) {
       outbox.addEvent(someEvent(`asks ${i}`));
-      await until('answered', isDrained);
+      await until('answered', () => isDrained(outbox));
     }
     expect(Math.abs((own.clockOffsetMs() ?? 0) - 7_200_000)).toBeLessThan(250);
     expect(Math.abs(own.brokerNowMs() - broker.brokerTimeMs())).toBeLessThan(250);
@@ -278,7 +248,7 @@ describe('the link', () => {
     broker.answer = (ack) => encodeAck({ ...ack, paceBytesPerSecond: 2_000 });
     const own = startLinkTo(relay.port);
     outbox.addEvent(someEvent('learns the pace'));
-    await until('drained', isDrained);
+    await until('drained', () => isDrained(outbox));
     const before = own.stats().sentBytes;
     const startMs = performance.now();
     for (let i = 0; i < 12; i += 1) {
@@ -291,7 +261,7 @@ describe('the link', () => {
       });
       outbox.takeBatches(0);
     }
-    await until('drained', isDrained, 30_000);
+    await until('drained', () => isDrained(outbox), 30_000);
     const seconds = (performance.now() - startMs) / 1_000;
     const sent = own.stats().sentBytes - before;
     expect(sent).toBeGreaterThan(4_000);

@@ -15,6 +15,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createHold, HELD_ITEMS_MAX } from '../../agent/telemetry/hold.ts';
 import {
   ackFor,
+  batchOf,
   drain,
   eventsOf,
   type FakeClock,
@@ -189,89 +190,43 @@ describe('a damaged file', () => {
   });
 });
 
-describe('the quota', () => {
-  const BYTES_MAX = 512 * 1024;
-  const noisy = (timeMs: number) => ({
-    timeMs,
-    samples: Array.from({ length: 100 }, (_, i) => ({
-      name: 'pos_test',
-      labels: { index: String(i) },
-      value: Math.sin(timeMs * 1_000 + i),
-    })),
-  });
+test('a file that is damaged while it is in use is set aside, and work goes on', () => {
+  const before = open(folder.path, clock);
+  for (let i = 0; i < 200; i += 1) before.addEvent(someEvent(`${i} ${'x'.repeat(8_000)}`));
+  before.close();
+  const outbox = open(folder.path, clock);
+  // More than the cache holds: most pages must be read again.
+  const size = readFileSync(file()).length;
+  overwrite(4096 * 20, new Uint8Array(size - 4096 * 20).fill(0xa5));
+  const taken = Array.from({ length: 20 }, () => outbox.takeBatches(16)).flat();
+  expect(outbox.stats()).toMatchObject({ damaged: 1, durable: true });
+  expect(outbox.epoch).not.toEqual(before.epoch);
+  outbox.addEvent(someEvent('after'));
+  taken.push(...drain(outbox));
+  const events = taken
+    .filter((batch) => Buffer.compare(batchOf(batch).epoch, outbox.epoch) === 0)
+    .flatMap(eventsOf);
+  expect(events.map((event) => event.kind)).toEqual(['gap', 'agent_stopping']);
+  expect(asides()).toHaveLength(1);
+  outbox.close();
+});
 
-  test('drops the oldest samples only; every one is sent or named by a gap; events stay', () => {
-    const outbox = open(folder.path, clock, { bytesMax: BYTES_MAX });
-    let taken = 0;
-    for (let i = 0; i < 1_500; i += 1) {
-      outbox.addSnapshot(noisy(clock.wallMs()));
-      taken += 100;
-      if (i % 100 === 0) outbox.addEvent(someEvent(`event ${i}`));
-      clock.pass(15_000);
-    }
-    expect(outbox.stats().bytes).toBeLessThanOrEqual(BYTES_MAX);
-    outbox.close();
-    expect(readFileSync(file()).length).toBeLessThanOrEqual(BYTES_MAX);
-    const again = open(folder.path, clock, { bytesMax: BYTES_MAX });
-    const all = drain(again);
-    const snapshots = all.filter((b) => b.stream === 'metrics').flatMap(snapshotsOf);
-    const events = all.filter((b) => b.stream === 'events').flatMap(eventsOf);
-    const gaps = events.filter((event) => event.kind === 'gap');
-    const sent = snapshots.reduce((sum, s) => sum + s.samples.length, 0);
-    const named = gaps.reduce((sum, gap) => sum + Number(gap.fields['samples']), 0);
-    expect(events.length - gaps.length).toBe(15);
-    expect(sent + named).toBe(taken);
-    expect(sent).toBeGreaterThan(10_000);
-    expect(gaps.length).toBeGreaterThan(0);
-    const times = snapshots.map((s) => s.timeMs).toSorted((a, b) => a - b);
-    expect(times[0]).toBe(START_MS + (1_500 - snapshots.length) * 15_000);
-    again.close();
-  });
-
-  test('events take the place of samples, and of the oldest events only when none are left', () => {
-    const outbox = open(folder.path, clock, { bytesMax: BYTES_MAX });
-    for (let i = 0; i < 20; i += 1) {
-      outbox.addSnapshot(noisy(clock.wallMs()));
-      clock.pass(3_600_000);
-    }
-    const text = (i: number) => `${i} ${'x'.repeat(8_000)}`;
-    for (let i = 0; i < 120; i += 1) outbox.addEvent(someEvent(text(i)));
-    const all = drain(outbox);
-    const events = all.filter((b) => b.stream === 'events').flatMap(eventsOf);
-    const gaps = events.filter((event) => event.kind === 'gap');
-    const named = (stream: string, field: string) =>
-      gaps
-        .filter((gap) => gap.fields['stream'] === stream)
-        .reduce((sum, gap) => sum + Number(gap.fields[field]), 0);
-    const kept = events.filter((event) => event.kind !== 'gap');
-    expect(named('metrics', 'samples')).toBe(2_000);
-    expect(kept.length + named('events', 'events')).toBe(120);
-    expect(kept.at(-1)?.fields['reason']).toBe(text(119));
-    expect(kept[0]?.fields['reason']).toBe(text(120 - kept.length));
-    outbox.close();
-  });
-
-  test('a month without a line, 100 series each 15 s, fits in 64 MB', () => {
-    const days = 0.5;
-    const outbox = open(folder.path, clock, { bytesMax: 64 * 1024 * 1024 });
-    // As a till: most series still, a third moving, some of them fractions.
-    const till = (n: number) => ({
-      timeMs: clock.wallMs(),
-      samples: Array.from({ length: 100 }, (_, i) => ({
-        name: `pos_test_name_of_some_length_${i >> 2}`,
-        labels: { component: 'sale', index: String(i) },
-        value: i < 67 ? i : i < 95 ? n * i : Math.round(Math.sin(n + i) * 1e4) / 1e4,
-      })),
-    });
-    for (let n = 0; n < days * 5_760; n += 1) {
-      outbox.addSnapshot(till(n));
-      clock.pass(15_000);
-    }
-    const { bytes } = outbox.stats();
-    console.log(`${(bytes / (days * 5_760 * 100)).toFixed(2)} bytes a sample`);
-    expect((bytes / days) * 30).toBeLessThan(64 * 1024 * 1024);
-    outbox.close();
-  }, 60_000);
+test('a bit that flipped inside a waiting event costs that event only, and is told', () => {
+  const outbox = open(folder.path, clock);
+  for (const reason of ['first', 'second', 'third']) outbox.addEvent(someEvent(reason));
+  outbox.close();
+  const db = new DatabaseSync(file());
+  db.exec("update event set body = replace(body, 'second', 'sacond')");
+  db.close();
+  const again = open(folder.path, clock);
+  const events = drain(again).flatMap(eventsOf);
+  expect(events.map((event) => event.fields['reason'])).toEqual([
+    'first',
+    'third',
+    'stored events were damaged',
+  ]);
+  expect(again.stats().drops).toEqual([{ stream: 'events', reason: 'damaged', count: 1 }]);
+  again.close();
 });
 
 describe('bad input', () => {

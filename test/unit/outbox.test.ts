@@ -3,7 +3,6 @@ import type { Outgoing } from '../../agent/telemetry/types.ts';
 import * as limits from '../../protocol/limits.ts';
 import {
   ackFor,
-  batchOf,
   drain,
   eventsOf,
   type FakeClock,
@@ -97,7 +96,7 @@ describe('sealing', () => {
 
   test('backlog batches span at most ten minutes and fill at most half of the window', () => {
     const outbox = open(folder.path, clock);
-    const times = sampleFor(outbox, 12 * 3_600_000, 20);
+    const times = sampleFor(outbox, 3 * 3_600_000, 20);
     const first = outbox.takeBatches(16);
     expect(first.length).toBe(limits.WINDOW_BATCHES / 2);
     outbox.acknowledge(ackFor(outbox.epoch, first, { brokerTimeMs: clock.wallMs() }));
@@ -141,6 +140,22 @@ describe('sealing', () => {
     for (let i = 0; i < 40; i += 1) outbox.addEvent(someEvent(`${i} ${'\u20ac'.repeat(30_000)}`));
     const batches = drain(outbox);
     expect(batches.flatMap(eventsOf).length).toBe(40);
+    outbox.close();
+  });
+});
+
+describe('after an outage', () => {
+  test('what was sampled while it lasted is sent, and then samples are live again', () => {
+    const outbox = open(folder.path, clock);
+    const times = sampleFor(outbox, 30 * 60_000);
+    const seen = drain(outbox).map((batch) => snapshotsOf(batch).map((s) => s.timeMs));
+    expect(seen.flat().toSorted()).toEqual(times);
+    const sizes: number[] = [];
+    for (let i = 0; i < 12; i += 1) {
+      sampleFor(outbox, EVERY_MS);
+      sizes.push(...drain(outbox).map((batch) => snapshotsOf(batch).length));
+    }
+    expect(sizes).toEqual([4, 4, 4]);
     outbox.close();
   });
 });
@@ -234,44 +249,6 @@ describe('acknowledgements', () => {
     expect(stats.deadLetters).toBe(32);
     expect(stats.batches.events).toBe(0);
     expect(stats.drops).toEqual([{ stream: 'events', reason: 'dead_letter_quota', count: 18 }]);
-    outbox.close();
-  });
-});
-
-describe('time', () => {
-  test('what was stamped before the first acknowledgement is sealed with the corrected time', () => {
-    const slow = 3 * 3_600_000;
-    clock.jump(-slow);
-    const outbox = open(folder.path, clock);
-    outbox.addEvent(someEvent('early'));
-    outbox.addSnapshot(snapshotAt(outbox.time.nowMs()));
-    clock.pass(2_000);
-    outbox.acknowledge(ackFor(outbox.epoch, [], { brokerTimeMs: START_MS + 2_000 }));
-    outbox.addSnapshot(snapshotAt(outbox.time.nowMs()));
-    const batches = outbox.takeBatches(16);
-    // Not known whose answer it was: right to half of the ten seconds that it may have taken.
-    const error = 5_000;
-    expect(eventsOf(batches[0] as Outgoing)[0]?.timeMs).toBe(START_MS + error);
-    const times = batches
-      .slice(1)
-      .flatMap(snapshotsOf)
-      .map((s) => s.timeMs);
-    expect(times.toSorted()).toEqual([START_MS + error, START_MS + 2_000 + error]);
-    expect(batchOf(batches[0] as Outgoing).clockOffsetMs).toBe(slow + error);
-    outbox.close();
-  });
-
-  test('a jump of the wall clock does not move the corrected time', () => {
-    const outbox = open(folder.path, clock);
-    outbox.addEvent(someEvent('asks'));
-    const taken = outbox.takeBatches(16);
-    clock.pass(20);
-    outbox.acknowledge(ackFor(outbox.epoch, taken, { brokerTimeMs: START_MS + 500_000 }));
-    expect(outbox.time.nowMs()).toBe(START_MS + 500_010);
-    clock.jump(-86_400_000);
-    clock.pass(1_000);
-    expect(outbox.time.nowMs()).toBe(START_MS + 501_010);
-    expect(outbox.time.offsetMs()).toBe(500_000 + 86_400_000 - 10);
     outbox.close();
   });
 });

@@ -1,0 +1,110 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import {
+  drain,
+  eventsOf,
+  type FakeClock,
+  fakeClock,
+  makeFolder,
+  open,
+  START_MS,
+  snapshotsOf,
+  someEvent,
+} from './outbox-rig.ts';
+
+let folder: ReturnType<typeof makeFolder>;
+let clock: FakeClock;
+beforeEach(() => {
+  folder = makeFolder();
+  clock = fakeClock();
+});
+afterEach(() => folder.remove());
+
+const file = () => join(folder.path, 'outbox.db');
+
+describe('the quota', () => {
+  const BYTES_MAX = 512 * 1024;
+  const ROUNDS = 900;
+  const noisy = (timeMs: number) => ({
+    timeMs,
+    samples: Array.from({ length: 100 }, (_, i) => ({
+      name: 'pos_test',
+      labels: { index: String(i) },
+      value: Math.sin(timeMs * 1_000 + i),
+    })),
+  });
+
+  test('drops the oldest samples only; every one is sent or named by a gap; events stay', () => {
+    const outbox = open(folder.path, clock, { bytesMax: BYTES_MAX });
+    let taken = 0;
+    for (let i = 0; i < ROUNDS; i += 1) {
+      outbox.addSnapshot(noisy(clock.wallMs()));
+      taken += 100;
+      if (i % 100 === 0) outbox.addEvent(someEvent(`event ${i}`));
+      clock.pass(15_000);
+    }
+    expect(outbox.stats().bytes).toBeLessThanOrEqual(BYTES_MAX);
+    outbox.close();
+    expect(readFileSync(file()).length).toBeLessThanOrEqual(BYTES_MAX);
+    const again = open(folder.path, clock, { bytesMax: BYTES_MAX });
+    const all = drain(again);
+    const snapshots = all.filter((b) => b.stream === 'metrics').flatMap(snapshotsOf);
+    const events = all.filter((b) => b.stream === 'events').flatMap(eventsOf);
+    const gaps = events.filter((event) => event.kind === 'gap');
+    const sent = snapshots.reduce((sum, s) => sum + s.samples.length, 0);
+    const named = gaps.reduce((sum, gap) => sum + Number(gap.fields['samples']), 0);
+    expect(events.length - gaps.length).toBe(ROUNDS / 100);
+    expect(sent + named).toBe(taken);
+    expect(sent).toBeGreaterThan(10_000);
+    expect(gaps.length).toBeGreaterThan(0);
+    const times = snapshots.map((s) => s.timeMs).toSorted((a, b) => a - b);
+    expect(times[0]).toBe(START_MS + (ROUNDS - snapshots.length) * 15_000);
+    again.close();
+  }, 60_000);
+
+  test('events take the place of samples, and of the oldest events only when none are left', () => {
+    const outbox = open(folder.path, clock, { bytesMax: BYTES_MAX });
+    for (let i = 0; i < 20; i += 1) {
+      outbox.addSnapshot(noisy(clock.wallMs()));
+      clock.pass(3_600_000);
+    }
+    const text = (i: number) => `${i} ${'x'.repeat(8_000)}`;
+    for (let i = 0; i < 120; i += 1) outbox.addEvent(someEvent(text(i)));
+    const all = drain(outbox);
+    const events = all.filter((b) => b.stream === 'events').flatMap(eventsOf);
+    const gaps = events.filter((event) => event.kind === 'gap');
+    const named = (stream: string, field: string) =>
+      gaps
+        .filter((gap) => gap.fields['stream'] === stream)
+        .reduce((sum, gap) => sum + Number(gap.fields[field]), 0);
+    const kept = events.filter((event) => event.kind !== 'gap');
+    expect(named('metrics', 'samples')).toBe(2_000);
+    expect(kept.length + named('events', 'events')).toBe(120);
+    expect(kept.at(-1)?.fields['reason']).toBe(text(119));
+    expect(kept[0]?.fields['reason']).toBe(text(120 - kept.length));
+    outbox.close();
+  });
+
+  test('a month without a line, 100 series each 15 s, fits in 64 MB', () => {
+    const days = 0.5;
+    const outbox = open(folder.path, clock, { bytesMax: 64 * 1024 * 1024 });
+    // As a till: most series still, a third moving, some of them fractions.
+    const till = (n: number) => ({
+      timeMs: clock.wallMs(),
+      samples: Array.from({ length: 100 }, (_, i) => ({
+        name: `pos_test_name_of_some_length_${i >> 2}`,
+        labels: { component: 'sale', index: String(i) },
+        value: i < 67 ? i : i < 95 ? n * i : Math.round(Math.sin(n + i) * 1e4) / 1e4,
+      })),
+    });
+    for (let n = 0; n < days * 5_760; n += 1) {
+      outbox.addSnapshot(till(n));
+      clock.pass(15_000);
+    }
+    const { bytes } = outbox.stats();
+    console.log(`${(bytes / (days * 5_760 * 100)).toFixed(2)} bytes a sample`);
+    expect((bytes / days) * 30).toBeLessThan(64 * 1024 * 1024);
+    outbox.close();
+  }, 60_000);
+});

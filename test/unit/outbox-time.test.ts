@@ -1,0 +1,77 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Outgoing } from '../../agent/telemetry/types.ts';
+import {
+  ackFor,
+  batchOf,
+  drain,
+  eventsOf,
+  type FakeClock,
+  fakeClock,
+  makeFolder,
+  open,
+  START_MS,
+  snapshotAt,
+  snapshotsOf,
+  someEvent,
+} from './outbox-rig.ts';
+
+let folder: ReturnType<typeof makeFolder>;
+let clock: FakeClock;
+beforeEach(() => {
+  folder = makeFolder();
+  clock = fakeClock();
+});
+afterEach(() => folder.remove());
+
+describe('time', () => {
+  test('what was stamped before the first acknowledgement is sealed with the corrected time', () => {
+    const slow = 3 * 3_600_000;
+    clock.jump(-slow);
+    const outbox = open(folder.path, clock);
+    outbox.addEvent(someEvent('early'));
+    outbox.addSnapshot(snapshotAt(outbox.time.nowMs()));
+    clock.pass(2_000);
+    outbox.acknowledge(ackFor(outbox.epoch, [], { brokerTimeMs: START_MS + 2_000 }));
+    outbox.addSnapshot(snapshotAt(outbox.time.nowMs()));
+    const batches = outbox.takeBatches(16);
+    // Not known whose answer it was: right to half of the ten seconds that it may have taken.
+    const error = 5_000;
+    expect(eventsOf(batches[0] as Outgoing)[0]?.timeMs).toBe(START_MS + error);
+    const times = batches
+      .slice(1)
+      .flatMap(snapshotsOf)
+      .map((s) => s.timeMs);
+    expect(times.toSorted()).toEqual([START_MS + error, START_MS + 2_000 + error]);
+    expect(batchOf(batches[0] as Outgoing).clockOffsetMs).toBe(slow + error);
+    outbox.close();
+  });
+
+  test('a stamp of an earlier process stays as it is: its monotonic clock has ended', () => {
+    const before = open(folder.path, clock);
+    before.addSnapshot(snapshotAt(START_MS));
+    before.addEvent(someEvent('early'));
+    before.close();
+    const later = fakeClock(START_MS + 600_000);
+    later.pass(77_000);
+    const after = open(folder.path, later);
+    after.acknowledge(ackFor(after.epoch, [], { brokerTimeMs: START_MS + 677_000 }));
+    const batches = drain(after);
+    expect(eventsOf(batches[0] as Outgoing)[0]?.timeMs).toBe(START_MS);
+    expect(snapshotsOf(batches[1] as Outgoing)[0]?.timeMs).toBe(START_MS);
+    after.close();
+  });
+
+  test('a jump of the wall clock does not move the corrected time', () => {
+    const outbox = open(folder.path, clock);
+    outbox.addEvent(someEvent('asks'));
+    const taken = outbox.takeBatches(16);
+    clock.pass(20);
+    outbox.acknowledge(ackFor(outbox.epoch, taken, { brokerTimeMs: START_MS + 500_000 }));
+    expect(outbox.time.nowMs()).toBe(START_MS + 500_010);
+    clock.jump(-86_400_000);
+    clock.pass(1_000);
+    expect(outbox.time.nowMs()).toBe(START_MS + 501_010);
+    expect(outbox.time.offsetMs()).toBe(500_000 + 86_400_000 - 10);
+    outbox.close();
+  });
+});
