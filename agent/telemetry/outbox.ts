@@ -202,12 +202,12 @@ class FileOutbox implements Outbox {
     if (live.ok && live.value) this.#lastLiveMs = now;
   }
 
-  /** The shortest of those that were sent once (Karn's algorithm: a resend's answer is ambiguous). */
+  /** The shortest, each from its first send: to which send an answer is cannot be known. */
   #roundTripMs(named: readonly SealedRow[]): number | undefined {
     const now = this.#clock.monotonicMs();
     const trips = named
       .map((row) => this.#flights.get(keyOf(row)))
-      .flatMap((flight) => (flight === undefined || flight.ambiguous ? [] : [now - flight.sentMs]));
+      .flatMap((flight) => (flight === undefined ? [] : [now - flight.firstMs]));
     return trips.length === 0 ? undefined : Math.min(...trips);
   }
 

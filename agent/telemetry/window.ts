@@ -8,8 +8,8 @@ export type Flight = {
   readonly sentMs: number;
   /** Sends in this session; 0 after a reconnect. */
   readonly sends: number;
-  /** Sent more than once ever: its round trip says nothing (Karn's algorithm). */
-  readonly ambiguous: boolean;
+  /** Of the first send by this process: whichever send an answer is to, it is not older than this. */
+  readonly firstMs: number;
   readonly dueMs: number;
 };
 
@@ -29,7 +29,7 @@ export function fly(
   return {
     sentMs: now,
     sends,
-    ambiguous: before !== undefined,
+    firstMs: before?.firstMs ?? now,
     dueMs: now + waitMs * (1 + JITTER_RATIO_MAX * random),
   };
 }

@@ -64,10 +64,10 @@ describe('resends', () => {
     expect(waits).toEqual([33, 66, 132, 264, 528, 660, 660, 660]);
   });
 
-  test('a new session makes it due at once and remembers that its answer is ambiguous', () => {
+  test('a new session makes it due at once and remembers when it was sent first', () => {
     const landed = land(fly(undefined, 0, RESEND, 0));
     expect(isDue(landed, 1)).toBe(true);
-    expect(fly(landed, 1, RESEND, 0)).toMatchObject({ sends: 1, ambiguous: true, dueMs: 30_001 });
+    expect(fly(landed, 1, RESEND, 0)).toMatchObject({ sends: 1, firstMs: 0, dueMs: 30_001 });
   });
 });
 
