@@ -6,6 +6,7 @@
 
 import { request } from 'node:http';
 import { type Report, round, sleep, spread, until } from './harness.ts';
+import { noticing } from './notice.ts';
 import { type EventRow, type Rig, startRig } from './rig.ts';
 
 const SALES = 3;
@@ -14,13 +15,15 @@ const RELAXED = {
   budget: { restarts: 1_000, windowMs: 300_000, retryMs: 60_000 },
 };
 
+const JSON_BODY = { 'content-type': 'application/json' };
+
 type Fault = 'crash' | 'stop' | 'deadlock' | 'spin';
 type Times = { detectedMs: number; readyMs: number };
 
 function call(port: number, method: string, path: string, body?: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const req = request(
-      { host: '127.0.0.1', port, method, path, agent: false, timeout: 500 },
+      { host: '127.0.0.1', port, method, path, agent: false, timeout: 500, headers: JSON_BODY },
       (res) => {
         res.resume();
         res.once('end', () => resolve(res.statusCode ?? 0));
@@ -93,6 +96,7 @@ const summary = (times: readonly Times[]) => ({
 
 export async function run(options: { n: number | undefined }): Promise<Report> {
   const n = options.n ?? 20;
+  const noticed = await noticing(n);
   const rig = await startRig(SALES, RELAXED);
   try {
     const crash = await series(rig, 'crash', n);
@@ -102,11 +106,13 @@ export async function run(options: { n: number | undefined }): Promise<Report> {
     return {
       name: 'recovery',
       figures: {
+        noticed,
         crash: summary(crash),
         hang: summary([...stop, ...deadlock]),
         spin: summary(spin),
       },
       targets: {
+        'noticed.ratio': 2,
         'hang.detectedMs.p95': 2500,
         'hang.readyMs.p95': 3500,
         'spin.detectedMs.p95': 5500,
@@ -114,6 +120,7 @@ export async function run(options: { n: number | undefined }): Promise<Report> {
       },
       notes: [
         'hang: main thread stopped (SIGSTOP) or deadlocked (Atomics.wait), half each; spin: a busy loop',
+        'noticed: SIGKILL of the same program to the callback, ours beside a plain Node parent',
         'detected: injection to the confirmed incident; ready: injection to serving again; wall clock, 1 ms',
       ],
     };
