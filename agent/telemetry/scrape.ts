@@ -6,6 +6,7 @@
 import type { IncomingMessage } from 'node:http';
 import { fail, ok, type Result } from '../../protocol/result.ts';
 import type { Timers } from '../ports.ts';
+import { loadHttp } from '../system/http.ts';
 
 export const SCRAPE_TIMEOUT_MS = 2_000;
 export const SCRAPE_BYTES_MAX = 256 * 1024;
@@ -38,16 +39,15 @@ function readBody(response: IncomingMessage, done: (result: Result<string>) => v
 }
 
 /** Never rejects and always ends within the timeout. */
-export async function scrape(
+export function scrape(
   text: string,
   timers: Timers,
   timeoutMs: number = SCRAPE_TIMEOUT_MS,
 ): Promise<Result<string>> {
   const address = metricsAddress(text);
-  if (!address.ok) return address;
-  const { get } = await import('node:http');
+  if (!address.ok) return Promise.resolve(address);
   return new Promise((resolve) => {
-    const request = get(address.value, {
+    const request = loadHttp().get(address.value, {
       agent: false,
       headers: { accept: 'text/plain;version=0.0.4', connection: 'close' },
     });

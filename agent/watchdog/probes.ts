@@ -3,9 +3,10 @@
 // are a fault of their own (kubernetes #110070). A probe that could not be asked, or whose timeout fired late
 // because we ourselves stood still, is no answer: it is thrown away, not counted against the component.
 
-import { type ClientRequest, request } from 'node:http';
+import type { ClientRequest } from 'node:http';
 import { connect } from 'node:net';
 import type { Cancel, Log, Ports } from '../ports.ts';
+import { loadHttp } from '../system/http.ts';
 import { identify, signalIdentity } from './identity.ts';
 
 type Rhythm = { readonly everyMs: number; readonly timeoutMs: number };
@@ -53,7 +54,7 @@ const askHttp =
     try {
       const headers = { 'user-agent': 'tillwatch-probe' };
       // agent false: a connection of its own each time; a kept one would prove less and hang longer.
-      asked = request(url, { agent: false, method: 'GET', headers });
+      asked = loadHttp().request(url, { agent: false, method: 'GET', headers });
     } catch (error) {
       answer({ ok: undefined, reason: error instanceof Error ? error.message : String(error) });
       return () => undefined;
