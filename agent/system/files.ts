@@ -20,8 +20,11 @@ import { fail, ok, type Result } from '../../protocol/result.ts';
 import type { Files } from '../ports.ts';
 
 const READ_BYTES_MAX = 64 * 1024;
-/** Shared by all reads (they are synchronous), so that a sweep over /proc allocates nothing. */
-const shared = Buffer.allocUnsafe(READ_BYTES_MAX);
+/**
+ * Shared by all reads (they are synchronous), so that a sweep over /proc allocates nothing. As large as an
+ * environment may be: one buffer for each of 100 processes was 25 MB at every start of a component.
+ */
+const shared = Buffer.allocUnsafeSlow(256 * 1024);
 
 /** The code of a system error, such as ENOENT: constant, so that equal failures compare equal. */
 export const codeOf = (error: unknown): string =>
@@ -72,7 +75,7 @@ export function makeFolders(path: string, mode: number): void {
 }
 
 const bufferFor = (bytes: number): Buffer =>
-  bytes <= READ_BYTES_MAX ? shared.subarray(0, bytes) : Buffer.allocUnsafe(bytes);
+  bytes <= shared.length ? shared.subarray(0, bytes) : Buffer.allocUnsafe(bytes);
 
 function attempt(what: string, run: () => void): Result<void> {
   try {
