@@ -93,6 +93,7 @@ describe('the link', () => {
     // Answers of a dying broker are lost: the ledger has the batch, the terminal does not know.
     broker.answer = (ack) => (dead ? undefined : encodeAck(ack));
     for (let round = 0; round < 6; round += 1) {
+      await until('connected again', () => own.connected());
       for (let i = 0; i < 25; i += 1) {
         outbox.addEvent(someEvent(`event ${events.length}`));
         outbox.addSnapshot(snapshotAt(Date.now(), 3, values.length));
