@@ -5,6 +5,7 @@
 import { createHash, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
 import * as v from 'valibot';
 import { ID_PATTERN, ID_RULE, isId, UUID_PATTERN } from './ids.ts';
+import { readJson } from './json.ts';
 import * as limits from './limits.ts';
 import { fail, ok, type Result } from './result.ts';
 import { bytes, decodeRaw, encodeRaw, list, num, type SignedCommand, text } from './wire.ts';
@@ -101,13 +102,9 @@ export function signCommand(command: Command, privateKey: KeyObject): Uint8Array
 }
 
 function readArguments(kind: CommandKind, json: string): Result<Command['arguments']> {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(json);
-  } catch {
-    return fail('command arguments are not JSON');
-  }
-  const checked = v.safeParse(commandSchemas[kind], parsed);
+  const parsed = readJson('command.arguments', json);
+  if (!parsed.ok) return parsed;
+  const checked = v.safeParse(commandSchemas[kind], parsed.value);
   if (checked.success) return ok(checked.output);
   return fail(`command arguments: ${checked.issues[0].message}`);
 }
@@ -177,18 +174,14 @@ export function decodeResultBody(data: Uint8Array): Result<CommandResult[]> {
     const commandId = text(entry['commandId']);
     if (state === undefined) return fail('result has no known state');
     if (!UUID_PATTERN.test(commandId)) return fail('result names no command');
-    let detail: unknown;
-    try {
-      detail = JSON.parse(text(entry['detailJson']) || '{}');
-    } catch {
-      return fail('result detail is not JSON');
-    }
+    const detail = readJson('result detail', text(entry['detailJson']) || '{}');
+    if (!detail.ok) return detail;
     results.push({
       commandId,
       state,
       reason: text(entry['reason']).slice(0, limits.REASON_CHARS_MAX),
       timeMs: num(entry['timeMs']),
-      detail: typeof detail === 'object' && detail !== null ? { ...detail } : {},
+      detail: typeof detail.value === 'object' && detail.value !== null ? { ...detail.value } : {},
     });
   }
   return ok(results);

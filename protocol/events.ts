@@ -3,6 +3,7 @@
 // but fields that are known must be what they are said to be.
 
 import * as v from 'valibot';
+import { readJson } from './json.ts';
 import * as limits from './limits.ts';
 import { fail, ok, type Result } from './result.ts';
 import { decodeRaw, encodeRaw, list, num, STREAMS, text } from './wire.ts';
@@ -132,14 +133,10 @@ const isEventKind = (kind: string): kind is EventKind => Object.hasOwn(eventSche
 
 function readFields(kind: string, json: string): Result<Record<string, unknown>> {
   if (json.length > limits.EVENT_JSON_CHARS_MAX) return fail(`event ${kind} is too large`);
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(json === '' ? '{}' : json);
-  } catch {
-    return fail(`event ${kind} does not hold JSON`);
-  }
+  const parsed = readJson(`event ${kind}`, json === '' ? '{}' : json);
+  if (!parsed.ok) return parsed;
   const schema = isEventKind(kind) ? eventSchemas[kind] : v.looseObject({});
-  const checked = v.safeParse(schema, parsed);
+  const checked = v.safeParse(schema, parsed.value);
   if (checked.success) return ok(checked.output as Record<string, unknown>);
   const issue = checked.issues[0];
   return fail(`event ${kind}: ${v.getDotPath(issue) ?? 'fields'}: ${issue.message}`);

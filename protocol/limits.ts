@@ -24,6 +24,8 @@ export const LABEL_CHARS_MAX = 256;
 
 export const EVENTS_PER_BODY_MAX = 256;
 export const EVENT_JSON_CHARS_MAX = 32 * 1024;
+/** Levels of arrays and objects in JSON from the wire; evidence has about five. */
+export const JSON_DEPTH_MAX = 32;
 export const RESULTS_PER_BODY_MAX = 64;
 
 export const COMMAND_BYTES_MAX = 16 * 1024;
