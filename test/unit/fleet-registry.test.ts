@@ -4,6 +4,7 @@ import { restartCounts } from '../../broker/fleet/view.ts';
 import type { NewEvent } from '../../protocol/events.ts';
 import { START_MS } from './fleet-rig.ts';
 import {
+  batch,
   events,
   incident,
   metrics,
@@ -159,6 +160,35 @@ describe('incidents', () => {
       [10, events(1, [1, incident('incident_opened', 'i1')])],
     );
     expect(story.at(10).openIncidents).toEqual([]);
+  });
+});
+
+describe('a terminal that invents', () => {
+  it('components with incidents is bounded, and what it has can still end', () => {
+    const named = (name: string) => ({ ...incident('incident_opened', name), component: name });
+    const names = Array.from({ length: COMPONENTS_MAX + 20 }, (_, index) => `c${index}`);
+    const many = events(1, ...names.map((name) => [1, named(name)] as const));
+    const ended = { ...recovered('c3'), component: 'c3' };
+    const story = tell([1, many], [2, events(2, [2, ended])]);
+    expect(story.at(2).openIncidents.length).toBe(COMPONENTS_MAX - 1);
+  });
+
+  it('a creation time far ahead does not keep its clock offset for ever', () => {
+    const nothing = { stream: 'logs' } as const;
+    const yearAhead = START_MS + 366 * 86_400_000;
+    const story = tell(
+      [1, batch(1, nothing, { createdMs: yearAhead, clockOffsetMs: 0 })],
+      [60, batch(60, nothing, { seq: 2, clockOffsetMs: -31_000 })],
+    );
+    expect(story.at(60).clockOffsetMs).toBe(-31_000);
+  });
+});
+
+describe("the broker's own clock", () => {
+  it('set back by an hour does not keep a silent terminal online for that hour', () => {
+    const story = tell([3_600, { kind: 'opened' }], [0, { kind: 'tick' }]);
+    expect(story.at(0).presence).toBe('online');
+    expect(story.at(301).presence).toBe('lost');
   });
 });
 
