@@ -11,6 +11,7 @@ import { changeState, readSnapshot, setInventory } from './components.ts';
 import {
   type BatchContent,
   CLOSED_INCIDENTS_MAX,
+  COMPONENTS_MAX,
   type FleetEffect,
   type FleetEvent,
   type Incident,
@@ -46,6 +47,7 @@ function openIncident(model: TerminalModel, event: PlacedEvent, place: Place): T
   if (model.closedIncidents.includes(incident)) return model;
   // A component has one incident at a time; a younger one means that the older is over.
   if (known !== undefined && known.openedMs > place.timeMs) return model;
+  if (known === undefined && Object.keys(model.incidents).length >= COMPONENTS_MAX) return model;
   const opened: Incident = {
     incident,
     cause: word(event.fields['cause']),
@@ -145,8 +147,10 @@ function applyContent(
 function applyBatch(model: TerminalModel, batch: BatchEvent): TerminalModel {
   const seen = { ...model, lastSeenMs: Math.max(model.lastSeenMs ?? 0, batch.receivedMs) };
   const known = applyContent(seen, batch.content, batch);
-  return batch.createdMs >= model.clockOffsetAtMs
-    ? { ...known, clockOffsetMs: batch.clockOffsetMs, clockOffsetAtMs: batch.createdMs }
+  // Nothing is made after it was received: a clock that ran ahead once must not win for ever.
+  const createdMs = Math.min(batch.createdMs, batch.receivedMs);
+  return createdMs >= model.clockOffsetAtMs
+    ? { ...known, clockOffsetMs: batch.clockOffsetMs, clockOffsetAtMs: createdMs }
     : known;
 }
 
@@ -168,7 +172,8 @@ function apply(model: TerminalModel, event: FleetEvent, now: number): TerminalMo
     case 'batch':
       return applyBatch(model, event);
     case 'tick':
-      return model;
+      // The broker's clock was set back: nobody was seen in the future, silence counts from here.
+      return (model.lastSeenMs ?? 0) > now ? { ...model, lastSeenMs: now } : model;
   }
 }
 
