@@ -31,6 +31,16 @@ describe('the API without the right token', () => {
     expect(audit.list(10)).toMatchObject([{ subject: 'lane-1', outcome: 'refused 401' }]);
   });
 
+  it.each(['/nothing', '/healthz', '/api/v1/nothing', COMMANDS])(
+    'cannot put a name or a reason into the audit log: POST %s',
+    async (path) => {
+      const { post, audit } = await open();
+      await post(path, { ...restart, operator: 'alice' }, { authorization: 'Bearer wrong' });
+      expect(audit.list(10)).toMatchObject([{ operator: 'unknown', reason: '' }]);
+      expect(audit.list(10)[0]?.action).not.toContain('restart');
+    },
+  );
+
   it('still shows health and metrics', async () => {
     const { get, fleet } = await open();
     fleet.drain();
