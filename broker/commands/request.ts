@@ -47,10 +47,10 @@ function checkContent(kind: string, args: unknown): Result<Content> {
 export function checkRequest(request: CommandRequest, view: TerminalView): Result<Content> {
   const reason = request.reason.trim();
   if (reason.length < REASON_CHARS_MIN || reason.length > REASON_CHARS_MAX) {
-    return fail(
-      `reason: say in ${REASON_CHARS_MIN} to ${REASON_CHARS_MAX} characters why; it is kept in the audit log`,
-    );
+    return fail(`a reason of ${REASON_CHARS_MIN} to ${REASON_CHARS_MAX} characters is needed`);
   }
+  // It is shown in terminals and logs, where control characters do things.
+  if (/\p{Cc}/u.test(reason)) return fail('a reason is one line without control characters');
   const { expiresMs = COMMAND_EXPIRY_MS } = request;
   if (!(expiresMs >= EXPIRY_MS_MIN && expiresMs <= EXPIRY_MS_MAX)) {
     return fail(

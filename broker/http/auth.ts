@@ -6,6 +6,13 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { sendProblem } from './problem.ts';
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Whether it showed the token; only then is what it says of itself believed. */
+    isOperator: boolean;
+  }
+}
+
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
 const MISSING = 'send the token: Authorization: Bearer <the text in the file api-token>';
@@ -20,7 +27,8 @@ export function createAuth(token: string) {
   ): Promise<FastifyReply | undefined> => {
     const [scheme = '', given] = (request.headers.authorization ?? '').split(' ', 2);
     const isBearer = scheme.toLowerCase() === 'bearer' && given !== undefined;
-    if (isBearer && timingSafeEqual(digest(given), expected)) return undefined;
+    request.isOperator = isBearer && timingSafeEqual(digest(given), expected);
+    if (request.isOperator) return undefined;
     const why = isBearer ? WRONG : MISSING;
     reply.header('www-authenticate', 'Bearer realm="tillwatch"');
     return await sendProblem(reply, 401, why);

@@ -16,7 +16,7 @@ type CreateRequest = {
   Body: {
     kind: string;
     arguments: Record<string, unknown>;
-    reason: string;
+    reason?: string;
     operator?: string;
     expiresMs?: number;
   };
@@ -39,7 +39,7 @@ const textOf = (body: unknown, field: string): string => {
   return typeof value === 'string' ? value : '';
 };
 
-/** Writes down a request that was refused before it became a command. */
+/** Writes down a refused request; nothing of what its body says without the token. */
 export function auditRefusal(
   audit: Pick<Audit, 'refuse'>,
   request: FastifyRequest,
@@ -47,12 +47,13 @@ export function auditRefusal(
 ): void {
   const params = request.params as { id?: string } | undefined;
   const route = request.routeOptions.url ?? 'none';
-  const kind = textOf(request.body, 'kind').slice(0, 64) || 'unknown';
+  const body = request.isOperator ? request.body : undefined;
+  const kind = textOf(body, 'kind').slice(0, 64) || 'unknown';
   audit.refuse({
-    operator: textOf(request.body, 'operator') || (status === 401 ? 'unknown' : TOKEN_HOLDER),
+    operator: textOf(body, 'operator') || (request.isOperator ? TOKEN_HOLDER : 'unknown'),
     action: route.endsWith('/commands') ? `command.${kind}.create` : 'http.post',
     subject: params?.id ?? '',
-    reason: textOf(request.body, 'reason'),
+    reason: textOf(body, 'reason'),
     outcome: `refused ${status}`,
     detail: { address: request.ip, route },
   });
@@ -66,11 +67,11 @@ export function addCommandRoutes(app: FastifyInstance, { commands }: CommandRout
     '/terminals/:id/commands',
     { schema: schemas.createCommand },
     (request, reply) => {
-      const { operator = TOKEN_HOLDER, ...body } = request.body;
+      const { operator = TOKEN_HOLDER, reason = '', ...body } = request.body;
       const header = textHeader(request.headers['traceparent']);
       const traceparent = TRACEPARENT.test(header) ? header : '';
       const terminal = request.params.id;
-      const created = commands.create({ ...body, terminal, operator, traceparent });
+      const created = commands.create({ ...body, terminal, reason, operator, traceparent });
       if (!created.ok) return sendProblem(reply, STATUS[created.kind], created.reason);
       return reply
         .code(202)

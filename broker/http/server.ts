@@ -81,6 +81,7 @@ function newServer(): FastifyInstance {
 export function buildServer(options: HttpOptions): FastifyInstance {
   const { audit, metrics, log, token } = options;
   const app = newServer();
+  app.decorateRequest('isOperator', false);
   app.setErrorHandler(createErrorHandler(log));
   app.setNotFoundHandler((_request, reply) => sendProblem(reply, 404, 'there is nothing here'));
   app.addHook('onResponse', (request, reply, done) => {
