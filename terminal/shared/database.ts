@@ -3,14 +3,17 @@
 // aside, never deleted - it may hold sales - and a new one begins, because a till must sell; any other
 // failure (full disk, no permission) is thrown.
 
-import { mkdirSync, renameSync } from 'node:fs';
+import { renameSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { makeFolder } from './files.ts';
 import type { Log } from './log.ts';
 import { saying } from './result.ts';
 
 /** SQLITE_CORRUPT and SQLITE_NOTADB [sqlite.org/rescode.html]. */
 const DAMAGED = [11, 26];
+/** PERM, BUSY, LOCKED, NOMEM, READONLY, IOERR, FULL, CANTOPEN: may be otherwise in a moment. */
+const TROUBLE = [3, 5, 6, 7, 8, 10, 13, 14];
 const BUSY_MS = 2_000;
 
 export type Row = Readonly<Record<string, unknown>>;
@@ -26,7 +29,8 @@ type Value = string | number | null;
 
 class DamagedFile extends Error {}
 
-function openOnce(path: string, schema: string): DatabaseSync {
+/** @param onDamage runs while the file is still open: closing it would delete its write-ahead log. */
+function openOnce(path: string, schema: string, onDamage: (reason: string) => void): DatabaseSync {
   const db = new DatabaseSync(path, { timeout: BUSY_MS, enableForeignKeyConstraints: true });
   try {
     db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
@@ -35,22 +39,26 @@ function openOnce(path: string, schema: string): DatabaseSync {
     db.exec(schema);
     return db;
   } catch (error) {
+    if (isDamage(error)) onDamage(saying(error));
     db.close();
     throw error;
   }
 }
 
-/** Expected of a till's disk (full, read-only, busy), in contrast to a bug. */
-export const isDiskTrouble = (error: unknown): boolean =>
-  error instanceof Error && (error as NodeJS.ErrnoException).code === 'ERR_SQLITE_ERROR';
+/** The low byte is the primary code [sqlite.org/rescode.html#pve]. */
+const codeOf = (error: unknown): number =>
+  Number((error as { errcode?: unknown } | undefined)?.errcode) & 0xff;
 
-const isDamage = (error: unknown): boolean =>
-  error instanceof DamagedFile ||
-  // The low byte is the primary code [sqlite.org/rescode.html#pve].
-  DAMAGED.includes(Number((error as { errcode?: unknown }).errcode) & 0xff);
+/** Expected of a till's disk (full, read-only, busy), in contrast to damage and to a bug. */
+export const isDiskTrouble = (error: unknown): boolean => TROUBLE.includes(codeOf(error));
 
+/** The file is not what was written: only a new start, which sets it aside, helps. */
+export const isDamage = (error: unknown): boolean =>
+  error instanceof DamagedFile || DAMAGED.includes(codeOf(error));
+
+/** The log goes first: a kill in between must not leave it to a new file, which would empty it. */
 function setAside(path: string, suffix: string): void {
-  for (const part of ['', '-wal', '-shm']) {
+  for (const part of ['-wal', '-shm', '']) {
     try {
       renameSync(path + part, `${path}.${suffix}${part}`);
     } catch (error) {
@@ -67,21 +75,18 @@ export function openDatabase(options: {
   readonly nowMs: number;
 }): Database {
   const { path, schema, log, nowMs } = options;
-  mkdirSync(dirname(path), { recursive: true });
-  let db: DatabaseSync;
+  makeFolder(dirname(path));
+  const onDamage = (reason: string): void => {
+    const suffix = `damaged-${nowMs}`;
+    log.error('the database is damaged: set aside, a new one begins', { reason, suffix });
+    setAside(path, suffix);
+  };
   try {
-    db = openOnce(path, schema);
+    return wrap(openOnce(path, schema, onDamage));
   } catch (error) {
     if (!isDamage(error)) throw error;
-    const suffix = `damaged-${nowMs}`;
-    log.error('the database is damaged: set aside, a new one begins', {
-      reason: saying(error),
-      suffix,
-    });
-    setAside(path, suffix);
-    db = openOnce(path, schema);
+    return wrap(openOnce(path, schema, () => undefined));
   }
-  return wrap(db);
 }
 
 function wrap(db: DatabaseSync): Database {

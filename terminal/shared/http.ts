@@ -7,6 +7,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type * as v from 'valibot';
 import { check } from './check.ts';
+import { isDamage } from './database.ts';
 import type { Log } from './log.ts';
 import { fail, ok, type Result, saying } from './result.ts';
 
@@ -155,6 +156,12 @@ async function respond(
     // A full disk is no reason to end a till that can still answer; the log keeps the stack.
     const stack = error instanceof Error ? error.stack : undefined;
     options.log.error('request failed', { path: match.route.path, reason: saying(error), stack });
+    // A damaged file is one: it stays damaged until the next start sets it aside.
+    if (isDamage(error)) {
+      setImmediate(() => {
+        throw error;
+      });
+    }
     return problem(500, 'This failed inside; the log says more.');
   }
 }

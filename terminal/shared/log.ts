@@ -1,7 +1,10 @@
 // The component's log: winston, one JSON object per line on stdout, which the supervisor has put on a
 // file. Nothing in this program ever holds a card number; still, values under keys that could name card
-// data are dropped here, before a byte is written (research/pos.md 9, rule R2; PCI DSS 3.3.1).
+// data are dropped here, before a byte is written (research/pos.md 9, rule R2; PCI DSS 3.3.1). A disk that
+// is full takes lines, never the till: process.stdout would end the process with its error.
 
+import { writeSync } from 'node:fs';
+import { Writable } from 'node:stream';
 import { createLogger, format, transports } from 'winston';
 
 export type Log = {
@@ -19,12 +22,44 @@ const withoutCardKeys = format((info) => {
   return info;
 });
 
+const STDOUT = 1;
+
+/** Writes whole lines at once; what cannot be written is counted and told when there is room again. */
+function standardOutput(tellLost: (count: number) => string): Writable {
+  let lost = 0;
+  const put = (bytes: Buffer): void => {
+    for (let at = 0; at < bytes.length; ) at += writeSync(STDOUT, bytes, at);
+  };
+  return new Writable({
+    write: (line: Buffer, _encoding, done) => {
+      try {
+        // The line before may have been cut off in its middle.
+        if (lost > 0) put(Buffer.from(`\n${tellLost(lost)}\n`));
+        lost = 0;
+        put(line);
+      } catch {
+        lost += 1;
+      }
+      done();
+    },
+  });
+}
+
 export function createLog(component: string, version: string, level: string): Log {
+  const tellLost = (count: number): string =>
+    JSON.stringify({
+      component,
+      level: 'warn',
+      message: 'log lines were lost',
+      count,
+      timestamp: new Date().toISOString(),
+      version,
+    });
   return createLogger({
     level,
     defaultMeta: { component, version },
     format: format.combine(withoutCardKeys(), format.timestamp(), format.json()),
-    transports: [new transports.Console({ forceConsole: false })],
+    transports: [new transports.Stream({ stream: standardOutput(tellLost), eol: '\n' })],
     exitOnError: false,
   });
 }

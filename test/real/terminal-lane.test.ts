@@ -144,7 +144,7 @@ describe('a lane that starts on what a crash left', () => {
     again.journal.settleTender = (...told) => {
       failures -= 1;
       if (failures >= 0)
-        throw Object.assign(new Error('disk is full'), { code: 'ERR_SQLITE_ERROR' });
+        throw Object.assign(new Error('disk is full'), { code: 'ERR_SQLITE_ERROR', errcode: 13 });
       write(...told);
     };
     await again.lane.resolve();
