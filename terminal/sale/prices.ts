@@ -43,10 +43,14 @@ function readSnapshot(path: string): Result<Snapshot> {
   }
 }
 
-/** What tells one state of a file from the next without reading it; '' when it is not there. */
+/** What tells one state of a file from the next without reading it; '' when it cannot be looked at. */
 function stampOf(path: string): string {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  return stat === undefined ? '' : `${stat.ino}/${stat.size}/${stat.mtimeMs}`;
+  try {
+    const stat = statSync(path);
+    return `${stat.ino}/${stat.size}/${stat.mtimeMs}`;
+  } catch {
+    return ''; // not there, or out of reach: the last good list stays
+  }
 }
 
 export function openPrices(options: { file: string; dataDir: string; log: Log }): Prices {

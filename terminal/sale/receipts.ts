@@ -8,7 +8,7 @@ import { checkJson } from '../shared/check.ts';
 import type { Log } from '../shared/log.ts';
 import { backoffCeilingMs, fullJitterMs, type Loop, startLoop } from '../shared/loops.ts';
 import { request } from '../shared/request.ts';
-import type { Receipt, ReceiptState, Sales } from './sales.ts';
+import { RECEIPT_LIFE_MS, type Receipt, type ReceiptState, type Sales } from './sales.ts';
 
 const TIMEOUT_MS = 2_000;
 const POLL_MS = 250;
@@ -23,6 +23,10 @@ type Step = { readonly state: ReceiptState } | { readonly trouble: string };
 
 const FINAL = { done: 'printed', failed: 'failed', unknown: 'unknown' } as const;
 
+/** A clock that was set back must not ask for a day: hardware would refuse the job. */
+const leftMs = ({ untilMs }: Receipt, nowMs: number): number =>
+  Math.min(untilMs - nowMs, RECEIPT_LIFE_MS);
+
 async function advance(
   base: string,
   receipt: Receipt,
@@ -36,7 +40,7 @@ async function advance(
           ...common,
           method: 'POST',
           path: '/print',
-          body: { id: receipt.sale, text: receipt.text, ttlMs: receipt.untilMs - nowMs },
+          body: { id: receipt.sale, text: receipt.text, ttlMs: leftMs(receipt, nowMs) },
         })
       : await request(base, { ...common, method: 'GET', path: `/jobs/${receipt.sale}` });
   if (!answered.ok) return { trouble: answered.reason };

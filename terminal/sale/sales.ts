@@ -50,7 +50,7 @@ export type Place = { readonly store: string; readonly terminal: string; readonl
 
 export const PAGE_MAX = 50;
 /** A receipt that is older than this belongs to a customer who has left. */
-const RECEIPT_LIFE_MS = 120_000;
+export const RECEIPT_LIFE_MS = 120_000;
 const KEEP_CONFIRMED_MS = 7 * 24 * 3_600_000;
 /** Versions whose counters are still shown: each is a series, and the budget is 25. */
 const VERSIONS_SHOWN = 3;
