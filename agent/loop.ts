@@ -22,10 +22,10 @@ export type LoopOptions = {
   /** The queue is empty for the moment: may push more. */
   readonly settled: () => void;
   readonly paused: (gapMs: number, now: number) => void;
-  /** Looks at everything that lives; what it pushes is handled at once. */
+  /** Lateness of a sweep that is no pause. */
+  readonly lateMsMax: number;
+  /** Looks at everything that lives and judges it, once all beats that wait in sockets were read. */
   readonly observe: () => void;
-  /** After all beats that wait in sockets were read: deadlines may be judged. */
-  readonly judge: () => void;
 };
 
 type Queued = { readonly component: string; readonly event: ComponentEvent };
@@ -35,7 +35,7 @@ export class Loop {
   readonly #queue: Queued[] = [];
   readonly #pause: PauseWatch;
   readonly #cancelSweep: Cancel;
-  #cancelJudge: Cancel = () => undefined;
+  #cancelObserve: Cancel = () => undefined;
   #running = false;
   #dropped = 0;
   #pauses = 0;
@@ -46,7 +46,7 @@ export class Loop {
     this.#options = options;
     const now = options.clock.monotonicMs();
     this.#dueAt = now + SWEEP_MS;
-    this.#pause = createPauseWatch(SWEEP_MS, now, options.clock.bootMs());
+    this.#pause = createPauseWatch(SWEEP_MS + options.lateMsMax, now, options.clock.bootMs());
     this.#cancelSweep = options.timers.every(SWEEP_MS, () => this.#sweep());
   }
 
@@ -69,7 +69,7 @@ export class Loop {
 
   stop(): void {
     this.#cancelSweep();
-    this.#cancelJudge();
+    this.#cancelObserve();
   }
 
   #drain(): void {
@@ -85,25 +85,28 @@ export class Loop {
   }
 
   #lookForPause(): void {
-    const { clock, paused, log } = this.#options;
-    const now = clock.monotonicMs();
-    const gapMs = this.#pause.look(now, clock.bootMs());
-    if (gapMs === 0) return;
+    const now = this.#options.clock.monotonicMs();
+    const gapMs = this.#pause.look(now);
+    if (gapMs > 0) this.#wasAway(gapMs, now);
+  }
+
+  #wasAway(gapMs: number, now: number): void {
+    const { paused, log } = this.#options;
     this.#pauses += 1;
     log.warn('the agent itself did not run for a while', { gapMs: Math.round(gapMs) });
     paused(gapMs, now);
   }
 
   #sweep(): void {
-    const { clock, timers, observe, judge } = this.#options;
+    const { clock, timers, observe } = this.#options;
     const now = clock.monotonicMs();
     this.#lateMsMax = Math.max(this.#lateMsMax, now - this.#dueAt);
     this.#dueAt = now + SWEEP_MS;
     this.#drain();
-    this.#pause.swept(clock.monotonicMs());
-    observe();
+    const sleptMs = this.#pause.swept(clock.monotonicMs(), clock.bootMs());
+    if (sleptMs > 0) this.#wasAway(sleptMs, now);
     // Timers come before sockets in Node's loop: judged now, a beat that has arrived would be missed.
-    this.#cancelJudge();
-    this.#cancelJudge = timers.after(0, judge);
+    this.#cancelObserve();
+    this.#cancelObserve = timers.after(0, observe);
   }
 }

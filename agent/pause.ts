@@ -3,39 +3,50 @@
 // (which does not). Asked before anything else is believed, because after a pause everything looks late.
 
 export type PauseWatch = {
-  /** @returns for how long it did not run, 0 when it ran as it should. */
-  readonly look: (monotonicMs: number, bootMs: number) => number;
-  /** A sweep was done: the rhythm counts from here. */
-  readonly swept: (monotonicMs: number) => void;
+  /** Before any event. @returns for how long it did not run, 0 when it ran as it should. */
+  readonly look: (monotonicMs: number) => number;
+  /** At each sweep: the rhythm counts from here. @returns for how long the machine slept. */
+  readonly swept: (monotonicMs: number, bootMs: number) => number;
 };
 
-/** Lateness of a sweep that is still ordinary: a collection, a commit to disk. */
+/**
+ * Lateness of a sweep that is still ordinary: a collection, or a commit to a slow disk. A quarter of the
+ * shortest deadline, because a pause makes every proof begin anew: were each slow commit a pause, then the
+ * report of a suspicion would end the suspicion, and on a slow disk no hang would ever be confirmed. What is
+ * below does no harm: beats that waited in sockets are read before anything is judged (loop.ts).
+ */
+const LATE_SHARE = 1 / 4;
 const LATE_MS_MIN = 100;
-const LATE_SHARE = 0.5;
+const LATE_MS_MAX = 1_000;
+
+export const ordinaryLateMs = (deadlinesMs: readonly number[]): number =>
+  Math.min(LATE_MS_MAX, Math.max(LATE_MS_MIN, Math.min(...deadlinesMs) * LATE_SHARE));
+
 /** /proc/uptime counts in 10 ms; two clocks read one after the other differ by a little more. */
 const SLEEP_MS_MIN = 100;
 
+/** @param gapMsMax between two sweeps: the period and what lateness is ordinary. */
 export function createPauseWatch(
-  periodMs: number,
+  gapMsMax: number,
   monotonicMs: number,
   bootMs: number,
 ): PauseWatch {
-  const gapMsMax = periodMs + Math.max(LATE_MS_MIN, periodMs * LATE_SHARE);
   let sweptAt = monotonicMs;
   let aheadMs = bootMs - monotonicMs;
   return {
-    look: (now, boot) => {
-      const awakeMs = now - sweptAt;
-      const sleptMs = boot - now - aheadMs;
-      const slept = sleptMs > SLEEP_MS_MIN;
-      // The difference may creep by rounding; what is not sleep is taken as the new base.
-      if (slept || sleptMs < -SLEEP_MS_MIN) aheadMs = boot - now;
-      const paused = awakeMs > gapMsMax;
-      if (paused) sweptAt = now;
-      return (paused ? awakeMs : 0) + (slept ? sleptMs : 0);
-    },
-    swept: (now) => {
+    look: (now) => {
+      const gapMs = now - sweptAt;
+      if (gapMs <= gapMsMax) return 0;
       sweptAt = now;
+      return gapMs;
+    },
+    swept: (now, boot) => {
+      sweptAt = now;
+      const sleptMs = boot - now - aheadMs;
+      if (Math.abs(sleptMs) <= SLEEP_MS_MIN) return 0;
+      // Also when it went back a little: the base is what the clocks say now.
+      aheadMs = boot - now;
+      return Math.max(0, sleptMs);
     },
   };
 }

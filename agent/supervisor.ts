@@ -10,6 +10,7 @@ import { Component, EARLY_EVENTS_MAX } from './component.ts';
 import type { AgentConfig } from './config.ts';
 import { isLoopbackUrl } from './config-schema.ts';
 import { Loop } from './loop.ts';
+import { ordinaryLateMs } from './pause.ts';
 import { planOf } from './policy.ts';
 import type { RestartsByCause } from './restarts.ts';
 import type { ComponentReading } from './telemetry/readings.ts';
@@ -65,8 +66,11 @@ export class Supervisor {
       handle: (name, event, now) => this.#handle(name, event, now),
       settled: () => this.#followPlan(),
       paused: (gapMs, now) => this.#paused(gapMs, now),
-      observe: () => this.#observe(),
-      judge: () => this.#judge(),
+      lateMsMax: ordinaryLateMs(config.components.map(({ hang }) => hang.blockedMs)),
+      observe: () => {
+        this.#observe();
+        this.#judge();
+      },
     });
   }
 

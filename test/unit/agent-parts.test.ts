@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { openBudgets } from '../../agent/budgets.ts';
 import { Loop, QUEUE_EVENTS_MAX, SWEEP_MS } from '../../agent/loop.ts';
 import { OUTPUT_BYTES_MAX, surplusOf } from '../../agent/output.ts';
-import { createPauseWatch } from '../../agent/pause.ts';
+import { createPauseWatch, ordinaryLateMs } from '../../agent/pause.ts';
 import type { BootClock, Files } from '../../agent/ports.ts';
 import { Counters } from '../../agent/restarts.ts';
 import { ok } from '../../protocol/result.ts';
@@ -19,30 +19,38 @@ const log = {
 describe('the watch for pauses of the agent itself', () => {
   const MONO = 1_000;
   const BOOT = 500_000;
+  const watchOf = () => createPauseWatch(750, MONO, BOOT);
+
   it('says nothing while sweeps come in time, or a little late', () => {
-    const watch = createPauseWatch(250, MONO, BOOT);
-    for (const passed of [250, 500, 870]) {
-      expect(watch.look(MONO + passed, BOOT + passed)).toBe(0);
-      watch.swept(MONO + passed);
+    const watch = watchOf();
+    for (const passed of [250, 500, 1_200]) {
+      expect(watch.look(MONO + passed)).toBe(0);
+      expect(watch.swept(MONO + passed, BOOT + passed)).toBe(0);
     }
   });
 
   it('tells the whole gap when it was stopped, and only once', () => {
-    const watch = createPauseWatch(250, MONO, BOOT);
-    expect(watch.look(MONO + 5_250, BOOT + 5_250)).toBe(5_250);
-    expect(watch.look(MONO + 5_251, BOOT + 5_251)).toBe(0);
+    const watch = watchOf();
+    expect(watch.look(MONO + 5_250)).toBe(5_250);
+    expect(watch.look(MONO + 5_251)).toBe(0);
   });
 
   it('sees a sleep of the machine, of which the monotonic clock knows nothing', () => {
-    const watch = createPauseWatch(250, MONO, BOOT);
-    expect(watch.look(MONO + 100, BOOT + 60_100)).toBe(60_000);
-    expect(watch.look(MONO + 110, BOOT + 60_110)).toBe(0);
+    const watch = watchOf();
+    expect(watch.swept(MONO + 100, BOOT + 60_100)).toBe(60_000);
+    expect(watch.swept(MONO + 350, BOOT + 60_350)).toBe(0);
   });
 
   it('is not misled by the coarse clock of the machine', () => {
-    const watch = createPauseWatch(250, MONO, BOOT);
-    expect(watch.look(MONO + 200, BOOT + 290)).toBe(0);
-    expect(watch.look(MONO + 210, BOOT + 120)).toBe(0);
+    const watch = watchOf();
+    expect(watch.swept(MONO + 200, BOOT + 290)).toBe(0);
+    expect(watch.swept(MONO + 210, BOOT + 120)).toBe(0);
+  });
+
+  it('takes a quarter of the shortest deadline for ordinary, within bounds', () => {
+    expect(ordinaryLateMs([2_000, 5_000])).toBe(500);
+    expect(ordinaryLateMs([60_000])).toBe(1_000);
+    expect(ordinaryLateMs([2_000, 200])).toBe(100);
   });
 });
 
@@ -51,6 +59,7 @@ function fakeLoop(onHandle: (kind: string, loop: Loop) => void = () => undefined
   let now = 0;
   const seen: string[] = [];
   let sweep = (): void => undefined;
+  let later = (): void => undefined;
   const clock: BootClock = {
     monotonicMs: () => now,
     wallMs: () => now,
@@ -61,7 +70,7 @@ function fakeLoop(onHandle: (kind: string, loop: Loop) => void = () => undefined
     clock,
     timers: {
       after: (_ms, run) => {
-        run();
+        later = run;
         return () => undefined;
       },
       every: (_ms, run) => {
@@ -76,13 +85,13 @@ function fakeLoop(onHandle: (kind: string, loop: Loop) => void = () => undefined
     },
     settled: () => seen.push('settled'),
     paused: (gapMs) => seen.push(`paused ${gapMs}`),
+    lateMsMax: 500,
     observe: () => seen.push('observe'),
-    judge: () => seen.push('judge'),
   });
   const pass = (ms: number): void => {
     now += ms;
   };
-  return { loop, seen, pass, sweep: () => sweep() };
+  return { loop, seen, pass, sweep: () => sweep(), later: () => later() };
 }
 
 describe('the loop', () => {
@@ -95,11 +104,13 @@ describe('the loop', () => {
     expect(seen).toEqual(['sale ready', 'done', 'sync tick', 'done', 'settled']);
   });
 
-  it('looks first and judges after what waited was read', () => {
-    const { seen, pass, sweep } = fakeLoop();
+  it('looks and judges only after what waited in sockets was read', () => {
+    const { seen, pass, sweep, later } = fakeLoop();
     pass(SWEEP_MS);
     sweep();
-    expect(seen).toEqual(['settled', 'observe', 'judge']);
+    expect(seen).toEqual(['settled']);
+    later();
+    expect(seen).toEqual(['settled', 'observe']);
   });
 
   it('tells of its own pause before anything else', () => {
