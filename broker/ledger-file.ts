@@ -2,21 +2,10 @@
 // is new. A file that is damaged, foreign or of a newer schema is refused with a sentence, never
 // replaced: its ranges are the only memory of what was received, and a person must decide.
 
-import { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
+import { openEdges, openFile, PAGE_BYTES } from './sqlite.ts';
 
-export const PAGE_BYTES = 4096;
 const SCHEMA_VERSION = 1;
-/** The write-ahead log is cut back to this after a checkpoint [sqlite.org/pragma journal_size_limit]. */
-const WAL_BYTES_KEPT = 16 * 1024 * 1024;
-
-const SETTINGS = `
-  PRAGMA page_size = ${PAGE_BYTES};
-  PRAGMA journal_mode = WAL;
-  PRAGMA synchronous = FULL;
-  PRAGMA wal_autocheckpoint = 1000;
-  PRAGMA journal_size_limit = ${WAL_BYTES_KEPT};
-  PRAGMA foreign_keys = OFF;
-`;
 
 const TABLES = `
   CREATE TABLE batch (
@@ -60,22 +49,29 @@ function readGeneration(db: DatabaseSync, make: () => Uint8Array): Uint8Array {
   return generation;
 }
 
+/** Lanes that say less than was received would let a batch in twice; bodies are read as they are needed. */
+function checkLanes(db: DatabaseSync): void {
+  const found = db.prepare('PRAGMA integrity_check(lane)').get()?.['integrity_check'];
+  if (found !== 'ok') throw new Error(`what it remembers of lanes is damaged: ${found}`);
+}
+
+export type LedgerFile = {
+  readonly db: DatabaseSync;
+  readonly generation: Uint8Array;
+  /** The oldest and the newest row, of which there may be none. */
+  readonly edges: { readonly oldest: number; readonly newest: number } | undefined;
+};
+
 /** @throws Error with a sentence that names the file. */
 export function openLedgerFile(
   path: string,
   bytesMax: number,
   makeGeneration: () => Uint8Array,
-): { readonly db: DatabaseSync; readonly generation: Uint8Array } {
-  let db: DatabaseSync | undefined;
-  try {
-    // `timeout`: a copy made with the sqlite3 shell holds the lock for a moment only.
-    db = new DatabaseSync(path, { timeout: 2_000 });
-    db.exec(SETTINGS);
+): LedgerFile {
+  return openFile('ledger', path, (db) => {
     const generation = readGeneration(db, makeGeneration);
+    checkLanes(db);
     db.exec(`PRAGMA max_page_count = ${Math.ceil(bytesMax / PAGE_BYTES)}`);
-    return { db, generation };
-  } catch (cause) {
-    if (db?.isOpen) db.close();
-    throw new Error(`the ledger ${path} cannot be used: ${(cause as Error).message}`, { cause });
-  }
+    return { db, generation, edges: openEdges(db, 'batch')() };
+  });
 }

@@ -9,11 +9,17 @@ import type { Stream } from '../protocol/wire.ts';
 /** Lanes held in memory, about 400 bytes each; five streams of 10 000 terminals. */
 export const LANES_CACHED_MAX = 50_000;
 
+/** Lanes of one terminal: an honest one has four, and four more after each loss of its outbox. */
+export const LANES_PER_TERMINAL_MAX = 1_000;
+
 export type Lane = { readonly id: number; ranges: Ranges };
 
 export type Lanes = {
-  /** For the running transaction, made when new; its `ranges` may be set until `write`. */
-  readonly take: (terminal: string, epochHex: string, stream: Stream) => Lane;
+  /**
+   * For the running transaction, made when new; its `ranges` may be set until `write`.
+   * @returns undefined where it would be one lane too many of this terminal.
+   */
+  readonly take: (terminal: string, epochHex: string, stream: Stream) => Lane | undefined;
   /** Writes what changed; within the transaction. */
   readonly write: () => void;
   /** The transaction is on disk. */
@@ -39,6 +45,7 @@ export function openLanes(db: DatabaseSync, cachedMax = LANES_CACHED_MAX): Lanes
   const insert = db.prepare(
     "INSERT INTO lane (terminal, epoch, stream, ranges) VALUES (?, ?, ?, '[]')",
   );
+  const count = db.prepare('SELECT count(*) AS lanes FROM lane WHERE terminal = ?');
   const update = db.prepare('UPDATE lane SET ranges = ? WHERE id = ?');
   /** What is on disk; the oldest entry is the least recently used. */
   const cache = new Map<string, Lane>();
@@ -59,15 +66,20 @@ export function openLanes(db: DatabaseSync, cachedMax = LANES_CACHED_MAX): Lanes
     return { id: Number(row['id']), ranges: unpackRanges(String(row['ranges'])) };
   }
 
+  /** Lanes are never removed, so that a batch is recognised for ever: their number must end somewhere. */
+  function make(terminal: string, epochHex: string, stream: Stream): Lane | undefined {
+    if (Number(count.get(terminal)?.['lanes']) >= LANES_PER_TERMINAL_MAX) return undefined;
+    const { lastInsertRowid } = insert.run(terminal, epochHex, stream);
+    return { id: Number(lastInsertRowid), ranges: [] };
+  }
+
   return {
     take: (terminal, epochHex, stream) => {
       const key = keyOf(terminal, epochHex, stream);
       const taken = open.get(key);
       if (taken !== undefined) return taken.lane;
-      const found = read(terminal, epochHex, stream) ?? {
-        id: Number(insert.run(terminal, epochHex, stream).lastInsertRowid),
-        ranges: [],
-      };
+      const found = read(terminal, epochHex, stream) ?? make(terminal, epochHex, stream);
+      if (found === undefined) return undefined;
       const lane = { ...found };
       open.set(key, { was: found.ranges, lane });
       return lane;

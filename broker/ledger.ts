@@ -10,8 +10,9 @@ import { addSeq, hasSeq, type Ranges } from '../protocol/ranges.ts';
 import { fail, ok, type Result } from '../protocol/result.ts';
 import type { Batch, Stream } from '../protocol/wire.ts';
 import type { Clock } from './clock.ts';
-import { openLedgerFile, PAGE_BYTES } from './ledger-file.ts';
-import { openLanes } from './ledger-lanes.ts';
+import { openLedgerFile } from './ledger-file.ts';
+import { type Lanes, openLanes } from './ledger-lanes.ts';
+import { openGauge } from './sqlite.ts';
 
 /** What a ledger may take on disk unless configured; about a week of 1 000 terminals. */
 export const LEDGER_BYTES_MAX = 1024 ** 3;
@@ -30,7 +31,7 @@ export type NewBatch = {
   /** The encoded `Batch`, as it came. */
   readonly bytes: Uint8Array;
 };
-/** `crowded`: not taken, because its lane would have too many holes to remember. */
+/** `crowded`: not taken, because its lane has too many holes, or its terminal too many lanes. */
 export type AppendResult = 'new' | 'duplicate' | 'crowded';
 
 export type LedgerRow = {
@@ -55,6 +56,8 @@ export type LedgerStats = {
   readonly followedId: number;
   readonly commits: number;
   readonly commitsFailed: number;
+  /** Why the last commit failed; undefined while they succeed. */
+  readonly failing: string | undefined;
   /** Rows deleted for room since the start; all of them had been followed. */
   readonly trimmed: number;
 };
@@ -118,69 +121,53 @@ function transact<T>(db: DatabaseSync, work: () => T): Result<T> {
   }
 }
 
-/** @returns a reader of the bytes in use; freed pages are used again and do not count. */
-function openGauge(db: DatabaseSync): () => number {
-  const used = db.prepare(
-    'SELECT (SELECT page_count FROM pragma_page_count) - ' +
-      '(SELECT freelist_count FROM pragma_freelist_count) AS pages',
-  );
-  return () => Number(used.get()?.['pages']) * PAGE_BYTES;
-}
-
 /** @throws Error with a sentence when the file is not a ledger of this program, or is damaged. */
 export function openLedger({ path, clock, bytesMax = LEDGER_BYTES_MAX }: LedgerOptions): Ledger {
-  const { db, generation } = openLedgerFile(path, bytesMax, () => new Uint8Array(randomBytes(16)));
+  const { db, generation, edges } = openLedgerFile(
+    path,
+    bytesMax,
+    () => new Uint8Array(randomBytes(16)),
+  );
   const lanes = openLanes(db);
   const bytesUsed = openGauge(db);
   const notice = createNotice();
-  const insert = db.prepare(
-    'INSERT INTO batch (id, lane, seq, received_ms, body) VALUES (?, ?, ?, ?, ?)',
-  );
+  const insertAll = openWriter(db, lanes, clock);
   const remove = db.prepare('DELETE FROM batch WHERE id <= ?');
-  const edges = db.prepare('SELECT min(id) AS oldest, max(id) AS newest FROM batch').get();
-  let newestId = Number(edges?.['newest'] ?? 0);
-  let oldestId = Number(edges?.['oldest'] ?? 1);
+  let newestId = edges?.newest ?? 0;
+  let oldestId = edges?.oldest ?? 1;
   const counts = { commits: 0, commitsFailed: 0, trimmed: 0 };
   let followedId = 0;
+  let failing: string | undefined;
 
-  function makeRoom(): void {
-    if (bytesUsed() < bytesMax * TRIM_FROM) return;
+  /** A transaction of its own: what it freed stays free when the append after it fails. */
+  function makeRoom(): Result<unknown> {
     // The newest row stays: ids continue from it after a restart, and none may be used twice.
     const until = Math.min(followedId, newestId - 1, oldestId + TRIM_ROWS - 1);
-    if (until < oldestId || !transact(db, () => remove.run(until)).ok) return;
-    counts.trimmed += until - oldestId + 1;
-    oldestId = until + 1;
-  }
-
-  function insertAll(batches: readonly NewBatch[]): { results: AppendResult[]; lastId: number } {
-    const receivedMs = clock.wallMs();
-    let lastId = newestId;
-    const results = batches.map(({ terminal, batch, bytes }): AppendResult => {
-      const lane = lanes.take(terminal, Buffer.from(batch.epoch).toString('hex'), batch.stream);
-      if (hasSeq(lane.ranges, batch.seq)) return 'duplicate';
-      const ranges = addSeq(lane.ranges, batch.seq);
-      if (ranges.length > LANE_RANGES_MAX) return 'crowded';
-      lane.ranges = ranges;
-      lastId += 1;
-      insert.run(lastId, lane.id, batch.seq, receivedMs, bytes);
-      return 'new';
+    if (until < oldestId) return ok(undefined);
+    const removed = transact(db, () => {
+      if (bytesUsed() < bytesMax * TRIM_FROM) return 0;
+      return Number(remove.run(until).changes);
     });
-    lanes.write();
-    return { results, lastId };
+    if (!removed.ok || removed.value === 0) return removed;
+    counts.trimmed += removed.value;
+    oldestId = until + 1;
+    return removed;
   }
 
   return {
     generation,
     append: (batches) => {
-      makeRoom();
-      const done = transact(db, () => insertAll(batches));
+      const room = makeRoom();
+      const done = room.ok ? transact(db, () => insertAll(batches, newestId)) : room;
       if (!done.ok) {
         lanes.forget();
         counts.commitsFailed += 1;
+        failing = done.reason;
         return done;
       }
       lanes.keep();
       counts.commits += 1;
+      failing = undefined;
       if (done.value.lastId > newestId) notice.tell();
       newestId = done.value.lastId;
       return ok(done.value.results);
@@ -193,6 +180,7 @@ export function openLedger({ path, clock, bytesMax = LEDGER_BYTES_MAX }: LedgerO
     onCommit: notice.add,
     stats: () => ({
       ...counts,
+      failing,
       bytes: bytesUsed(),
       bytesMax,
       rows: newestId === 0 ? 0 : newestId - oldestId + 1,
@@ -203,6 +191,30 @@ export function openLedger({ path, clock, bytesMax = LEDGER_BYTES_MAX }: LedgerO
       notice.end();
       db.close();
     },
+  };
+}
+
+/** @returns a function that writes batches behind row `newestId`, within the open transaction. */
+function openWriter(db: DatabaseSync, lanes: Lanes, clock: LedgerOptions['clock']) {
+  const insert = db.prepare(
+    'INSERT INTO batch (id, lane, seq, received_ms, body) VALUES (?, ?, ?, ?, ?)',
+  );
+  return (batches: readonly NewBatch[], newestId: number) => {
+    const receivedMs = clock.wallMs();
+    let lastId = newestId;
+    const results = batches.map(({ terminal, batch, bytes }): AppendResult => {
+      const lane = lanes.take(terminal, Buffer.from(batch.epoch).toString('hex'), batch.stream);
+      if (lane === undefined) return 'crowded';
+      if (hasSeq(lane.ranges, batch.seq)) return 'duplicate';
+      const ranges = addSeq(lane.ranges, batch.seq);
+      if (ranges.length > LANE_RANGES_MAX) return 'crowded';
+      lane.ranges = ranges;
+      lastId += 1;
+      insert.run(lastId, lane.id, batch.seq, receivedMs, bytes);
+      return 'new';
+    });
+    lanes.write();
+    return { results, lastId };
   };
 }
 

@@ -10,8 +10,11 @@ export type Log = {
   readonly error: (message: string, fields?: Record<string, unknown>) => void;
 };
 
-/** `duplicate` was acknowledged again; `refused` and `malformed` were answered; `failed` was not. */
-export type BatchResult = 'new' | 'duplicate' | 'refused' | 'malformed' | 'failed';
+/**
+ * `duplicate` was acknowledged again; `refused`, `malformed` and `crowded` (a limit of what the ledger
+ * remembers of one terminal) were answered; `failed` was not.
+ */
+export type BatchResult = 'new' | 'duplicate' | 'refused' | 'malformed' | 'crowded' | 'failed';
 /** `taken_over`: accepted, and an older connection of the same terminal was closed for it. */
 export type ConnectResult = 'accepted' | 'taken_over' | 'refused';
 

@@ -3,23 +3,12 @@
 // Effects outside the file (counters, messages) wait in `afterCommit` until it is on disk, and are
 // forgotten when it is not.
 
-import { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
 import { fail, ok, type Result } from '../../protocol/result.ts';
+import { openFile } from '../sqlite.ts';
 
 /** Written as user_version; a file with a higher one is from a newer broker and is not touched. */
 const SCHEMA_VERSION = 1;
-/** The write-ahead log is cut back to this after a checkpoint [sqlite.org/pragma journal_size_limit]. */
-const WAL_BYTES_KEPT = 16 * 1024 * 1024;
-
-const SETTINGS = `
-  PRAGMA journal_mode = WAL;
-  PRAGMA synchronous = FULL;
-  PRAGMA wal_autocheckpoint = 1000;
-  PRAGMA journal_size_limit = ${WAL_BYTES_KEPT};
-  -- Without it, INSERT OR REPLACE would delete audit entries past their trigger [lang_conflict].
-  PRAGMA recursive_triggers = ON;
-`;
-
 const TABLES = `
   CREATE TABLE cursor (
     id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -109,17 +98,17 @@ function prepareSchema(db: DatabaseSync): void {
   }
 }
 
-export function openDatabase(path: string): Result<Database> {
-  let db: DatabaseSync | undefined;
+/** @param read takes what is needed from it; a record that it cannot read refuses the file. */
+export function openDatabase<T>(path: string, read: (database: Database) => T): Result<T> {
   try {
-    // `timeout`: somebody who reads it with the sqlite3 shell holds the lock for a moment only.
-    db = new DatabaseSync(path, { timeout: 2_000 });
-    db.exec(SETTINGS);
-    prepareSchema(db);
-    return ok(wrap(db));
+    return openFile('registry', path, (db) => {
+      // Without it, INSERT OR REPLACE would delete audit entries past their trigger [lang_conflict].
+      db.exec('PRAGMA recursive_triggers = ON');
+      prepareSchema(db);
+      return ok(read(wrap(db)));
+    });
   } catch (cause) {
-    if (db?.isOpen) db.close();
-    return fail(`the registry ${path} cannot be used: ${(cause as Error).message}`);
+    return fail((cause as Error).message);
   }
 }
 

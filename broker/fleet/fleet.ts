@@ -104,13 +104,15 @@ function createQueries(models: Models, clock: Clock, presence: PresenceLimits) {
 }
 
 export function openFleet(options: FleetOptions): Result<Fleet> {
-  const opened = openDatabase(options.path);
-  if (!opened.ok) return opened;
-  const database = opened.value;
   const { ledger, clock, timers, log, metrics, presence, acceptUnknown = false } = options;
-  const store = openFleetStore(database, ledger.generation, options.eventsMax ?? EVENTS_MAX);
+  const opened = openDatabase(options.path, (database) => {
+    const store = openFleetStore(database, ledger.generation, options.eventsMax ?? EVENTS_MAX);
+    return { database, store, loaded: store.loadTerminals() };
+  });
+  if (!opened.ok) return opened;
+  const { database, store, loaded } = opened.value;
   const models = openModels({
-    loaded: store.loadTerminals(),
+    loaded,
     terminals: options.terminals,
     acceptUnknown,
     presence,
@@ -138,7 +140,8 @@ export function openFleet(options: FleetOptions): Result<Fleet> {
     onResults: (handler) => {
       handlers.push(handler);
     },
-    unready: () => follower.stalled() ?? (follower.caughtUp() ? undefined : READING),
+    unready: () =>
+      follower.stalled() ?? ledger.stats().failing ?? (follower.caughtUp() ? undefined : READING),
     behind: follower.behind,
     close: () => {
       cancelTick();

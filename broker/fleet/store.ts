@@ -4,6 +4,7 @@
 
 import { COMPONENT_STATES } from '../../protocol/events.ts';
 import type { LedgerRow } from '../ledger.ts';
+import { openEdges } from '../sqlite.ts';
 import type { Database } from './database.ts';
 import { newTerminal, type PlacedEvent, type TerminalModel } from './model.ts';
 
@@ -38,11 +39,11 @@ export type FleetStore = ReturnType<typeof openFleetStore>;
 function openBound(database: Database, table: 'events' | 'dead_letters', max: number) {
   const { db } = database;
   const remove = db.prepare(`DELETE FROM ${table} WHERE id <= ?`);
-  const edges = db.prepare(`SELECT min(id) AS oldest, max(id) AS newest FROM ${table}`);
+  const edgesOf = openEdges(db, table);
   return (): number => {
-    const { oldest, newest } = edges.get() ?? {};
-    if (newest === null || Number(newest) - Number(oldest) < max) return 0;
-    return Number(remove.run(Math.min(Number(newest) - max, Number(oldest) + TRIM_ROWS)).changes);
+    const edges = edgesOf();
+    if (edges === undefined || edges.newest - edges.oldest < max) return 0;
+    return Number(remove.run(Math.min(edges.newest - max, edges.oldest + TRIM_ROWS)).changes);
   };
 }
 

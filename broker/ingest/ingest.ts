@@ -88,7 +88,7 @@ function createOutcomes(ledger: Pick<Ledger, 'ranges'>) {
   };
 }
 
-const CROWDED = 'this stream has more holes than the ledger can remember';
+const CROWDED = 'the ledger can remember no more epochs of this terminal, or holes of this stream';
 
 export function createIngest(options: IngestOptions): Ingest {
   const { ledger, clock, timers, log, metrics, onOutcome, onNotice } = options;
@@ -125,7 +125,7 @@ export function createIngest(options: IngestOptions): Ingest {
       if (taken === undefined) continue;
       const result = results[next] ?? 'failed';
       next += 1;
-      metrics.batches(taken.batch.stream, result === 'crowded' ? 'refused' : result);
+      metrics.batches(taken.batch.stream, result);
       if (result === 'crowded') outcomes.refused(taken.terminal, taken.batch, CROWDED);
       else if (result !== 'failed') outcomes.committed(taken.terminal, taken.batch);
     }

@@ -5,7 +5,7 @@ import { openDatabase } from '../../broker/fleet/database.ts';
 import { fakeTime, folder, must } from './fleet-rig.ts';
 
 function open() {
-  const database = must(openDatabase(join(folder(), 'registry.db')));
+  const database = must(openDatabase(join(folder(), 'registry.db'), (opened) => opened));
   onTestFinished(() => database.close());
   const time = fakeTime();
   let counted = 0;

@@ -137,7 +137,7 @@ describe('ingest', () => {
       'events 9',
       'logs 1',
     ]);
-    expect(rig.said).toContain('events refused');
+    expect(rig.said).toContain('events crowded');
     expect(rig.said).toContain('logs refused');
   });
 });

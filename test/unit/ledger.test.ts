@@ -242,7 +242,8 @@ test('the cache of lanes is bounded and a lane that left it is read from disk', 
   const { db } = openLedgerFile(path(), 1024 * 1024, () => new Uint8Array(16));
   const lanes = openLanes(db, 2);
   for (const terminal of ['a', 'b', 'c', 'd']) {
-    lanes.take(terminal, hex(1), 'events').ranges = [{ first: 1, last: 5 }];
+    const lane = lanes.take(terminal, hex(1), 'events');
+    if (lane !== undefined) lane.ranges = [{ first: 1, last: 5 }];
     lanes.write();
     lanes.keep();
   }
