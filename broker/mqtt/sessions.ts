@@ -30,6 +30,8 @@ export type Session = {
   readonly acks: AckBox;
   ackWriting: boolean;
   commandsWriting: number;
+  /** It has asked for its open commands; sending them again is a commit, which it may cause once. */
+  commandsAsked: boolean;
   /** It announced its end by itself. */
   gone: boolean;
   /** A newer connection of the same terminal was accepted; this one is about to be closed for it. */
@@ -43,7 +45,7 @@ export type SessionsOptions = {
   readonly generation: Uint8Array;
   readonly onOpened: (session: Session) => void;
   readonly onClosed: (session: Session, why: SessionEnd) => void;
-  /** It listens for commands from now on. */
+  /** It listens for commands from now on; once for each session. */
   readonly onCommandReady: (terminal: string) => void;
 };
 
@@ -125,6 +127,7 @@ export function createSessions(options: SessionsOptions) {
         acks: createAckBox(),
         ackWriting: false,
         commandsWriting: 0,
+        commandsAsked: false,
         gone: false,
         superseded: false,
       };
@@ -136,7 +139,10 @@ export function createSessions(options: SessionsOptions) {
       session.subscribed.add(topic);
       if (live.get(session.terminal) !== session) return;
       if (topic === 'ack') sendAcks(session);
-      else onCommandReady(session.terminal);
+      else if (!session.commandsAsked) {
+        session.commandsAsked = true;
+        onCommandReady(session.terminal);
+      }
     },
     /** To whichever connection the terminal has now; without one the terminal asks again later. */
     acknowledge: (outcome: Outcome): void => {
