@@ -54,14 +54,18 @@ ${extra}`,
     return { child, exit, said: () => said };
   }
 
-  async function start(file = configure()): Promise<Running> {
-    const { child, exit, said } = launch(file);
-    const facts = await until('broker.json', () => {
+  /** Where a broker that was started is, once it says so. */
+  const ready = (child: ChildProcess, said: () => string = () => '') =>
+    until<{ mqttPort: number; url: string }>('broker.json', () => {
       if (child.exitCode !== null) throw new Error(`the broker ended: ${said()}`);
       if (!existsSync(data('broker.json'))) return false;
       const read = JSON.parse(readFileSync(data('broker.json'), 'utf8'));
       return read.pid === child.pid ? read : false;
     });
+
+  async function start(file = configure()): Promise<Running> {
+    const { child, exit, said } = launch(file);
+    const facts = await ready(child, said);
     return { child, exit, mqttPort: facts.mqttPort, url: facts.url };
   }
 
@@ -85,7 +89,7 @@ ${extra}`,
     rmSync(dir, { recursive: true });
   }
 
-  return { dir, data, children, write, configure, launch, start, api, close };
+  return { dir, data, children, write, configure, launch, ready, start, api, close };
 }
 
 /** One event that names its batch, so that each can be found again. */
