@@ -57,6 +57,23 @@ export const catalogue = {
     'version',
   ),
   pos_device_reopen_total: component.counter('Times a connection was opened again.', 'device'),
+  pos_device_power_state: component.gauge(
+    'UnifiedPOS power state: 2000 unknown, 2001 on, 2003 not ready, 2004 off.',
+    'device',
+  ),
+  pos_device_communication_errors_total: component.counter(
+    'Times a device could not be talked to.',
+    'device',
+  ),
+  pos_device_probe_seconds: component.gauge('How long the device took to say how it is.', 'device'),
+  pos_printer_paper: component.gauge('1 while the paper is in this state.', 'device', 'state'),
+  pos_printer_cover_open: component.gauge('1 while the cover is open.', 'device'),
+  pos_drawer_open: component.gauge('1 while the cash drawer is open.', 'device'),
+  pos_scanner_good_scan_total: component.counter('Bar codes read.', 'device'),
+  pos_scale_unstable_seconds_total: component.counter(
+    'Time that the weight did not rest.',
+    'device',
+  ),
   pos_print_queue_depth: component.gauge('Print jobs waiting.', 'device'),
   pos_print_jobs_total: component.counter('Print jobs by result.', 'device', 'result', 'version'),
 

@@ -2,15 +2,41 @@
 // Bytes and masks: research/pos.md 1.2. Text is brought down to ASCII, the part that every code page
 // shares, because a wrong code page prints nonsense on somebody's receipt.
 
+import type { ErrorCode } from './device/upos.ts';
+
 /** DLE EOT n: answered at once, also when the printer is offline, full or in error. */
-export const askStatus = (n: 1 | 2 | 4): Buffer => Buffer.from([0x10, 0x04, n]);
+export const askStatus = (n: 1 | 2 | 3 | 4): Buffer => Buffer.from([0x10, 0x04, n]);
 /** Fixed bits of a DLE EOT answer; they tell it from everything else that a printer sends. */
 export const isStatus = (byte: number): boolean => (byte & 0x93) === 0x12;
 /** GS r 1: queued behind the job, so its answer means that the job was really processed. */
 export const FENCE = Buffer.from([0x1d, 0x72, 0x01]);
 export const isFence = (byte: number): boolean => (byte & 0x90) === 0;
+/** GS ( H fn 48: like GS r, and its answer names the job; not every printer knows it. */
+export const namedFence = (name: string): Buffer =>
+  Buffer.concat([Buffer.from([0x1d, 0x28, 0x48, 0x06, 0x00, 0x30, 0x30]), Buffer.from(name)]);
+/** 4 characters of 0x20 to 0x7e, different for 10 000 jobs in a row. */
+export const fenceName = (number: number): string => String(number % 10_000).padStart(4, '0');
+export const isNamedFence = (block: Uint8Array, name: string): boolean =>
+  Buffer.from(block).equals(Buffer.from(`\x37\x22${name}\0`, 'latin1'));
 
-const INIT = Buffer.from([0x1b, 0x40]);
+export const INIT = Buffer.from([0x1b, 0x40]);
+/** GS a: says every change of drawer, online state, error and paper by itself. */
+export const AUTOMATIC_STATUS = Buffer.from([0x1d, 0x61, 0xff]);
+/** DLE DC4 fn 8: cancels what runs and clears both buffers, also in the middle of an image. */
+export const CLEAR = Buffer.from([0x10, 0x14, 0x08, 0x01, 0x03, 0x14, 0x01, 0x06, 0x02, 0x08]);
+export const isCleared = (block: Uint8Array): boolean =>
+  Buffer.from(block).equals(Buffer.from([0x37, 0x25, 0x00]));
+/** For printers without it: fills up whatever image they wait for. */
+export const FLUSH = Buffer.alloc(8_192);
+/** DLE ENQ 2: clears and goes on after an error that can be recovered from, mostly the cutter's. */
+export const RECOVER = Buffer.from([0x10, 0x05, 0x02]);
+/** DLE DC4 fn 1: at once, also while paper is out. @param pin 2 or 5 of the plug. */
+export const kick = (pin: 2 | 5, ms: number): Buffer =>
+  Buffer.from([0x10, 0x14, 0x01, pin === 2 ? 0 : 1, Math.min(8, Math.max(1, Math.ceil(ms / 100)))]);
+/** ESC p: in the order of what was sent, for printers without the real-time form. */
+export const queuedKick = (pin: 2 | 5, ms: number): Buffer =>
+  Buffer.from([0x1b, 0x70, pin === 2 ? 0 : 1, Math.min(255, Math.ceil(ms / 2)), 0xfa]);
+
 const CODE_PAGE_437 = Buffer.from([0x1b, 0x74, 0x00]);
 const FEED = Buffer.from([0x1b, 0x64, 0x03]);
 /** GS V 66 0: feed to the cutter and cut. */
@@ -26,9 +52,9 @@ export function plainText(text: string): string {
 }
 
 /** @returns the whole job with its fence at the end. */
-export function encodeJob(text: string): Buffer {
+export function encodeJob(text: string, fence: Uint8Array = FENCE): Buffer {
   const body = Buffer.from(`${plainText(text).replace(/\n*$/, '')}\n`, 'latin1');
-  return Buffer.concat([INIT, CODE_PAGE_437, body, FEED, CUT, FENCE]);
+  return Buffer.concat([INIT, CODE_PAGE_437, body, FEED, CUT, fence]);
 }
 
 /** Answers to DLE EOT 1, 2 and 4; undefined where none came in time. */
@@ -37,16 +63,6 @@ export type StatusBytes = {
   readonly offline: number | undefined;
   readonly paper: number | undefined;
 };
-/** UnifiedPOS names [research/pos.md 1.1]. */
-export const ERROR_CODES = [
-  'E_NOHARDWARE',
-  'E_TIMEOUT',
-  'E_OFFLINE',
-  'E_FAILURE',
-  'EPTR_COVER_OPEN',
-  'EPTR_REC_EMPTY',
-] as const;
-export type ErrorCode = (typeof ERROR_CODES)[number];
 
 /** @returns why the printer cannot print now, or undefined when it can. */
 export function troubleOf({ printer, offline, paper }: StatusBytes): ErrorCode | undefined {
@@ -58,12 +74,18 @@ export function troubleOf({ printer, offline, paper }: StatusBytes): ErrorCode |
   return undefined;
 }
 
-/** For the cashier and the log. */
-export const SENTENCES: Readonly<Record<ErrorCode, string>> = {
-  E_NOHARDWARE: 'the printer cannot be reached',
-  E_TIMEOUT: 'the printer does not answer',
-  E_OFFLINE: 'the printer is offline',
-  E_FAILURE: 'the printer reports an error',
-  EPTR_COVER_OPEN: 'the cover of the printer is open',
-  EPTR_REC_EMPTY: 'the receipt paper is at its end',
+/** What DLE EOT 3 says; the worst first, because it decides who is called. */
+export type Failure = 'broken' | 'cutter' | 'mechanical' | 'hot' | undefined;
+export function failureOf(byte: number | undefined): Failure {
+  if (byte === undefined) return undefined;
+  if ((byte & 0x20) !== 0) return 'broken';
+  if ((byte & 0x08) !== 0) return 'cutter';
+  if ((byte & 0x04) !== 0) return 'mechanical';
+  return (byte & 0x40) !== 0 ? 'hot' : undefined;
+}
+export const FAILURE_TEXTS: Readonly<Record<NonNullable<Failure>, string>> = {
+  broken: 'it cannot recover: switch it off and on, or have it repaired',
+  cutter: 'the cutter is jammed',
+  mechanical: 'something mechanical is stuck',
+  hot: 'the print head is too hot and cools down by itself',
 };

@@ -45,11 +45,14 @@ export class PrintQueue {
     this.#db = openDatabase({ path: join(dataDir, 'hardware.db'), schema: SCHEMA, log, nowMs });
   }
 
-  /** @returns the jobs whose outcome the last process took with it; each is `unknown` now. */
-  recover(): number {
+  /** @returns how many jobs' outcome the last process took with it, and when the last one's time is over. */
+  recover(): { readonly count: number; readonly untilMs: number | undefined } {
     const reason = 'the hardware component ended while it printed';
-    const sql = "UPDATE jobs SET state = 'unknown', reason = ? WHERE state = 'printing'";
-    return this.#db.run(sql, reason).changes;
+    const begun = "SELECT max(until_ms) AS until FROM jobs WHERE state = 'printing'";
+    const until = this.#db.get(begun)?.['until'];
+    const sql = "UPDATE jobs SET state = 'unknown', reason = ?, text = '' WHERE state = 'printing'";
+    const count = this.#db.run(sql, reason).changes;
+    return { count, untilMs: typeof until === 'number' ? until : undefined };
   }
 
   /** The same id again changes nothing. @returns undefined when the queue is full. */

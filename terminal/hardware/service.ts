@@ -1,103 +1,115 @@
-// Puts the hardware component together. It is thin on purpose: one printer behind one queue, offered to the
-// till as two routes. The agent never opens a device itself; a port that hangs may take this process with
-// it, and nothing else (research/pos.md 0.4).
+// Puts the hardware component together: its devices, opened, claimed and enabled; their metrics; and the
+// routes by which the till uses them. The agent never opens a device itself; a port that hangs may take this
+// process with it, and nothing else (research/pos.md 0.4).
 
-import * as v from 'valibot';
-import { identifier } from '../shared/check.ts';
+import type { Registry } from 'prom-client';
 import type { Context, Service } from '../shared/component.ts';
-import { answer, problem, type Route, withBody } from '../shared/http.ts';
 import { createRegistry, type Point, stateSet } from '../shared/metrics.ts';
-import { SENTENCES } from './escpos.ts';
-import { DEVICE_STATES, Printer } from './printer.ts';
-import { type Job, PrintQueue, WAITING_MAX } from './queue.ts';
+import type { DeviceConfig } from './config.ts';
+import type { Facts } from './device/device.ts';
+import { DEVICE_STATES, POWER_STATES } from './device/upos.ts';
+import { PrintQueue } from './queue.ts';
+import { hardwareRoutes } from './routes.ts';
+import { type Built, buildAll, type Clock, extraPoints } from './till.ts';
 
-export type HardwareSettings = {
-  readonly POS_PRINTER_HOST: string;
-  readonly POS_PRINTER_PORT: number;
-};
-
-const DEVICE = 'printer';
-const TEXT_CHARS_MAX = 32 * 1024;
 const BODY_BYTES_MAX = 64 * 1024;
-const TTL_MS_MAX = 3_600_000;
+/** A printer with a drawer has 18 series besides; a component has 25 in all. */
+const ERROR_SERIES_MAX = 7;
 
-const printBody = v.strictObject({
-  id: identifier,
-  text: v.pipe(
-    v.string('give a text'),
-    v.minLength(1, 'there is nothing to print'),
-    v.maxLength(TEXT_CHARS_MAX, `a receipt is at most ${TEXT_CHARS_MAX} characters`),
-  ),
-  ttlMs: v.pipe(
-    v.number('give a number of milliseconds'),
-    v.integer('give whole milliseconds'),
-    v.minValue(1, 'a job lives at least 1 ms'),
-    v.maxValue(TTL_MS_MAX, `a job lives at most ${TTL_MS_MAX} ms`),
-  ),
-});
+/** The most frequent codes by name, the others together: a till has a budget of series. */
+function errorPoints(all: readonly Facts[], version: string): Point[] {
+  const points = all.flatMap(({ name, errors }) =>
+    [...errors].map(([code, value]) => ({ labels: { device: name, code, version }, value })),
+  );
+  points.sort((one, other) => other.value - one.value);
+  const rest = points.splice(
+    points.length > ERROR_SERIES_MAX ? ERROR_SERIES_MAX - 1 : points.length,
+  );
+  if (rest.length === 0) return points;
+  const value = rest.reduce((sum, point) => sum + point.value, 0);
+  const device = all[0]?.name ?? '';
+  return [...points, { labels: { device, code: 'other', version }, value }];
+}
 
-const show = ({ id, state, reason }: Job) => ({ id, state, ...(reason ? { reason } : {}) });
+function createMetrics(
+  built: readonly Built[],
+  queue: PrintQueue | undefined,
+  version: string,
+): Registry {
+  const facts = (): Facts[] => built.map(({ device }) => device.facts());
+  /** A drawer has its printer's connection and nothing of its own to say about one. */
+  const ported = (): Facts[] => facts().filter((one) => one.class !== 'CashDrawer');
+  const one = (name: string, value: number): Point => ({ labels: { device: name }, value });
+  const extra = (name: keyof ReturnType<typeof extraPoints>) => (): Point[] =>
+    built.flatMap((each) => extraPoints(each, version)[name] ?? []);
+  const printer = built.find((each) => each.class === 'POSPrinter');
+  return createRegistry({
+    pos_device_state: () =>
+      ported().flatMap(({ name, state }) => stateSet(DEVICE_STATES, state, { device: name })),
+    pos_device_power_state: () => facts().map((each) => one(each.name, POWER_STATES[each.power])),
+    pos_device_errors_total: () => errorPoints(facts(), version),
+    pos_device_reopen_total: () => ported().map((each) => one(each.name, each.reopened)),
+    pos_device_communication_errors_total: () =>
+      ported().map((each) => one(each.name, each.statistics.CommunicationErrorCount ?? 0)),
+    pos_device_probe_seconds: () =>
+      ported().flatMap(({ name, probeSeconds }) =>
+        probeSeconds === undefined ? [] : [one(name, probeSeconds)],
+      ),
+    pos_print_queue_depth: () =>
+      queue && printer ? [one(printer.device.name, queue.depth())] : [],
+    pos_print_jobs_total: extra('pos_print_jobs_total'),
+    pos_printer_paper: extra('pos_printer_paper'),
+    pos_printer_cover_open: extra('pos_printer_cover_open'),
+    pos_drawer_open: extra('pos_drawer_open'),
+    pos_scanner_good_scan_total: extra('pos_scanner_good_scan_total'),
+    pos_scale_unstable_seconds_total: extra('pos_scale_unstable_seconds_total'),
+  });
+}
 
-const routes = (queue: PrintQueue, printer: Printer, now: () => number): Route[] => [
-  {
-    method: 'POST',
-    path: '/print',
-    run: withBody(printBody, ({ id, text, ttlMs }) => {
-      const added = queue.add(id, text, now() + ttlMs);
-      if (added === undefined) {
-        return problem(503, `The queue is full: ${WAITING_MAX} jobs wait.`, { 'retry-after': '5' });
-      }
-      printer.wake();
-      return answer(added.isNew ? 202 : 200, show(added.job));
-    }),
-  },
-  {
-    method: 'GET',
-    path: '/jobs/:id',
-    run: ({ params }) => {
-      const job = queue.find(params['id'] ?? '');
-      return job ? answer(200, show(job)) : problem(404, 'There is no such job.');
-    },
-  },
-];
+/** The till's own start: every device is opened, claimed and enabled, in the order of the list. */
+function enableAll(built: readonly Built[]): void {
+  for (const { device } of built) {
+    for (const call of [device.open, device.claim, device.enable]) {
+      const called = call();
+      if (!called.ok) throw new Error(`the ${device.name} cannot be enabled: ${called.code}`);
+    }
+  }
+}
 
 export function startHardware(
   context: Context,
-  settings: HardwareSettings,
-  now: () => number,
+  configs: readonly DeviceConfig[],
+  clock: Clock,
 ): Service {
   const { log, channel, version, dataDir } = context;
-  const queue = new PrintQueue(dataDir, log, now());
-  const printer = new Printer({
-    host: settings.POS_PRINTER_HOST,
-    port: settings.POS_PRINTER_PORT,
-    queue,
+  let queue: PrintQueue | undefined;
+  const built = buildAll(configs, {
     log,
-    now,
-    onTrouble: (trouble) => channel.status(trouble ? SENTENCES[trouble] : 'the printer is well'),
+    clock,
+    queue: () => {
+      queue ??= new PrintQueue(dataDir, log, clock.wallMs());
+      return queue;
+    },
+    onTrouble: (trouble) => channel.status(trouble?.text ?? 'all devices are well'),
+    onRestart: (reason) => {
+      log.error('asking to be restarted: nothing else helped', { reason });
+      channel.trouble(reason);
+    },
   });
-  printer.start();
-  const device = { device: DEVICE };
-  const points = (counts: ReadonlyMap<string, number>, label: string): Point[] =>
-    [...counts].map(([key, value]) => ({ labels: { ...device, [label]: key, version }, value }));
-  const registry = createRegistry({
-    pos_device_state: () => stateSet(DEVICE_STATES, printer.state(), device),
-    pos_device_errors_total: () => points(printer.errors, 'code'),
-    pos_device_reopen_total: () => [{ labels: device, value: printer.reopened }],
-    pos_print_queue_depth: () => [{ labels: device, value: queue.depth() }],
-    pos_print_jobs_total: () => points(printer.results, 'result'),
-  });
+  enableAll(built);
+  const troubles = (): Facts[] => built.map(({ device }) => device.facts());
   return {
-    registry,
-    routes: routes(queue, printer, now),
+    registry: createMetrics(built, queue, version),
+    routes: hardwareRoutes(built, queue, clock),
     bodyBytesMax: BODY_BYTES_MAX,
     health: () => {
-      const trouble = printer.trouble();
-      return { status: trouble ? 'degraded' : 'ok', printer: trouble ?? printer.state() };
+      const each = troubles().map(({ name, trouble, state }) => [name, trouble?.code ?? state]);
+      const isWell = troubles().every(({ trouble }) => trouble === undefined);
+      return { status: isWell ? 'ok' : 'degraded', ...Object.fromEntries(each) };
     },
     stop: async () => {
-      await printer.stop();
-      queue.close();
+      for (const { device } of [...built].reverse()) await device.close();
+      queue?.close();
     },
   };
 }
