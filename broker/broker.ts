@@ -3,7 +3,7 @@
 // that a failure half way (a taken port, a damaged file) ends as cleanly as a stop. broker.json appears
 // last: who finds it may use what it says.
 
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync, statSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
 import { join } from 'node:path';
 import { fail, ok, type Result } from '../protocol/result.ts';
@@ -25,6 +25,8 @@ import { BROKER_VERSION } from './version.ts';
 
 /** Only the owner: the folder holds keys and everything the chain's terminals said. */
 const FOLDER_MODE = 0o700;
+/** Who may write in the folder may put an API token or a command key of their own there. */
+const ANYBODY_WRITES = 0o002;
 /** A part that takes longer to stop is left to the end of the process. */
 const PART_STOP_MS_MAX = 900;
 
@@ -72,6 +74,14 @@ async function unwind({ undo, timers }: World): Promise<void> {
 
 function openFolder({ config: { dataDir }, undo }: World): Result<string> {
   mkdirSync(dataDir, { recursive: true, mode: FOLDER_MODE });
+  const { mode } = statSync(dataDir);
+  if ((mode & ANYBODY_WRITES) !== 0) {
+    const shown = (mode & 0o777).toString(8);
+    return fail(
+      `${dataDir} is a folder in which anybody may write (mode ${shown}): run chmod o-w on it, ` +
+        'and look whether the keys in it are yours',
+    );
+  }
   const lock = lockFolder(dataDir);
   if (!lock.ok) return lock;
   undo.push(lock.value);

@@ -1,12 +1,13 @@
-// The broker's own log: JSON lines in its data folder, bounded and rotated, and lines for people on
-// stderr when somebody looks. The rest of the broker knows it by the type in ports.ts.
+// The broker's own log: JSON lines in its data folder, bounded and rotated (log-file.ts), and lines for
+// people on stderr when somebody looks. The rest of the broker knows it by the type in ports.ts.
 
 import { join } from 'node:path';
+import { Writable } from 'node:stream';
 import { createLogger, format, transports } from 'winston';
+import { type LogFileLimits, openLogFile } from './log-file.ts';
 import type { Log } from './ports.ts';
 
-const FILE_BYTES_MAX = 10 * 1024 * 1024;
-const FILES_MAX = 5;
+const LIMITS: LogFileLimits = { bytesMax: 10 * 1024 * 1024, filesMax: 5 };
 
 /** Ends with the folder's other files still closed in order: `end` waits for what was logged. */
 export type BrokerLog = Log & { readonly end: () => Promise<void> };
@@ -16,18 +17,24 @@ const human = format.printf(({ level, message, timestamp, ...fields }) => {
   return `${timestamp} ${level} ${message}${rest}`;
 });
 
-export function openLog(dataDir: string, environment: NodeJS.ProcessEnv = process.env): BrokerLog {
-  const file = new transports.File({
-    filename: join(dataDir, 'broker.log'),
+export function openLog(
+  dataDir: string,
+  environment: NodeJS.ProcessEnv = process.env,
+  limits = LIMITS,
+): BrokerLog {
+  const file = openLogFile(join(dataDir, 'broker.log'), limits);
+  const lines = new transports.Stream({
+    stream: new Writable({
+      decodeStrings: false,
+      write: (line: string, _encoding, done) => {
+        file.write(line);
+        done();
+      },
+    }),
     format: format.combine(format.timestamp(), format.json()),
-    maxsize: FILE_BYTES_MAX,
-    maxFiles: FILES_MAX,
-    tailable: true,
+    eol: '\n',
   });
-  const logger = createLogger({ level: 'info', transports: [file], exitOnError: false });
-  // A full disk must not end the broker through its log.
-  file.on('error', () => {});
-  logger.on('error', () => {});
+  const logger = createLogger({ level: 'info', transports: [lines], exitOnError: false });
   if (process.stderr.isTTY || environment['TILLWATCH_LOG'] === 'stderr') {
     const shown = format.combine(format.timestamp(), human);
     const levels = ['error', 'warn', 'info'];
@@ -44,7 +51,10 @@ export function openLog(dataDir: string, environment: NodeJS.ProcessEnv = proces
     error: at('error'),
     end: () =>
       new Promise((resolve) => {
-        file.once('finish', () => resolve());
+        lines.once('finish', () => {
+          file.close();
+          resolve();
+        });
         logger.end();
       }),
   };

@@ -38,6 +38,8 @@ function readText(file: string): string {
   }
 }
 
+// Whoever reads our stderr may go away; what is written there then is lost, and nothing else (EPIPE).
+process.stderr.on('error', () => {});
 process.on('uncaughtException', (error) => end(70, `bug: ${error.stack ?? error}`));
 const parent = process.ppid;
 const { file, exitWithParent } = readOptions();
