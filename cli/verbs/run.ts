@@ -46,11 +46,14 @@ async function startAgent(text: string, folder: string): Promise<Started> {
   });
 }
 
-/** The first of the signals that end a program. */
+/**
+ * The first of the signals that end a program. Not `once`: one Ctrl-C arrives again from every launcher
+ * that passes it on (npx, cli/bin.js), and a signal that nobody listens to kills in the middle of the end.
+ */
 const signalled = (): Promise<NodeJS.Signals> =>
   new Promise((resolve) => {
     for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-      process.once(name, () => resolve(name));
+      process.on(name, () => resolve(name));
     }
   });
 
