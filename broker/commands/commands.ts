@@ -12,6 +12,7 @@ import {
 import type { Audit } from '../audit.ts';
 import type { Clock, Timers } from '../clock.ts';
 import type { Fleet } from '../fleet/fleet.ts';
+import { limitLog } from '../log-limit.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Log } from '../ports.ts';
 import { enqueue, type QueuedCommand, type QueueEvent, type QueueState, step } from './queue.ts';
@@ -57,7 +58,7 @@ export type CommandsOptions = {
   readonly fleet: Pick<Fleet, 'database' | 'view' | 'isConnected' | 'onResults'>;
   /** The broker's private Ed25519 key. */
   readonly key: KeyObject;
-  readonly clock: Pick<Clock, 'wallMs'>;
+  readonly clock: Pick<Clock, 'wallMs' | 'monotonicMs'>;
   readonly timers: Pick<Timers, 'every'>;
   readonly audit: Pick<Audit, 'write'>;
   readonly metrics: Pick<Metrics, 'commandsFinished' | 'deadLetters' | 'dropped'>;
@@ -160,6 +161,7 @@ export function openCommands(options: CommandsOptions): Commands {
   const { database } = fleet;
   const store = openCommandStore(database);
   const move = createMover(options, store);
+  const strangers = limitLog(log, options.clock);
   const take = createTaker(options, store);
 
   function create(request: CommandRequest): Created | Refusal {
@@ -187,7 +189,7 @@ export function openCommands(options: CommandsOptions): Commands {
     if (queued === undefined || queued.command.terminal !== terminal) {
       database.afterCommit(() => {
         metrics.deadLetters('results', 'unknown_command');
-        log.warn('a result names no command', { terminal, command: result.commandId });
+        strangers.warn('a result names no command', { terminal, command: result.commandId });
       });
       return;
     }

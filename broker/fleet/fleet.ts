@@ -4,6 +4,7 @@
 import { ok, type Result } from '../../protocol/result.ts';
 import type { Clock, Timers } from '../clock.ts';
 import type { Ledger } from '../ledger.ts';
+import { limitLog } from '../log-limit.ts';
 import type { FleetSessions, Log } from '../ports.ts';
 import { type ApplyOptions, createApply, type ResultHandler } from './apply.ts';
 import { type Database, openDatabase } from './database.ts';
@@ -122,7 +123,8 @@ export function openFleet(options: FleetOptions): Result<Fleet> {
     for (const { from, to } of effects) log.info('presence changed', { terminal, from, to });
   };
   const handlers: ResultHandler[] = [];
-  const rules = createApply({ database, models, store, metrics, log, tell, handlers });
+  const strangers = limitLog(log, clock);
+  const rules = createApply({ database, models, store, metrics, log: strangers, tell, handlers });
   const follower = createFollower({ ledger, database, cursor: store, rules, clock, timers, log });
   const sessions = createSessions(models, store, database, tell);
   const cancelTick = timers.every(TICK_MS, sessions.tick);

@@ -63,6 +63,8 @@ export function createFollower(options: FollowOptions): Follower {
     // the numbers after it will be used again.
     log.warn('the ledger is older than the registry', { followed: position, newestAtOpen });
     position = newestAtOpen;
+    // At once: a later start would find the numbers used again and believe that it had read them.
+    database.transact(() => cursor.moveCursor(newestAtOpen));
   }
   let stalled: string | undefined;
   let stopped = false;

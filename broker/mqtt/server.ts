@@ -16,7 +16,8 @@ import { createRateLimiter } from './rate.ts';
 
 /** Terminals ask for 60 s; a connection that may be silent for longer hides a dead terminal. */
 const KEEPALIVE_SECONDS_MAX = 300;
-const STOP_MS_MAX = 1_000;
+/** Less than broker.ts gives a part, so that what is behind us is closed after us and not meanwhile. */
+const STOP_MS_MAX = 700;
 
 export type MqttServerOptions = {
   readonly host: string;

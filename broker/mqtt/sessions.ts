@@ -102,7 +102,6 @@ export function createSessions(options: SessionsOptions) {
   }
 
   return {
-    count: (): number => live.size,
     list: (): Session[] => [...live.values()],
     notice: notices.put,
     close,
