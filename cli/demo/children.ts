@@ -42,7 +42,11 @@ export function createChildren(options: {
   function record(): void {
     if (self === undefined) return;
     const processes = [...children.values()].flatMap(({ identity }) => identity ?? []);
-    writeRecords(options.recordsFile, { demo: self, processes, runRoot: options.runRoot });
+    try {
+      writeRecords(options.recordsFile, { demo: self, processes, runRoot: options.runRoot });
+    } catch {
+      // A full disk; what is not recorded is found by its mark.
+    }
   }
 
   function start(name: string, command: readonly string[], env: Environment = {}): void {
@@ -65,11 +69,23 @@ export function createChildren(options: {
     child.on('exit', (code, signal) => {
       if (closing) return;
       options.onDeath(name, signal ?? `exit code ${code}`);
-      setTimeout(() => {
-        if (!closing) start(name, command, env);
-      }, RESTART_MS).unref();
+      startSoon(name, command, env);
     });
   }
+
+  function startSoon(name: string, command: readonly string[], env: Environment): void {
+    setTimeout(() => {
+      if (closing) return;
+      try {
+        start(name, command, env);
+      } catch {
+        startSoon(name, command, env); // its log cannot be opened; that may change
+      }
+    }, RESTART_MS).unref();
+  }
+
+  // At once: a kill -9 from now on leaves a folder that the next demo must know of.
+  record();
 
   return {
     start,

@@ -9,19 +9,24 @@ import { done, EXIT, ended, type Outcome } from '../exit.ts';
 import { styleFor } from '../screen.ts';
 import { type Cashier, startCashier } from './cashier.ts';
 import { type Children, createChildren } from './children.ts';
-import { createEnding } from './ending.ts';
-import { endEarlier } from './leftovers.ts';
+import { claim } from './claim.ts';
+import { createEnding, type Ending } from './ending.ts';
+import { endEarlier, readRecords } from './leftovers.ts';
 import { dataDirOf, type Place, portFileOf, TILLS } from './plan.ts';
-import { clearFolder, makePlace, startCentre, startTills } from './setup.ts';
+import { clearFolder, makeHome, makePlace, markOf, startCentre, startTills } from './setup.ts';
 import { stayUp } from './stay.ts';
 import { agentDies, hardwareCrashes, onCallRestarts, saleHangs } from './step-heal.ts';
 import { everythingUp, theFleet } from './step-up.ts';
-import { stopEverything } from './stop.ts';
+import { processes, stopEverything } from './stop.ts';
 import { createTeller, type Teller } from './teller.ts';
 import { watchEvents } from './watch.ts';
 import type { Failure, Step, World } from './world.ts';
 
 const READING_MS = 2_000;
+/** For a demo that is ending in a window just closed. */
+const CLAIM_MS_MAX = 3_000;
+const RECORDS = 'processes.json';
+const FILE_TROUBLE = ['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM', 'ENOENT', 'ENOTDIR', 'EIO'];
 
 const STORY: readonly Step[] = [
   everythingUp,
@@ -38,44 +43,71 @@ export async function runDemo(options: DemoOptions): Promise<Outcome> {
   if (process.platform !== 'linux') {
     return ended(EXIT.unavailable, 'the demo needs Linux: it tells processes apart by /proc');
   }
+  const ending = createEnding();
+  let release: (() => void) | undefined;
+  try {
+    const home = makeHome(process.cwd());
+    release = await claim(markOf(home), CLAIM_MS_MAX);
+    if (release === undefined) return alreadyRuns(home);
+    const outcome = await runIn(home, options, ending);
+    if (ending.bug() !== undefined) throw ending.bug();
+    return outcome;
+  } catch (error) {
+    const reason = fileTrouble(error);
+    if (reason === undefined) throw error;
+    return ended(EXIT.unavailable, `the demo cannot keep its files: ${reason}`);
+  } finally {
+    release?.();
+    ending.close();
+  }
+}
+
+/** What a person can mend: no room, no permission, no such folder. */
+function fileTrouble(error: unknown): string | undefined {
+  const { code = '', message } = error as NodeJS.ErrnoException;
+  return FILE_TROUBLE.includes(code) ? message : undefined;
+}
+
+function alreadyRuns(home: string): Outcome {
+  const pid = readRecords(join(home, RECORDS))?.demo.pid;
+  const who = pid === undefined ? '' : ` (process ${pid})`;
+  const how = pid === undefined ? '' : `, or with: kill ${pid}`;
+  return ended(
+    EXIT.unavailable,
+    `a demo of this folder runs already${who}: end it first, with Ctrl-C in its window${how}`,
+  );
+}
+
+async function runIn(home: string, options: DemoOptions, ending: Ending): Promise<Outcome> {
   const print = (line: string) => process.stdout.write(`${line}\n`);
   const tell = createTeller(print, styleFor(process.stdout, process.env), options.json);
-  const made = makePlace(join(process.cwd(), '.tillwatch'));
-  if (!made.ok) return ended(EXIT.unavailable, made.reason);
-  const place = made.value;
-  const records = join(place.folder, 'processes.json');
-  const earlier = await endEarlier(records, place.mark, (count) =>
-    tell.say(`An earlier demo of this folder left ${count} processes: they are ended first.`),
+  const recordsFile = join(home, RECORDS);
+  const earlier = await endEarlier(recordsFile, markOf(home), (count) =>
+    tell.say(`An earlier demo of this folder left ${processes(count)}: ended first.`),
   );
   if (earlier.left.length > 0) {
     const pids = earlier.left.map(({ pid }) => pid).join(', ');
     return ended(EXIT.unavailable, `an earlier demo cannot be ended, process ${pids}`);
   }
-  clearFolder(place);
-  const ending = createEnding();
+  const place = makePlace(home);
   const children = createChildren({
     mark: place.mark,
     runRoot: place.runRoot,
-    logDir: join(place.folder, 'logs'),
-    recordsFile: records,
+    logDir: join(home, 'logs'),
+    recordsFile,
     onDeath: (name, how) => {
       if (!ending.signal.aborted) tell.say(`(${name} ended: ${how}; it is started again)`);
     },
   });
   const cashiers = new Map<string, Cashier>();
   try {
+    clearFolder(place);
     return await play({ place, children, cashiers, tell, ending, options });
   } finally {
     // Also after a bug in the lines above: nothing that was started may stay.
-    const left = await stopEverything({
-      place,
-      children,
-      cashiers,
-      tell,
-      impatient: ending.impatient,
-    });
+    const { impatient } = ending;
+    const left = await stopEverything({ place, children, cashiers, tell, impatient });
     if (left > 0) process.exitCode = EXIT.failed;
-    ending.close();
   }
 }
 
@@ -84,7 +116,7 @@ type Stage = {
   readonly children: Children;
   readonly cashiers: Map<string, Cashier>;
   readonly tell: Teller;
-  readonly ending: ReturnType<typeof createEnding>;
+  readonly ending: Ending;
   readonly options: DemoOptions;
 };
 
@@ -115,10 +147,7 @@ async function play(stage: Stage): Promise<Outcome> {
       startedMs,
     };
     const failed = await tellStory(world, options.once);
-    if (options.once || ending.signal.aborted) {
-      if (failed !== undefined) return interrupted(ending) ?? ended(EXIT.failed, failed);
-      return done;
-    }
+    if (options.once) return failed === undefined ? done : ended(EXIT.failed, failed);
     await stayUp(world);
     return done;
   } finally {

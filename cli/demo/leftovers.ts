@@ -1,5 +1,6 @@
 // Ends what a demo started: what it knows by its own records, and whatever carries its mark. Used when a
-// demo ends, and by a new demo for what an earlier one of the same folder left after a kill -9.
+// demo ends, and by a new demo for what an earlier one of the same folder left after a kill -9 (one that
+// still runs is never ended from here, see claim.ts).
 
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
@@ -11,8 +12,6 @@ export const RUN_ROOT_PREFIX = 'tillwatch-';
 
 const POLL_MS = 50;
 const KILL_ROUNDS_MAX = 20;
-/** An earlier demo that still runs needs this long to stop its tills in good order. */
-const POLITE_MS_MAX = 15_000;
 
 const identitySchema = v.object({
   bootId: v.string(),
@@ -37,7 +36,7 @@ export function writeRecords(file: string, records: Records): void {
   renameSync(`${file}.new`, file);
 }
 
-function readRecords(file: string): Records | undefined {
+export function readRecords(file: string): Records | undefined {
   try {
     return v.parse(recordsSchema, JSON.parse(readFileSync(file, 'utf8')));
   } catch {
@@ -74,7 +73,7 @@ export async function killMarked(
 }
 
 /**
- * Ends an earlier demo of this folder: politely when its own process still runs, then by force.
+ * Ends what an earlier demo of this folder left; its own process is gone.
  * @returns how many processes it ended, and which would not end
  */
 export async function endEarlier(
@@ -83,18 +82,13 @@ export async function endEarlier(
   tell: (count: number) => void,
 ): Promise<{ ended: number; left: Identity[] }> {
   const records = readRecords(file);
-  const known = [...(records === undefined ? [] : [records.demo, ...records.processes])];
-  const present = known.filter((one) => one.pid !== process.pid && isAlive(one));
+  const present = (records?.processes ?? []).filter(isAlive);
   const count = new Set([...present, ...findMarked(mark)].map(({ pid }) => pid)).size;
   if (count === 0) {
     if (records !== undefined) removeRunRoot(records.runRoot);
     return { ended: 0, left: [] };
   }
   tell(count);
-  const demo = records?.demo;
-  if (demo !== undefined && demo.pid !== process.pid && signalTo(demo, 'SIGTERM')) {
-    await waitUntilGone(() => [demo].filter(isAlive), POLITE_MS_MAX);
-  }
   const left = await killMarked(mark, present);
   if (records !== undefined) removeRunRoot(records.runRoot);
   return { ended: count - left.length, left };

@@ -49,25 +49,31 @@ function commandFor(program: string): Place['command'] {
   };
 }
 
-export function makePlace(folder: string): Result<Place> {
+/** The demo's own folder below the person's, made when it is not there. @returns its real path */
+export function makeHome(folder: string): string {
+  const home = join(folder, '.tillwatch');
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    return ok(placeIn(realpathSync(folder)));
+    // Not `recursive`, which spins for ever below /proc (Node 24.21).
+    mkdirSync(home, { mode: 0o700 });
   } catch (error) {
-    return fail(`the demo needs a folder of its own: ${(error as Error).message}`);
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
+  return realpathSync(home);
 }
+
+/** The same for every demo of a folder, so that a new one finds what an old one left. */
+export const markOf = (home: string): string =>
+  createHash('sha256').update(home).digest('hex').slice(0, 16);
 
 /** Room for `/TERMINAL/channel.sock` and some more within a socket's path. */
 const TEMPORARY_BYTES_MAX = 48;
 
-function placeIn(real: string): Place {
+export function makePlace(home: string): Place {
   const temporary = Buffer.byteLength(tmpdir()) <= TEMPORARY_BYTES_MAX ? tmpdir() : '/tmp';
   return {
-    folder: real,
+    folder: home,
     runRoot: mkdtempSync(join(temporary, RUN_ROOT_PREFIX)),
-    // The same for every demo of this folder, so that a new one finds what an old one left.
-    mark: createHash('sha256').update(real).digest('hex').slice(0, 16),
+    mark: markOf(home),
     command: commandFor(realpathSync(process.argv[1] ?? '')),
   };
 }

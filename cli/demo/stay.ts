@@ -48,6 +48,7 @@ function words(event: EventView): string | undefined {
 const clockText = (ms: number): string => new Date(ms).toTimeString().slice(0, 8);
 
 export async function stayUp(world: World): Promise<void> {
+  if (world.signal.aborted) return;
   invite(world);
   let after = world.watch.now();
   let nextMs = performance.now() + EVERY_MS;

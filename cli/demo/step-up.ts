@@ -33,7 +33,7 @@ async function whyNotUp(world: World, { id }: Till): Promise<string> {
   const view = await viewOf(world, id);
   const missing = (view?.components ?? [])
     .filter(({ state }) => state !== 'ready')
-    .map(({ name, state, lastReason }) => `${name} is ${state} (${lastReason ?? 'no reason'})`);
+    .map(({ name, state, lastReason }) => `${name} is ${state} (${lastReason || 'no reason'})`);
   const why = missing.join(', ') || 'nothing was heard of it';
   return `${id} was not ready in ${UP_MS_MAX / 1000} s: ${why}`;
 }

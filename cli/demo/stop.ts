@@ -23,13 +23,18 @@ type Parts = {
   readonly impatient: AbortSignal;
 };
 
+export const processes = (count: number): string =>
+  count === 1 ? 'one process' : `${count} processes`;
+
 /** @returns how many processes could not be ended */
 export async function stopEverything(parts: Parts): Promise<number> {
   const { place, children, cashiers, tell } = parts;
   const count = findMarked(place.mark).length;
   const startedMs = performance.now();
-  tell.lines(['']);
-  tell.say(`Stopping ${count} processes: tills first, then the centre.`);
+  if (count > 0) {
+    tell.lines(['']);
+    tell.say(`Stopping ${processes(count)}: tills first, then the centre.`);
+  }
   await Promise.race([inOrder(children, cashiers), aborted(parts.impatient)]);
   const stubborn = findMarked(place.mark);
   const left = await killMarked(place.mark);
@@ -39,7 +44,7 @@ export async function stopEverything(parts: Parts): Promise<number> {
   if (stubborn.length > 0) tell.say(`${stubborn.length} of them had to be killed.`);
   if (left.length > 0) {
     tell.bad(`still running: process ${left.map(({ pid }) => pid).join(', ')}`);
-  } else {
+  } else if (count > 0) {
     tell.at(performance.now() - startedMs, 'all of them have ended; no process is left');
   }
   return left.length;

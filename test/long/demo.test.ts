@@ -164,6 +164,19 @@ describe('the demo', () => {
     expect(findMarked(mark)).toEqual([]);
   });
 
+  it('is refused while another of the same folder runs, which goes on', async () => {
+    const first = startDemo();
+    await until(first, '2. ');
+    const second = startDemo('--once');
+    expect(await second.exit).toBe(69);
+    expect(second.text()).toMatch(/^tillwatch: a demo of this folder runs already \(process \d+\)/);
+    expect(second.text()).toContain(String(first.child.pid));
+    await until(first, '3. ');
+    first.child.kill('SIGTERM');
+    expect(await first.exit).toBe(0);
+    expect(findMarked(mark)).toEqual([]);
+  });
+
   it('takes the next free ports when the usual ones are taken, and says which', async () => {
     const first = startDemo();
     await until(first, '1. ');

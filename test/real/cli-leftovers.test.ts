@@ -2,10 +2,11 @@
 // killed; a process of somebody else is never touched, whatever its pid was before.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { claim } from '../../cli/demo/claim.ts';
 import { bootId, findMarked, identify, isAlive, MARK, signalTo } from '../../cli/demo/identity.ts';
 import { endEarlier, killMarked, writeRecords } from '../../cli/demo/leftovers.ts';
 
@@ -62,23 +63,44 @@ describe('what carries the mark', () => {
   });
 });
 
+describe('the claim of a folder', () => {
+  it('is one process’s alone and ends with it, also by kill -9', async () => {
+    const mine = await claim(mark, 0);
+    expect(mine).toBeTypeOf('function');
+    expect(await claim(mark, 0)).toBe(undefined);
+    expect(await claim(`${mark}-other`, 0)).toBeTypeOf('function');
+    mine?.();
+    const script = `import { claim } from '${resolve('cli/demo/claim.ts')}';
+      console.log(typeof await claim('${mark}', 2_000)); setInterval(() => {}, 1_000);`;
+    const other = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    children.push(other);
+    const said = await new Promise((done) => other.stdout.once('data', (text) => done(`${text}`)));
+    expect(said).toBe('function\n');
+    expect(await claim(mark, 0)).toBe(undefined);
+    other.kill('SIGKILL');
+    const again = await claim(mark, 5_000);
+    expect(again).toBeTypeOf('function');
+    again?.();
+  });
+});
+
 describe('a new demo', () => {
   const file = () => join(folder, 'processes.json');
 
-  it('ends an earlier one that still runs, what that one recorded, and what only the mark tells', async () => {
-    const [demo, recorded, marked] = [
-      await sleeper(),
-      await sleeper(),
-      await sleeper({ [MARK]: mark }),
-    ];
+  it('ends what an earlier one recorded, and what only the mark tells', async () => {
+    const demo = { bootId: bootId(), pid: 999_999_999, startTicks: '1' };
+    const [recorded, marked] = [await sleeper(), await sleeper({ [MARK]: mark })];
     const runRoot = join(folder, 'tillwatch-run');
     mkdirSync(runRoot);
     writeRecords(file(), { demo, processes: [recorded], runRoot });
     const told: number[] = [];
     const { ended, left } = await endEarlier(file(), mark, tell(told));
     expect(left).toEqual([]);
-    expect([demo, recorded, marked].filter(isAlive)).toEqual([]);
-    expect(ended).toBeGreaterThanOrEqual(3);
+    expect([recorded, marked].filter(isAlive)).toEqual([]);
+    expect(ended).toBeGreaterThanOrEqual(2);
+    expect(existsSync(runRoot)).toBe(false);
     expect(told).toEqual([ended]);
   });
 
