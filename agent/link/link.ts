@@ -28,6 +28,8 @@ export type LinkOptions = {
   readonly connectTimeoutMs?: number;
   /** Connected, batches sent, nothing acknowledged for so long: the connection is given up. */
   readonly silenceMsMax?: number;
+  /** Another way to speak MQTT; session.ts when not given. */
+  readonly openSession?: typeof openSession;
 };
 
 export type LinkStats = {
@@ -159,7 +161,8 @@ class AgentLink implements Link {
   #connect(): void {
     const { terminal, broker, timers } = this.#o;
     const connectTimeoutMs = this.#o.connectTimeoutMs ?? CONNECT_TIMEOUT_MS;
-    const session = openSession(
+    const open = this.#o.openSession ?? openSession;
+    const session = open(
       { terminal, ...broker, connectTimeoutMs, timers },
       {
         onUp: () => this.#onUp(),

@@ -52,12 +52,13 @@ const LEAK_BYTES_PER_HOUR = 6_000_000;
 const STRAGGLERS = 0.08;
 export const LEMON_SHARE = 0.1;
 
+type ClockError = { readonly weight: number; readonly msMin: number; readonly msMax: number };
 /** Two of three clocks are nearly right, every tenth is wrong by minutes. */
-const CLOCKS = [
+const CLOCKS: readonly [ClockError, ...ClockError[]] = [
   { weight: 65, msMax: 2_000, msMin: 0 },
   { weight: 25, msMax: 40_000, msMin: 2_000 },
   { weight: 10, msMax: 11 * 60_000, msMin: 60_000 },
-] as const;
+];
 
 function versionOf(what: ComponentName | 'agent', seed: number, who: SimulatedTerminal): string {
   const own = diceFrom(seedFor(seed, `${who.id} version ${what}`));

@@ -1,0 +1,122 @@
+// The simulator as a program: `simulate --terminals N --stores M --rate X`. It speaks to a broker that runs
+// already and starts none. Exit codes are those of sysexits.h: 64 for wrong use, 69 without a broker.
+
+import { connect } from 'node:net';
+import type { Timers } from '../ports.ts';
+import { realPorts } from '../system.ts';
+import { type FleetCounts, startFleet } from './fleet.ts';
+import { type Options, readOptions, USAGE } from './options.ts';
+import { simulatedTerminals } from './terminals.ts';
+
+const SAY_MS = 10_000;
+const PARENT_MS = 500;
+const PROBE_MS_MAX = 3_000;
+/** What waits is given so long to be acknowledged at the end. */
+const SETTLE_MS_MAX = 15_000;
+
+const print = (line: string): boolean => process.stdout.write(`${line}\n`);
+
+function end(code: number, sentence: string): never {
+  process.stderr.write(`simulate: ${sentence.replaceAll('\n', '\nsimulate: ')}\n`);
+  process.exit(code);
+}
+
+const answers = ({ host, port }: Options['broker']): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect({ host, port, timeout: PROBE_MS_MAX });
+    const done = (answer: boolean) => (): void => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.once('connect', done(true)).once('error', done(false)).once('timeout', done(false));
+  });
+
+const total = ({ faults }: FleetCounts): number => faults.terminal + faults.store + faults.version;
+
+/** `0:40  48 of 50 connected, 2 without line or power, 0.8 batches/s, 50 acks, 3 faults` */
+function line(now: FleetCounts, before: FleetCounts | undefined, seconds: number): string {
+  const since = before?.delivered.batches ?? 0;
+  const rate = ((now.delivered.batches - since) / (SAY_MS / 1_000)).toFixed(1);
+  const minutes = `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, '0')}`;
+  const parts = [
+    `${now.connected} of ${now.terminals} connected`,
+    ...(now.away > 0 ? [`${now.away} without line or power`] : []),
+    `${rate} batches/s`,
+    `${now.acks} acks`,
+    `${total(now)} faults (${now.faults.store} of stores, ${now.faults.version} of versions)`,
+  ];
+  const silent = now.connected === 0 && now.lastReason !== '' ? `; ${now.lastReason}` : '';
+  return `${minutes.padStart(6)}  ${parts.join(', ')}${silent}`;
+}
+
+/** Resolves when it is to end: a signal, the time, or a parent that is gone. */
+function ending(options: Options, timers: Timers): Promise<void> {
+  const parent = process.ppid;
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => resolve());
+    process.stdout.on('error', () => resolve());
+    if (options.seconds < Infinity) timers.after(options.seconds * 1_000, resolve);
+    if (!options.exitWithParent) return;
+    // A process whose parent died belongs to init or to a subreaper [prctl(2)].
+    timers.every(PARENT_MS, () => {
+      if (process.ppid !== parent) resolve();
+    });
+  });
+}
+
+function summary(counts: FleetCounts, seconds: number): string {
+  const { delivered, faults, connects, resent, waiting, dropped, terminals } = counts;
+  return [
+    `${terminals} terminals for ${Math.round(seconds)} s`,
+    `${delivered.batches} batches acknowledged, each once: ${delivered.samples} samples, ` +
+      `${delivered.events} events, ${delivered.results} results`,
+    `${connects} connections, ${resent} batches sent again, ${dropped} things dropped`,
+    `${total(counts)} faults: ${faults.terminal} of one terminal, ${faults.store} of a store, ` +
+      `${faults.version} of a version`,
+    waiting === 0 ? 'nothing waits' : `${waiting} terminals have something that waits`,
+  ].join('\n');
+}
+
+async function run(options: Options): Promise<void> {
+  const { clock, timers } = realPorts();
+  const { broker } = options;
+  if (!(await answers(broker))) {
+    const where = `${broker.host}:${broker.port}`;
+    end(
+      69,
+      `no broker answers at ${where}: start one ("tillwatch demo"), or name it with --broker`,
+    );
+  }
+  const ended = ending(options, timers);
+  const startedMs = clock.monotonicMs();
+  // Two thousand terminals with an opinion each would say nothing; what counts is counted.
+  const silent = { info: () => {}, warn: () => {}, error: () => {} };
+  const terminals = simulatedTerminals(options.terminals, options.stores);
+  const fleet = startFleet({ ...options, terminals, clock, timers, log: silent });
+  const seconds = (): number => (clock.monotonicMs() - startedMs) / 1_000;
+  let before: FleetCounts | undefined;
+  const saying = timers.every(SAY_MS, () => {
+    const now = fleet.counts();
+    if (!options.json) print(line(now, before, seconds()));
+    before = now;
+  });
+  await ended;
+  saying();
+  await fleet.settle(SETTLE_MS_MAX);
+  const counts = fleet.counts();
+  await fleet.stop();
+  print(
+    options.json ? JSON.stringify({ seconds: seconds(), ...counts }) : summary(counts, seconds()),
+  );
+}
+
+const read = readOptions(process.argv.slice(2));
+if (!read.ok) end(64, read.reason);
+if (read.value.help) print(USAGE);
+else if (read.value.list) {
+  const { terminals, stores } = read.value;
+  print(JSON.stringify(simulatedTerminals(terminals, stores)));
+} else {
+  await run(read.value);
+  process.exit(0);
+}

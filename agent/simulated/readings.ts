@@ -1,0 +1,155 @@
+// What a simulated till measures: about a hundred series, made by the agent's own code where it is pure
+// (names, labels, budget), from the till's state where a real one would ask /proc or its components.
+
+import type { Labels, Sample } from '../../protocol/metric-body.ts';
+import type { MetricName } from '../../protocol/metrics.ts';
+import {
+  type AgentReading,
+  agentSamples,
+  type ComponentReading,
+  componentSamples,
+} from '../telemetry/readings.ts';
+import { type Scraped, withinBudget } from '../telemetry/series.ts';
+import { isUp } from '../watchdog/machine.ts';
+import { diceFrom } from './dice.ts';
+import type { Till } from './model.ts';
+import { isWell, leakedBytes, networkOf, suffers } from './till.ts';
+
+const MB = 1024 * 1024;
+/** Resident memory of each process after its start. */
+const BASE_BYTES: Readonly<Record<string, number>> = {
+  hardware: 62 * MB,
+  sale: 84 * MB,
+  sync: 58 * MB,
+};
+const MEMORY_BYTES = 4_096 * MB;
+const DISK_BYTES = 64_000 * MB;
+const LANE_STATES = ['open', 'closed', 'offline', 'locked', 'training'];
+const DEVICE_STATES = ['CLOSED', 'IDLE', 'BUSY', 'ERROR'];
+const DEVICES = {
+  printer: 'printer',
+  scanner: 'scanner',
+  scale: 'scale',
+  drawer: 'drawer',
+} as const;
+
+const sample = (name: MetricName, value: number, labels: Labels = {}): Sample => ({
+  name,
+  labels,
+  value,
+});
+const oneOf = (
+  name: MetricName,
+  states: readonly string[],
+  current: string,
+  labels: Labels = {},
+): Sample[] => states.map((state) => sample(name, state === current ? 1 : 0, { ...labels, state }));
+
+function componentReadings(till: Till, now: number, wobble: () => number): ComponentReading[] {
+  return till.parts.map((part) => {
+    const { name, policy, model, restarts } = part;
+    const reading = {
+      name,
+      version: policy.version,
+      state: model.state,
+      restartsByCause: restarts,
+    };
+    if (model.process !== 'alive') return reading;
+    const ill = part.ailment !== undefined && part.ailment.kind !== 'failing';
+    const grown = name === 'sale' ? leakedBytes(till, now) : 0;
+    return {
+      ...reading,
+      ...(isUp(model) ? { beatAgeMs: ill ? now - model.watch.goodAt : wobble() * 500 } : {}),
+      loopDelayMsMax: 2 + wobble() * 20,
+      residentBytes: Math.round((BASE_BYTES[name] ?? 0) + grown + wobble() * 4 * MB),
+      cpuSeconds: Math.round((till.books.cpuSeconds + (now - part.bornMs) * 1e-5) * 100) / 100,
+    };
+  });
+}
+
+function saleSamples({ books, who }: Till): Sample[] {
+  const { version } = { version: who.versions.sale };
+  return [
+    ...oneOf('pos_lane_state', LANE_STATES, 'open'),
+    sample('pos_transactions_total', books.sold, { result: 'completed', version }),
+    sample('pos_transactions_total', books.voided, { result: 'voided', version }),
+    ...(books.soldAtMs === 0
+      ? []
+      : [sample('pos_last_transaction_timestamp_seconds', books.soldAtMs / 1_000)]),
+    sample('pos_basket_open', books.due > 0.5 ? 1 : 0),
+    sample('pos_receipts_pending', books.sold - books.printed),
+  ];
+}
+
+function syncSamples(till: Till, now: number, wallMs: number): Sample[] {
+  const { books, who } = till;
+  const depth = books.sold - books.delivered;
+  const version = who.versions.sync;
+  const prices = { dataset: 'prices' };
+  return [
+    sample('pos_uplink_up', networkOf(till, now) === 'up' ? 1 : 0),
+    sample('pos_outbox_depth', depth),
+    sample('pos_outbox_oldest_age_seconds', depth > 0 ? (wallMs - books.soldAtMs) / 1_000 : 0),
+    sample('pos_outbox_acked_total', books.delivered, { version }),
+    sample('pos_outbox_dead_letter', books.deadLetters),
+    sample('pos_dataset_age_seconds', Math.max(0, wallMs - books.pricesAtMs) / 1_000, prices),
+    sample('pos_dataset_version_info', 1, { ...prices, version: '2026-11' }),
+  ];
+}
+
+function hardwareSamples(till: Till): Sample[] {
+  const { books, who, conditions } = till;
+  const version = who.versions.hardware;
+  const queue = books.sold - books.printed;
+  const errors = Object.entries(books.deviceErrors).map(([key, count]) => {
+    const [device = '', code = ''] = key.split(' ');
+    return sample('pos_device_errors_total', count, { device, code, version });
+  });
+  const states = Object.entries(DEVICES).flatMap(([device, effect]) => {
+    const ill = conditions.some((condition) => condition.effect === effect);
+    return oneOf('pos_device_state', DEVICE_STATES, ill ? 'ERROR' : 'IDLE', { device });
+  });
+  return [
+    ...states,
+    ...errors,
+    sample('pos_device_reopen_total', books.reopened, { device: 'printer' }),
+    sample('pos_print_queue_depth', queue, { device: 'printer' }),
+    sample('pos_print_jobs_total', books.printed, { device: 'printer', result: 'done', version }),
+    sample('pos_print_jobs_total', 0, { device: 'printer', result: 'failed', version }),
+  ];
+}
+
+function hostSamples(till: Till, now: number, wobble: () => number): Sample[] {
+  const { books, bootedMs } = till;
+  const load = suffers(till, 'logs') ? 0.7 : 0.08;
+  const used = 1_450 * MB + Math.round(wobble() * 60 * MB) + leakedBytes(till, now);
+  const filled = suffers(till, 'disk') ? DISK_BYTES - 40 * MB : 18_000 * MB + books.sold * 2_000;
+  return [
+    sample('pos_host_cpu_ratio', load + wobble() * 0.1),
+    sample('pos_host_load1', Math.round((load * 4 + wobble()) * 100) / 100),
+    sample('pos_host_memory_bytes', used, { state: 'used' }),
+    sample('pos_host_memory_bytes', MEMORY_BYTES - used, { state: 'available' }),
+    sample('pos_host_filesystem_bytes', filled, { state: 'used' }),
+    sample('pos_host_filesystem_bytes', DISK_BYTES - filled, { state: 'available' }),
+    sample('pos_host_network_bytes_total', books.sentBytes * 3, { direction: 'received' }),
+    sample('pos_host_network_bytes_total', books.sentBytes, { direction: 'sent' }),
+    sample('pos_host_uptime_seconds', Math.round((now - bootedMs) / 1_000)),
+  ];
+}
+
+/** One snapshot's worth. `wallMs`: true time, which a till knows once the broker has told it. */
+export function samplesOf(till: Till, agent: AgentReading, now: number, wallMs: number): Sample[] {
+  const dice = diceFrom(till.random);
+  const wobble = dice.next;
+  const scraped: Scraped[] = [
+    { component: 'hardware', samples: isWell(till, 'hardware') ? hardwareSamples(till) : [] },
+    { component: 'sale', samples: isWell(till, 'sale') ? saleSamples(till) : [] },
+    { component: 'sync', samples: isWell(till, 'sync') ? syncSamples(till, now, wallMs) : [] },
+  ];
+  const own = [
+    ...hostSamples(till, now, wobble),
+    ...componentReadings(till, now, wobble).flatMap(componentSamples),
+    ...agentSamples(agent),
+  ];
+  return [...withinBudget(own, scraped).samples];
+}
