@@ -15,6 +15,7 @@ import {
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+const EXIT_UNAVAILABLE = 69; // sysexits(3)
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, 'dist');
 const stampFile = join(dist, '.built.json');
@@ -28,6 +29,7 @@ const programs = {
   hardware: 'terminal/hardware/main.ts',
   printer: 'terminal/hardware/printer-main.ts',
   centre: 'terminal/centre/main.ts',
+  simulate: 'agent/simulated/main.ts',
 };
 const commandLine = 'cli/tillwatch.ts';
 const sourceFolders = ['agent', 'broker', 'cli', 'protocol', 'terminal'];
@@ -67,6 +69,22 @@ function sourceState() {
   return { newestMs, files };
 }
 
+/** Left by a build that was killed; one that still runs keeps its own. */
+function removeStale() {
+  for (const name of readdirSync(dist)) {
+    const pid = Number(/^\.next-(\d+)$/.exec(name)?.[1]);
+    if (pid > 0 && !isRunning(pid)) rmSync(join(dist, name), { recursive: true, force: true });
+  }
+}
+
+function isRunning(pid) {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return error.code === 'EPERM';
+  }
+}
+
 function isCurrent(state) {
   const outputs = [...Object.keys(programs), 'tillwatch'].map((name) => join(dist, `${name}.mjs`));
   if (!outputs.every((path) => existsSync(path))) return false;
@@ -97,6 +115,7 @@ async function build(state) {
   const { build: bundle } = await import('esbuild');
   const outdir = join(dist, `.next-${process.pid}`);
   mkdirSync(join(outdir, 'parts'), { recursive: true });
+  removeStale();
   try {
     await bundle({ ...options, entryPoints: programs, outdir });
     await bundle({
@@ -120,5 +139,12 @@ async function build(state) {
   return 0;
 }
 
-const state = sourceState();
-process.exitCode = isCurrent(state) ? 0 : await build(state);
+try {
+  const state = sourceState();
+  process.exitCode = isCurrent(state) ? 0 : await build(state);
+} catch (error) {
+  // A full or read-only disk, or another user's folder; anything else is a bug and shows its stack.
+  if (error.syscall === undefined) throw error;
+  process.stderr.write(`tillwatch: dist/ cannot be built: ${error.message}\n`);
+  process.exitCode = EXIT_UNAVAILABLE;
+}

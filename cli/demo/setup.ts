@@ -37,6 +37,7 @@ export const SOURCES: Readonly<Record<string, string>> = {
   hardware: 'terminal/hardware/main.ts',
   printer: 'terminal/hardware/printer-main.ts',
   centre: 'terminal/centre/main.ts',
+  simulate: 'agent/simulated/main.ts',
 };
 
 /** @param program the file that runs now: dist/tillwatch.mjs starts its siblings, cli/tillwatch.ts sources */
