@@ -46,6 +46,13 @@ export class Component {
     return { ...this.identity, pid: this.life?.pid, beatMs, deadlineMs };
   }
 
+  /** Ready, and its last sign of health is no older than it should be. */
+  isCalm(now: number): boolean {
+    const { instrumented, beatMs, blockedMs } = this.policy;
+    const ageMs = healthAgeMs(this.model, now) ?? Number.POSITIVE_INFINITY;
+    return this.model.state === 'ready' && ageMs <= (instrumented ? 1.5 * beatMs : blockedMs / 2);
+  }
+
   beatTold(loopDelayMsMax: number): void {
     this.#loopDelayMsMax = Math.max(this.#loopDelayMsMax ?? 0, loopDelayMsMax);
   }

@@ -48,6 +48,7 @@ export class Supervisor {
   /** Not yet started for the first time; a component that ended for good does not come back here. */
   readonly #toStart = new Set<string>();
   #stopping: Stopping | undefined;
+  #sweeps = 0;
 
   constructor(options: SupervisorOptions) {
     const { config, hands, remembered } = options;
@@ -194,8 +195,13 @@ export class Supervisor {
   }
 
   #observe(): void {
-    for (const { name, life } of this.#components.values()) {
-      const sample = life && this.#hands.control.sample(life);
+    const now = this.#hands.ports.clock.monotonicMs();
+    this.#sweeps += 1;
+    for (const component of this.#components.values()) {
+      const { name, life } = component;
+      // A component in good health is looked at every second time: three files each, the agent's main cost.
+      const calm = component.isCalm(now) && this.#sweeps % 2 === 1;
+      const sample = calm ? undefined : life && this.#hands.control.sample(life);
       if (sample !== undefined) this.#loop.push(name, { kind: 'sample', sample });
     }
     this.#options.onSweep();

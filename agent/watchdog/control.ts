@@ -11,10 +11,10 @@ import { collectEvidence, type Evidence } from './evidence.ts';
 import { amend, type Context, type SpawnSpec } from './hands.ts';
 import { isAlive, signalIdentity } from './identity.ts';
 import type { ThreadSample } from './model.ts';
-import { isDead, parseSchedstat, parseStat, parseStatus } from './proc.ts';
+import { isDead, parseSchedstat, parseStat, parseStatus, type Stat } from './proc.ts';
 import type { Exit } from './shim.ts';
 import { spawn } from './spawn.ts';
-import { killTree, quickMembers } from './tree.ts';
+import { killTree, quickMembers, scan } from './tree.ts';
 
 export type { Adopted, Evidence, Exit, Life, SpawnSpec };
 
@@ -50,14 +50,31 @@ function sampleThread({ files }: Ports, { main }: Life): ThreadSample | undefine
   return { state: stat.state, cpuMs, runDelayMs, voluntarySwitches: status.voluntarySwitches };
 }
 
+/** All components are measured at one moment: one look at /proc, 5 ms for 100 processes, serves them all. */
+const SCAN_FRESH_MS = 100;
+
+function freshScan(ports: Ports): () => readonly Stat[] {
+  let at = Number.NEGATIVE_INFINITY;
+  let all: readonly Stat[] = [];
+  return () => {
+    const now = ports.clock.monotonicMs();
+    if (now - at > SCAN_FRESH_MS) {
+      all = scan(ports.files);
+      at = now;
+    }
+    return all;
+  };
+}
+
 function measureTree(
   { ports, watches }: Context,
   life: Life,
+  all: () => readonly Stat[],
 ): { residentBytes: number; cpuSeconds: number } | undefined {
   if (!isAlive(ports, life.main)) return undefined;
   let residentBytes = 0;
   let cpuMs = 0;
-  for (const stat of quickMembers(ports, life)) {
+  for (const stat of quickMembers(ports, life, all())) {
     residentBytes += parseStatus(ports.files.read(`/proc/${stat.pid}/status`))?.residentBytes ?? 0;
     cpuMs += stat.cpuMs + stat.childrenCpuMs;
   }
@@ -75,13 +92,14 @@ export type ControlOptions = {
 };
 
 export function createControl({ runDir, ports, log }: ControlOptions): Control {
+  const scanned = freshScan(ports);
   const context: Context = { runDir, ports, log, watches: new Map(), busy: new Set() };
   return {
     spawn: (spec, onExit) => spawn(context, spec, onExit),
     adopt: (component, onExit) => adopt(context, component, onExit),
     record: (life, { ready }) => amend(context, life, { ready }),
     sample: (life) => sampleThread(ports, life),
-    usage: (life) => measureTree(context, life),
+    usage: (life) => measureTree(context, life, scanned),
     terminate: (life) => {
       signalIdentity(ports, life.main, 'SIGTERM');
       signalIdentity(ports, life.main, 'SIGCONT');

@@ -86,11 +86,15 @@ function ownsGroup(
 }
 
 /** Living members by session and descent only: cheap, for usage and evidence. */
-export function quickMembers(ports: Ports, target: Target): Stat[] {
+export function quickMembers(
+  ports: Ports,
+  target: Target,
+  all: readonly Stat[] = scan(ports.files),
+): Stat[] {
   const session = isAlive(ports, target.shim) ? target.shim.pid : undefined;
   const roots = new Set(isAlive(ports, target.main) ? [target.main.pid] : []);
   const spare = new Set([ports.processes.ownPid, target.shim.pid]);
-  return membersOf(scan(ports.files), roots, session, () => false, spare);
+  return membersOf(all, roots, session, () => false, spare);
 }
 
 /** Waits before looking again: SIGKILL takes effect when the target next returns from the kernel. */
