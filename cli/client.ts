@@ -84,7 +84,8 @@ export type Reply<T> =
 
 export type Client = {
   readonly url: string;
-  readonly get: <T>(path: string) => Promise<Reply<T>>;
+  /** @param fields what a broker's answer surely has, for an address that may be somebody else's */
+  readonly get: <T>(path: string, fields?: readonly (keyof T)[]) => Promise<Reply<T>>;
   readonly post: <T>(path: string, body: unknown) => Promise<Reply<T>>;
 };
 
@@ -106,7 +107,7 @@ const unreachable = (url: string, why: string): Reply<never> =>
   );
 
 function refused(url: string, status: number, problem: { detail?: string; title?: string }) {
-  const detail = problem.detail ?? problem.title ?? `HTTP status ${status}`;
+  const detail = problem.detail ?? problem.title ?? `${url} answers with HTTP status ${status}`;
   if (status === 401 || status === 403) {
     return bad(
       EXIT.denied,
@@ -120,7 +121,12 @@ function refused(url: string, status: number, problem: { detail?: string; title?
 
 export function createClient(operator: Operator): Client {
   const { url, token } = operator;
-  async function ask<T>(path: string, init: RequestInit): Promise<Reply<T>> {
+  const stranger = () => bad(EXIT.unavailable, `what answers at ${url} is not a Tillwatch broker`);
+  async function ask<T>(
+    path: string,
+    init: RequestInit,
+    fields: readonly PropertyKey[] = [],
+  ): Promise<Reply<T>> {
     let status: number;
     let text: string;
     try {
@@ -140,14 +146,15 @@ export function createClient(operator: Operator): Client {
     try {
       body = JSON.parse(text);
     } catch {
-      return bad(EXIT.unavailable, `what answers at ${url} is not a Tillwatch broker`);
+      return stranger();
     }
-    if (status >= 200 && status < 300) return { ok: true, value: body as T };
-    return refused(url, status, (body ?? {}) as { detail?: string });
+    if (typeof body !== 'object' || body === null) return stranger();
+    if (status < 200 || status >= 300) return refused(url, status, body);
+    return fields.every((name) => name in body) ? { ok: true, value: body as T } : stranger();
   }
   return {
     url,
-    get: (path) => ask(path, { method: 'GET' }),
+    get: (path, fields) => ask(path, { method: 'GET' }, fields),
     post: (path, body) =>
       ask(path, {
         method: 'POST',

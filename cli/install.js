@@ -10,6 +10,8 @@ import { fileURLToPath } from 'node:url';
 
 const EXIT_UNAVAILABLE = 69; // sysexits(3)
 const PROGRESS_MS = 2_000;
+/** Each pause is this much of what has passed, so that a slow line does not fill the screen. */
+const PROGRESS_GROWTH = 0.3;
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const pinnedNode = join(root, 'node_modules', '.bin', 'node');
 const say = (text) => process.stderr.write(`tillwatch: ${text}\n`);
@@ -126,9 +128,13 @@ function showProgress(startedMs) {
   const wanted = readJson(join(root, 'package-lock.json'))?.packages ?? {};
   const here = thisMachine();
   const paths = Object.keys(wanted).filter((path) => path && !mayBeMissing(wanted[path], here));
+  let nextMs = 0;
   return setInterval(() => {
+    const passedMs = Date.now() - startedMs;
+    if (passedMs < nextMs) return;
+    nextMs = passedMs * (1 + PROGRESS_GROWTH);
     const there = paths.filter((path) => existsSync(join(root, path, 'package.json'))).length;
-    const seconds = Math.round((Date.now() - startedMs) / 1000);
+    const seconds = Math.round(passedMs / 1000);
     const rest = there === paths.length ? ', now Node itself (45 MB)' : '';
     say(`installing, ${seconds} s: ${there} of ${paths.length} packages${rest}`);
   }, PROGRESS_MS);

@@ -31,10 +31,17 @@ function findOperatorFile(folder: string): Operator | undefined {
 export function findOperator(env: NodeJS.ProcessEnv, folder: string): Result<Operator> {
   const file = findOperatorFile(folder);
   const url = env['TILLWATCH_URL'] || file?.url || DEFAULT_URL;
-  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
+  const parsed = URL.parse(url);
+  // fetch takes no name and password in an address; ours would not be asked for them.
+  if (parsed === null || !/^https?:$/.test(parsed.protocol) || parsed.username !== '') {
     return fail(`TILLWATCH_URL is "${url}", which is not an http address such as ${DEFAULT_URL}`);
   }
+  // What may stand in a header [RFC 6750 2.1]; a copied line end is no reason to be sent away.
+  const given = env['TILLWATCH_API_TOKEN']?.trim();
+  if (given && !/^[\x21-\x7e]+$/.test(given)) {
+    return fail('TILLWATCH_API_TOKEN holds characters that no token has');
+  }
   // A token goes only to the broker that it is of.
-  const token = env['TILLWATCH_API_TOKEN'] || (file?.url === url ? file.token : undefined);
+  const token = given || (file?.url === url ? file.token : undefined);
   return ok({ url: url.replace(/\/+$/, ''), token });
 }

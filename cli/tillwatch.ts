@@ -204,7 +204,12 @@ if (import.meta.main) {
   try {
     process.exitCode = await run(process.argv.slice(2));
   } catch (error) {
-    say(`this is a bug of ours: ${error instanceof Error ? error.stack : String(error)}`);
-    process.exitCode = EXIT.bug;
+    if ((error as NodeJS.ErrnoException)?.syscall === 'uv_cwd') {
+      say('the folder that you are in is not there any more');
+      process.exitCode = EXIT.unavailable;
+    } else {
+      say(`this is a bug of ours: ${error instanceof Error ? error.stack : String(error)}`);
+      process.exitCode = EXIT.bug;
+    }
   }
 }

@@ -90,8 +90,8 @@ function summary(fleet: FleetView): string {
 
 export async function runFleet(context: Context, options: { all?: boolean }): Promise<Outcome> {
   const [fleet, terminals] = await Promise.all([
-    context.client.get<FleetView>('/api/v1/fleet'),
-    context.client.get<{ terminals: TerminalView[] }>('/api/v1/terminals'),
+    context.client.get<FleetView>('/api/v1/fleet', ['terminals', 'versions']),
+    context.client.get<{ terminals: TerminalView[] }>('/api/v1/terminals', ['terminals']),
   ]);
   if (!fleet.ok) return ended(fleet.exit, fleet.sentence);
   if (!terminals.ok) return ended(terminals.exit, terminals.sentence);

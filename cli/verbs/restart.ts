@@ -15,6 +15,12 @@ const REASON_CHARS_MIN = 3;
 /** The broker ends every command at its expiry; this is for a broker that does not. */
 const WAIT_MS_MAX = COMMAND_EXPIRY_MS + 60_000;
 
+/** States that are no verb by themselves. */
+const HOW_IT_ENDED: Readonly<Record<string, string>> = {
+  rejected: 'was rejected',
+  expired: 'came too late',
+};
+
 export const isFinal = (state: CommandView['state']): boolean =>
   (FINAL_STATES as readonly string[]).includes(state);
 
@@ -25,7 +31,7 @@ function checkArguments(terminal: string, component: string, reason: string): st
     if (!checked.ok) return checked.reason;
   }
   if (reason.trim().length < REASON_CHARS_MIN) {
-    return 'say why with --reason: it stands in the audit log';
+    return `say why with --reason, in ${REASON_CHARS_MIN} characters or more: it stands in the audit log`;
   }
   if (reason.length > REASON_CHARS_MAX)
     return `--reason is longer than ${REASON_CHARS_MAX} characters`;
@@ -42,7 +48,7 @@ export async function followCommand(
   const untilMs = world.nowMs() + WAIT_MS_MAX;
   let shown = 0;
   for (;;) {
-    const reply = await client.get<CommandView>(`/api/v1/commands/${id}`);
+    const reply = await client.get<CommandView>(`/api/v1/commands/${id}`, ['state', 'history']);
     if (!reply.ok) return reply;
     for (const entry of reply.value.history.slice(shown)) onState(entry);
     shown = reply.value.history.length;
@@ -84,5 +90,8 @@ export async function runRestart(
   if (context.json) printJson(context, final.value);
   if (final.value.state === 'succeeded') return done;
   const why = final.value.reason ?? final.value.history.at(-1)?.reason ?? '';
-  return ended(EXIT.failed, `the restart ${final.value.state}${why === '' ? '' : `: ${why}`}`);
+  return ended(
+    EXIT.failed,
+    `the restart ${HOW_IT_ENDED[final.value.state] ?? final.value.state}${why === '' ? '' : `: ${why}`}`,
+  );
 }

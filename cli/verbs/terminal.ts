@@ -65,7 +65,11 @@ export function terminalDetailLines(terminal: TerminalView, now: number, style: 
 export async function runTerminal(context: Context, id: string): Promise<Outcome> {
   const checked = parseId('terminal', id);
   if (!checked.ok) return ended(EXIT.usage, checked.reason);
-  const reply = await context.client.get<TerminalView>(`/api/v1/terminals/${id}`);
+  const reply = await context.client.get<TerminalView>(`/api/v1/terminals/${id}`, [
+    'id',
+    'components',
+    'openIncidents',
+  ]);
   if (!reply.ok) return ended(reply.exit, reply.sentence);
   if (context.json) printJson(context, reply.value);
   else {

@@ -196,6 +196,10 @@ describe('a verb that asks the broker', () => {
         response.writeHead(200).end('<html>hello</html>');
         return;
       }
+      if (request.headers.authorization === 'Bearer other') {
+        response.writeHead(200).end(JSON.stringify({ status: 'up' }));
+        return;
+      }
       if (request.headers.authorization !== 'Bearer right') {
         const problem = { type: 'about:blank', title: 'Unauthorized', status: 401 };
         response.writeHead(401).end(JSON.stringify(problem));
@@ -253,9 +257,13 @@ describe('a verb that asks the broker', () => {
   });
 
   it('ends with 69 when something else answers there', async () => {
-    const { code, err } = await ask('odd', 'fleet');
-    expect(code).toBe(69);
-    expect(err).toContain('is not a Tillwatch broker');
+    for (const argv of [['fleet'], ['terminal', 'lane-1']]) {
+      for (const token of ['odd', 'other']) {
+        const { code, err } = await ask(token, ...argv);
+        expect(err).toContain('is not a Tillwatch broker');
+        expect(code).toBe(69);
+      }
+    }
   });
 
   it('ends with 1 and the broker’s own words for an unknown terminal', async () => {

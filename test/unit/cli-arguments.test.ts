@@ -120,7 +120,7 @@ describe('a restart', () => {
       { id: 'c1', state: 'rejected', reason: 'no such component', history: history('rejected') },
     ]);
     const outcome = await runRestart(context, 'bm-lane-1', 'sync', { reason: 'why', wait: true });
-    expect(outcome).toEqual({ exit: 1, sentence: 'the restart rejected: no such component' });
+    expect(outcome).toEqual({ exit: 1, sentence: 'the restart was rejected: no such component' });
   });
 
   it('asks nothing when an id is not one', async () => {
@@ -163,7 +163,16 @@ describe('the operator', () => {
     });
   });
 
+  it('is refused with a token that none can be, and takes one with a line end', () => {
+    expect(findOperator({ TILLWATCH_API_TOKEN: 'a\u00fcb' }, '/').ok).toBe(false);
+    expect(findOperator({ TILLWATCH_API_TOKEN: 'a b' }, '/').ok).toBe(false);
+    expect(findOperator({ TILLWATCH_API_TOKEN: 'ab\r\n' }, '/')).toMatchObject({
+      value: { token: 'ab' },
+    });
+  });
+
   it('is refused with an address that is none', () => {
+    expect(findOperator({ TILLWATCH_URL: 'http://me:secret@127.0.0.1' }, '/').ok).toBe(false);
     expect(findOperator({ TILLWATCH_URL: 'localhost' }, '/').ok).toBe(false);
     expect(findOperator({ TILLWATCH_URL: 'ftp://x' }, '/').ok).toBe(false);
   });
