@@ -1,8 +1,10 @@
 // The agent's own log: JSON lines in the data folder, bounded and rotated by winston, and lines for people
 // on stderr where somebody looks. The rest of the agent knows it by the type in ports.ts. Losing a line is
-// better than losing the watchdog: a full disk ends neither, it only silences the log.
+// better than losing the watchdog: a full disk ends neither, it only silences the log. What components say
+// of themselves comes in here, too, so that the redactor stands before the file.
 
 import { createLogger, format, transports } from 'winston';
+import { type Found, redactLine, redactRecord } from '../channel/redact.ts';
 import type { Log, Timers } from '../ports.ts';
 
 const FILE_BYTES_MAX = 2 * 1024 * 1024;
@@ -28,10 +30,18 @@ const human = format.printf(({ level, message, timestamp, ...fields }) => {
   return `${timestamp} ${level} ${message}${rest}`;
 });
 
-export function openOwnLog(path: string, toStderr: boolean, timers: Timers): OwnLog {
+export function openOwnLog(path: string, toStderr: boolean, timers: Timers, found?: Found): OwnLog {
   const file = new transports.File({
     filename: path,
-    format: format.combine(errorsAsText(), format.timestamp(), format.json()),
+    format: format.combine(
+      ...[
+        errorsAsText(),
+        redactRecord(found),
+        format.timestamp(),
+        format.json(),
+        redactLine(found),
+      ],
+    ),
     maxsize: FILE_BYTES_MAX,
     maxFiles: FILES_MAX,
     tailable: true,
@@ -41,7 +51,7 @@ export function openOwnLog(path: string, toStderr: boolean, timers: Timers): Own
   file.on('error', () => undefined);
   logger.on('error', () => undefined);
   if (toStderr) {
-    const shown = format.combine(errorsAsText(), format.timestamp(), human);
+    const shown = format.combine(errorsAsText(), redactRecord(), format.timestamp(), human);
     logger.add(new transports.Console({ format: shown, stderrLevels: ['error', 'warn', 'info'] }));
   }
   const at =

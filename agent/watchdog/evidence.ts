@@ -1,8 +1,9 @@
 // What the agent saw of a component before it acted: the processes of its tree, its last lines, how hard the
 // machine was pressed. It takes milliseconds, is bounded, and never throws, because evidence must not delay
-// or prevent a kill. Command lines and environments are left out: they hold secrets. The lines are as the
-// component wrote them; whoever lets them out of the process redacts them first.
+// or prevent a kill. Command lines and environments are left out: they hold secrets. Card data is taken out
+// of the lines right here, before anybody else sees them.
 
+import { redactString } from '../logs/redact/index.ts';
 import type { Files, Ports } from '../ports.ts';
 import { parsePressure, parseStatus, parseSyscall, type Stat } from './proc.ts';
 import { quickMembers, type Target } from './tree.ts';
@@ -67,12 +68,27 @@ function readProcess(files: Files, stat: Stat): ProcessEvidence {
   };
 }
 
-/** The last lines of a log; control characters (colours, say) become spaces. */
-export function lastLines(text: string, linesMax = LOG_LINES_MAX): string[] {
+/**
+ * The last lines of a log, without card data; control characters (colours, say) become spaces.
+ * @param how.isCut the text begins within a line: what is left of that could be half a card number.
+ */
+export function lastLines(
+  text: string,
+  how: { readonly linesMax?: number; readonly isCut?: boolean } = {},
+): string[] {
+  const whole = how.isCut ? text.replace(/^[^\n]*\n|^[\d .+-]+/, '') : text;
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
-  const clean = text.replace(/[\u0000-\u0009\u000b-\u001f\u007f]+/g, ' ');
-  const lines = clean.split('\n').filter((line) => line.trim() !== '');
-  return lines.slice(-linesMax);
+  const clean = whole.replace(/[\u0000-\u0009\u000b-\u001f\u007f]+/g, ' ');
+  const lines = redactString(clean)
+    .value.split('\n')
+    .filter((line) => line.trim() !== '');
+  return lines.slice(-(how.linesMax ?? LOG_LINES_MAX));
+}
+
+/** A read that is as long as the bound began somewhere within the file. */
+function readLastLines(files: Files, logFile: string): string[] {
+  const text = files.readEnd(logFile, LOG_BYTES_MAX) ?? '';
+  return lastLines(text, { isCut: Buffer.byteLength(text) >= LOG_BYTES_MAX });
 }
 
 function readPressure(files: Files): Record<string, Pressure> {
@@ -116,7 +132,7 @@ export function collectEvidence(ports: Ports, target: Target & { logFile: string
     wallMs: clock.wallMs(),
     processes: attempt(() => listed.map((stat) => readProcess(files, stat)), []),
     processesMore: members.length - listed.length,
-    logLines: attempt(() => lastLines(files.readEnd(target.logFile, LOG_BYTES_MAX) ?? ''), []),
+    logLines: attempt(() => readLastLines(files, target.logFile), []),
     pressure: attempt(() => readPressure(files), {}),
     loadAverage: attempt(() => files.read('/proc/loadavg', 64)?.trim(), undefined),
   };

@@ -1,0 +1,119 @@
+// Card numbers and tracks in the digit runs of a text. A bare number must be whole: nothing is cut out of a
+// longer row of digits. In a run with separators every group and every plausible row of groups is tried,
+// because a number may stand between others ("2 4111 1111 1111 1111 12/29").
+
+import { CARD_DIGITS_MAX, issuerOf, passesLuhn } from './issuers.ts';
+import { eachRun, type Group, withoutEscape } from './runs.ts';
+import type { Span } from './span.ts';
+import { inHexToken, inUuid, isFraction, isHarmless, isNearCardWord } from './tokens.ts';
+import { findTrack1, findTrack2 } from './tracks.ts';
+
+const widthOf = ({ start, end }: Group): number => end - start;
+
+/** As cards are printed and typed; found also between other numbers. */
+const PRINTED = ['4-4-4-4', '4-6-5', '4-6-4', '4-4-4-2', '4-4-4-3', '4-4-4-4-3', '4-5-6', '8-8'];
+/** Any row of groups of these sizes counts if it is the whole run. */
+const GROUP_DIGITS_MIN = 3;
+const GROUP_DIGITS_MAX = 8;
+/** The first group holds the issuer's range in every way of writing. */
+const FIRST_DIGITS_MIN = 4;
+const CARD_GROUPS_MAX = 6;
+
+function isPlausible(sizes: readonly number[], isWholeRun: boolean): boolean {
+  if (sizes.length === 1) return true;
+  if (PRINTED.includes(sizes.join('-'))) return isWholeRun || sizes.join('-') !== '8-8';
+  const [first = 0] = sizes;
+  const last = sizes.at(-1) ?? 0;
+  const ordinary = sizes
+    .slice(0, -1)
+    .every((size) => size >= GROUP_DIGITS_MIN && size <= GROUP_DIGITS_MAX);
+  return isWholeRun && ordinary && first >= FIRST_DIGITS_MIN && last <= GROUP_DIGITS_MAX;
+}
+
+/** @returns the mark of a card that these groups are, if they are one. */
+function cardMark(text: string, groups: readonly Group[], isWholeRun: boolean): string | undefined {
+  const sizes = groups.map(widthOf);
+  const first = groups[0];
+  const last = groups.at(-1);
+  if (first === undefined || last === undefined || !isPlausible(sizes, isWholeRun))
+    return undefined;
+  const digits = groups.map(({ start, end }) => text.slice(start, end)).join('');
+  const issuer = issuerOf(digits);
+  if (issuer === undefined || !passesLuhn(digits)) return undefined;
+  const where = { start: first.start, end: last.end };
+  if (inUuid(text, where)) return undefined;
+  if (groups.length === 1) {
+    if (inHexToken(text, where) || isFraction(text, where.start)) return undefined;
+    if (isHarmless(text, where.start, digits)) return undefined;
+  }
+  if (issuer.wide && sizes.join('-') !== '4-4-4-4' && !isNearCardWord(text, where)) {
+    return undefined;
+  }
+  return `[PAN ${issuer.name} ....${digits.slice(-4)}]`;
+}
+
+type Hit = { readonly span: Span; readonly groups: number };
+
+/** How many groups from `from` on can belong to one number: of a card's size, one kind of separator. */
+function rowLength(groups: readonly Group[], from: number): number {
+  let digits = 0;
+  let length = 0;
+  for (const group of groups.slice(from, from + CARD_GROUPS_MAX)) {
+    // Dates and amounts beside a number are not part of it.
+    if (length > 1 && group.separator !== groups[from + 1]?.separator) break;
+    const width = widthOf(group);
+    digits += width;
+    if (digits > CARD_DIGITS_MAX || (length === 0 && width < FIRST_DIGITS_MIN)) break;
+    length += 1;
+    if (width < GROUP_DIGITS_MIN || width > GROUP_DIGITS_MAX) break;
+  }
+  return length;
+}
+
+/** The longest card that begins with group `from`. */
+function cardAt(text: string, groups: readonly Group[], from: number): Hit | undefined {
+  for (let length = rowLength(groups, from); length > 0; length -= 1) {
+    const row = groups.slice(from, from + length);
+    const mark = cardMark(text, row, length === groups.length);
+    const start = row[0]?.start ?? 0;
+    const end = row.at(-1)?.end ?? 0;
+    if (mark !== undefined) return { span: { kind: 'pan', start, end, mark }, groups: length };
+  }
+  return undefined;
+}
+
+const trackSpan = ({ start, end }: { start: number; end: number }): Span => ({
+  ...{ kind: 'track', start, end },
+  mark: '[TRACK]',
+});
+
+/** What one run holds, and where it is done with. */
+function searchRun(text: string, groups: readonly Group[]): { spans: Span[]; end: number } {
+  const track1 = findTrack1(text, groups);
+  if (track1 !== undefined) return { spans: [trackSpan(track1)], end: track1.end };
+  const spans: Span[] = [];
+  for (let at = 0; at < groups.length; ) {
+    const group = groups[at];
+    const track2 = group && findTrack2(text, group);
+    if (track2 !== undefined) return { spans: [...spans, trackSpan(track2)], end: track2.end };
+    const hit = cardAt(text, groups, at);
+    if (hit !== undefined) spans.push(hit.span);
+    at += hit?.groups ?? 1;
+  }
+  return { spans, end: 0 };
+}
+
+/** @returns spans in order, none over another. */
+export function findCards(text: string): Span[] {
+  const all: Span[] = [];
+  eachRun(text, (groups) => {
+    // "%4111..." can be an escape and 14 digits, or a card: whichever is one.
+    const escaped = withoutEscape(text, groups);
+    const first = searchRun(text, escaped ?? groups);
+    const { spans, end } =
+      escaped !== undefined && first.spans.length === 0 ? searchRun(text, groups) : first;
+    all.push(...spans);
+    return end;
+  });
+  return all;
+}
