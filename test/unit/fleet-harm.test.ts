@@ -10,6 +10,29 @@ const ready = (component: string): NewEvent => ({
   fields: { from: 'starting', to: 'ready', reason: 'ready', version: '1.0' },
 });
 
+describe('events that are large', () => {
+  it('go oldest first before they fill the disk, however few they are', async () => {
+    const bytesMax = 4 * 1024 * 1024;
+    const { fleet, terminals, metrics } = rig({ bytesMax });
+    const evidence = 'x'.repeat(30_000);
+    for (let i = 0; i < 400; i += 1) {
+      const fields = { reason: 'big', left: [], evidence };
+      terminals.events(
+        'lane-1',
+        happened(START_MS + i, { kind: 'agent_stopping', component: '', fields }),
+      );
+    }
+    fleet.drain();
+    const kept = fleet.events({ limit: 1_000 });
+    expect(kept.length * evidence.length).toBeLessThan(bytesMax);
+    expect(kept.at(-1)?.id).toBe(400);
+    const dropped = await metrics.registry.getSingleMetricAsString(
+      'tillwatch_registry_dropped_total',
+    );
+    expect(dropped).toContain(`events"} ${400 - kept.length}`);
+  });
+});
+
 describe('the follower', () => {
   it('misses nothing when it is killed right after the ledger was put back', () => {
     const { fleet, terminals, ledger, reopen } = rig();
