@@ -18,6 +18,7 @@ import {
   type EventRow,
   type FleetStore,
   openFleetStore,
+  REGISTRY_BYTES_MAX,
 } from './store.ts';
 import { type PresenceLimits, type TerminalView, viewOf } from './view.ts';
 
@@ -36,6 +37,7 @@ export type FleetOptions = {
   readonly presence: PresenceLimits;
   readonly acceptUnknown?: boolean;
   readonly eventsMax?: number;
+  readonly bytesMax?: number;
   readonly metrics: ApplyOptions['metrics'];
   readonly log: Log;
 };
@@ -106,8 +108,9 @@ function createQueries(models: Models, clock: Clock, presence: PresenceLimits) {
 
 export function openFleet(options: FleetOptions): Result<Fleet> {
   const { ledger, clock, timers, log, metrics, presence, acceptUnknown = false } = options;
+  const { eventsMax = EVENTS_MAX, bytesMax = REGISTRY_BYTES_MAX } = options;
   const opened = openDatabase(options.path, (database) => {
-    const store = openFleetStore(database, ledger.generation, options.eventsMax ?? EVENTS_MAX);
+    const store = openFleetStore(database, ledger.generation, { eventsMax, bytesMax });
     return { database, store, loaded: store.loadTerminals() };
   });
   if (!opened.ok) return opened;

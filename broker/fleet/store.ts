@@ -4,15 +4,19 @@
 
 import { COMPONENT_STATES } from '../../protocol/events.ts';
 import type { LedgerRow } from '../ledger.ts';
-import { openEdges } from '../sqlite.ts';
+import { openEdges, openGauge } from '../sqlite.ts';
 import type { Database } from './database.ts';
 import { newTerminal, type PlacedEvent, type TerminalModel } from './model.ts';
 
 /** Events kept unless configured otherwise. */
 export const EVENTS_MAX = 1_000_000;
 export const DEAD_LETTERS_MAX = 10_000;
-/** Rows that one transaction removes at most, so that a lowered bound does not stall the broker. */
-const TRIM_ROWS = 2_000;
+/** What the registry may take on disk unless configured otherwise; only events grow without an end. */
+export const REGISTRY_BYTES_MAX = 2 * 1024 ** 3;
+/** Rows that one turn removes at most: more than it can add, few enough not to stall the broker. */
+const TRIM_ROWS = 4_000;
+/** Of events that are too large altogether, so that only as many go as must. */
+const TRIM_LARGE_ROWS = 100;
 const COMPONENT_CHARS_MAX = 64;
 
 export type EventRow = {
@@ -33,28 +37,41 @@ export type EventQuery = {
   readonly limit: number;
 };
 
+export type RegistryLimits = { readonly eventsMax: number; readonly bytesMax: number };
+
 export type FleetStore = ReturnType<typeof openFleetStore>;
 
-/** @param max rows; the oldest beyond it go. */
-function openBound(database: Database, table: 'events' | 'dead_letters', max: number) {
-  const { db } = database;
+/**
+ * @param max rows; the oldest beyond it go.
+ * @param isFull whether some must go although they are not that many.
+ */
+function openBound(
+  { db }: Database,
+  table: 'events' | 'dead_letters',
+  max: number,
+  isFull: () => boolean = () => false,
+) {
   const remove = db.prepare(`DELETE FROM ${table} WHERE id <= ?`);
   const edgesOf = openEdges(db, table);
   return (): number => {
     const edges = edgesOf();
-    if (edges === undefined || edges.newest - edges.oldest < max) return 0;
-    return Number(remove.run(Math.min(edges.newest - max, edges.oldest + TRIM_ROWS)).changes);
+    if (edges === undefined) return 0;
+    const { oldest, newest } = edges;
+    const large = isFull() ? Math.min(oldest + TRIM_LARGE_ROWS, newest) - 1 : 0;
+    const until = Math.max(Math.min(newest - max, oldest + TRIM_ROWS), large);
+    return until < oldest ? 0 : Number(remove.run(until).changes);
   };
 }
 
-function openEvents(database: Database, eventsMax: number) {
+function openEvents(database: Database, { eventsMax, bytesMax }: RegistryLimits) {
   const { db } = database;
+  const bytesUsed = openGauge(db);
   const insert = db.prepare(
     `INSERT OR IGNORE INTO events
        (terminal, store, epoch, seq, idx, time_ms, received_ms, kind, component, fields)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
-  const trimmed = openBound(database, 'events', eventsMax);
+  const trimmed = openBound(database, 'events', eventsMax, () => bytesUsed() > bytesMax * 0.9);
   const select = (where: string) =>
     db.prepare(
       `SELECT id, terminal, store, time_ms AS timeMs, received_ms AS receivedMs, kind, component,
@@ -173,10 +190,10 @@ function openCursor({ db }: Database, generation: Uint8Array) {
   };
 }
 
-export function openFleetStore(database: Database, generation: Uint8Array, eventsMax: number) {
+export function openFleetStore(database: Database, generation: Uint8Array, limits: RegistryLimits) {
   return {
     ...openTerminals(database),
-    ...openEvents(database, eventsMax),
+    ...openEvents(database, limits),
     ...openDeadLetters(database),
     ...openCursor(database, generation),
   };
