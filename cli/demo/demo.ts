@@ -64,8 +64,9 @@ export async function runDemo(options: DemoOptions): Promise<Outcome> {
 
 /** What a person can mend: no room, no permission, no such folder. */
 function fileTrouble(error: unknown): string | undefined {
-  const { code = '', message } = error as NodeJS.ErrnoException;
-  return FILE_TROUBLE.includes(code) ? message : undefined;
+  const { code = '', syscall, message } = error as NodeJS.ErrnoException;
+  // A folder that is gone is every verb's trouble and told in one place.
+  return FILE_TROUBLE.includes(code) && syscall !== 'uv_cwd' ? message : undefined;
 }
 
 function alreadyRuns(home: string): Outcome {

@@ -31,7 +31,7 @@ it('a broker that is asked to end twice at once ends in good order', async () =>
   const ended = new Promise((done) => child.once('exit', (code, signal) => done(signal ?? code)));
   try {
     await new Promise((ready) => child.stdout.once('data', ready));
-    const lastDeed = join(dataDir, 'broker.json');
+    const lastDeed = join(dataDir, 'registry.db-wal');
     // Until it is done: later copies may meet a Node that has put its handlers away already.
     while (existsSync(lastDeed) && child.exitCode === null && child.signalCode === null) {
       child.kill('SIGINT');
