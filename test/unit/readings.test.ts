@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { fileSystemOf, slowSamples } from '../../agent/telemetry/host.ts';
+import { busyRatio, fileSystemOf, slowSamples, spentOf } from '../../agent/telemetry/host.ts';
 import {
   type AgentReading,
   agentSamples,
@@ -147,4 +147,16 @@ describe('the file system of the data', () => {
     expect(fileSystemOf('/home', [{ mount: '/var' }])).toBeUndefined();
     expect(slowSamples('/home', [], [])).toEqual([]);
   });
+});
+
+test('processor time in use is what was spent between two readings, over all cores', () => {
+  const core = (user: number, sys: number, idle: number) => ({
+    times: { user, nice: 0, sys, irq: 0, idle },
+  });
+  const before = spentOf([core(100, 50, 850), core(0, 0, 1_000)]);
+  const now = spentOf([core(150, 100, 900), core(0, 0, 1_150)]);
+  expect(busyRatio({ busyMs: 0, allMs: 0 }, before)).toBe(0.075);
+  expect(busyRatio(before, now)).toBeCloseTo(100 / 300);
+  // Asked twice within one tick: no number at all, which the reader leaves out.
+  expect(busyRatio(now, now)).toBeNaN();
 });
