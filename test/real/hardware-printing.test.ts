@@ -2,7 +2,7 @@
 // is opened, falls silent and loses its cable.
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { PrinterEmulator } from '../../terminal/hardware/printer-emulator.ts';
+import { PrinterEmulator } from '../../terminal/hardware/emulators/index.ts';
 import { type Program, Rig, until } from './terminal-rig.ts';
 
 let rig: Rig;

@@ -47,11 +47,13 @@ const STX = '\x02';
 const ETX = '\x03';
 
 function mettlerAnswer(answer: string, unit: string): Reading {
+  // A status byte may itself be STX (over capacity), so the status is looked for first.
+  if (answer.slice(-4, -2) === `${STX}?`)
+    return mettlerStatus(answer.charCodeAt(answer.length - 2));
   // What was left from before a reconnection comes before it.
   const start = answer.lastIndexOf(STX);
   if (start < 0) return { kind: 'garbage' };
   const body = answer.slice(start + 1, -1);
-  if (body.length === 2 && body.startsWith('?')) return mettlerStatus(body.charCodeAt(1));
   const weight = /^ *([0-9]{1,4}(?:\.[0-9]{1,4})?)N?$/.exec(body)?.[1];
   return weight === undefined ? { kind: 'garbage' } : toGrams(weight, unit);
 }
