@@ -107,6 +107,10 @@ class RunningAgent implements Agent {
       log,
       addResult: (result) => outbox.addResult(result),
       run: (command) => {
+        if (command.kind === 'logs') {
+          this.#commands.done(command.id, false, 'this agent cannot read its logs yet');
+          return;
+        }
         const reason = `${command.operator} asked for it: ${command.reason}`;
         this.#supervisor.restart(command.arguments.component, reason, command.id);
       },

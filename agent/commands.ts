@@ -10,6 +10,7 @@ import {
   type Command,
   type CommandResult,
   type CommandState,
+  componentsOf,
   FINAL_STATES,
   verifyCommand,
 } from '../protocol/commands.ts';
@@ -84,9 +85,8 @@ function judge(
       'is older than the journal of this terminal, which was lost: send it again',
     ];
   }
-  if (!setting.components.has(command.arguments.component)) {
-    return ['rejected', `no component is called ${command.arguments.component} here`];
-  }
+  const stranger = componentsOf(command).find((name) => !setting.components.has(name));
+  if (stranger !== undefined) return ['rejected', `no component is called ${stranger} here`];
   if (journal.entries.length >= JOURNAL_COMMANDS_MAX) return ['rejected', 'too many commands'];
   return ['accepted', ''];
 }

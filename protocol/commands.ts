@@ -7,18 +7,40 @@ import * as v from 'valibot';
 import { ID_PATTERN, ID_RULE, isId, UUID_PATTERN } from './ids.ts';
 import { readJson } from './json.ts';
 import * as limits from './limits.ts';
-import { fail, ok, type Result } from './result.ts';
+import { fail, ok, type Result, unreachable } from './result.ts';
 import { bytes, decodeRaw, encodeRaw, list, num, type SignedCommand, text } from './wire.ts';
+
+const component = v.pipe(v.string(), v.regex(ID_PATTERN, ID_RULE));
+const timeMs = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 
 /** The closed table of command kinds; protocol, HTTP API and CLI are made from it. */
 export const commandSchemas = {
-  restart: v.strictObject({
-    component: v.pipe(v.string(), v.regex(ID_PATTERN, ID_RULE)),
-  }),
+  restart: v.strictObject({ component }),
+  /** Answered on stream logs, see protocol/logs.ts. */
+  logs: v.pipe(
+    v.strictObject({
+      request: v.pipe(v.string(), v.regex(UUID_PATTERN, 'a request is named by a uuid')),
+      /** None: all. */
+      components: v.pipe(v.array(component), v.maxLength(limits.LOG_COMPONENTS_MAX)),
+      sinceMs: timeMs,
+      untilMs: timeMs,
+      bytesMax: v.pipe(
+        v.number(),
+        v.integer(),
+        v.minValue(1),
+        v.maxValue(limits.LOG_ANSWER_BYTES_MAX),
+      ),
+    }),
+    v.check(({ sinceMs, untilMs }) => sinceMs <= untilMs, 'the window ends before it begins'),
+  ),
 } as const;
 export type CommandKind = keyof typeof commandSchemas;
 export const COMMAND_KINDS = Object.keys(commandSchemas) as readonly CommandKind[];
 export const COMMAND_EXPIRY_MS = 5 * 60_000;
+/** A request for logs waits this long for a terminal that is not there. */
+export const LOGS_EXPIRY_MS = 24 * 3_600_000;
+/** The agent's own log, where a component is named. */
+export const AGENT_LOG = 'agent';
 
 export const COMMAND_STATES = [
   'accepted',
@@ -48,12 +70,41 @@ type Common = {
   readonly reason: string;
   readonly traceparent: string;
 };
-export type Command = {
-  [K in CommandKind]: Common & {
+/** What is to be done, typed by its kind. */
+export type CommandContent = {
+  [K in CommandKind]: {
     readonly kind: K;
     readonly arguments: v.InferOutput<(typeof commandSchemas)[K]>;
   };
 }[CommandKind];
+export type Command = Common & CommandContent;
+
+const isKind = (kind: string): kind is CommandKind => Object.hasOwn(commandSchemas, kind);
+
+/** @returns the content, or a sentence that names the field. */
+export function readContent(kind: string, args: unknown): Result<CommandContent> {
+  if (!isKind(kind)) {
+    return fail(`the kind "${kind.slice(0, 64)}" is not one of: ${COMMAND_KINDS.join(', ')}`);
+  }
+  const checked = v.safeParse(commandSchemas[kind], args);
+  // The table ties kind and arguments together; a look-up by a union loses that tie.
+  if (checked.success) return ok({ kind, arguments: checked.output } as CommandContent);
+  const issue = checked.issues[0];
+  const path = v.getDotPath(issue);
+  return fail(`arguments${path === null ? '' : `.${path}`}: ${issue.message}`);
+}
+
+/** The components that a command is about, by name; none where it is about all of them. */
+export function componentsOf(content: CommandContent): readonly string[] {
+  switch (content.kind) {
+    case 'restart':
+      return [content.arguments.component];
+    case 'logs':
+      return content.arguments.components.filter((name) => name !== AGENT_LOG);
+    default:
+      return unreachable(content);
+  }
+}
 
 export type CommandResult = {
   readonly commandId: string;
@@ -101,14 +152,6 @@ export function signCommand(command: Command, privateKey: KeyObject): Uint8Array
   return encodeRaw('SignedCommand', signed);
 }
 
-function readArguments(kind: CommandKind, json: string): Result<Command['arguments']> {
-  const parsed = readJson('command.arguments', json);
-  if (!parsed.ok) return parsed;
-  const checked = v.safeParse(commandSchemas[kind], parsed.value);
-  if (checked.success) return ok(checked.output);
-  return fail(`command arguments: ${checked.issues[0].message}`);
-}
-
 function readCommand(data: Uint8Array): Result<Command> {
   const decoded = decodeRaw('Command', data, limits.COMMAND_BYTES_MAX);
   if (!decoded.ok) return decoded;
@@ -127,11 +170,10 @@ function readCommand(data: Uint8Array): Result<Command> {
   if (!isId(common.terminal)) return fail('command names no valid terminal');
   if (!Number.isSafeInteger(common.issuedMs)) return fail('command has no valid issue time');
   if (!Number.isSafeInteger(common.expiresMs)) return fail('command has no valid expiry');
-  if (!Object.hasOwn(commandSchemas, kind))
-    return fail(`command kind ${kind.slice(0, 64)} is unknown`);
-  const args = readArguments(kind as CommandKind, text(raw['argumentsJson']));
+  const args = readJson('command.arguments', text(raw['argumentsJson']));
   if (!args.ok) return args;
-  return ok({ ...common, kind: kind as CommandKind, arguments: args.value });
+  const content = readContent(kind, args.value);
+  return content.ok ? ok({ ...common, ...content.value }) : content;
 }
 
 /**

@@ -33,7 +33,16 @@ export const REASON_CHARS_MAX = 500;
 export const ACK_BYTES_MAX = 64 * 1024;
 export const ACK_RANGES_MAX = 1_000;
 
+/** A chunk of log lines as it travels, compressed: at 1 Mbit/s it holds a live batch up for 0.4 s. */
 export const LOG_CHUNK_BYTES_MAX = 48 * 1024;
+/** The same before compression. */
+export const LOG_CHUNK_RAW_BYTES_MAX = 256 * 1024;
+/** Chunks sent and not acknowledged (research/mqtt.md 9). */
+export const LOG_WINDOW_CHUNKS = 4;
+export const LOG_COMPONENTS_MAX = 16;
+/** Of one request's answer, unless it says less or more. */
+export const LOG_ANSWER_BYTES = 5 * 1024 * 1024;
+export const LOG_ANSWER_BYTES_MAX = 64 * 1024 * 1024;
 
 /** One line on the component channel (design.md, Component channel). */
 export const CHANNEL_LINE_BYTES_MAX = 8 * 1024;

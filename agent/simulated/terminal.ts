@@ -160,9 +160,14 @@ export class Terminal {
       },
       log,
       addResult: (result) => this.outbox.addResult(result),
-      run: ({ id, operator, reason, arguments: { component } }) => {
+      run: (command) => {
+        const { id, operator, reason } = command;
+        if (command.kind !== 'restart') {
+          this.#commands.done(id, false, 'this terminal is simulated and keeps no logs');
+          return;
+        }
         const why = `${operator} asked for it: ${reason}`;
-        this.step({ kind: 'restart', component, reason: why, command: id });
+        this.step({ kind: 'restart', ...command.arguments, reason: why, command: id });
       },
     });
   }

@@ -6,6 +6,7 @@ import { type KeyObject, randomUUID } from 'node:crypto';
 import {
   COMMAND_EXPIRY_MS,
   type Command,
+  type CommandContent,
   type CommandResult,
   signCommand,
 } from '../../protocol/commands.ts';
@@ -124,10 +125,7 @@ function createMover(options: CommandsOptions, store: CommandStore) {
 
 function createTaker(options: CommandsOptions, store: CommandStore) {
   const { fleet, clock } = options;
-  const build = (
-    request: CommandRequest,
-    content: Pick<Command, 'kind' | 'arguments'>,
-  ): Command => {
+  const build = (request: CommandRequest, content: CommandContent): Command => {
     const now = clock.wallMs();
     return {
       ...content,

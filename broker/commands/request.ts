@@ -2,16 +2,14 @@
 // what to do instead. What the terminal can judge better (is the component restartable now?) is left
 // to the terminal.
 
-import * as v from 'valibot';
 import {
   COMMAND_EXPIRY_MS,
-  COMMAND_KINDS,
-  type Command,
-  type CommandKind,
-  commandSchemas,
+  type CommandContent,
+  componentsOf,
+  readContent,
 } from '../../protocol/commands.ts';
 import { REASON_CHARS_MAX } from '../../protocol/limits.ts';
-import { fail, ok, type Result } from '../../protocol/result.ts';
+import { fail, type Result } from '../../protocol/result.ts';
 import type { TerminalView } from '../fleet/view.ts';
 
 export const REASON_CHARS_MIN = 3;
@@ -29,22 +27,8 @@ export type CommandRequest = {
   readonly traceparent?: string | undefined;
 };
 
-type Content = Pick<Command, 'kind' | 'arguments'>;
-
-function checkContent(kind: string, args: unknown): Result<Content> {
-  if (!Object.hasOwn(commandSchemas, kind)) {
-    return fail(`the kind "${kind.slice(0, 64)}" is not one of: ${COMMAND_KINDS.join(', ')}`);
-  }
-  const known = kind as CommandKind;
-  const checked = v.safeParse(commandSchemas[known], args);
-  if (checked.success) return ok({ kind: known, arguments: checked.output });
-  const issue = checked.issues[0];
-  const path = v.getDotPath(issue);
-  return fail(`arguments${path === null ? '' : `.${path}`}: ${issue.message}`);
-}
-
 /** @param view the terminal's; a component that it is known not to have is refused here. */
-export function checkRequest(request: CommandRequest, view: TerminalView): Result<Content> {
+export function checkRequest(request: CommandRequest, view: TerminalView): Result<CommandContent> {
   const reason = request.reason.trim();
   if (reason.length < REASON_CHARS_MIN || reason.length > REASON_CHARS_MAX) {
     return fail(`a reason of ${REASON_CHARS_MIN} to ${REASON_CHARS_MAX} characters is needed`);
@@ -57,13 +41,13 @@ export function checkRequest(request: CommandRequest, view: TerminalView): Resul
       `expiresMs: it is a time from now, ${EXPIRY_MS_MIN} to ${EXPIRY_MS_MAX} milliseconds`,
     );
   }
-  const content = checkContent(request.kind, request.arguments);
+  const content = readContent(request.kind, request.arguments);
   if (!content.ok) return content;
-  const { component } = content.value.arguments;
   const names = view.components.map(({ name }) => name);
-  if (names.length > 0 && !names.includes(component)) {
+  const stranger = componentsOf(content.value).find((name) => !names.includes(name));
+  if (names.length > 0 && stranger !== undefined) {
     return fail(
-      `arguments.component: ${view.id} has no component ${component}; it has ${names.join(', ')}`,
+      `arguments.component: ${view.id} has no component ${stranger}; it has ${names.join(', ')}`,
     );
   }
   return content;

@@ -1756,6 +1756,11 @@ export const tillwatch = $root.tillwatch = (() => {
             LogChunk.prototype.body = $util.newBuffer([]);
             LogChunk.prototype.last = false;
             LogChunk.prototype.sha256 = $util.newBuffer([]);
+            LogChunk.prototype.redactor = "";
+            LogChunk.prototype.lines = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+            LogChunk.prototype.redactions = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+            LogChunk.prototype.truncated = false;
+            LogChunk.prototype.fromMs = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
 
             LogChunk.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -1776,6 +1781,16 @@ export const tillwatch = $root.tillwatch = (() => {
                     writer.uint32(40).bool(message.last);
                 if (message.sha256 != null && $Object.hasOwnProperty.call(message, "sha256") && message.sha256.length)
                     writer.uint32(50).bytes(message.sha256);
+                if (message.redactor != null && $Object.hasOwnProperty.call(message, "redactor") && message.redactor !== "")
+                    writer.uint32(58).string(message.redactor);
+                if (message.lines != null && $Object.hasOwnProperty.call(message, "lines") && (typeof message.lines === "object" ? message.lines.low || message.lines.high : message.lines !== 0))
+                    writer.uint32(64).uint64(message.lines);
+                if (message.redactions != null && $Object.hasOwnProperty.call(message, "redactions") && (typeof message.redactions === "object" ? message.redactions.low || message.redactions.high : message.redactions !== 0))
+                    writer.uint32(72).uint64(message.redactions);
+                if (message.truncated != null && $Object.hasOwnProperty.call(message, "truncated") && message.truncated !== false)
+                    writer.uint32(80).bool(message.truncated);
+                if (message.fromMs != null && $Object.hasOwnProperty.call(message, "fromMs") && (typeof message.fromMs === "object" ? message.fromMs.low || message.fromMs.high : message.fromMs !== 0))
+                    writer.uint32(88).uint64(message.fromMs);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -1861,6 +1876,51 @@ export const tillwatch = $root.tillwatch = (() => {
                                 message.sha256 = value;
                             else
                                 delete message.sha256;
+                            continue;
+                        }
+                    case 7: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.redactor = value;
+                            else
+                                delete message.redactor;
+                            continue;
+                        }
+                    case 8: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.lines = value;
+                            else
+                                delete message.lines;
+                            continue;
+                        }
+                    case 9: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.redactions = value;
+                            else
+                                delete message.redactions;
+                            continue;
+                        }
+                    case 10: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.bool())
+                                message.truncated = value;
+                            else
+                                delete message.truncated;
+                            continue;
+                        }
+                    case 11: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.fromMs = value;
+                            else
+                                delete message.fromMs;
                             continue;
                         }
                     }

@@ -27,7 +27,7 @@ const stranger = generateKeyPairSync('ed25519');
 const keys = new Map([[keyIdOf(publicKeyText(pair.publicKey)), pair.publicKey]]);
 const setting = { terminal: 'lane-1', components: new Set(['sale']), nowMs: 1_000 };
 
-const restart = (change: Partial<Command> = {}): Command => ({
+const restart = (change: Partial<Extract<Command, { kind: 'restart' }>> = {}): Command => ({
   id: randomUUID(),
   kind: 'restart',
   arguments: { component: 'sale' },

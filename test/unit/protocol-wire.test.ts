@@ -3,13 +3,8 @@ import fc from 'fast-check';
 import protobuf from 'protobufjs';
 import { describe, expect, it } from 'vitest';
 import { packBody, unpackBody } from '../../protocol/body.ts';
-import { BATCH_BYTES_MAX, BODY_BYTES_MAX } from '../../protocol/limits.ts';
-import {
-  decodeLogChunk,
-  decodeLogRequest,
-  encodeLogChunk,
-  encodeLogRequest,
-} from '../../protocol/logs.ts';
+import { BATCH_BYTES_MAX, BODY_BYTES_MAX, LOG_CHUNK_RAW_BYTES_MAX } from '../../protocol/limits.ts';
+import { decodeLogChunk, decodeLogRequest } from '../../protocol/logs.ts';
 import { decodeMetricBody, encodeMetricBody, type Snapshot } from '../../protocol/metric-body.ts';
 import { addRange, addSeq, countSeqs, hasSeq, type Ranges } from '../../protocol/ranges.ts';
 import { ackTopic, commandTopic, goneTopic, parseTopic, upTopic } from '../../protocol/topics.ts';
@@ -263,30 +258,5 @@ describe('topics', () => {
       'tillwatch/1/../up/events',
     ];
     for (const topic of foreign) expect(parseTopic(topic).ok, topic).toBe(false);
-  });
-});
-
-describe('log requests and chunks', () => {
-  const request = '0b3f6f0e-5a8a-4f3c-9a51-0a4a9a3a7f10';
-  it('come back as they were', () => {
-    const asked = { request, components: ['sale'], sinceMs: 1, untilMs: 2, bytesMax: 3 };
-    expect(decodeLogRequest(encodeLogRequest(asked))).toEqual({ ok: true, value: asked });
-    const chunk = {
-      request,
-      component: 'sale',
-      offset: 0,
-      body: new Uint8Array(2),
-      last: true,
-      sha256: new Uint8Array(32),
-    };
-    expect(decodeLogChunk(encodeLogChunk(chunk))).toMatchObject({
-      ok: true,
-      value: { last: true, offset: 0 },
-    });
-  });
-  it('that end before they begin, or name no request, are refused', () => {
-    const asked = { request, components: [], sinceMs: 5, untilMs: 2, bytesMax: 3 };
-    expect(decodeLogRequest(encodeLogRequest(asked)).ok).toBe(false);
-    expect(decodeLogRequest(encodeLogRequest({ ...asked, request: '../x' })).ok).toBe(false);
   });
 });
