@@ -13,6 +13,9 @@ import { COLUMNS, styleFor } from './screen.ts';
 
 type Options = Readonly<Record<string, unknown>>;
 
+/** What one simulator and one broker do on a small machine without being noticed. */
+const SIMULATED_MAX = 5_000;
+
 const say = (sentence: string): boolean => process.stderr.write(`tillwatch: ${sentence}\n`);
 const print = (line: string): boolean => process.stdout.write(`${line}\n`);
 
@@ -45,10 +48,19 @@ function addPrograms(program: Command, verb: (run: () => Promise<Outcome>) => Pr
       .description('one broker and three real tills on this machine; watch one hang and heal')
       .option('--once', 'tell the story, check each step, stop everything; exit 0 or 1')
       .option('--json', 'print one JSON object per step and line')
+      .option('--simulated <n>', 'simulated terminals beside the real ones; 0: none', '50')
       .action((options: Options) =>
         verb(async () => {
+          const simulated = Number(options['simulated'] || Number.NaN);
+          if (!Number.isInteger(simulated) || simulated < 0 || simulated > SIMULATED_MAX) {
+            return ended(EXIT.usage, `--simulated: a whole number from 0 to ${SIMULATED_MAX}`);
+          }
           const { runDemo } = await import('./demo/demo.ts');
-          return runDemo({ once: options['once'] === true, json: options['json'] === true });
+          return runDemo({
+            once: options['once'] === true,
+            json: options['json'] === true,
+            simulated,
+          });
         }),
       ),
     'tillwatch demo',

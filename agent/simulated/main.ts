@@ -11,8 +11,9 @@ import { simulatedTerminals } from './terminals.ts';
 const SAY_MS = 10_000;
 const PARENT_MS = 500;
 const PROBE_MS_MAX = 3_000;
-/** What waits is given so long to be acknowledged at the end. */
+/** What waits is given so long to be acknowledged when the time is over, and when it is told to end. */
 const SETTLE_MS_MAX = 15_000;
+const LEAVE_MS_MAX = 1_500;
 
 const print = (line: string): boolean => process.stdout.write(`${line}\n`);
 
@@ -49,17 +50,19 @@ function line(now: FleetCounts, before: FleetCounts | undefined, seconds: number
   return `${minutes.padStart(6)}  ${parts.join(', ')}${silent}`;
 }
 
-/** Resolves when it is to end: a signal, the time, or a parent that is gone. */
-function ending(options: Options, timers: Timers): Promise<void> {
+/** When it is to end (a signal, the time, a parent that is gone), with how long it may take. */
+function ending(options: Options, timers: Timers): Promise<number> {
   const parent = process.ppid;
   return new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => resolve());
-    process.stdout.on('error', () => resolve());
-    if (options.seconds < Infinity) timers.after(options.seconds * 1_000, resolve);
+    const leave = (): void => resolve(LEAVE_MS_MAX);
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, leave);
+    process.stdout.on('error', leave);
+    const { seconds } = options;
+    if (seconds < Infinity) timers.after(seconds * 1_000, () => resolve(SETTLE_MS_MAX));
     if (!options.exitWithParent) return;
     // A process whose parent died belongs to init or to a subreaper [prctl(2)].
     timers.every(PARENT_MS, () => {
-      if (process.ppid !== parent) resolve();
+      if (process.ppid !== parent) leave();
     });
   });
 }
@@ -100,9 +103,9 @@ async function run(options: Options): Promise<void> {
     if (!options.json) print(line(now, before, seconds()));
     before = now;
   });
-  await ended;
+  const settleMsMax = await ended;
   saying();
-  await fleet.settle(SETTLE_MS_MAX);
+  await fleet.settle(settleMsMax);
   const counts = fleet.counts();
   await fleet.stop();
   print(

@@ -32,6 +32,8 @@ export type MemoryOutboxOptions = {
   readonly clock: Clock;
   readonly sendMs: number;
   readonly random: () => number;
+  /** When in the period it first sends live samples, 0 to 1: a fleet does not send in step. */
+  readonly phase: number;
 };
 
 export class MemoryOutbox implements Outbox {
@@ -40,7 +42,7 @@ export class MemoryOutbox implements Outbox {
   #starts = 0;
   #time: BrokerTime;
   #sendMs: number;
-  #lastLiveMs = -Infinity;
+  #lastLiveMs: number;
   #events: Waiting[] = [];
   #results: CommandResult[] = [];
   readonly #shelf = new Shelf();
@@ -57,6 +59,7 @@ export class MemoryOutbox implements Outbox {
     this.#o = options;
     this.#sendMs = options.sendMs;
     this.#time = createBrokerTime(options.clock);
+    this.#lastLiveMs = options.clock.monotonicMs() - options.sendMs * options.phase;
   }
 
   get epoch(): Uint8Array {

@@ -5,7 +5,7 @@
 // with a real router that lost its uplink, and finds out by its keep-alive.
 
 import { connect as connectTcp, type Socket } from 'node:net';
-import { generate, type Packet, parser } from 'mqtt-packet';
+import { generate, type Packet, parser, writeToStream } from 'mqtt-packet';
 import { ackTopic, commandTopic, goneTopic } from '../../protocol/topics.ts';
 import type { Session, SessionHandlers, SessionOptions } from '../link/session.ts';
 import type { Cancel } from '../ports.ts';
@@ -20,6 +20,9 @@ const PACKET_IDS = 65_535;
 const NO_ROUTE_MS = 50;
 const PING = Buffer.from([0xc0, 0x00]);
 const DISCONNECT = Buffer.from([0xe0, 0x00]);
+
+// Else a table of 65 536 small buffers is made with the first packet: 18 MB.
+writeToStream.cacheNumbers = false;
 
 /** The line of one terminal, shared by all its connections. */
 export class Line {

@@ -62,7 +62,7 @@ export class Terminal {
     };
     const dice = diceFrom(seedFor(who.seed, 'link'));
     const random = dice.next;
-    this.outbox = new MemoryOutbox({ clock: ownClock, sendMs, random });
+    this.outbox = new MemoryOutbox({ clock: ownClock, sendMs, random, phase: random() });
     this.#commands = this.#openCommands();
     this.#till = newTill(who, clock.wallMs());
     this.step({ kind: 'boot' });

@@ -1,4 +1,4 @@
-// `tillwatch demo`: one broker and three real tills on this machine, a story of what breaks and heals, and
+// `tillwatch demo`: one broker and three real tills on this machine, simulated ones beside them, a story of what breaks and heals, and
 // an end that leaves nothing behind. Nothing is mocked: what is told was measured by the tills themselves
 // and read from the broker's API. The order is: end what an earlier demo left, start, tell, stay, stop.
 
@@ -6,14 +6,22 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, createClient } from '../client.ts';
 import { done, EXIT, ended, type Outcome } from '../exit.ts';
-import { styleFor } from '../screen.ts';
+import { plural, styleFor } from '../screen.ts';
 import { type Cashier, startCashier } from './cashier.ts';
 import { type Children, createChildren } from './children.ts';
 import { claim } from './claim.ts';
 import { createEnding, type Ending } from './ending.ts';
 import { endEarlier, readRecords } from './leftovers.ts';
 import { dataDirOf, type Place, portFileOf, TILLS } from './plan.ts';
-import { clearFolder, makeHome, makePlace, markOf, startCentre, startTills } from './setup.ts';
+import {
+  clearFolder,
+  makeHome,
+  makePlace,
+  markOf,
+  startCentre,
+  startSimulated,
+  startTills,
+} from './setup.ts';
 import { stayUp } from './stay.ts';
 import { agentDies, hardwareCrashes, onCallRestarts, saleHangs } from './step-heal.ts';
 import { everythingUp, theFleet } from './step-up.ts';
@@ -37,7 +45,12 @@ const STORY: readonly Step[] = [
   theFleet,
 ];
 
-export type DemoOptions = { readonly once: boolean; readonly json: boolean };
+export type DemoOptions = {
+  readonly once: boolean;
+  readonly json: boolean;
+  /** How many simulated terminals stand beside the real ones. */
+  readonly simulated: number;
+};
 
 export async function runDemo(options: DemoOptions): Promise<Outcome> {
   if (process.platform !== 'linux') {
@@ -124,14 +137,15 @@ type Stage = {
 async function play(stage: Stage): Promise<Outcome> {
   const { place, children, cashiers, tell, ending, options } = stage;
   const startedMs = Date.now();
-  const centre = await startCentre(place, children, ending.signal);
+  const centre = await startCentre(place, children, options.simulated, ending.signal);
   if (!centre.ok) return interrupted(ending) ?? ended(EXIT.unavailable, centre.reason);
   const client = createClient({ url: centre.value.url, token: centre.value.token });
   const watch = watchEvents(client, ending.signal);
   try {
-    welcome(tell, client, centre.value.mqttPort);
+    welcome(tell, client, centre.value.mqttPort, options.simulated);
     const tills = await startTills(place, children, centre.value, ending.signal);
     if (!tills.ok) return interrupted(ending) ?? ended(EXIT.unavailable, tills.reason);
+    startSimulated(place, children, centre.value, options.simulated);
     for (const till of TILLS) {
       const portFile = portFileOf(dataDirOf(place, till, 'sale'), 'sale');
       cashiers.set(till.id, startCashier(till.id, portFile));
@@ -181,8 +195,14 @@ async function tellStory(world: World, once: boolean): Promise<Failure> {
 const interrupted = (ending: Stage['ending']): Outcome | undefined =>
   ending.signal.aborted ? ended(EXIT.failed, 'ended before it was up') : undefined;
 
-function welcome(tell: Teller, client: Client, mqttPort: number): void {
+function welcome(tell: Teller, client: Client, mqttPort: number, simulated: number): void {
   tell.say('Tillwatch: one broker, three real tills on this machine, nothing mocked.');
+  if (simulated > 0) {
+    tell.say(
+      `Beside them ${plural(simulated, 'simulated till')}, named sim-...: one process that speaks ` +
+        'the same wire and has faults of its own. What is told below is of the real ones.',
+    );
+  }
   tell.lines([
     '',
     `fleet     ${client.url}  (MQTT on port ${mqttPort})`,

@@ -1,8 +1,9 @@
-// What the demo consists of: two stores, three terminals, which versions run where, and the configuration
-// files of it all. Pure: paths and ports come in, objects go out; demo.ts writes them as YAML.
+// What the demo consists of: two stores with three real terminals, as many simulated ones as are wanted,
+// which versions run where, and the configuration files of it all. Pure: paths and ports come in, objects go out; demo.ts writes them as YAML.
 
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { simulatedTerminals } from '../../agent/simulated/terminals.ts';
 import { MARK } from './identity.ts';
 
 export type Till = {
@@ -42,12 +43,17 @@ export const centreDirOf = (place: Place): string => join(place.folder, 'centre'
 export const portFileOf = (dataDir: string, component: string): string =>
   join(dataDir, `${component}.json`);
 
-export function brokerConfig(place: Place, mqttPort: number, httpPort: number): object {
+export function brokerConfig(
+  place: Place,
+  mqttPort: number,
+  httpPort: number,
+  simulated = 0,
+): object {
   return {
     dataDir: join(place.folder, 'broker'),
     mqtt: { host: '127.0.0.1', port: mqttPort },
     http: { host: '127.0.0.1', port: httpPort },
-    terminals: TILLS.map(({ id, store }) => ({ id, store })),
+    terminals: [...TILLS.map(({ id, store }) => ({ id, store })), ...simulatedTerminals(simulated)],
   };
 }
 
@@ -112,3 +118,19 @@ export function agentConfig(place: Place, till: Till, settings: AgentSettings): 
 }
 
 export const agentFlags = MEMORY_FLAGS;
+
+/** Simulated tills have a year's faults in three and a half days: one somewhere every other minute. */
+const SIMULATED_RATE = '100';
+
+/** Arguments of dist/simulate.mjs. */
+export const simulateArguments = (
+  count: number,
+  { mqttPort, commandKey }: Pick<AgentSettings, 'mqttPort' | 'commandKey'>,
+): string[] => [
+  ...['--terminals', String(count), '--rate', SIMULATED_RATE],
+  ...['--broker', `127.0.0.1:${mqttPort}`, '--command-key', commandKey],
+  ...['--reconnect-ms-max', '10000', '--exit-with-parent'],
+];
+
+/** By their names they are known: nobody may take one for a real till. */
+export const isSimulated = (terminal: string): boolean => terminal.startsWith('sim-');

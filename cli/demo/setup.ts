@@ -19,6 +19,7 @@ import {
   type Place,
   portFileOf,
   printerDirOf,
+  simulateArguments,
   TILLS,
   type Till,
 } from './plan.ts';
@@ -137,12 +138,14 @@ function notReady(place: Place, name: string): Result<never> {
 export async function startCentre(
   place: Place,
   children: Children,
+  simulated: number,
   signal: AbortSignal,
 ): Promise<Result<Centre>> {
   const [mqttPort, httpPort] = [await freePort(1883), await freePort(8080)];
   if (!mqttPort.ok) return mqttPort;
   if (!httpPort.ok) return httpPort;
-  const config = writeConfig(place, 'broker', brokerConfig(place, mqttPort.value, httpPort.value));
+  const settings = brokerConfig(place, mqttPort.value, httpPort.value, simulated);
+  const config = writeConfig(place, 'broker', settings);
   children.start('broker', [...place.command('broker'), '--config', config]);
   children.start('head-office', place.command('centre'), {
     CENTRE_PORT: '0',
@@ -206,4 +209,15 @@ export async function startTills(
     TILLS.map((till) => startTill(place, children, centre, till, signal)),
   );
   return started.find((one) => !one.ok) ?? ok(undefined);
+}
+
+/** One process speaks for all of them; nothing waits for it, because no step of the story needs it. */
+export function startSimulated(
+  place: Place,
+  children: Children,
+  centre: Centre,
+  count: number,
+): void {
+  if (count === 0) return;
+  children.start('simulated', [...place.command('simulate'), ...simulateArguments(count, centre)]);
 }

@@ -4,6 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EventView } from '../client.ts';
 import { plural } from '../screen.ts';
+import { isSimulated } from './plan.ts';
 import { faultsSoFar, salesSoFar } from './step-up.ts';
 import { field, type World } from './world.ts';
 
@@ -53,10 +54,16 @@ export async function stayUp(world: World): Promise<void> {
   let after = world.watch.now();
   let nextMs = performance.now() + EVERY_MS;
   let faults = faultsSoFar(world).length;
+  let simulated = 0;
   while (!world.signal.aborted) {
     await sleep(POLL_MS);
     for (const event of world.watch.all(after)) {
       after = event.id;
+      if (isSimulated(event.terminal)) {
+        // Fifty tills with faults of their own would drown the three that a person breaks.
+        if (event.kind === 'incident_opened') simulated += 1;
+        continue;
+      }
       const text = words(event);
       if (text !== undefined) world.tell.say(`${clockText(event.timeMs)}  ${text}`);
     }
@@ -67,6 +74,7 @@ export async function stayUp(world: World): Promise<void> {
     if (performance.now() < nextMs) continue;
     nextMs += EVERY_MS;
     const sales = plural(salesSoFar(world), 'sale');
-    world.tell.say(`${clockText(Date.now())}  ${sales} so far, ${plural(faults, 'fault')}`);
+    const aside = simulated > 0 ? `; simulated tills: ${plural(simulated, 'incident')}` : '';
+    world.tell.say(`${clockText(Date.now())}  ${sales} so far, ${plural(faults, 'fault')}${aside}`);
   }
 }

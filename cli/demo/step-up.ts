@@ -2,10 +2,10 @@
 // something. Last step: what the fleet looks like, and that head office has every sale.
 
 import { readFileSync } from 'node:fs';
-import type { FleetView } from '../client.ts';
+import type { FleetView, TerminalView } from '../client.ts';
 import { plural } from '../screen.ts';
 import { versionLines } from '../verbs/fleet.ts';
-import { COMPONENTS, centreDirOf, portFileOf, TILLS, type Till } from './plan.ts';
+import { COMPONENTS, centreDirOf, isSimulated, portFileOf, TILLS, type Till } from './plan.ts';
 import { until } from './watch.ts';
 import { type Failure, type Step, viewOf, viewWhen, type World } from './world.ts';
 
@@ -75,6 +75,20 @@ async function delivered(world: World): Promise<number> {
   }
 }
 
+function restartsText(tills: readonly TerminalView[], amongOthers: boolean): string {
+  const counts = new Map<string, number>();
+  for (const { name, restarts } of tills.flatMap(({ components }) => components)) {
+    for (const [cause, count] of Object.entries(restarts)) {
+      if (count > 0)
+        counts.set(`${name} (${cause})`, (counts.get(`${name} (${cause})`) ?? 0) + count);
+    }
+  }
+  const causes = [...counts].map(([what, count]) => `${count} ${what}`).join(', ') || 'none';
+  const starts = tills.reduce((sum, { agent }) => sum + (agent?.starts ?? 1), 0);
+  const whose = amongOthers ? 'Restarts on the real ones' : 'Restarts';
+  return `${whose}: ${causes}. Agents started again: ${starts - TILLS.length}.`;
+}
+
 export const theFleet: Step = {
   title: 'What the operations centre sees',
   run: async (world) => {
@@ -85,14 +99,16 @@ export const theFleet: Step = {
     });
     const fleet = await world.client.get<FleetView>('/api/v1/fleet');
     if (!fleet.ok) return fleet.sentence;
+    const all = await world.client.get<{ terminals: TerminalView[] }>('/api/v1/terminals');
+    if (!all.ok) return all.sentence;
+    const real = all.value.terminals.filter(({ id }) => !isSimulated(id));
+    const simulated = all.value.terminals.length - real.length;
+    if (simulated > 0) {
+      world.tell.lines([`${real.length} real terminals, ${simulated} simulated:`, '']);
+    }
     world.tell.lines(versionLines(fleet.value));
     world.tell.lines(['']);
-    const causes = fleet.value.restarts
-      .filter(({ count }) => count > 0)
-      .map(({ component, cause, count }) => `${count} ${component} (${cause})`);
-    const agents = (fleet.value.agentStarts ?? TILLS.length) - TILLS.length;
-    const restarts = `Restarts: ${causes.join(', ') || 'none'}.`;
-    world.tell.say(`${restarts} Agents started again: ${agents}.`);
+    world.tell.say(restartsText(real, simulated > 0));
     const lost = faultsOf(world)[0];
     if (lost !== undefined) return lost;
     if (arrived === undefined) return `head office has not got all of ${rung} sales`;

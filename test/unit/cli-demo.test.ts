@@ -5,8 +5,16 @@ import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { loadConfig as loadAgent } from '../../agent/config.ts';
+import { readOptions } from '../../agent/simulated/options.ts';
 import { loadConfig as loadBroker } from '../../broker/config.ts';
-import { agentConfig, brokerConfig, type Place, TILLS } from '../../cli/demo/plan.ts';
+import {
+  agentConfig,
+  brokerConfig,
+  isSimulated,
+  type Place,
+  simulateArguments,
+  TILLS,
+} from '../../cli/demo/plan.ts';
 import { SOURCES } from '../../cli/demo/setup.ts';
 import { createTeller, money, timeText } from '../../cli/demo/teller.ts';
 import { plainStyle } from '../../cli/screen.ts';
@@ -43,11 +51,24 @@ describe('the configurations of the demo', () => {
   });
 
   it('are good by the broker’s own reader, and know every till', () => {
-    const text = stringify(brokerConfig(place, 1884, 8081));
+    const text = stringify(brokerConfig(place, 1884, 8081, 50));
     const loaded = loadBroker(text, '/');
     expect(loaded).toMatchObject({ ok: true, config: { http: { port: 8081 } } });
     expect(recognise(text)).toBe('broker');
-    if (loaded.ok) expect(loaded.config.terminals.length).toBe(TILLS.length);
+    if (!loaded.ok) return;
+    expect(loaded.config.terminals.length).toBe(TILLS.length + 50);
+    expect(loaded.config.terminals.filter(({ id }) => isSimulated(id)).length).toBe(50);
+  });
+});
+
+describe('the simulated tills of the demo', () => {
+  it('are started with arguments that their program takes', () => {
+    const read = readOptions(simulateArguments(50, { mqttPort: 1884, commandKey }));
+    expect(read).toMatchObject({
+      ok: true,
+      value: { terminals: 50, broker: { host: '127.0.0.1', port: 1884 }, exitWithParent: true },
+    });
+    expect(read.ok && read.value.keys.size).toBe(1);
   });
 });
 
