@@ -106,7 +106,7 @@ function addQuestions(program: Command, verb: (run: () => Promise<Outcome>) => P
     program
       .command('fleet')
       .description('how many terminals there are, which versions run, who needs help')
-      .option('--all', 'list every terminal, not the first 40')
+      .option('--all', 'list every terminal, not only the worst of a large fleet')
       .option('--json', 'print one JSON object')
       .action((options: Options) =>
         verb(async () => {

@@ -1,12 +1,15 @@
 // `tillwatch fleet`: how many terminals are out there, which versions they run, and which need somebody.
-// Those that need somebody come first, because in a large fleet nobody reads to the end.
+// Those that need somebody come first, because in a large fleet nobody reads to the end; a fleet that does
+// not fit a screen is summed up, and only its worst are named.
 
 import type { ComponentView, FleetView, Presence, TerminalView } from '../client.ts';
 import { type Context, printJson } from '../context.ts';
 import { done, ended, type Outcome } from '../exit.ts';
-import { age, plural, type Style, table } from '../screen.ts';
+import { age, COLUMNS, plural, type Style, table, wrap } from '../screen.ts';
 
-const ROWS_MAX = 40;
+/** A fleet up to this is listed whole; of a larger one only the worst. */
+const LISTED_MAX = 15;
+const WORST_MAX = 10;
 const PRESENCE_ORDER: readonly Presence[] = ['lost', 'late', 'never', 'online'];
 
 const isWell = (terminal: TerminalView): boolean =>
@@ -26,16 +29,18 @@ export function stateCounts(components: readonly ComponentView[]): string {
 const restartsOf = (terminal: TerminalView): number =>
   terminal.components.reduce((sum, component) => sum + component.restartsTotal, 0);
 
-function byNeed(a: TerminalView, b: TerminalView): number {
-  return (
-    Number(isWell(a)) - Number(isWell(b)) ||
-    PRESENCE_ORDER.indexOf(a.presence) - PRESENCE_ORDER.indexOf(b.presence) ||
-    a.store.localeCompare(b.store) ||
-    a.id.localeCompare(b.id)
-  );
-}
+const byPlace = (a: TerminalView, b: TerminalView): number =>
+  a.store.localeCompare(b.store) || a.id.localeCompare(b.id);
 
-/** The versions in use, one line for each component. */
+const byNeed = (a: TerminalView, b: TerminalView): number =>
+  Number(isWell(a)) - Number(isWell(b)) ||
+  PRESENCE_ORDER.indexOf(a.presence) - PRESENCE_ORDER.indexOf(b.presence);
+
+/** Of those that are well, the ones that had to be restarted most are the next to look at. */
+const worstFirst = (a: TerminalView, b: TerminalView): number =>
+  byNeed(a, b) || restartsOf(b) - restartsOf(a) || byPlace(a, b);
+
+/** The versions in use, one line each. */
 export function versionLines(fleet: FleetView, indent = ''): string[] {
   const rows = [...fleet.versions]
     .sort((a, b) => a.component.localeCompare(b.component) || a.version.localeCompare(b.version))
@@ -52,10 +57,11 @@ export function terminalLines(
   terminals: readonly TerminalView[],
   now: number,
   style: Style,
-  rowsMax: number = ROWS_MAX,
+  rowsMax: number = terminals.length > LISTED_MAX ? WORST_MAX : LISTED_MAX,
 ): string[] {
+  const isCut = terminals.length > rowsMax;
   const rows = [...terminals]
-    .sort(byNeed)
+    .sort(isCut ? worstFirst : (x, y) => byNeed(x, y) || byPlace(x, y))
     .slice(0, rowsMax)
     .map((terminal) => [
       terminal.id,
@@ -88,6 +94,30 @@ function summary(fleet: FleetView): string {
   return `${plural(total, 'terminal')}: ${counts.join(', ')}`;
 }
 
+/** `sale  2.4.1 on 31, 2.5.0 on 10`: the commonest first, one line for each component. */
+export function versionSummary(fleet: FleetView): string[] {
+  const byComponent = Map.groupBy(fleet.versions, ({ component }) => component);
+  const names = [...byComponent.keys()].sort((a, b) => a.localeCompare(b));
+  const width = Math.max(...names.map((name) => name.length), 0) + 2;
+  return names.flatMap((name) => {
+    const versions = (byComponent.get(name) ?? [])
+      .toSorted((a, b) => b.terminals - a.terminals || a.version.localeCompare(b.version))
+      .map(({ version, terminals }) => `${version} on ${terminals}`);
+    return wrap(versions.join(', '), COLUMNS - width).map(
+      (line, at) => (at === 0 ? name : '').padEnd(width) + line,
+    );
+  });
+}
+
+/** What a screen has room for before the terminals themselves. */
+export function needLines(terminals: readonly TerminalView[]): string[] {
+  const stores = new Set(terminals.map(({ store }) => store)).size;
+  const ill = terminals.filter((terminal) => !isWell(terminal)).length;
+  const open = terminals.reduce((sum, { openIncidents }) => sum + openIncidents.length, 0);
+  const need = ill === 0 ? 'all are well' : `${plural(ill, 'terminal')} not well`;
+  return [`${plural(stores, 'store')}, ${need}, ${plural(open, 'open incident')}`];
+}
+
 export async function runFleet(context: Context, options: { all?: boolean }): Promise<Outcome> {
   const [fleet, terminals] = await Promise.all([
     context.client.get<FleetView>('/api/v1/fleet', ['terminals', 'versions']),
@@ -100,17 +130,22 @@ export async function runFleet(context: Context, options: { all?: boolean }): Pr
     printJson(context, { fleet: fleet.value, terminals: all });
     return done;
   }
-  context.print(context.style.bold(summary(fleet.value)));
-  if (fleet.value.versions.length > 0) {
-    context.print('');
-    for (const line of versionLines(fleet.value)) context.print(line);
-  }
-  if (all.length > 0) {
-    context.print('');
-    const rowsMax = options.all === true ? all.length : ROWS_MAX;
-    for (const line of terminalLines(all, context.nowMs(), context.style, rowsMax)) {
-      context.print(line);
-    }
-  }
+  const isLarge = all.length > LISTED_MAX;
+  const lines = [
+    context.style.bold(summary(fleet.value)),
+    ...(isLarge ? needLines(all) : []),
+    ...withGap(isLarge ? versionSummary(fleet.value) : versionsOf(fleet.value)),
+    ...withGap(all.length === 0 ? [] : listOf(context, all, options.all === true)),
+  ];
+  for (const line of lines) context.print(line);
   return done;
 }
+
+const withGap = (lines: readonly string[]): readonly string[] =>
+  lines.length === 0 ? [] : ['', ...lines];
+
+const versionsOf = (fleet: FleetView): string[] =>
+  fleet.versions.length === 0 ? [] : versionLines(fleet);
+
+const listOf = (context: Context, all: readonly TerminalView[], whole: boolean): string[] =>
+  terminalLines(all, context.nowMs(), context.style, whole ? all.length : undefined);

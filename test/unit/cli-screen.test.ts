@@ -3,7 +3,13 @@
 import { describe, expect, it } from 'vitest';
 import type { FleetView, TerminalView } from '../../cli/client.ts';
 import { age, clip, plainStyle, styleFor, table, wrap } from '../../cli/screen.ts';
-import { stateCounts, terminalLines, versionLines } from '../../cli/verbs/fleet.ts';
+import {
+  needLines,
+  stateCounts,
+  terminalLines,
+  versionLines,
+  versionSummary,
+} from '../../cli/verbs/fleet.ts';
 import { restartText, terminalDetailLines } from '../../cli/verbs/terminal.ts';
 
 const NOW = 1_800_000_000_000;
@@ -134,6 +140,36 @@ describe('the fleet', () => {
     expect(lines[1]).toMatch(/^cc-lane-1 /);
     expect(lines[2]).toMatch(/^bb-lane-1 .*1 backoff, 1 ready +14$/);
     expect(lines.at(-1)).toBe('... and 1 terminal more: --all');
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80);
+  });
+
+  it('of many terminals names only the worst: ill ones, then those most often restarted', () => {
+    const many = Array.from({ length: 40 }, (_, at) => terminal(`sim-${at}`, 'online', 'ready'));
+    const restless = { ...component('sale'), restartsTotal: 7 };
+    const all = [
+      ...many,
+      { ...terminal('zz-restless', 'online', 'ready'), components: [restless] },
+      terminal('zz-ill', 'online', 'backoff'),
+      terminal('zz-late', 'late', 'ready'),
+    ];
+    const lines = terminalLines(all, NOW, plainStyle);
+    const names = lines.slice(1).map((line) => line.split(' ')[0]);
+    expect(names.slice(0, 4)).toEqual(['zz-late', 'zz-ill', 'zz-restless', 'sim-0']);
+    expect(lines.at(-1)).toBe('... and 33 terminals more: --all');
+    expect(terminalLines(all, NOW, plainStyle, all.length)).toHaveLength(44);
+    expect(needLines(all)).toEqual(['1 store, 2 terminals not well, 0 open incidents']);
+  });
+
+  it('sums versions up, the commonest first, within 80 columns', () => {
+    const versions = Array.from({ length: 20 }, (_, at) => ({
+      component: 'hardware',
+      version: `3.0.${at}`,
+      terminals: at,
+    }));
+    const lines = versionSummary({ ...fleet, versions: [...fleet.versions, ...versions] });
+    expect(lines[0]).toMatch(/^hardware {2}3\.0\.19 on 19, 3\.0\.18 on 18, /);
+    expect(lines[1]).toMatch(/^ {10}3\.0\./);
+    expect(lines.at(-1)).toBe('sale      2.4.1 on 2, 2.5.0 on 1');
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80);
   });
 
