@@ -61,7 +61,9 @@ function build(config: DeviceConfig, ground: Ground, earlier: readonly Built[]):
   switch (config.class) {
     case 'POSPrinter': {
       const driver = new PrinterDriver(ground.queue(), clock.wallMs, config);
-      return { class: 'POSPrinter', driver, device: keep(driver) };
+      const device = keep(driver);
+      driver.onChange(() => device.wake());
+      return { class: 'POSPrinter', driver, device };
     }
     case 'Scanner': {
       const driver = new ScannerDriver(config, clock.wallMs, () => device.wake());

@@ -279,8 +279,9 @@ export class Keeper<M> implements Device {
     log.debug('recovery', { device: name, rung });
     if (rung === 'clear' && talk?.open) await driver.clear?.(talk);
     if (rung === 'reopen' || rung === 'restart') {
-      talk?.close();
+      // Forgotten first: what we close ourselves is not lost.
       this.#talk = undefined;
+      talk?.close();
       this.#attempt += 1;
     }
     if (rung === 'restart') onRestart(this.trouble()?.text ?? `the ${name} cannot be reached`);

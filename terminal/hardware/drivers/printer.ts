@@ -48,7 +48,8 @@ export class PrinterDriver implements Driver<Message> {
   #recovered: bytes.Failure;
   #said: bytes.Failure;
   #dropped = false;
-  #onFacts: (facts: PrinterFacts) => void = () => undefined;
+  #onChange: () => void = () => undefined;
+  #coverOpens = 0;
 
   constructor(queue: PrintQueue, now: () => number, settings: PrinterSettings = {}) {
     this.#statusMs = settings.statusMs ?? STATUS_MS;
@@ -72,8 +73,9 @@ export class PrinterDriver implements Driver<Message> {
 
   facts = (): PrinterFacts => this.#facts;
   results = (): ReadonlyMap<string, number> => this.#printing.results;
-  onFacts = (listener: (facts: PrinterFacts) => void): void => {
-    this.#onFacts = listener;
+  /** The printer speaks up by itself: somebody should look. */
+  onChange = (listener: () => void): void => {
+    this.#onChange = listener;
   };
   /** @returns false when there is no connection or it does not take bytes. */
   send = (command: Uint8Array): Promise<boolean> =>
@@ -91,6 +93,7 @@ export class PrinterDriver implements Driver<Message> {
       coverOpen: (one & 0x20) !== 0,
       paper: (three & 0x0c) !== 0 ? 'end' : (three & 0x03) !== 0 ? 'near_end' : 'ok',
     });
+    this.#onChange();
   };
 
   attached = async (talk: Talk): Promise<void> => {
@@ -137,8 +140,8 @@ export class PrinterDriver implements Driver<Message> {
     this.#printing.next(talk, tools, blindly);
 
   #learn(facts: Partial<PrinterFacts>): void {
+    if (facts.coverOpen === true && this.#facts.coverOpen !== true) this.#coverOpens += 1;
     this.#facts = { ...this.#facts, ...facts };
-    this.#onFacts(this.#facts);
   }
 
   async #status(talk: Talk, n: 1 | 2 | 3 | 4): Promise<number | undefined> {
@@ -158,12 +161,13 @@ export class PrinterDriver implements Driver<Message> {
     const { paper = 0, offline = 0, printer = 0 } = status;
     const ended = (paper & 0x60) !== 0 || (offline & 0x20) !== 0;
     const coverOpen = (offline & 0x04) !== 0;
-    if (coverOpen && this.#facts.coverOpen !== true) count('ReceiptCoverOpenCount');
     this.#learn({
       drawerHigh: (printer & 0x04) !== 0,
       coverOpen,
       paper: ended ? 'end' : (paper & 0x0c) !== 0 ? 'near_end' : 'ok',
     });
+    if (this.#coverOpens > 0) count('ReceiptCoverOpenCount', this.#coverOpens);
+    this.#coverOpens = 0;
     if (code === 'E_FAILURE') return await this.#failed(talk, count);
     this.#recovered = undefined;
     return code === undefined ? { kind: 'well' } : { kind: 'device', code };

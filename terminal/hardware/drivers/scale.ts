@@ -21,6 +21,7 @@ export class ScaleDriver implements Driver<Reading> {
   #unstableMs = 0;
   #unstableSinceMs: number | undefined;
   #wanted = 0;
+  #heardBytes = 0;
 
   /** @param nowMs monotonic */
   constructor(protocol: Protocol, nowMs: () => number) {
@@ -50,14 +51,26 @@ export class ScaleDriver implements Driver<Reading> {
     };
   }
 
-  reader = (): Reader<Reading> => this.#protocol.reader();
+  reader = (): Reader<Reading> => {
+    const reader = this.#protocol.reader();
+    return {
+      push: (bytes) => {
+        this.#heardBytes += bytes.length;
+        return reader.push(bytes);
+      },
+    };
+  };
 
   heard = (): void => undefined;
 
   look = async (talk: Talk, tools: Tools): Promise<Look> => {
+    this.#heardBytes = 0;
     const reading = await talk.ask(this.#protocol.askWeight, () => true, ANSWER_MS);
     this.#note(reading);
-    if (reading === undefined) return { kind: 'probe', fault: talk.stuck ? 'stuck' : 'silent' };
+    if (reading === undefined && talk.stuck) return { kind: 'probe', fault: 'stuck' };
+    // Something came, and it never made an answer: another speed.
+    if (reading === undefined && this.#heardBytes > 0) return { kind: 'probe', fault: 'garbage' };
+    if (reading === undefined) return { kind: 'probe', fault: 'silent' };
     switch (reading.kind) {
       case 'garbage':
         return { kind: 'probe', fault: 'garbage' };

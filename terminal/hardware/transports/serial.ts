@@ -3,7 +3,7 @@
 // pool while flow control holds the line), our own limit on writes. The library is loaded only when such
 // a device is configured: its native part costs a till memory.
 
-import { readdirSync, readlinkSync, realpathSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { saying } from '../../shared/result.ts';
 import { makePort, type Opened, type PortEvents, type Transport, WRITE_MS } from './port.ts';
 
@@ -22,25 +22,19 @@ export type SerialSettings = {
 const PACKAGE: string = 'serialport';
 type Library = Pick<typeof import('serialport'), 'SerialPort'>;
 
-/** @returns who else has the device open, as far as this user may see it. */
+/** @returns who has locked the device, as `proc_locks(5)` tells it; undefined when it does not. */
 export function holderOf(path: string): number | undefined {
   try {
-    const device = realpathSync(path);
-    for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-      if (Number(pid) !== process.pid && holds(pid, device)) return Number(pid);
-    }
+    const { dev, ino } = statSync(path);
+    const hex = (number: number): string => number.toString(16).padStart(2, '0');
+    // makedev(3): major and minor of the file system that holds the device's file.
+    const minor = (dev & 0xff) | ((dev >> 12) & 0xfff00);
+    const file = `${hex((dev >> 8) & 0xfff)}:${hex(minor)}:${ino}`;
+    const lines = readFileSync('/proc/locks', 'utf8').split('\n');
+    const fields = lines.map((line) => line.trim().split(/ +/)).find((one) => one[5] === file);
+    return fields === undefined ? undefined : Number(fields[4]);
   } catch {
-    // No such device any more, or no /proc: nobody is to be named.
-  }
-  return undefined;
-}
-
-function holds(pid: string, device: string): boolean {
-  try {
-    const folder = `/proc/${pid}/fd`;
-    return readdirSync(folder).some((file) => readlinkSync(`${folder}/${file}`) === device);
-  } catch {
-    return false;
+    return undefined;
   }
 }
 
