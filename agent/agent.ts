@@ -12,6 +12,7 @@ import type { Hands } from './act.ts';
 import { type ChannelServer, openChannel } from './channel/server.ts';
 import { type Commands, openCommands } from './commands.ts';
 import { type AgentConfig, socketPath } from './config.ts';
+import { NO_COUNTS, redactFields } from './logs/redact/index.ts';
 import { type Overrides, openRooms, type Rooms, takeFolders } from './rooms.ts';
 import { Supervisor } from './supervisor.ts';
 import { socketFiles, writeDurably } from './system/disk.ts';
@@ -64,10 +65,11 @@ class RunningAgent implements Agent {
       onSweep: () => this.#onSweep(),
     });
     this.#commands = this.#openCommands();
+    rooms.pulls.start((...end) => this.#commands.done(...end));
   }
 
   #hands(): Omit<Hands, 'push'> {
-    const { config, ports, log, counters, output, environment, outbox } = this.#rooms;
+    const { config, ports, log, counters, output, environment, outbox, redactions } = this.#rooms;
     const inherited = INHERITED.flatMap((name) => {
       const value = environment[name];
       return value === undefined ? [] : [[name, value] as const];
@@ -80,7 +82,12 @@ class RunningAgent implements Agent {
       inherited: Object.fromEntries(inherited),
       logFileOf: output.fileOf,
       send: (component, message) => this.#channel?.send(component, message) ?? false,
-      report: (event) => outbox.addEvent(event),
+      report: (event) => {
+        // What a component says of itself, and its last lines, leave the terminal here.
+        const { value, counts } = redactFields(event.fields);
+        if (counts !== NO_COUNTS) redactions.add('event', counts);
+        outbox.addEvent({ ...event, fields: value } as NewEvent);
+      },
       countRestart: (component, cause) => counters.count(component, cause),
       commandDone: (command, succeeded, reason) => this.#commands.done(command, succeeded, reason),
       changed: () => {
@@ -91,7 +98,7 @@ class RunningAgent implements Agent {
   }
 
   #openCommands(): Commands {
-    const { config, ports, log, outbox } = this.#rooms;
+    const { config, ports, log, outbox, pulls } = this.#rooms;
     const keys = config.trust.commandKeys.flatMap((text) => {
       const parsed = parsePublicKey(text);
       return parsed.ok ? [[keyIdOf(text), parsed.value.key] as const] : [];
@@ -106,9 +113,10 @@ class RunningAgent implements Agent {
       write: writeDurably,
       log,
       addResult: (result) => outbox.addResult(result),
+      resumed: pulls.resumed,
       run: (command) => {
         if (command.kind === 'logs') {
-          this.#commands.done(command.id, false, 'this agent cannot read its logs yet');
+          pulls.begin(command);
           return;
         }
         const reason = `${command.operator} asked for it: ${command.reason}`;
@@ -209,8 +217,9 @@ class RunningAgent implements Agent {
   }
 
   async #close(): Promise<void> {
-    const { counters, outbox, log, locks } = this.#rooms;
+    const { counters, outbox, log, locks, pulls } = this.#rooms;
     await this.#uplink?.stop();
+    pulls.stop();
     this.#supervisor.end();
     await this.#channel?.close();
     counters.save();

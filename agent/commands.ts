@@ -27,6 +27,7 @@ const entrySchema = v.object({
   reason: v.string(),
   timeMs: v.number(),
   expiresMs: v.number(),
+  detail: v.optional(v.record(v.string(), v.unknown())),
 });
 const journalSchema = v.object({
   /** Commands issued before this are refused: an earlier journal, which knew them, was damaged. */
@@ -34,6 +35,7 @@ const journalSchema = v.object({
   entries: v.array(entrySchema),
 });
 type Entry = Readonly<v.InferOutput<typeof entrySchema>>;
+type Detail = Readonly<Record<string, unknown>>;
 /** Oldest first. */
 export type CommandJournal = { readonly notBeforeMs: number; readonly entries: readonly Entry[] };
 
@@ -112,21 +114,27 @@ export function advance(
   state: CommandState,
   reason: string,
   nowMs: number,
+  detail?: Detail,
 ): Step {
   const known = journal.entries.find((entry) => entry.id === id);
   if (known === undefined || FINAL_STATES.includes(known.state)) {
     return { journal, answers: [], run: false };
   }
-  const entry = { ...known, state, reason: reason.slice(0, REASON_CHARS_MAX), timeMs: nowMs };
+  const told = { state, reason: reason.slice(0, REASON_CHARS_MAX), timeMs: nowMs };
+  const entry = { ...known, ...told, ...(detail && { detail: { ...detail } }) };
   return { journal: put(journal, entry), answers: [entry], run: false };
 }
 
-/** After a start: what the agent before did not finish. */
-export function recover(journal: CommandJournal, nowMs: number): Step {
+/** After a start: what the agent before did not finish. @param resumed goes on, under the same id. */
+export function recover(
+  journal: CommandJournal,
+  nowMs: number,
+  resumed: ReadonlySet<string> = new Set(),
+): Step {
   const answers: Entry[] = [];
   let next = journal;
   for (const { id, state } of journal.entries) {
-    if (FINAL_STATES.includes(state)) continue;
+    if (FINAL_STATES.includes(state) || resumed.has(id)) continue;
     const step =
       state === 'accepted'
         ? advance(next, id, 'failed', 'the agent ended before it began', nowMs)
@@ -159,11 +167,13 @@ export type CommandsOptions = {
   readonly log: Log;
   readonly addResult: (result: CommandResult) => void;
   readonly run: (command: Command) => void;
+  /** Begun by an earlier agent and gone on with by this one. */
+  readonly resumed?: ReadonlySet<string>;
 };
 
 export type Commands = {
   readonly receive: (data: Uint8Array) => void;
-  readonly done: (id: string, succeeded: boolean, reason: string) => void;
+  readonly done: (id: string, succeeded: boolean, reason: string, detail?: Detail) => void;
   /** By state, and `unreadable` for what was not signed by anybody we trust. */
   readonly counts: () => Readonly<Record<string, number>>;
 };
@@ -185,7 +195,7 @@ class Office {
       this.#journal = { notBeforeMs: nowMs(), entries: [] };
       write(path, JSON.stringify(this.#journal));
     }
-    const kept = this.#keep(recover(this.#journal, nowMs()));
+    const kept = this.#keep(recover(this.#journal, nowMs(), options.resumed));
     if (!kept.ok) log.error(kept.reason);
   }
 
@@ -196,9 +206,9 @@ class Office {
       if (!written.ok) return written;
       this.#journal = step.journal;
     }
-    for (const { id, state, reason, timeMs } of step.answers) {
+    for (const { id, state, reason, timeMs, detail = {} } of step.answers) {
       this.#count(state);
-      this.#options.addResult({ commandId: id, state, reason, timeMs, detail: {} });
+      this.#options.addResult({ commandId: id, state, reason, timeMs, detail });
     }
     return ok(undefined);
   }
@@ -235,10 +245,10 @@ class Office {
     else this.done(id, false, running.reason);
   }
 
-  done(id: string, succeeded: boolean, reason: string): void {
+  done(id: string, succeeded: boolean, reason: string, detail?: Detail): void {
     const { log, nowMs } = this.#options;
     const state = succeeded ? 'succeeded' : 'failed';
-    const kept = this.#keep(advance(this.#journal, id, state, reason, nowMs()));
+    const kept = this.#keep(advance(this.#journal, id, state, reason, nowMs(), detail));
     // The next start will report `unknown`, which is then the truth as far as it is on disk.
     if (kept.ok) log.info(`command ${state}`, { id, reason });
     else log.error(`end of command ${id} was not written down: ${kept.reason}`);
@@ -253,7 +263,7 @@ export function openCommands(options: CommandsOptions): Commands {
   const office = new Office(options);
   return {
     receive: (data) => office.receive(data),
-    done: (id, succeeded, reason) => office.done(id, succeeded, reason),
+    done: (...end) => office.done(...end),
     counts: () => office.counts(),
   };
 }

@@ -41,6 +41,8 @@ export type OutputOptions = {
   readonly list: (folder: string) => readonly OutputFile[];
   readonly remove: (path: string) => void;
   readonly cut: (path: string) => Result<void>;
+  /** Still read by a request for logs: it stays, unless that would fill the disk. */
+  readonly isPinned: (path: string) => boolean;
   readonly log: Log;
 };
 
@@ -51,13 +53,20 @@ export type Output = {
   readonly tidy: (component: string, open: string | undefined) => void;
 };
 
-export function createOutput({ logDir, list, remove, cut, log }: OutputOptions): Output {
+/** Not more than this is kept for the sake of a request, per component. */
+export const PINNED_BYTES_MAX = 256 * 1024 * 1024;
+
+export function createOutput(options: OutputOptions): Output {
+  const { logDir, list, remove, cut, isPinned, log } = options;
   return {
     fileOf: (component, instance) => join(logDir, component, `${instance}.log`),
     tidy: (component, open) => {
-      const surplus = surplusOf(list(join(logDir, component)), open);
-      for (const path of surplus.remove) remove(path);
-      if (!surplus.cut || open === undefined) return;
+      const files = list(join(logDir, component));
+      const surplus = surplusOf(files, open);
+      const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+      const isKept = (path: string): boolean => bytes <= PINNED_BYTES_MAX && isPinned(path);
+      for (const path of surplus.remove) if (!isKept(path)) remove(path);
+      if (!surplus.cut || open === undefined || isKept(open)) return;
       const done = cut(open);
       const what = done.ok ? 'was cut: it printed more than is kept' : done.reason;
       log.warn(`output of ${component} ${what}`, { component, path: open });

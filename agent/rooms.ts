@@ -6,6 +6,8 @@ import { fail, ok, type Result } from '../protocol/result.ts';
 import { type Budgets, openBudgets } from './budgets.ts';
 import type { AgentConfig } from './config.ts';
 import { type OwnLog, openOwnLog } from './logs/own.ts';
+import { openPulls, type Pulls } from './logs/pulls.ts';
+import { createRedactions, type Redactions } from './logs/redactions.ts';
 import { createOutput, type Output } from './output.ts';
 import type { Ports } from './ports.ts';
 import { Counters } from './restarts.ts';
@@ -30,6 +32,8 @@ export type Rooms = {
   readonly counters: Counters;
   readonly budgets: Budgets;
   readonly output: Output;
+  readonly pulls: Pulls;
+  readonly redactions: Redactions;
   readonly environment: NodeJS.ProcessEnv;
 };
 
@@ -55,7 +59,11 @@ export function openRooms(config: AgentConfig, locks: Release[], overrides: Over
   const { ports = realPorts(), environment = process.env, toStderr = false } = overrides;
   const { dataDir, runDir, logDir } = config;
   const { clock, files, random } = ports;
-  const log = openOwnLog(join(dataDir, 'agent.log'), toStderr, ports.timers);
+  const redactions = createRedactions();
+  const ownLog = join(dataDir, 'agent.log');
+  const log = openOwnLog(ownLog, toStderr, ports.timers, (counts) =>
+    redactions.add('own_log', counts),
+  );
   const outbox = openOutbox({
     path: join(dataDir, 'outbox.db'),
     bytesMax: OUTBOX_BYTES_MAX,
@@ -69,6 +77,19 @@ export function openRooms(config: AgentConfig, locks: Release[], overrides: Over
     new Map(config.components.map(({ name, version }) => [name, version])),
   );
   const budgets = openBudgets({ path: join(runDir, 'budgets.json'), clock, files, log });
-  const output = createOutput({ logDir, list: listFiles, remove: files.remove, cut: cutFile, log });
-  return { config, ports, log, locks, outbox, counters, budgets, output, environment };
+  const pulls = openPulls({
+    path: join(dataDir, 'pulls.json'),
+    places: { logDir, ownLog, components: config.components.map(({ name }) => name) },
+    read: files.read,
+    write: writeDurably,
+    time: outbox.time,
+    timers: ports.timers,
+    ...{ clock, random, log },
+  });
+  const output = createOutput({
+    ...{ logDir, list: listFiles, remove: files.remove, cut: cutFile, log },
+    isPinned: pulls.isPinned,
+  });
+  const kept = { outbox, counters, budgets, output, pulls, redactions };
+  return { config, ports, log, locks, environment, ...kept };
 }

@@ -19,13 +19,14 @@ export type Uplink = {
 };
 
 export function openUplink(rooms: Rooms, sources: UplinkSources): Uplink {
-  const { config, ports, log, outbox } = rooms;
+  const { config, ports, log, outbox, pulls, redactions } = rooms;
   const { clock, timers, random } = ports;
   const { onCommand, ...readings } = sources;
   const link = startLink({
     terminal: config.terminal,
     broker: config.broker,
     backoff: config.link,
+    chunks: pulls,
     ...{ outbox, clock, timers, log, random, onCommand },
   });
   const sampler = startSampler({
@@ -33,6 +34,7 @@ export function openUplink(rooms: Rooms, sources: UplinkSources): Uplink {
     ...readings,
     dataDir: config.dataDir,
     agent: { version: AGENT_VERSION, node: process.versions.node },
+    redactions: () => redactions.list(pulls.counts()),
     ...{ outbox, link, clock, timers, log },
   });
   return {

@@ -110,6 +110,7 @@ export const catalogue = {
   pos_agent_info: agent.gauge('Always 1; the agent that runs.', 'version', 'node'),
   pos_agent_starts_total: agent.counter('Starts of the agent since the outbox was made.'),
   pos_clock_offset_seconds: agent.gauge('Broker time minus terminal time.'),
+  pos_redactions_total: agent.counter('Card data taken out of logs and events.', 'where', 'kind'),
   tillwatch_agent_resident_bytes: agent.gauge('Resident memory of the agent.'),
   tillwatch_agent_cpu_seconds_total: agent.counter('Processor time of the agent.'),
   tillwatch_agent_loop_delay_max_seconds: agent.gauge("Longest delay of the agent's own loop."),

@@ -8,16 +8,22 @@
 import { WINDOW_BATCHES } from '../../protocol/limits.ts';
 import { upTopic } from '../../protocol/topics.ts';
 import { type Ack, decodeAck } from '../../protocol/wire.ts';
+import type { Chunks } from '../logs/pulls.ts';
 import type { Cancel, Clock, Log, Timers } from '../ports.ts';
 import type { Outbox, Outgoing } from '../telemetry/types.ts';
 import { BACKOFF, type BackoffPolicy, reconnectDelayMs } from './backoff.ts';
 import { type Bucket, fullBucket, refill, spend } from './pace.ts';
 import { openSession, type Session } from './session.ts';
+import type { Link, LinkStats } from './types.ts';
+
+export type { Link, LinkStats } from './types.ts';
 
 export type LinkOptions = {
   readonly terminal: string;
   readonly broker: { readonly host: string; readonly port: number };
   readonly outbox: Outbox;
+  /** Log chunks, sent when the outbox has nothing. */
+  readonly chunks?: Chunks;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly log: Log;
@@ -32,32 +38,6 @@ export type LinkOptions = {
   readonly openSession?: typeof openSession;
 };
 
-export type LinkStats = {
-  readonly connected: boolean;
-  /** Sessions that got as far as being subscribed. */
-  readonly connects: number;
-  readonly failures: number;
-  readonly lastReason: string;
-  readonly sentBatches: number;
-  readonly sentBytes: number;
-  readonly acks: number;
-  readonly garbageAcks: number;
-  readonly commands: number;
-  /** Given up because nothing was acknowledged. */
-  readonly silences: number;
-  readonly paceBytesPerSecond: number;
-};
-
-export type Link = {
-  /** Sends what is urgent if the broker still takes it, and ends within two seconds. */
-  readonly stop: () => Promise<void>;
-  readonly connected: () => boolean;
-  readonly brokerNowMs: () => number;
-  /** undefined until the first acknowledgement. */
-  readonly clockOffsetMs: () => number | undefined;
-  readonly stats: () => LinkStats;
-};
-
 const CONNECT_TIMEOUT_MS = 10_000;
 export const SILENCE_MS_MAX = 30_000;
 /** How often resends, live minutes and silence are looked at when nothing else happens. */
@@ -67,6 +47,9 @@ const STEADY_MS = 30_000;
 /** The last events are given so long to be acknowledged, then the goodbye so long. */
 const DRAIN_MS_MAX = 1_000;
 const LEAVE_MS_MAX = 500;
+
+/** What an acknowledgement of log chunks does to the outbox. */
+const NOTHING_DONE = { acknowledged: 0, refused: 0 };
 
 class AgentLink implements Link {
   readonly #o: LinkOptions;
@@ -103,6 +86,7 @@ class AgentLink implements Link {
     this.#bucket = fullBucket(options.clock.monotonicMs());
     this.#cancelTick = options.timers.every(TICK_MS, () => this.#tick());
     options.outbox.onWork(() => this.#askPump());
+    options.chunks?.onWork(() => this.#askPump());
     this.#connectLater();
   }
 
@@ -185,6 +169,7 @@ class AgentLink implements Link {
     this.#stats.connects += 1;
     log.info('connected to the broker', { ...broker });
     outbox.resendAll();
+    this.#o.chunks?.resendAll();
     this.#pump();
   }
 
@@ -211,15 +196,17 @@ class AgentLink implements Link {
       this.#o.log.warn('an acknowledgement cannot be read', { reason: decoded.reason });
       return;
     }
-    const { outbox, clock } = this.#o;
-    const done = outbox.acknowledge(decoded.value);
+    const { outbox, chunks, clock } = this.#o;
+    const isChunk = chunks?.acknowledge(decoded.value) === true;
+    const done = isChunk ? NOTHING_DONE : outbox.acknowledge(decoded.value);
     this.#stats.acks += 1;
     this.#heed(decoded.value);
-    if (done.acknowledged + done.refused > 0) {
+    if (isChunk || done.acknowledged + done.refused > 0) {
       // This broker does its work: whatever ends the connection now begins a new backoff.
       this.#backoffStep = 0;
       this.#stats.lastReason = '';
-      this.#silentSinceMs = outbox.inFlight() > 0 ? clock.monotonicMs() : undefined;
+      const inFlight = outbox.inFlight() + (chunks?.inFlight() ?? 0);
+      this.#silentSinceMs = inFlight > 0 ? clock.monotonicMs() : undefined;
     }
     if (outbox.urgent() === 0) this.#drained();
     this.#askPump();
@@ -262,18 +249,36 @@ class AgentLink implements Link {
     const pace = this.#stats.paceBytesPerSecond;
     if (pace === 0) {
       for (const batch of outbox.takeBatches(WINDOW_BATCHES)) this.#send(batch);
+      this.#sendChunk();
       return;
     }
     this.#bucket = refill(this.#bucket, pace, clock.monotonicMs());
     while (this.#up && this.#bucket.tokens > 0) {
       const [batch] = outbox.takeBatches(1);
-      if (batch === undefined) return;
+      if (batch === undefined) {
+        this.#sendChunk();
+        return;
+      }
       this.#bucket = spend(this.#bucket, batch.bytes.length);
       this.#send(batch);
     }
   }
 
-  #send(batch: Outgoing): void {
+  /**
+   * One at a time, and none while the socket still holds what was written before: a live batch that comes
+   * now waits behind this one chunk at most.
+   */
+  #sendChunk(): void {
+    const { chunks } = this.#o;
+    if (chunks === undefined || (this.#session?.waitingBytes?.() ?? 0) > 0) return;
+    const bytes = chunks.take();
+    if (bytes === undefined) return;
+    this.#bucket = spend(this.#bucket, bytes.length);
+    this.#send({ stream: 'logs', bytes });
+    this.#askPump();
+  }
+
+  #send(batch: Pick<Outgoing, 'stream' | 'bytes'>): void {
     this.#silentSinceMs ??= this.#o.clock.monotonicMs();
     this.#stats.sentBatches += 1;
     this.#stats.sentBytes += batch.bytes.length;

@@ -28,6 +28,8 @@ export type SessionHandlers = {
 
 export type Session = {
   readonly publish: (topic: string, data: Uint8Array) => void;
+  /** Handed over and not yet taken by the operating system. */
+  readonly waitingBytes?: () => number;
   /** Ends without a word; the broker then publishes the will. */
   readonly destroy: (reason: string) => void;
   /** Says DISCONNECT first, so that no will is published; gives up after `patienceMs`. */
@@ -99,6 +101,10 @@ class OneSession implements Session {
   publish(topic: string, data: Uint8Array): void {
     // PUBACK proves nothing end to end: its callback has nothing to say (design.md, Delivery).
     this.#client?.publish(topic, Buffer.from(data), { qos: 1, retain: false }, () => {});
+  }
+
+  waitingBytes(): number {
+    return this.#socket?.writableLength ?? 0;
   }
 
   destroy(reason: string): void {

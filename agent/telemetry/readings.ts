@@ -7,6 +7,7 @@ import { type Cause, COMPONENT_STATES, type ComponentState } from '../../protoco
 import type { Labels, Sample } from '../../protocol/metric-body.ts';
 import type { MetricName } from '../../protocol/metrics.ts';
 import type { LinkStats } from '../link/link.ts';
+import type { Redaction } from '../logs/redactions.ts';
 import type { OutboxStats } from './types.ts';
 
 /** What the agent says of one component; times are durations that end now. */
@@ -34,6 +35,7 @@ export type AgentReading = {
   readonly dropped: number;
   readonly channelRejected: Readonly<Record<string, number>>;
   readonly commandCounts: Readonly<Record<string, number>>;
+  readonly redactions?: readonly Redaction[];
   readonly clockOffsetMs: number | undefined;
   readonly outbox: OutboxStats;
   readonly link: LinkStats;
@@ -125,6 +127,9 @@ export function agentSamples(agent: AgentReading): Sample[] {
     ...linkSamples(agent.link),
     ...counted('tillwatch_channel_rejected_total', 'reason', Object.entries(agent.channelRejected)),
     ...counted('tillwatch_commands_total', 'state', Object.entries(agent.commandCounts)),
+    ...(agent.redactions ?? []).map(({ where, kind, count }) =>
+      sample('pos_redactions_total', count, { where, kind }),
+    ),
     ...counted('tillwatch_scrape_failures_total', 'component', agent.scrapeFailures),
     ...counted('tillwatch_series_dropped_total', 'component', agent.seriesDropped),
   ];

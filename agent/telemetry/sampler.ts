@@ -4,6 +4,7 @@
 // at once, and what cannot be read is missing from the snapshot and counted, never guessed.
 
 import type { Link } from '../link/link.ts';
+import type { Redaction } from '../logs/redactions.ts';
 import type { Clock, Log, Timers } from '../ports.ts';
 import { parseExposition } from './exposition.ts';
 import { createHostReader, type HostReader } from './host.ts';
@@ -34,6 +35,7 @@ export type SamplerOptions = {
   readonly loopStats: () => Pick<AgentReading, 'dropped' | 'pauses' | 'loopDelayMsMax'>;
   readonly channelRejected: () => Readonly<Record<string, number>>;
   readonly commandCounts: () => Readonly<Record<string, number>>;
+  readonly redactions?: () => readonly Redaction[];
   /** For tests; systeminformation when not given. */
   readonly readHost?: HostReader;
 };
@@ -139,6 +141,7 @@ class AgentSampler implements Sampler {
       cpuSeconds: (cpu.user + cpu.system) / 1e6,
       channelRejected: this.#o.channelRejected(),
       commandCounts: this.#o.commandCounts(),
+      redactions: this.#o.redactions?.() ?? [],
       clockOffsetMs: link.clockOffsetMs(),
       outbox: outbox.stats(),
       link: link.stats(),

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import protobuf from 'protobufjs';
 import { describe, expect, it } from 'vitest';
 import { packBody, unpackBody } from '../../protocol/body.ts';
-import { BATCH_BYTES_MAX, BODY_BYTES_MAX, LOG_CHUNK_RAW_BYTES_MAX } from '../../protocol/limits.ts';
+import { BATCH_BYTES_MAX, BODY_BYTES_MAX } from '../../protocol/limits.ts';
 import { decodeLogChunk, decodeLogRequest } from '../../protocol/logs.ts';
 import { decodeMetricBody, encodeMetricBody, type Snapshot } from '../../protocol/metric-body.ts';
 import { addRange, addSeq, countSeqs, hasSeq, type Ranges } from '../../protocol/ranges.ts';

@@ -32,6 +32,7 @@ const agent: AgentReading = {
   dropped: 2,
   channelRejected: { bad_token: 2 },
   commandCounts: { succeeded: 1 },
+  redactions: [{ where: 'export', kind: 'pan', count: 1 }],
   clockOffsetMs: -2_500,
   outbox: {
     durable: true,

@@ -1,0 +1,27 @@
+// What the link offers to the rest of the agent, as types; link.ts makes one.
+
+export type LinkStats = {
+  readonly connected: boolean;
+  /** Sessions that got as far as being subscribed. */
+  readonly connects: number;
+  readonly failures: number;
+  readonly lastReason: string;
+  readonly sentBatches: number;
+  readonly sentBytes: number;
+  readonly acks: number;
+  readonly garbageAcks: number;
+  readonly commands: number;
+  /** Given up because nothing was acknowledged. */
+  readonly silences: number;
+  readonly paceBytesPerSecond: number;
+};
+
+export type Link = {
+  /** Sends what is urgent if the broker still takes it, and ends within two seconds. */
+  readonly stop: () => Promise<void>;
+  readonly connected: () => boolean;
+  readonly brokerNowMs: () => number;
+  /** undefined until the first acknowledgement. */
+  readonly clockOffsetMs: () => number | undefined;
+  readonly stats: () => LinkStats;
+};

@@ -1,0 +1,213 @@
+// The journal: what components print, in the files where it lies (one per life, <logDir>/<component>/
+// <instance>.log), read by time. A question is first answered as a plan: which bytes of which files. Files
+// only grow, so a plan names the same bytes however often and by whichever process it is read; it keeps the
+// inode, because the agent's own log is renamed when it is full. Lines of all files come merged by time.
+
+import { closeSync, fstatSync, openSync, readdirSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import * as v from 'valibot';
+import { fail, ok, type Result } from '../../protocol/result.ts';
+import { type Line, LineReader } from './lines.ts';
+import { findTime, firstTime, lineStartAt } from './search.ts';
+import { timeOfLine } from './times.ts';
+
+const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+
+export const segmentSchema = v.object({
+  component: v.string(),
+  path: v.string(),
+  inode: v.number(),
+  from: count,
+  to: count,
+  /** Of lines before the first that has a time. */
+  baseMs: v.number(),
+  /** No line has a time: they are spread over the life of the file. */
+  spread: v.optional(v.object({ firstMs: v.number(), lastMs: v.number(), bytes: count })),
+});
+/** Bytes of one file that hold the lines of a window. */
+export type Segment = v.InferOutput<typeof segmentSchema>;
+
+export type Window = { readonly sinceMs: number; readonly untilMs: number };
+/** A component and the files it wrote. */
+export type Source = { readonly component: string; readonly paths: readonly string[] };
+
+export const componentSource = (logDir: string, component: string): Source => {
+  const folder = join(logDir, component);
+  const names = readNames(folder).filter((name) => name.endsWith('.log'));
+  return { component, paths: names.map((name) => join(folder, name)) };
+};
+
+/** @param path of a log that winston rotates: agent.log, agent1.log ... */
+export const rotatedSource = (component: string, path: string): Source => {
+  const stem = basename(path, '.log');
+  const own = readNames(dirname(path)).filter(
+    (name) => name.startsWith(stem) && /^\d*\.log$/.test(name.slice(stem.length)),
+  );
+  return { component, paths: own.map((name) => join(dirname(path), name)) };
+};
+
+function readNames(folder: string): string[] {
+  try {
+    return readdirSync(folder).sort();
+  } catch {
+    return []; // never started, or not ours to read: there are no lines
+  }
+}
+
+function withFile<T>(path: string, use: (file: number) => T): T | undefined {
+  let file: number;
+  try {
+    file = openSync(path, 'r');
+  } catch {
+    return undefined;
+  }
+  try {
+    return use(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+type Stat = { readonly size: number; readonly birthtimeMs: number; readonly mtimeMs: number };
+
+/** Where a file without times was at a moment, if it grew evenly. */
+function spreadOver(file: number, stat: Stat, { sinceMs, untilMs }: Window) {
+  const bytes = stat.size;
+  // Some file systems know no birth time and say 0, or that of the last change.
+  const firstMs = stat.birthtimeMs > 0 ? Math.min(stat.birthtimeMs, stat.mtimeMs) : stat.mtimeMs;
+  const spread = { firstMs, lastMs: stat.mtimeMs, bytes };
+  if (sinceMs > spread.lastMs || untilMs < firstMs) return undefined;
+  const placeOf = (ms: number): number =>
+    spread.lastMs === firstMs ? 0 : (bytes * (ms - firstMs)) / (spread.lastMs - firstMs);
+  const from = lineStartAt(file, Math.floor(placeOf(sinceMs)), bytes);
+  const last =
+    untilMs >= spread.lastMs ? bytes : lineStartAt(file, Math.floor(placeOf(untilMs)), bytes);
+  return { from, to: last, baseMs: firstMs, spread };
+}
+
+function stretchOf(file: number, stat: Stat, window: Window) {
+  const first = firstTime(file, stat.size);
+  if (first === undefined) return spreadOver(file, stat, window);
+  const found = findTime(file, stat.size, window.sinceMs);
+  const to = findTime(file, stat.size, window.untilMs + 1);
+  // What stands before the first line with a time belongs to it.
+  return { from: found === first.start ? 0 : found, to, baseMs: first.timeMs };
+}
+
+/** @returns the bytes of each file that lie in the window; synchronous, a few dozen reads a file. */
+export function findSegments(sources: readonly Source[], window: Window): Segment[] {
+  return sources.flatMap(({ component, paths }) =>
+    paths.flatMap((path): Segment[] => {
+      const found = withFile(path, (file) => {
+        const stat = fstatSync(file);
+        if (!stat.isFile() || stat.size === 0) return undefined;
+        const stretch = stretchOf(file, stat, window);
+        return stretch && { component, path, inode: stat.ino, ...stretch };
+      });
+      return found === undefined || found.from >= found.to ? [] : [found];
+    }),
+  );
+}
+
+export type JournalLine = {
+  readonly component: string;
+  readonly timeMs: number;
+  /** The time is guessed from the file's own. */
+  readonly guessed: boolean;
+  /** One character per byte, without its end. */
+  readonly text: string;
+};
+
+const CUT_MEANWHILE = (component: string): string =>
+  `the output of ${component} was cut while it was read: ask again`;
+
+class SegmentReader {
+  readonly #segment: Segment;
+  readonly #file: number;
+  readonly #lines: LineReader;
+  #timeMs: number;
+  head: JournalLine | undefined;
+
+  constructor(segment: Segment, file: number) {
+    this.#segment = segment;
+    this.#file = file;
+    this.#lines = new LineReader(file, segment.from, segment.to);
+    this.#timeMs = segment.baseMs;
+    this.step();
+  }
+
+  step(): void {
+    const line = this.#lines.next();
+    this.head = line && this.#dated(line);
+    if (line !== undefined || this.#lines.position() >= this.#segment.to) return;
+    throw new Error(CUT_MEANWHILE(this.#segment.component));
+  }
+
+  #dated({ text, start }: Line): JournalLine {
+    const { component, spread } = this.#segment;
+    if (spread === undefined) this.#timeMs = timeOfLine(text) ?? this.#timeMs;
+    else {
+      const share = start / spread.bytes;
+      this.#timeMs = Math.round(spread.firstMs + (spread.lastMs - spread.firstMs) * share);
+    }
+    return { component, timeMs: this.#timeMs, guessed: spread !== undefined, text };
+  }
+
+  close(): void {
+    closeSync(this.#file);
+  }
+}
+
+/** The file of a segment, under whatever name it has now, and still as long as it was. */
+function openSegment({ path, inode, to, component }: Segment): Result<number> {
+  const folder = dirname(path);
+  const names = [basename(path), ...readNames(folder)];
+  for (const name of names) {
+    const at = join(folder, name);
+    try {
+      if (statSync(at).ino !== inode) continue;
+      const file = openSync(at, 'r');
+      if (fstatSync(file).size >= to) return ok(file);
+      closeSync(file);
+      return fail(CUT_MEANWHILE(component));
+    } catch {
+      // Gone between two calls, or not readable: another name may still be it.
+    }
+  }
+  return fail(`output of ${component} was removed while it was read: ask again`);
+}
+
+export type Merge = {
+  /** The next line by time. @throws what reading a file throws. */
+  readonly next: () => JournalLine | undefined;
+  readonly close: () => void;
+};
+
+export function openMerge(segments: readonly Segment[]): Result<Merge> {
+  const readers: SegmentReader[] = [];
+  const close = (): void => {
+    for (const reader of readers.splice(0)) reader.close();
+  };
+  for (const segment of segments) {
+    const file = openSegment(segment);
+    if (!file.ok) {
+      close();
+      return file;
+    }
+    readers.push(new SegmentReader(segment, file.value));
+  }
+  return ok({
+    close,
+    next: () => {
+      let first: SegmentReader | undefined;
+      for (const reader of readers) {
+        const { head } = reader;
+        // Of two at the same time the one whose file comes first: every reading gives the same order.
+        if (head !== undefined && head.timeMs < (first?.head?.timeMs ?? Infinity)) first = reader;
+      }
+      const line = first?.head;
+      first?.step();
+      return line;
+    },
+  });
+}

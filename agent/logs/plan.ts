@@ -1,0 +1,88 @@
+// What a request for logs becomes on the terminal: the bytes that answer it, settled once and written down,
+// so that an agent that was killed goes on with the very same answer. Of a window that holds more than was
+// asked for, the newest lines are taken: whoever asks for the last ten minutes means now.
+
+import * as v from 'valibot';
+import { AGENT_LOG, type Command } from '../../protocol/commands.ts';
+import { LOG_COMPONENTS_MAX } from '../../protocol/limits.ts';
+import {
+  componentSource,
+  findSegments,
+  rotatedSource,
+  type Segment,
+  segmentSchema,
+} from './journal.ts';
+import { REDACTOR } from './redact/index.ts';
+
+export const planSchema = v.object({
+  command: v.string(),
+  request: v.string(),
+  /** Of all lines, where it is one. */
+  component: v.string(),
+  expiresMs: v.number(),
+  bytesMax: v.number(),
+  /** What was added to the terminal's clock when it was made; lines carry corrected times, as samples do. */
+  offsetMs: v.number(),
+  redactor: v.string(),
+  truncated: v.boolean(),
+  fromMs: v.number(),
+  segments: v.array(segmentSchema),
+});
+export type Plan = v.InferOutput<typeof planSchema>;
+
+export type LogsCommand = Extract<Command, { kind: 'logs' }>;
+
+export type Places = {
+  readonly logDir: string;
+  /** The agent's own. */
+  readonly ownLog: string;
+  readonly components: readonly string[];
+};
+
+/** What stands before each line of an answer: time, component, brackets and blanks. */
+const PREFIX_BYTES = 30;
+/** Assumed where lines were not measured; most lines of ours are longer. */
+const LINE_BYTES = 120;
+/** Lines are of different lengths: rather a little less than too much. */
+const FILL_RATIO = 0.9;
+/** Halvings of the window: a ten-thousandth of it is exact enough. */
+const NARROWINGS = 14;
+
+const bytesOf = (segments: readonly Segment[]): number =>
+  segments.reduce((sum, { from, to }) => sum + to - from, 0);
+
+export function planLogs(command: LogsCommand, places: Places, offsetMs: number): Plan {
+  const { request, bytesMax, sinceMs, untilMs, components: asked } = command.arguments;
+  const components = (asked.length === 0 ? places.components : asked).slice(0, LOG_COMPONENTS_MAX);
+  const sources = components.map((component) =>
+    component === AGENT_LOG && !places.components.includes(AGENT_LOG)
+      ? rotatedSource(component, places.ownLog)
+      : componentSource(places.logDir, component),
+  );
+  const window = { sinceMs: sinceMs - offsetMs, untilMs: untilMs - offsetMs };
+  const room = (bytesMax * FILL_RATIO) / (1 + PREFIX_BYTES / LINE_BYTES);
+  let segments = findSegments(sources, window);
+  let fromMs = window.sinceMs;
+  const truncated = bytesOf(segments) > room;
+  if (truncated) {
+    let early = window.sinceMs;
+    let late = window.untilMs;
+    segments = [];
+    fromMs = late;
+    for (let turn = 0; turn < NARROWINGS; turn += 1) {
+      const middle = Math.floor((early + late) / 2);
+      const found = findSegments(sources, { ...window, sinceMs: middle });
+      if (bytesOf(found) > room) early = middle;
+      else {
+        late = middle;
+        segments = found;
+        fromMs = middle;
+      }
+    }
+  }
+  return {
+    ...{ command: command.id, request, expiresMs: command.expiresMs, bytesMax, offsetMs },
+    ...{ redactor: REDACTOR, truncated, fromMs: Math.max(0, fromMs + offsetMs), segments },
+    component: components.length === 1 ? (components[0] ?? '') : '',
+  };
+}
