@@ -32,11 +32,17 @@ function findNode() {
   }
 }
 
-/** A checkout (it has the sources) runs them as they are; a package has only what was built. */
+/**
+ * A checkout (it has the sources) runs them as they are, unless the libraries that they import are not
+ * installed; a package has only what was built, with its libraries inside.
+ */
 function findProgram() {
   const source = join(root, 'cli', 'tillwatch.ts');
   const built = join(root, 'dist', 'tillwatch.mjs');
-  return [source, built].find((path) => existsSync(path));
+  const candidates = existsSync(join(root, 'node_modules', 'commander'))
+    ? [source, built]
+    : [built];
+  return candidates.find((path) => existsSync(path));
 }
 
 function fail(sentence) {
@@ -52,9 +58,7 @@ if (node === undefined) {
       'install a newer Node, or the npm package "node" beside tillwatch (npm install node@24)',
   );
 } else if (program === undefined) {
-  fail(
-    'neither dist/tillwatch.mjs nor cli/tillwatch.ts is here: run npm run build, or install again',
-  );
+  fail('dist/tillwatch.mjs is not here: in a checkout run npm run build, else install it again');
 } else {
   const child = spawn(node, [program, ...process.argv.slice(2)], { stdio: 'inherit' });
   // A terminal sends its Ctrl-C to both of us: waiting here lets the child end in good order.

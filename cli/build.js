@@ -14,11 +14,13 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { licencesText } from './licences.js';
 
 const EXIT_UNAVAILABLE = 69; // sysexits(3)
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, 'dist');
 const stampFile = join(dist, '.built.json');
+const licencesFile = 'licences.txt';
 
 /** Program in dist/ and its source. The command line's own parts are split, so that --help loads little. */
 const programs = {
@@ -45,7 +47,9 @@ const options = {
   format: 'esm',
   minify: true,
   sourcemap: false,
+  // Whose work is inside stands in dist/licences.txt, once, not in every file.
   legalComments: 'none',
+  metafile: true,
   logLevel: 'warning',
   outExtension: { '.js': '.mjs' },
   banner: { js: banner },
@@ -86,8 +90,8 @@ function isRunning(pid) {
 }
 
 function isCurrent(state) {
-  const outputs = [...Object.keys(programs), 'tillwatch'].map((name) => join(dist, `${name}.mjs`));
-  if (!outputs.every((path) => existsSync(path))) return false;
+  const names = [...Object.keys(programs), 'tillwatch'].map((name) => `${name}.mjs`);
+  if (![...names, licencesFile].every((name) => existsSync(join(dist, name)))) return false;
   try {
     const built = JSON.parse(readFileSync(stampFile, 'utf8'));
     return built.newestMs === state.newestMs && built.files === state.files;
@@ -101,7 +105,7 @@ function publish(from) {
   mkdirSync(join(dist, 'parts'), { recursive: true });
   const parts = readdirSync(join(from, 'parts'));
   for (const part of parts) renameSync(join(from, 'parts', part), join(dist, 'parts', part));
-  for (const name of readdirSync(from).filter((file) => file.endsWith('.mjs'))) {
+  for (const name of readdirSync(from).filter((file) => file !== 'parts')) {
     renameSync(join(from, name), join(dist, name));
   }
   for (const old of readdirSync(join(dist, 'parts'))) {
@@ -110,23 +114,43 @@ function publish(from) {
   rmSync(from, { recursive: true });
 }
 
+/** It comes with the development packages, as do the libraries that are bundled (ARCHITECTURE.md). */
+async function loadBundler() {
+  try {
+    return (await import('esbuild')).build;
+  } catch (error) {
+    if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error;
+    return undefined;
+  }
+}
+
 async function build(state) {
   const startedMs = Date.now();
-  const { build: bundle } = await import('esbuild');
+  const bundle = await loadBundler();
+  if (bundle === undefined) {
+    process.stderr.write(
+      'tillwatch: building dist/ needs esbuild, which is not installed: ' +
+        'run npm ci with the development packages (npm run build does it)\n',
+    );
+    return EXIT_UNAVAILABLE;
+  }
   const outdir = join(dist, `.next-${process.pid}`);
   mkdirSync(join(outdir, 'parts'), { recursive: true });
   removeStale();
   try {
-    await bundle({ ...options, entryPoints: programs, outdir });
-    await bundle({
+    const one = await bundle({ ...options, entryPoints: programs, outdir });
+    const other = await bundle({
       ...options,
       entryPoints: { tillwatch: commandLine },
       outdir,
       splitting: true,
       chunkNames: 'parts/[name]-[hash]',
     });
-  } catch {
+    const licences = licencesText([one.metafile, other.metafile], root);
+    writeFileSync(join(outdir, licencesFile), licences);
+  } catch (error) {
     rmSync(outdir, { recursive: true, force: true });
+    if (error.errors === undefined) throw error;
     process.stderr.write('tillwatch: the build failed, see above\n');
     return 1; // esbuild has printed what and where
   }

@@ -85,7 +85,7 @@ describe('the launcher', () => {
     writeFileSync(join(folder, 'empty', 'package.json'), '{"type":"module"}');
     const { code, err } = await run(process.execPath, [join(folder, 'empty', 'cli', 'bin.js')]);
     expect(code).toBe(69);
-    expect(err).toMatch(/^tillwatch: neither dist\/tillwatch\.mjs nor cli\/tillwatch\.ts .*\n$/);
+    expect(err).toMatch(/^tillwatch: dist\/tillwatch\.mjs is not here: .*\n$/);
   });
 
   it('passes arguments, exit codes, signals and a death by signal', async () => {
