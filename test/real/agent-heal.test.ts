@@ -105,11 +105,14 @@ describe('a component that', () => {
     expect(opened.cause).toBe('unresponsive');
   });
 
-  it('computes for four seconds, or works hard all the time, is left alone', async () => {
+  it('computes for four seconds, works hard all the time or speaks a lot is left alone', async () => {
     const toiler = resolve('test/real/agent-toiler.ts');
+    const chatter = [process.execPath, resolve('test/real/agent-chatter.ts'), '10000'];
     rig.configure([
       fault('slow', ['--gc-ms', '4000']),
       { name: 'hard', command: [process.execPath, toiler] },
+      { name: 'requests', command: chatter },
+      { name: 'chatter', command: [...chatter, 'raw'] },
     ]);
     void rig.start();
     const slow = await rig.ready('slow');

@@ -135,6 +135,7 @@ describe('a component on the channel', () => {
     channel.busy('sale', 'a basket is open', 60_000);
     const finished = channel.begin('print', 30_000);
     channel.begin('tender', 20_000);
+    await until('both items were told', () => heard('begin') === 2);
     finished.end();
     await until('all was said', () => heard('end') === 1);
     await server.close();
@@ -148,8 +149,24 @@ describe('a component on the channel', () => {
     const kinds = said().map((message) => (message as { kind: string }).kind);
     expect(kinds.filter((kind) => kind !== 'beat')).toEqual(['ready', 'trouble', 'begin', 'begin']);
     const items = said().filter((message) => (message as { kind: string }).kind === 'begin');
-    expect(items).toMatchObject([{ name: 'tender' }, { name: 'upload' }]);
-    expect((items[0] as { deadlineMs: number }).deadlineMs).toBeLessThan(20_000);
+    expect(items).toMatchObject([
+      { name: 'tender', deadlineMs: 20_000 },
+      { name: 'upload', deadlineMs: 10_000 },
+    ]);
+    expect((items[0] as { leftMs: number }).leftMs).toBeLessThan(20_000);
+  });
+
+  it('does not speak of work that is done at once, however much there is', async () => {
+    const channel = client();
+    await until('it is connected', () => heard('beat') >= 1);
+    for (let n = 0; n < 10_000; n += 1) channel.begin('request', 5_000).end();
+    const lasting = channel.begin('upload', 5_000);
+    await until('what lasts is told', () => heard('begin') === 1);
+    for (let n = 0; n < 1_000; n += 1) lasting.touch();
+    lasting.end();
+    await until('its end is told', () => heard('end') === 1);
+    expect(heard('touch')).toBeLessThanOrEqual(1);
+    expect(server.rejected()).toEqual({});
   });
 
   it('runs alone without the environment, and refuses to watch from a worker', async () => {
@@ -229,6 +246,7 @@ describe('the channel refuses', () => {
     const { socket } = raw();
     socket.write(hello() + '{"kind":"beat"}\n'.repeat(20_000));
     await until('it is told to wait', () => (server.rejected()['too_fast'] ?? 0) > 0);
+    await until('and the watchdog too', () => events.some((event) => event.kind === 'delayed'));
     expect(heard('beat')).toBeLessThan(20_000);
     await until('the first part is in', () => heard('beat') > 5_000, 30_000);
   });

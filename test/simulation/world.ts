@@ -188,6 +188,8 @@ function newWorld(step: StepFunction, policy: Policy, roll: Dice) {
       () => ({ kind: 'end', id }),
       () => ({ kind: 'extend', ms }),
       () => ({ kind: 'ready' }),
+      () => ({ kind: 'connected' }),
+      () => ({ kind: 'delayed' }),
       () => ({ kind: 'beat', loopDelayMsMax: ms }),
       () => ({ kind: 'evidence', summary: 'late' }),
       () => ({ kind: 'paused', gapMs: ms }),
