@@ -170,9 +170,9 @@ export class Supervisor {
 
   hear(event: ChannelEvent): void {
     const component = this.#components.get(event.component);
-    if (component === undefined || event.kind !== 'said') return;
+    if (component === undefined || event.kind === 'disconnected') return;
     if (component.identity?.instance !== event.instance) return;
-    const told = eventOf(component, event.message);
+    const told = event.kind === 'said' ? eventOf(component, event.message) : { kind: event.kind };
     if (told === undefined) return;
     if (component.life !== undefined) this.#loop.push(event.component, told);
     else if (component.early.length < EARLY_EVENTS_MAX) component.early.push(told);

@@ -11,12 +11,9 @@ import { isMainThread } from 'node:worker_threads';
 import { CHANNEL_LINE_BYTES_MAX } from '../../protocol/limits.ts';
 import { createLineReader } from './lines.ts';
 import type { FromComponent, ToComponent } from './messages.ts';
+import { cut, cutMs, type WorkItem, WorkItems } from './work.ts';
 
-export type WorkItem = {
-  /** The work moves on: its deadline counts anew from now. */
-  readonly touch: () => void;
-  readonly end: (ok?: boolean) => void;
-};
+export type { WorkItem } from './work.ts';
 
 export type Channel = {
   readonly ready: (info?: { metricsUrl?: string }) => void;
@@ -42,30 +39,22 @@ const RECONNECT_MS_MIN = 50;
 const RECONNECT_MS_MAX = 1_000;
 /** A reader that stopped reading: the connection is dropped and everything is said again later. */
 const QUEUE_BYTES_MAX = 64 * 1024;
-/** More open items than this are not watched; a leak of items must not become a leak of memory. */
-const WORK_ITEMS_MAX = 256;
 /** Said again to an agent that comes within this time: the one before may not have read it. */
 const TROUBLE_KEPT_MS = 10_000;
 const BUSY_MAX = 64;
 const ID_CHARS_MAX = 64;
-const TEXT_CHARS_MAX = 500;
-const MS_MAX = 86_400_000;
 /** Sampling period of the event loop's delay; Node counts it into each value. */
 const LOOP_SAMPLE_MS = 20;
 
 type Identity = { path: string; component: string; instance: string; token: string };
 type Until = { reason: string; untilMs: number };
-type Item = { name: string; deadlineMs: number; sinceMs: number };
-
 const nowMs = (): number => performance.now();
-const cut = (text: string): string => text.slice(0, TEXT_CHARS_MAX);
-const cutMs = (ms: number): number => (ms > 0 ? Math.min(ms, MS_MAX) : 0);
 
 class Client {
   readonly #identity: Identity;
   readonly #handlers: ChannelHandlers;
+  readonly work = new WorkItems((message) => this.send(message));
   readonly #busy = new Map<string, Until>();
-  readonly #items = new Map<string, Item>();
   readonly #loop = monitorEventLoopDelay({ resolution: LOOP_SAMPLE_MS });
   #ready: FromComponent | undefined;
   #status: FromComponent | undefined;
@@ -77,7 +66,6 @@ class Client {
   #retryMs = RECONNECT_MS_MIN;
   #retry: NodeJS.Timeout | undefined;
   #beats: NodeJS.Timeout | undefined;
-  #lastItem = 0;
 
   constructor(identity: Identity, handlers: ChannelHandlers) {
     this.#identity = identity;
@@ -126,10 +114,7 @@ class Client {
       if (ceilingMs > 0) this.send({ kind: 'busy', id, reason, ceilingMs });
       else this.#busy.delete(id);
     }
-    for (const [id, { name, deadlineMs, sinceMs }] of this.#items) {
-      const leftMs = cutMs(sinceMs + deadlineMs - nowMs());
-      this.send({ kind: 'begin', id, name, deadlineMs: leftMs });
-    }
+    this.work.tellAgain();
   }
 
   #hear(line: string): void {
@@ -207,31 +192,11 @@ class Client {
     if (this.#busy.delete(id)) this.send({ kind: 'idle', id });
   }
 
-  begin(givenName: string, deadline: number): WorkItem {
-    this.#lastItem += 1;
-    const id = String(this.#lastItem);
-    const name = cut(givenName);
-    const deadlineMs = cutMs(deadline);
-    if (this.#items.size < WORK_ITEMS_MAX) {
-      this.#items.set(id, { name, deadlineMs, sinceMs: nowMs() });
-      this.send({ kind: 'begin', id, name, deadlineMs });
-    }
-    const touch = (): void => {
-      const item = this.#items.get(id);
-      if (item === undefined) return;
-      item.sinceMs = nowMs();
-      this.send({ kind: 'touch', id });
-    };
-    const end = (ok = true): void => {
-      if (this.#items.delete(id)) this.send({ kind: 'end', id, ok });
-    };
-    return { touch, end };
-  }
-
   close(): void {
     this.#closed = true;
     clearTimeout(this.#retry);
     clearInterval(this.#beats);
+    this.work.close();
     this.#loop.disable();
     this.#socket?.end();
   }
@@ -283,7 +248,7 @@ export function connectChannel(
     trouble: (reason) => client.trouble(reason),
     busy: (id, reason, ceilingMs) => client.busy(id, reason, ceilingMs),
     idle: (id) => client.idle(id),
-    begin: (name, deadlineMs) => client.begin(name, deadlineMs),
+    begin: (name, deadlineMs) => client.work.begin(name, deadlineMs),
     close: () => client.close(),
   };
 }

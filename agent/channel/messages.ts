@@ -35,7 +35,14 @@ export const fromComponent = {
   /** Do not interrupt me for planned work; ends by `idle` or by itself at the ceiling. */
   busy: v.object({ kind: v.literal('busy'), id, reason: sentence, ceilingMs: ms }),
   idle: v.object({ kind: v.literal('idle'), id }),
-  begin: v.object({ kind: v.literal('begin'), id, name: sentence, deadlineMs: ms }),
+  /** `leftMs`: of its deadline, for work that began before this connection. */
+  begin: v.object({
+    kind: v.literal('begin'),
+    id,
+    name: sentence,
+    deadlineMs: ms,
+    leftMs: v.optional(ms),
+  }),
   touch: v.object({ kind: v.literal('touch'), id }),
   end: v.object({ kind: v.literal('end'), id, ok: v.boolean() }),
 } as const;

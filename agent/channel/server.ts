@@ -31,6 +31,8 @@ const QUEUE_BYTES_MAX = 64 * 1024;
 export type ChannelEvent =
   | { readonly kind: 'connected'; readonly component: string; readonly instance: string }
   | { readonly kind: 'disconnected'; readonly component: string; readonly instance: string }
+  /** Its words have waited in its socket, because it speaks too fast. */
+  | { readonly kind: 'delayed'; readonly component: string; readonly instance: string }
   | {
       readonly kind: 'said';
       readonly component: string;
@@ -200,8 +202,12 @@ class Channel {
   #refill(): void {
     for (const connection of this.#connections) {
       connection.linesLeft = LINES_PER_SECOND_MAX;
-      if (connection.paused) connection.socket.resume();
+      if (!connection.paused) continue;
       connection.paused = false;
+      connection.socket.resume();
+      if (connection.hello?.role !== 'main') continue;
+      const { component, instance } = connection.hello;
+      this.#options.onEvent({ kind: 'delayed', component, instance });
     }
   }
 

@@ -14,7 +14,14 @@ import {
 import { afterFailure, afterStop, askToStop, becomeReady, execute, kill } from './life.ts';
 import type { ComponentEvent } from './model.ts';
 import * as reasons from './reasons.ts';
-import { BUSY_ITEMS_MAX, type Exit, move, READY_AGE_MS, type Turn } from './state.ts';
+import {
+  BUSY_ITEMS_MAX,
+  type Exit,
+  move,
+  READY_AGE_MS,
+  SAY_AGAIN_MS_MAX,
+  type Turn,
+} from './state.ts';
 import * as watches from './watch.ts';
 
 export type Of<K extends ComponentEvent['kind']> = Extract<ComponentEvent, { kind: K }>;
@@ -89,6 +96,20 @@ export function sample(turn: Turn, event: Of<'sample'>): void {
   if (watches.isTraced(event.sample)) clearSuspicion(turn, reasons.DEBUGGED);
   // A sample by itself takes no verdict back: one lucky look at a stuck thread is not health.
   else if (draft.condemned === undefined) look(turn);
+}
+
+export function connected(turn: Turn): void {
+  const { draft, now } = turn;
+  draft.watch = watches.onConnected(draft.watch);
+  // Not at once: a planned restart must not slip in before a sale has said again that it goes on.
+  const until = now + SAY_AGAIN_MS_MAX;
+  draft.busy = new Map([...draft.busy].map(([id, at]) => [id, Math.min(at, until)]));
+  if (draft.state === 'suspect') look(turn);
+}
+
+export function delayed(turn: Turn): void {
+  turn.draft.watch = watches.onDelayed(turn.draft.watch, turn.policy, turn.now);
+  if (turn.draft.state === 'suspect') look(turn);
 }
 
 export function begin(turn: Turn, event: Of<'begin'>): void {

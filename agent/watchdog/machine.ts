@@ -42,8 +42,9 @@ type Line<K extends Kind> = readonly [
 
 /** Means nothing here, or came too late: seen, and rightly without effect. */
 const _____ = (): void => {};
-const { born, bornLate, stillborn, died, ended, saidReady, beat, trouble, busy, begin } = health;
-const { touch, end, probe, firstProbe, sample, firstSample, evidence } = health;
+const { born, bornLate, stillborn, died, ended, connected, delayed, saidReady, beat } = health;
+const { trouble, busy, begin, touch, end, probe, firstProbe, sample, firstSample, evidence } =
+  health;
 const { start, resume, adopt, extend, idle, paused } = orders;
 const { tickStarting, tickUp, tickStopping, tickBackoff, tickQuarantined } = orders;
 const { stopRunning, stopWhileStopping, stopWaiting } = orders;
@@ -56,6 +57,8 @@ const table = {
   spawned:      [_____,     born,       _____,   _____,     bornLate,  _____,     _____],
   spawn_failed: [_____,     stillborn,  _____,   _____,     stillborn, _____,     _____],
   adopted:      [adopt,     _____,      _____,   _____,     _____,     _____,     _____],
+  connected:    [_____,     connected,  connected, connected, _____,   _____,     _____],
+  delayed:      [_____,     _____,      delayed, delayed,   _____,     _____,     _____],
   ready:        [_____,     saidReady,  _____,   _____,     _____,     _____,     _____],
   beat:         [_____,     _____,      beat,    beat,      _____,     _____,     _____],
   extend:       [_____,     extend,     _____,   _____,     extend,    _____,     _____],

@@ -53,6 +53,10 @@ export type ComponentEvent =
       readonly pid: number;
       readonly wasReady: boolean;
     }
+  /** Its main loop has connected, perhaps again: it now says anew all that is still true. */
+  | { readonly kind: 'connected' }
+  /** It speaks faster than the agent listens: words of it wait. */
+  | { readonly kind: 'delayed' }
   | { readonly kind: 'ready' }
   | { readonly kind: 'beat'; readonly loopDelayMsMax: number }
   | { readonly kind: 'extend'; readonly ms: number }
@@ -69,6 +73,8 @@ export type ComponentEvent =
       readonly id: string;
       readonly name: string;
       readonly deadlineMs: number;
+      /** Of the deadline, when the work began before it could be told. */
+      readonly leftMs?: number | undefined;
     }
   | { readonly kind: 'touch'; readonly id: string }
   | { readonly kind: 'end'; readonly id: string }

@@ -19,6 +19,8 @@ export const READY_AGE_MS = 1_000;
 /** A planned restart waits for a busy component at most so long, then it is given up, not forced. */
 export const BUSY_WAIT_MS_MAX = 15 * 60_000;
 export const BUSY_ITEMS_MAX = 64;
+/** After a new connection, what was busy before is believed for so long. */
+export const SAY_AGAIN_MS_MAX = 2_000;
 /** Commands that wait for one restart together. */
 export const COMMANDS_MAX = 16;
 

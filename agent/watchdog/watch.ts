@@ -124,8 +124,21 @@ export function onBegin(watch: Watch, event: Of<'begin'>, now: number): Watch {
     return { ...watch, dropped: watch.dropped + 1 };
   }
   const { id, name, deadlineMs } = event;
-  const item = { name, begunAt: now, deadlineMs, deadlineAt: now + deadlineMs };
+  const deadlineAt = now + Math.min(event.leftMs ?? deadlineMs, deadlineMs);
+  const item = { name, begunAt: deadlineAt - deadlineMs, deadlineMs, deadlineAt };
   return { ...watch, work: new Map(watch.work).set(id, item) };
+}
+
+/** What lasts is said again; the end of what does not may have been lost with the old connection. */
+export const onConnected = (watch: Watch): Watch => ({ ...watch, work: new Map() });
+
+/** Beats and ends of work may wait with the rest: neither silence nor overdue work proves anything. */
+export function onDelayed(watch: Watch, policy: Policy, now: number): Watch {
+  const work = new Map<string, WorkItem>();
+  for (const [id, item] of watch.work) {
+    work.set(id, { ...item, deadlineAt: Math.max(item.deadlineAt, now + policy.blockedMs) });
+  }
+  return { ...watch, beatAt: now, sinceBeat: undefined, work };
 }
 
 /** Progress on an item: its deadline counts from now. */
