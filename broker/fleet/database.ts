@@ -8,7 +8,7 @@ import { fail, ok, type Result } from '../../protocol/result.ts';
 import { openFile } from '../sqlite.ts';
 
 /** Written as user_version; a file with a higher one is from a newer broker and is not touched. */
-const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 2;
 const TABLES = `
   CREATE TABLE cursor (
     id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -74,6 +74,12 @@ const TABLES = `
   CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit
     BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 `;
+/** Since version 2: what else events are asked by (events.ts). */
+const INDEXES = `
+  CREATE INDEX events_store ON events (store, id);
+  CREATE INDEX events_component ON events (component, id);
+  CREATE INDEX events_time ON events (time_ms);
+`;
 
 export type Database = {
   readonly db: DatabaseSync;
@@ -93,9 +99,9 @@ function prepareSchema(db: DatabaseSync): void {
   if (version > SCHEMA_VERSION) {
     throw new Error(`its schema is ${version} and this program reads ${SCHEMA_VERSION}`);
   }
-  if (version === 0) {
-    db.exec(`BEGIN IMMEDIATE; ${TABLES} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`);
-  }
+  if (version === SCHEMA_VERSION) return;
+  const missing = version === 0 ? `${TABLES} ${INDEXES}` : INDEXES;
+  db.exec(`BEGIN IMMEDIATE; ${missing} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`);
 }
 
 /** @param read takes what is needed from it; a record that it cannot read refuses the file. */

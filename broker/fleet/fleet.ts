@@ -8,18 +8,13 @@ import { limitLog } from '../log-limit.ts';
 import type { FleetSessions, Log } from '../ports.ts';
 import { type ApplyOptions, createApply, type ResultHandler } from './apply.ts';
 import { type Database, openDatabase } from './database.ts';
+import type { EventPage, EventQuery, EventRow, EventTable } from './events.ts';
 import { createFollower } from './follow.ts';
 import type { FleetEffect, FleetEvent } from './model.ts';
 import { type Models, openModels, type Planned } from './models.ts';
 import { createRollup, type Rollup } from './rollup.ts';
-import {
-  EVENTS_MAX,
-  type EventQuery,
-  type EventRow,
-  type FleetStore,
-  openFleetStore,
-  REGISTRY_BYTES_MAX,
-} from './store.ts';
+import { createSearch, type TerminalPage, type TerminalQuery } from './search.ts';
+import { EVENTS_MAX, type FleetStore, openFleetStore, REGISTRY_BYTES_MAX } from './store.ts';
 import { type PresenceLimits, type TerminalView, viewOf } from './view.ts';
 
 /** Presence is looked at, and sessions are written down, this often. */
@@ -52,7 +47,12 @@ export type Fleet = FleetSessions & {
   readonly views: () => readonly TerminalView[];
   readonly isConnected: (id: string) => boolean;
   readonly rollup: () => Rollup;
+  readonly search: (query: TerminalQuery) => Result<TerminalPage>;
   readonly events: (query: EventQuery) => readonly EventRow[];
+  readonly eventPage: (query: EventQuery) => EventPage;
+  readonly eventEdges: EventTable['eventEdges'];
+  /** Called when there may be new events, on disk. @returns how to be called no more. */
+  readonly onEvents: (listener: () => void) => () => void;
   readonly onResults: (handler: ResultHandler) => void;
   /** Why the views are not current yet; undefined when they are. */
   readonly unready: () => string | undefined;
@@ -92,7 +92,10 @@ function createSessions(models: Models, store: FleetStore, database: Database, t
 
 function createQueries(models: Models, clock: Clock, presence: PresenceLimits) {
   const rollUp = createRollup(presence);
+  const search = createSearch(presence);
   return {
+    search: (query: TerminalQuery): Result<TerminalPage> =>
+      search(models.listed(), query, clock.wallMs()),
     view: (id: string): TerminalView | undefined => {
       const model = models.shown(id);
       return model && viewOf(model, clock.wallMs(), presence);
@@ -128,7 +131,16 @@ export function openFleet(options: FleetOptions): Result<Fleet> {
   const handlers: ResultHandler[] = [];
   const strangers = limitLog(log, clock);
   const rules = createApply({ database, models, store, metrics, log: strangers, tell, handlers });
-  const follower = createFollower({ ledger, database, cursor: store, rules, clock, timers, log });
+  const listeners = new Set<() => void>();
+  const told = {
+    ...rules,
+    end: () => {
+      rules.end();
+      for (const listener of listeners) listener();
+    },
+  };
+  const shared = { clock, timers, log };
+  const follower = createFollower({ ledger, database, cursor: store, rules: told, ...shared });
   const sessions = createSessions(models, store, database, tell);
   const cancelTick = timers.every(TICK_MS, sessions.tick);
   return ok({
@@ -141,7 +153,13 @@ export function openFleet(options: FleetOptions): Result<Fleet> {
     isKnown: models.isKnown,
     sessionOpened: (id) => sessions.change(id, { kind: 'opened' }),
     sessionClosed: (id, why) => sessions.change(id, { kind: 'closed', why }),
-    events: store.queryEvents,
+    events: (query) => store.queryEvents(query).events,
+    eventPage: store.queryEvents,
+    eventEdges: store.eventEdges,
+    onEvents: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
     onResults: (handler) => {
       handlers.push(handler);
     },

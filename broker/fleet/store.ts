@@ -6,6 +6,7 @@ import { COMPONENT_STATES } from '../../protocol/events.ts';
 import type { LedgerRow } from '../ledger.ts';
 import { openEdges, openGauge } from '../sqlite.ts';
 import type { Database } from './database.ts';
+import { openEventTable } from './events.ts';
 import { newTerminal, type PlacedEvent, type TerminalModel } from './model.ts';
 
 /** Events kept unless configured otherwise. */
@@ -18,24 +19,6 @@ const TRIM_ROWS = 4_000;
 /** Of events that are too large altogether, so that only as many go as must. */
 const TRIM_LARGE_ROWS = 100;
 const COMPONENT_CHARS_MAX = 64;
-
-export type EventRow = {
-  readonly id: number;
-  readonly terminal: string;
-  readonly store: string;
-  readonly timeMs: number;
-  readonly receivedMs: number;
-  readonly kind: string;
-  readonly component: string;
-  readonly fields: Readonly<Record<string, unknown>>;
-};
-
-export type EventQuery = {
-  readonly terminal?: string | undefined;
-  readonly kind?: string | undefined;
-  readonly afterId?: number | undefined;
-  readonly limit: number;
-};
 
 export type RegistryLimits = { readonly eventsMax: number; readonly bytesMax: number };
 
@@ -72,18 +55,6 @@ function openEvents(database: Database, { eventsMax, bytesMax }: RegistryLimits)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const trimmed = openBound(database, 'events', eventsMax, () => bytesUsed() > bytesMax * 0.9);
-  const select = (where: string) =>
-    db.prepare(
-      `SELECT id, terminal, store, time_ms AS timeMs, received_ms AS receivedMs, kind, component,
-         fields FROM events WHERE ${where} id > ? ORDER BY id LIMIT ?`,
-    );
-  const selects = {
-    all: select(''),
-    terminal: select('terminal = ? AND'),
-    kind: select('kind = ? AND'),
-    // The unary plus keeps SQLite on the terminal's index, the narrower one [optoverview 13].
-    both: select('terminal = ? AND +kind = ? AND'),
-  };
   return {
     /** @returns whether it was new. */
     addEvent: (row: LedgerRow, store: string, event: PlacedEvent): boolean =>
@@ -102,21 +73,6 @@ function openEvents(database: Database, { eventsMax, bytesMax }: RegistryLimits)
         ).changes,
       ) === 1,
     trimEvents: trimmed,
-    queryEvents: ({ terminal, kind, afterId = 0, limit }: EventQuery): readonly EventRow[] => {
-      const filters = [terminal, kind].filter((filter) => filter !== undefined);
-      const statement =
-        filters.length === 2
-          ? selects.both
-          : terminal !== undefined
-            ? selects.terminal
-            : kind !== undefined
-              ? selects.kind
-              : selects.all;
-      return statement.all(...filters, afterId, limit).map((raw) => {
-        const { fields, ...rest } = raw as Omit<EventRow, 'fields'> & { fields: string };
-        return { ...rest, fields: JSON.parse(fields) as EventRow['fields'] };
-      });
-    },
   };
 }
 
@@ -194,6 +150,7 @@ export function openFleetStore(database: Database, generation: Uint8Array, limit
   return {
     ...openTerminals(database),
     ...openEvents(database, limits),
+    ...openEventTable(database.db),
     ...openDeadLetters(database),
     ...openCursor(database, generation),
   };
