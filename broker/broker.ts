@@ -18,6 +18,7 @@ import { startHttp } from './http/server.ts';
 import { openKeys } from './keys.ts';
 import { openLedger } from './ledger.ts';
 import { openLog } from './log.ts';
+import { openLogs } from './logs/logs.ts';
 import { createMetrics } from './metrics.ts';
 import { MQTT_LIMITS, type MqttLimits } from './mqtt/limits.ts';
 import type { Log } from './ports.ts';
@@ -128,9 +129,12 @@ function openBack(world: World, dataDir: string, log: Log, send: Front['sendComm
   const key = keys.value.commandKey;
   const commands = openCommands({ fleet: fleet.value, key, audit, send, ...shared });
   undo.push(commands.close);
+  const folder = join(dataDir, 'logs');
+  const logs = openLogs({ folder, fleet: fleet.value, commands, audit, ...shared });
+  undo.push(logs.close);
   fleet.value.start();
   const token = keys.value.apiToken;
-  return ok({ metrics, ledger, fleet: fleet.value, audit, commands, token });
+  return ok({ metrics, ledger, fleet: fleet.value, audit, commands, logs, token });
 }
 
 const limitsOf = ({ limits }: BrokerConfig): MqttLimits => ({
@@ -159,7 +163,7 @@ async function start(world: World, overrides: BrokerOverrides): Promise<Result<B
     front?.sendCommand(terminal, bytes) ?? false;
   const back = openBack(world, folder.value, log, send);
   if (!back.ok) return back;
-  const { metrics, ledger, fleet, audit, commands, token } = back.value;
+  const { metrics, ledger, fleet, audit, commands, logs, token } = back.value;
   metrics.watch({
     fleet: fleet.rollup,
     connections: () => front?.connections() ?? 0,
@@ -172,6 +176,7 @@ async function start(world: World, overrides: BrokerOverrides): Promise<Result<B
     token,
     audit,
     commands,
+    logs,
     fleet,
     metrics,
     timers,
@@ -184,6 +189,7 @@ async function start(world: World, overrides: BrokerOverrides): Promise<Result<B
     limits: { ...limitsOf(config), ...overrides.limits },
     ledger,
     fleet,
+    logs,
     onCommandReady: commands.terminalReady,
     metrics,
     clock,

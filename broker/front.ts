@@ -10,7 +10,7 @@ import { Hooks } from './mqtt/hooks.ts';
 import type { MqttLimits } from './mqtt/limits.ts';
 import { startMqttServer } from './mqtt/server.ts';
 import { createSessions } from './mqtt/sessions.ts';
-import type { FleetSessions, FrontMetrics, Log } from './ports.ts';
+import type { FleetSessions, FrontMetrics, Log, LogIntake } from './ports.ts';
 
 export type FrontOptions = {
   readonly host: string;
@@ -18,6 +18,7 @@ export type FrontOptions = {
   readonly limits: MqttLimits;
   readonly ledger: Ledger;
   readonly fleet: FleetSessions;
+  readonly logs?: LogIntake;
   /** A terminal listens for commands from now on. */
   readonly onCommandReady: (terminal: string) => void;
   readonly metrics: FrontMetrics;
@@ -53,6 +54,7 @@ export async function startFront(options: FrontOptions): Promise<Result<Front>> 
   });
   const ingest = createIngest({
     ledger,
+    logs: options.logs,
     clock,
     timers,
     log,

@@ -125,6 +125,8 @@ export function createMetrics(version = 'unknown') {
   const deadLetters = counter('tillwatch_ingest_dead_letters_total');
   const dropped = counter('tillwatch_registry_dropped_total');
   const commandsFinished = counter('tillwatch_commands_finished_total');
+  const logBytes = counter('tillwatch_log_bytes_total');
+  const logRequests = counter('tillwatch_log_requests_total');
   const auditEntries = counter('tillwatch_audit_entries_total');
   const httpRequests = counter('tillwatch_http_requests_total');
   return {
@@ -143,6 +145,8 @@ export function createMetrics(version = 'unknown') {
     dropped: (table: string, count: number): void => dropped({ table }, count),
     commitSeconds: histogram('tillwatch_ledger_commit_seconds', COMMIT_SECONDS_BUCKETS),
     commandsFinished: (state: string): void => commandsFinished({ state }),
+    logBytes: (bytes: number): void => logBytes({}, bytes),
+    logRequests: (state: string): void => logRequests({ state }),
     auditEntries: (): void => auditEntries({}),
     httpRequests: (route: string, status: number): void =>
       httpRequests({ route, status: String(status) }),

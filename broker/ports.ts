@@ -1,7 +1,7 @@
 // What the broker's front (mqtt, ingest) needs of the rooms behind it, as types of its own, so that
 // each side is written and tested with small fakes and broker.ts alone knows both.
 
-import type { Stream } from '../protocol/wire.ts';
+import type { Batch, Stream } from '../protocol/wire.ts';
 
 /** The broker's own log (winston behind it). */
 export type Log = {
@@ -29,6 +29,17 @@ export type FrontMetrics = {
   /** tillwatch_ledger_commit_seconds */
   readonly commitSeconds: (seconds: number) => void;
 };
+
+/** A chunk of log lines as it came; what its envelope says is checked, its body is not. */
+export type NewChunk = { readonly terminal: string; readonly batch: Batch };
+export type ChunkVerdict =
+  /** On disk up to this number (protocol/logs.ts). */
+  | { readonly kind: 'held'; readonly upTo: number; readonly isNew: boolean }
+  | { readonly kind: 'refused'; readonly reason: string }
+  /** Not stored, not refused: it is not answered and comes again. */
+  | { readonly kind: 'failed' };
+/** Whoever keeps received logs: a verdict for each, on disk when it returns. */
+export type LogIntake = { readonly take: (chunks: readonly NewChunk[]) => readonly ChunkVerdict[] };
 
 /** Why a connection or a packet was refused: a closed list, because it is a label. */
 export type RefusedReason =

@@ -175,6 +175,8 @@ export const catalogue = {
   tillwatch_ledger_commit_seconds: broker.histogram('Duration of a group commit.'),
   tillwatch_commands_pending: broker.gauge('Commands that are not finished.'),
   tillwatch_commands_finished_total: broker.counter('Commands by final state.', 'state'),
+  tillwatch_log_bytes_total: broker.counter('Bytes of log lines received from terminals.'),
+  tillwatch_log_requests_total: broker.counter('Requests for logs by how they ended.', 'state'),
   tillwatch_audit_entries_total: broker.counter('Entries written to the audit log.'),
   tillwatch_http_requests_total: broker.counter(
     'HTTP requests by route and status.',

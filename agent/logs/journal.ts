@@ -3,13 +3,15 @@
 // only grow, so a plan names the same bytes however often and by whichever process it is read; it keeps the
 // inode, because the agent's own log is renamed when it is full. Lines of all files come merged by time.
 
-import { closeSync, fstatSync, openSync, readdirSync, statSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import * as v from 'valibot';
 import { fail, ok, type Result } from '../../protocol/result.ts';
-import { type Line, LineReader } from './lines.ts';
+import { BLOCK_BYTES, type Line, LineReader } from './lines.ts';
 import { findTime, firstTime, lineStartAt } from './search.ts';
 import { timeOfLine } from './times.ts';
+
+const NEWLINE = 10;
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 
@@ -107,6 +109,20 @@ export function findSegments(sources: readonly Source[], window: Window): Segmen
       return found === undefined || found.from >= found.to ? [] : [found];
     }),
   );
+}
+
+/** Length of an ordinary line, measured at the end of the largest stretch. */
+export function lineBytesOf(segments: readonly Segment[]): number {
+  const [largest] = [...segments].sort((a, b) => b.to - b.from - (a.to - a.from));
+  if (largest === undefined) return BLOCK_BYTES;
+  const { path, from, to } = largest;
+  const counted = withFile(path, (file) => {
+    const block = Buffer.alloc(Math.min(BLOCK_BYTES, to - from));
+    const bytes = readSync(file, block, 0, block.length, to - block.length);
+    const lines = block.reduce((sum, byte) => sum + (byte === NEWLINE ? 1 : 0), 0);
+    return bytes / Math.max(1, lines);
+  });
+  return Math.max(1, counted ?? BLOCK_BYTES);
 }
 
 export type JournalLine = {

@@ -4,10 +4,10 @@
 
 import * as v from 'valibot';
 import { AGENT_LOG, type Command } from '../../protocol/commands.ts';
-import { LOG_COMPONENTS_MAX } from '../../protocol/limits.ts';
 import {
   componentSource,
   findSegments,
+  lineBytesOf,
   rotatedSource,
   type Segment,
   segmentSchema,
@@ -41,27 +41,26 @@ export type Places = {
 
 /** What stands before each line of an answer: time, component, brackets and blanks. */
 const PREFIX_BYTES = 30;
-/** Assumed where lines were not measured; most lines of ours are longer. */
-const LINE_BYTES = 120;
 /** Lines are of different lengths: rather a little less than too much. */
 const FILL_RATIO = 0.9;
-/** Halvings of the window: a ten-thousandth of it is exact enough. */
-const NARROWINGS = 14;
+/** Halvings of the window: from a century to a second; it ends before when what is found fills the room. */
+const NARROWINGS_MAX = 32;
+const FULL_RATIO = 0.85;
 
 const bytesOf = (segments: readonly Segment[]): number =>
   segments.reduce((sum, { from, to }) => sum + to - from, 0);
 
 export function planLogs(command: LogsCommand, places: Places, offsetMs: number): Plan {
   const { request, bytesMax, sinceMs, untilMs, components: asked } = command.arguments;
-  const components = (asked.length === 0 ? places.components : asked).slice(0, LOG_COMPONENTS_MAX);
+  const components = asked.length === 0 ? places.components : asked;
   const sources = components.map((component) =>
     component === AGENT_LOG && !places.components.includes(AGENT_LOG)
       ? rotatedSource(component, places.ownLog)
       : componentSource(places.logDir, component),
   );
   const window = { sinceMs: sinceMs - offsetMs, untilMs: untilMs - offsetMs };
-  const room = (bytesMax * FILL_RATIO) / (1 + PREFIX_BYTES / LINE_BYTES);
   let segments = findSegments(sources, window);
+  const room = (bytesMax * FILL_RATIO) / (1 + PREFIX_BYTES / lineBytesOf(segments));
   let fromMs = window.sinceMs;
   const truncated = bytesOf(segments) > room;
   if (truncated) {
@@ -69,7 +68,7 @@ export function planLogs(command: LogsCommand, places: Places, offsetMs: number)
     let late = window.untilMs;
     segments = [];
     fromMs = late;
-    for (let turn = 0; turn < NARROWINGS; turn += 1) {
+    for (let turn = 0; turn < NARROWINGS_MAX; turn += 1) {
       const middle = Math.floor((early + late) / 2);
       const found = findSegments(sources, { ...window, sinceMs: middle });
       if (bytesOf(found) > room) early = middle;
@@ -77,6 +76,7 @@ export function planLogs(command: LogsCommand, places: Places, offsetMs: number)
         late = middle;
         segments = found;
         fromMs = middle;
+        if (bytesOf(found) > room * FULL_RATIO) break;
       }
     }
   }

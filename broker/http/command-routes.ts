@@ -25,7 +25,7 @@ type CreateRequest = {
 /** Who acts when the body does not say: whoever holds the one token. */
 export const TOKEN_HOLDER = 'api-token';
 
-const STATUS: Record<Refusal['kind'], number> = {
+export const REFUSED_STATUS: Record<Refusal['kind'], number> = {
   unknown_terminal: 404,
   invalid: 422,
   too_many: 429,
@@ -39,6 +39,11 @@ const textOf = (body: unknown, field: string): string => {
   return typeof value === 'string' ? value : '';
 };
 
+function actionOf(route: string, kind: string): string {
+  if (route.endsWith('/commands')) return `command.${kind}.create`;
+  return route.endsWith('/logs') ? 'command.logs.create' : 'http.post';
+}
+
 /** Writes down a refused request; nothing of what its body says without the token. */
 export function auditRefusal(
   audit: Pick<Audit, 'refuse'>,
@@ -51,7 +56,7 @@ export function auditRefusal(
   const kind = textOf(body, 'kind').slice(0, 64) || 'unknown';
   audit.refuse({
     operator: textOf(body, 'operator') || (request.isOperator ? TOKEN_HOLDER : 'unknown'),
-    action: route.endsWith('/commands') ? `command.${kind}.create` : 'http.post',
+    action: actionOf(route, kind),
     subject: params?.id ?? '',
     reason: textOf(body, 'reason'),
     outcome: `refused ${status}`,
@@ -59,8 +64,13 @@ export function auditRefusal(
   });
 }
 
-const textHeader = (value: string | string[] | undefined): string =>
-  typeof value === 'string' ? value : '';
+/** The caller's trace context; empty when there is none that can be read. */
+export function traceparentOf({ headers }: FastifyRequest): string {
+  const { traceparent } = headers;
+  return typeof traceparent === 'string' && TRACEPARENT.test(traceparent) ? traceparent : '';
+}
+
+const ASK_FOR_LOGS = 'kind: logs are asked for with POST /api/v1/terminals/{id}/logs';
 
 export function addCommandRoutes(app: FastifyInstance, { commands }: CommandRouteOptions): void {
   app.post<CreateRequest>(
@@ -68,11 +78,12 @@ export function addCommandRoutes(app: FastifyInstance, { commands }: CommandRout
     { schema: schemas.createCommand },
     (request, reply) => {
       const { operator = TOKEN_HOLDER, reason = '', ...body } = request.body;
-      const header = textHeader(request.headers['traceparent']);
-      const traceparent = TRACEPARENT.test(header) ? header : '';
+      // What is asked for that way would have nowhere to go.
+      if (body.kind === 'logs') return sendProblem(reply, 422, ASK_FOR_LOGS);
+      const traceparent = traceparentOf(request);
       const terminal = request.params.id;
       const created = commands.create({ ...body, terminal, reason, operator, traceparent });
-      if (!created.ok) return sendProblem(reply, STATUS[created.kind], created.reason);
+      if (!created.ok) return sendProblem(reply, REFUSED_STATUS[created.kind], created.reason);
       return reply
         .code(202)
         .header('location', `/api/v1/commands/${created.id}`)

@@ -1,6 +1,8 @@
 // JSON schemas of the routes. Nothing is coerced, filled in or removed silently: a query is text and is
 // checked as text, an unknown field is an error with its name.
 
+import { LOG_ANSWER_BYTES_MAX, LOG_COMPONENTS_MAX } from '../../protocol/limits.ts';
+
 export const LIMIT_MAX = 1_000;
 export const LIMIT_DEFAULT = 100;
 
@@ -57,5 +59,28 @@ export const schemas = {
     response: { 202: answer('id', 'state') },
   },
   command: { params, querystring: query({}), response: { 200: answer('id', 'state', 'history') } },
+  askLogs: {
+    params,
+    querystring: query({}),
+    body: {
+      type: 'object',
+      required: ['sinceMs', 'untilMs'],
+      additionalProperties: false,
+      properties: {
+        components: { type: 'array', maxItems: LOG_COMPONENTS_MAX, items: name },
+        sinceMs: { type: 'integer', minimum: 0 },
+        untilMs: { type: 'integer', minimum: 0 },
+        bytesMax: { type: 'integer', minimum: 1, maximum: LOG_ANSWER_BYTES_MAX },
+        // Needed, as with commands.
+        reason: { type: 'string' },
+        operator: { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9 ._@+-]{0,63}$' },
+        expiresMs: { type: 'integer', minimum: 1_000, maximum: 604_800_000 },
+      },
+    },
+    response: { 202: answer('id', 'state') },
+  },
+  logRequests: { querystring: query({}), response: { 200: answer('requests') } },
+  logRequest: { params, querystring: query({}), response: { 200: answer('id', 'state', 'bytes') } },
+  logContent: { params, querystring: query({ offset: rowId }) },
   audit: { querystring: query({ limit }), response: { 200: answer('entries') } },
 } as const;

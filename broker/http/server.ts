@@ -12,6 +12,7 @@ import type { Metrics } from '../metrics.ts';
 import type { Log } from '../ports.ts';
 import { createAuth } from './auth.ts';
 import { addCommandRoutes, auditRefusal } from './command-routes.ts';
+import { addLogRoutes, type LogRouteOptions } from './log-routes.ts';
 import { createErrorHandler, PROBLEM_TYPE, problem, sendProblem } from './problem.ts';
 import { addHealthRoutes, addReadRoutes, type ReadOptions } from './routes.ts';
 
@@ -25,16 +26,17 @@ const STOP_GRACE_MS = 500;
 /** Open connections; scrapers and consoles are few, and each more is refused at once. */
 const CONNECTIONS_MAX = 1_000;
 
-export type HttpOptions = ReadOptions & {
-  readonly host: string;
-  readonly port: number;
-  readonly token: string;
-  readonly audit: Pick<Audit, 'list' | 'refuse'>;
-  readonly commands: Pick<Commands, 'create' | 'get'>;
-  readonly metrics: Pick<Metrics, 'registry' | 'httpRequests'>;
-  readonly timers: Pick<Timers, 'after'>;
-  readonly log: Log;
-};
+export type HttpOptions = ReadOptions &
+  LogRouteOptions & {
+    readonly host: string;
+    readonly port: number;
+    readonly token: string;
+    readonly audit: Pick<Audit, 'list' | 'refuse'>;
+    readonly commands: Pick<Commands, 'create' | 'get'>;
+    readonly metrics: Pick<Metrics, 'registry' | 'httpRequests'>;
+    readonly timers: Pick<Timers, 'after'>;
+    readonly log: Log;
+  };
 
 export type Http = { readonly port: number; readonly stop: () => Promise<void> };
 
@@ -100,6 +102,7 @@ export function buildServer(options: HttpOptions): FastifyInstance {
       api.setNotFoundHandler((_request, reply) => sendProblem(reply, 404, 'there is nothing here'));
       addReadRoutes(api, options);
       addCommandRoutes(api, options);
+      addLogRoutes(api, options);
       done();
     },
     { prefix: '/api/v1' },

@@ -4,11 +4,11 @@
 // synchronous and is made at once when the queue reaches a limit, so the queue cannot outgrow it.
 
 import { REASON_CHARS_MAX } from '../../protocol/limits.ts';
-import { addSeq, type Ranges } from '../../protocol/ranges.ts';
+import { addRange, addSeq, type Ranges } from '../../protocol/ranges.ts';
 import { type Batch, decodeBatch, type Refusal, type Stream } from '../../protocol/wire.ts';
 import type { Cancel, Clock, Timers } from '../clock.ts';
 import type { AppendResult, Ledger, NewBatch } from '../ledger.ts';
-import type { FrontMetrics, Log } from '../ports.ts';
+import type { FrontMetrics, Log, LogIntake, NewChunk } from '../ports.ts';
 import type { Outcome } from './acknowledge.ts';
 
 /** How long a batch waits for company; costs a live fleet 7 % of throughput (research/mqtt.md 1.3). */
@@ -24,6 +24,8 @@ const IN_LEDGER: ReadonlySet<Stream> = new Set(['events', 'metrics', 'results', 
 
 export type IngestOptions = {
   readonly ledger: Pick<Ledger, 'append' | 'ranges'>;
+  /** Where log chunks go; without it they are refused. */
+  readonly logs?: LogIntake | undefined;
   readonly clock: Clock;
   readonly timers: Pick<Timers, 'after'>;
   readonly log: Log;
@@ -51,6 +53,7 @@ type Entry = {
   readonly answered: () => void;
   readonly refused?: { readonly terminal: string; readonly batch: Batch; readonly reason: string };
   readonly taken?: NewBatch & { readonly batch: Batch };
+  readonly chunk?: NewChunk;
 };
 
 /** Outcomes of one commit, one per terminal and epoch. */
@@ -75,23 +78,32 @@ function createOutcomes(ledger: Pick<Ledger, 'ranges'>) {
       const sentence = reason.slice(0, REASON_CHARS_MAX);
       of(terminal, { stream, seq, ...batch }).refused.push({ stream, seq, reason: sentence });
     },
+    /** Log chunks are acknowledged by the bytes that are held (protocol/logs.ts). */
+    held: (terminal: string, batch: Batch, upTo: number): void => {
+      const { byStream } = of(terminal, batch);
+      const ranges = byStream.get('logs') ?? [];
+      if (upTo > 0) byStream.set('logs', addRange(ranges, { first: 1, last: upTo }));
+    },
     list: (): Outcome[] =>
       [...outcomes.values()].map(({ terminal, epochHex, refused, byStream }) => ({
         terminal,
         epochHex,
         refused,
         streams: [...byStream].map(([stream, ranges]) => {
-          const lane = ledger.ranges(terminal, epochHex, stream);
+          const lane = stream === 'logs' ? ranges : ledger.ranges(terminal, epochHex, stream);
           return { stream, ranges: lane.length <= LANE_RANGES_SENT_MAX ? lane : ranges };
         }),
       })),
   };
 }
 
+type Outcomes = ReturnType<typeof createOutcomes>;
+const resultOf = (isNew: boolean): 'new' | 'duplicate' => (isNew ? 'new' : 'duplicate');
+
 const CROWDED = 'the ledger can remember no more epochs of this terminal, or holes of this stream';
 
 export function createIngest(options: IngestOptions): Ingest {
-  const { ledger, clock, timers, log, metrics, onOutcome, onNotice } = options;
+  const { ledger, logs, clock, timers, log, metrics, onOutcome, onNotice } = options;
   let queue: Entry[] = [];
   let queueBytes = 0;
   let cancel: Cancel | undefined;
@@ -108,6 +120,18 @@ export function createIngest(options: IngestOptions): Ingest {
       batches: batches.length,
     });
     return batches.map(() => 'failed');
+  }
+
+  function takeChunks(entries: readonly Entry[], outcomes: Outcomes): void {
+    const chunks = entries.flatMap(({ chunk }) => (chunk === undefined ? [] : [chunk]));
+    if (chunks.length === 0 || logs === undefined) return;
+    const verdicts = logs.take(chunks);
+    for (const [index, { terminal, batch }] of chunks.entries()) {
+      const verdict = verdicts[index] ?? { kind: 'failed' };
+      if (verdict.kind === 'held') outcomes.held(terminal, batch, verdict.upTo);
+      if (verdict.kind === 'refused') outcomes.refused(terminal, batch, verdict.reason);
+      metrics.batches('logs', verdict.kind === 'held' ? resultOf(verdict.isNew) : verdict.kind);
+    }
   }
 
   function flush(): void {
@@ -129,6 +153,7 @@ export function createIngest(options: IngestOptions): Ingest {
       if (result === 'crowded') outcomes.refused(taken.terminal, taken.batch, CROWDED);
       else if (result !== 'failed') outcomes.committed(taken.terminal, taken.batch);
     }
+    takeChunks(entries, outcomes);
     for (const { answered } of entries) answered();
     for (const outcome of outcomes.list()) onOutcome(outcome);
   }
@@ -150,6 +175,10 @@ export function createIngest(options: IngestOptions): Ingest {
         return;
       }
       const batch = decoded.value;
+      if (batch.stream === 'logs' && stream === 'logs' && logs !== undefined) {
+        enqueue({ answered, chunk: { terminal, batch } }, payload.length);
+        return;
+      }
       const reason = refusalOf(batch, stream);
       if (reason !== undefined) {
         metrics.batches(stream, 'refused');

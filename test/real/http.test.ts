@@ -6,6 +6,9 @@ import { systemClock, systemTimers } from '../../broker/clock.ts';
 import { type HttpOptions, startHttp } from '../../broker/http/server.ts';
 import { createMetrics } from '../../broker/metrics.ts';
 
+const unused = () => {
+  throw new Error('not asked here');
+};
 const options: HttpOptions = {
   host: '127.0.0.1',
   port: 0,
@@ -13,13 +16,12 @@ const options: HttpOptions = {
   fleet: {
     view: () => undefined,
     views: () => [],
-    rollup: () => {
-      throw new Error('not asked here');
-    },
+    rollup: unused,
     events: () => [],
     unready: () => undefined,
   },
   audit: { list: () => [], refuse: () => {} },
+  logs: { create: unused, get: () => undefined, list: () => [], read: unused },
   commands: { create: () => ({ ok: true, id: 'x', state: 'pending' }), get: () => undefined },
   metrics: createMetrics(),
   timers: systemTimers,

@@ -1,13 +1,18 @@
 // The API on a registry of its own, asked without a socket.
 
 import { generateKeyPairSync } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { openAudit } from '../../broker/audit.ts';
 import { openCommands } from '../../broker/commands/commands.ts';
 import { buildServer } from '../../broker/http/server.ts';
+import { openLogs } from '../../broker/logs/logs.ts';
 import { happened, quiet, rig, START_MS } from './fleet-rig.ts';
 
 export const TOKEN = 'a-token-that-nobody-guesses-0123456789';
+export const LOGS_KEPT = 10;
 export const authorization = `Bearer ${TOKEN}`;
 
 export async function open(options: Parameters<typeof rig>[0] = {}) {
@@ -25,12 +30,17 @@ export async function open(options: Parameters<typeof rig>[0] = {}) {
     log: quiet,
     send: (terminal, bytes) => sent.push({ terminal, bytes }),
   });
+  const folder = mkdtempSync(join(tmpdir(), 'tw-http-logs-'));
+  const shared = { fleet, commands, audit, ...time, metrics, log: quiet };
+  const logs = openLogs({ folder, ...shared, keptMax: LOGS_KEPT });
   const common = { host: '127.0.0.1', port: 0, token: TOKEN, timers: time.timers, log: quiet };
-  const app = buildServer({ ...common, fleet, audit, commands, metrics });
+  const app = buildServer({ ...common, fleet, audit, commands, logs, metrics });
   await app.ready();
   onTestFinished(async () => {
     commands.close();
     await app.close();
+    logs.close();
+    rmSync(folder, { recursive: true, force: true });
   });
   const get = (url: string, headers: Record<string, string> = { authorization }) =>
     app.inject({ method: 'GET', url, headers });
@@ -41,7 +51,7 @@ export async function open(options: Parameters<typeof rig>[0] = {}) {
       headers: { authorization, 'content-type': 'application/json', ...headers },
       payload: typeof payload === 'string' ? payload : JSON.stringify(payload),
     });
-  return { ...back, fleet, app, audit, commands, sent, privateKey, get, post };
+  return { ...back, fleet, app, audit, commands, logs, folder, sent, privateKey, get, post };
 }
 
 export const restart = { kind: 'restart', arguments: { component: 'sale' }, reason: 'till hangs' };

@@ -1,0 +1,204 @@
+// Requests for logs at work: takes one from an operator and makes a signed command of it, takes the chunks of
+// its answer from the front, and keeps both with an end to how much. A chunk is acknowledged when its
+// bytes and what they mean are on disk; who asked for which lines, why, and what came, is in the audit log.
+
+import { randomUUID } from 'node:crypto';
+import { LOGS_EXPIRY_MS } from '../../protocol/commands.ts';
+import { LOG_ANSWER_BYTES } from '../../protocol/limits.ts';
+import { requestOfEpoch } from '../../protocol/logs.ts';
+import type { Audit } from '../audit.ts';
+import type { Clock } from '../clock.ts';
+import type { Commands, Refusal } from '../commands/commands.ts';
+import type { Fleet } from '../fleet/fleet.ts';
+import type { Metrics } from '../metrics.ts';
+import type { ChunkVerdict, Log, LogIntake, NewChunk } from '../ports.ts';
+import { type LogFiles, openLogFiles } from './files.ts';
+import { extend, failed, heldSeq, judgeChunk, type LogRecord } from './model.ts';
+import { type LogStore, openLogStore } from './store.ts';
+import { type LogView, viewOf } from './view.ts';
+
+/** Requests and their answers kept; the oldest that has ended goes first. */
+export const REQUESTS_KEPT_MAX = 200;
+const LISTED_MAX = 100;
+
+export type LogAsk = {
+  readonly terminal: string;
+  readonly components?: readonly string[] | undefined;
+  readonly sinceMs: number;
+  readonly untilMs: number;
+  readonly bytesMax?: number | undefined;
+  readonly reason: string;
+  readonly operator: string;
+  readonly expiresMs?: number | undefined;
+  readonly traceparent?: string | undefined;
+};
+
+export type Logs = LogIntake & {
+  readonly create: (ask: LogAsk) => { readonly ok: true; readonly view: LogView } | Refusal;
+  readonly get: (id: string) => LogView | undefined;
+  /** Newest first. */
+  readonly list: () => readonly LogView[];
+  /** What has arrived, from a byte on; undefined when nothing lies there. */
+  readonly read: LogFiles['read'];
+  readonly close: () => void;
+};
+
+export type LogsOptions = {
+  readonly folder: string;
+  readonly fleet: Pick<Fleet, 'database' | 'isConnected'>;
+  readonly commands: Pick<Commands, 'create' | 'get'>;
+  readonly audit: Pick<Audit, 'write'>;
+  readonly clock: Pick<Clock, 'wallMs'>;
+  readonly metrics: Pick<Metrics, 'logBytes' | 'logRequests' | 'dropped'>;
+  readonly log: Log;
+  readonly keptMax?: number;
+};
+
+const NOT_STORED = 'the broker cannot store it';
+
+/** Takes all chunks of one commit: bytes to their files, one flush a file, one transaction for all. */
+function createIntake(options: LogsOptions, store: LogStore, files: LogFiles): LogIntake {
+  const { fleet, audit, clock, metrics, log } = options;
+
+  function judge(records: Map<string, LogRecord>, { terminal, batch }: NewChunk): ChunkVerdict {
+    const id = requestOfEpoch(batch.epoch);
+    const record = records.get(id) ?? store.get(id);
+    const judged = judgeChunk(record, terminal, batch);
+    if (record === undefined || judged.kind === 'ahead') {
+      return judged.kind === 'refused' ? judged : { kind: 'failed' };
+    }
+    if (judged.kind === 'held') return { kind: 'held', upTo: heldSeq(record), isNew: false };
+    if (judged.kind === 'refused') {
+      if (judged.ends) records.set(id, failed(record, judged.reason, clock.wallMs()));
+      return judged;
+    }
+    let next: LogRecord;
+    try {
+      files.append(id, record.bytes, judged.bytes);
+      const upTo = record.bytes + judged.bytes.length;
+      next = extend(record, judged, () => files.digest(id, upTo), clock.wallMs());
+    } catch (cause) {
+      files.forget(id);
+      next = failed(record, `${NOT_STORED}: ${(cause as Error).message}`, clock.wallMs());
+    }
+    records.set(id, next);
+    if (next.state === 'failed') return { kind: 'refused', reason: next.error };
+    return { kind: 'held', upTo: heldSeq(next), isNew: true };
+  }
+
+  function finish(record: LogRecord): void {
+    const { operator, reason, terminal, state, id } = record;
+    const { command, components, sinceMs, untilMs, bytes, lines, sha256, error } = record;
+    const { redactions, truncated } = record;
+    const what = { request: id, command, components, sinceMs, untilMs };
+    const detail = { ...what, bytes, lines, redactions, truncated, sha256, error };
+    const action = 'logs.receive';
+    audit.write({ operator, action, subject: terminal, reason, outcome: state, detail });
+    fleet.database.afterCommit(() => {
+      metrics.logRequests(state);
+      log.info('logs received', { request: id, terminal, state, bytes, lines, error });
+    });
+  }
+
+  function save(records: ReadonlyMap<string, LogRecord>): boolean {
+    try {
+      files.sync(records.keys());
+    } catch (cause) {
+      log.error('received logs are not on disk', { reason: (cause as Error).message });
+      return false;
+    }
+    const saved = fleet.database.transact(() => {
+      for (const record of records.values()) {
+        const bytes = record.bytes - (store.get(record.id)?.bytes ?? 0);
+        store.save(record);
+        fleet.database.afterCommit(() => metrics.logBytes(bytes));
+        if (record.state !== 'open') finish(record);
+      }
+    });
+    if (!saved.ok) log.error('received logs are not in the registry', { reason: saved.reason });
+    return saved.ok;
+  }
+
+  return {
+    take: (chunks) => {
+      const records = new Map<string, LogRecord>();
+      const verdicts = chunks.map((chunk) => judge(records, chunk));
+      if (records.size === 0 || save(records)) return verdicts;
+      // Nothing of this counts: the next chunk cuts it off, and the terminal sends it again.
+      for (const id of records.keys()) files.forget(id);
+      return chunks.map(() => ({ kind: 'failed' }));
+    },
+  };
+}
+
+const newRecord = (ask: LogAsk, now: number): LogRecord => ({
+  id: randomUUID(),
+  ...{ terminal: ask.terminal, operator: ask.operator, reason: ask.reason.trim(), command: '' },
+  ...{ components: ask.components ?? [], sinceMs: ask.sinceMs, untilMs: ask.untilMs },
+  bytesMax: ask.bytesMax ?? LOG_ANSWER_BYTES,
+  createdMs: now,
+  expiresMs: now + (ask.expiresMs ?? LOGS_EXPIRY_MS),
+  ...{ state: 'open', bytes: 0, lines: 0, error: '', changedMs: now },
+  ...{ redactor: '', sha256: '', redactions: 0, truncated: false, fromMs: 0 },
+});
+
+/** A disk that cannot hold the folder ends the start of the broker, as any of its files would. */
+export function openLogs(options: LogsOptions): Logs {
+  const { folder, fleet, commands, clock, metrics, log, keptMax = REQUESTS_KEPT_MAX } = options;
+  const store = openLogStore(fleet.database);
+  const files = openLogFiles(folder);
+  files.sweep(new Set(store.oldestFirst().map(({ id }) => id)));
+  const view = (record: LogRecord): LogView =>
+    viewOf(record, commands.get(record.command), fleet.isConnected(record.terminal));
+
+  /** Makes room for one more. @returns whether there is any. */
+  function trim(): boolean {
+    const all = store.oldestFirst();
+    const surplus = all.length + 1 - keptMax;
+    const ended = all.filter((record) => !['waiting', 'running'].includes(view(record).state));
+    const gone = surplus <= 0 ? [] : ended.slice(0, surplus);
+    for (const { id } of gone) {
+      store.remove(id);
+      fleet.database.afterCommit(() => files.remove(id));
+    }
+    if (gone.length > 0) metrics.dropped('log_requests', gone.length);
+    return gone.length >= surplus;
+  }
+
+  function create(ask: LogAsk): ReturnType<Logs['create']> {
+    const record = newRecord(ask, clock.wallMs());
+    const { id: request, components, sinceMs, untilMs, bytesMax } = record;
+    const done = fleet.database.transact((): LogRecord | Refusal => {
+      if (!trim()) {
+        const reason = `${keptMax} requests for logs have not been answered yet`;
+        return { ok: false, kind: 'too_many', reason };
+      }
+      const created = commands.create({
+        ...{ terminal: ask.terminal, kind: 'logs', reason: ask.reason, operator: ask.operator },
+        arguments: { request, components, sinceMs, untilMs, bytesMax },
+        expiresMs: record.expiresMs - record.createdMs,
+        traceparent: ask.traceparent,
+      });
+      if (!created.ok) return created;
+      const queued = { ...record, command: created.id };
+      store.save(queued);
+      return queued;
+    });
+    if (!done.ok) return { ok: false, kind: 'unavailable', reason: done.reason };
+    if ('ok' in done.value) return done.value;
+    log.info('logs asked for', { request, terminal: ask.terminal, operator: ask.operator });
+    return { ok: true, view: view(done.value) };
+  }
+
+  return {
+    ...createIntake(options, store, files),
+    create,
+    get: (id) => {
+      const record = store.get(id);
+      return record && view(record);
+    },
+    list: () => store.newest(LISTED_MAX).map(view),
+    read: files.read,
+    close: files.close,
+  };
+}
