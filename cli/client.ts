@@ -78,9 +78,14 @@ export type CommandView = {
   }[];
 };
 
-export type Reply<T> =
-  | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly exit: ExitCode; readonly sentence: string };
+export type Refusal = {
+  readonly ok: false;
+  readonly exit: ExitCode;
+  readonly sentence: string;
+  /** The HTTP status, when the broker itself said no. */
+  readonly status?: number;
+};
+export type Reply<T> = { readonly ok: true; readonly value: T } | Refusal;
 
 export type Client = {
   readonly url: string;
@@ -89,7 +94,7 @@ export type Client = {
   readonly post: <T>(path: string, body: unknown) => Promise<Reply<T>>;
 };
 
-const bad = (exit: ExitCode, sentence: string): Reply<never> => ({ ok: false, exit, sentence });
+const bad = (exit: ExitCode, sentence: string): Refusal => ({ ok: false, exit, sentence });
 
 /** fetch hides the reason in the cause of its error. */
 function whyUnreachable(error: unknown): string {
@@ -99,14 +104,18 @@ function whyUnreachable(error: unknown): string {
   return cause?.code ?? 'connection failed';
 }
 
-const unreachable = (url: string, why: string): Reply<never> =>
+const unreachable = (url: string, why: string): Refusal =>
   bad(
     EXIT.unavailable,
     `the broker at ${url} does not answer (${why}): start one with ` +
       '"tillwatch demo" or "tillwatch broker --config FILE", or set TILLWATCH_URL',
   );
 
-function refused(url: string, status: number, problem: { detail?: string; title?: string }) {
+function refused(
+  url: string,
+  status: number,
+  problem: { detail?: string; title?: string },
+): Refusal {
   const detail = problem.detail ?? problem.title ?? `${url} answers with HTTP status ${status}`;
   if (status === 401 || status === 403) {
     return bad(
@@ -115,11 +124,11 @@ function refused(url: string, status: number, problem: { detail?: string; title?
         'what stands in the file "api-token" of its data folder',
     );
   }
-  if (status === 400 || status === 422) return bad(EXIT.usage, detail);
-  return bad(EXIT.failed, detail);
+  const exit = status === 400 || status === 422 ? EXIT.usage : EXIT.failed;
+  return { ...bad(exit, detail), status };
 }
 
-export function createClient(operator: Operator): Client {
+export function createClient(operator: Operator, answerMsMax = ANSWER_MS_MAX): Client {
   const { url, token } = operator;
   const stranger = () => bad(EXIT.unavailable, `what answers at ${url} is not a Tillwatch broker`);
   async function ask<T>(
@@ -135,7 +144,7 @@ export function createClient(operator: Operator): Client {
         ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
         ...init.headers,
       };
-      const signal = AbortSignal.timeout(ANSWER_MS_MAX);
+      const signal = AbortSignal.timeout(answerMsMax);
       const response = await fetch(`${url}${path}`, { ...init, headers, signal });
       status = response.status;
       text = await response.text();

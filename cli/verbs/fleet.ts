@@ -5,7 +5,7 @@
 import type { ComponentView, FleetView, Presence, TerminalView } from '../client.ts';
 import { type Context, printJson } from '../context.ts';
 import { done, ended, type Outcome } from '../exit.ts';
-import { age, COLUMNS, plural, type Style, table, wrap } from '../screen.ts';
+import { ago, COLUMNS, plural, type Style, table, wrap } from '../screen.ts';
 
 /** A fleet up to this is listed whole; of a larger one only the worst. */
 const LISTED_MAX = 15;
@@ -67,7 +67,7 @@ export function terminalLines(
       terminal.id,
       terminal.store,
       terminal.presence,
-      terminal.lastSeenMs === undefined ? '-' : age(now - terminal.lastSeenMs),
+      terminal.lastSeenMs === undefined ? 'never' : ago(now - terminal.lastSeenMs),
       stateCounts(terminal.components),
       String(restartsOf(terminal)),
     ]);
@@ -83,6 +83,7 @@ export function terminalLines(
       { title: 'RESTARTS', align: 'right' },
     ],
     rows,
+    style.columns,
   );
   const hidden = terminals.length - rows.length;
   return hidden > 0 ? [...lines, `... and ${plural(hidden, 'terminal')} more: --all`] : lines;

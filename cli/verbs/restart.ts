@@ -8,6 +8,7 @@ import { REASON_CHARS_MAX } from '../../protocol/limits.ts';
 import type { Client, CommandView, Reply } from '../client.ts';
 import { type Context, printJson } from '../context.ts';
 import { done, EXIT, ended, type Outcome } from '../exit.ts';
+import { refusedFor } from '../names.ts';
 
 const POLL_MS = 150;
 /** The broker's own rule. */
@@ -72,7 +73,7 @@ export async function runRestart(
     `/api/v1/terminals/${terminal}/commands`,
     { kind: 'restart', arguments: { component }, reason },
   );
-  if (!created.ok) return ended(created.exit, created.sentence);
+  if (!created.ok) return await refusedFor(context.client, created, { terminal, component });
   const { id } = created.value;
   if (!wait) {
     if (context.json) printJson(context, created.value);

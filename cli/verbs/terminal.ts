@@ -5,7 +5,8 @@ import { parseId } from '../../protocol/ids.ts';
 import type { ComponentView, TerminalView } from '../client.ts';
 import { type Context, printJson } from '../context.ts';
 import { done, EXIT, ended, type Outcome } from '../exit.ts';
-import { age, COLUMNS, clip, plural, type Style, table } from '../screen.ts';
+import { refusedFor } from '../names.ts';
+import { ago, clip, plural, type Style, table } from '../screen.ts';
 
 /** `2 (crash 1, hang 1)`, or `0`. */
 export function restartText({ restarts, restartsTotal }: ComponentView): string {
@@ -17,7 +18,7 @@ export function restartText({ restarts, restartsTotal }: ComponentView): string 
 
 function headLines(terminal: TerminalView, now: number, style: Style): string[] {
   const seen =
-    terminal.lastSeenMs === undefined ? '' : `, last seen ${age(now - terminal.lastSeenMs)} ago`;
+    terminal.lastSeenMs === undefined ? '' : `, last seen ${ago(now - terminal.lastSeenMs)}`;
   const head = `${style.bold(terminal.id)} in ${terminal.store}: ${terminal.presence}${seen}`;
   const { agent } = terminal;
   if (!agent?.version) return [head, 'no agent has reported yet'];
@@ -41,7 +42,7 @@ export function terminalDetailLines(terminal: TerminalView, now: number, style: 
     component.name,
     component.version,
     component.state,
-    component.sinceMs === undefined ? '-' : age(now - component.sinceMs),
+    component.sinceMs === undefined ? '-' : ago(now - component.sinceMs),
     component.pid === undefined ? '-' : String(component.pid),
     restartText(component),
     component.lastReason ?? '',
@@ -56,10 +57,15 @@ export function terminalDetailLines(terminal: TerminalView, now: number, style: 
     { title: 'LAST REASON', shrinks: true },
   ] as const;
   const incidents = terminal.openIncidents.map(({ component, cause, reason, openedMs }) =>
-    clip(`open incident, ${age(now - openedMs)}: ${component}, ${cause}: ${reason}`, COLUMNS),
+    clip(`open incident, ${ago(now - openedMs)}: ${component}, ${cause}: ${reason}`, style.columns),
   );
   if (rows.length === 0) return headLines(terminal, now, style);
-  return [...headLines(terminal, now, style), ...incidents, '', ...table(columns, rows)];
+  return [
+    ...headLines(terminal, now, style),
+    ...incidents,
+    '',
+    ...table(columns, rows, style.columns),
+  ];
 }
 
 export async function runTerminal(context: Context, id: string): Promise<Outcome> {
@@ -70,7 +76,7 @@ export async function runTerminal(context: Context, id: string): Promise<Outcome
     'components',
     'openIncidents',
   ]);
-  if (!reply.ok) return ended(reply.exit, reply.sentence);
+  if (!reply.ok) return await refusedFor(context.client, reply, { terminal: id });
   if (context.json) printJson(context, reply.value);
   else {
     for (const line of terminalDetailLines(reply.value, context.nowMs(), context.style)) {

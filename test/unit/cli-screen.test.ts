@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import type { FleetView, TerminalView } from '../../cli/client.ts';
-import { age, clip, plainStyle, styleFor, table, wrap } from '../../cli/screen.ts';
+import { age, ago, clip, clipMiddle, plainStyle, styleFor, table, wrap } from '../../cli/screen.ts';
 import {
   needLines,
   stateCounts,
@@ -67,6 +67,41 @@ describe('a table', () => {
     expect(lines[1]).toContain('…  zzz');
   });
 
+  const wide = [
+    { title: 'TERMINAL' },
+    { title: 'STORE' },
+    { title: 'STATE', paint: (cell: string) => `<${cell}>` },
+    { title: 'COMPONENTS', shrinks: true },
+    { title: 'RESTARTS', align: 'right' },
+  ] as const;
+  const long = [
+    [`${'t'.repeat(31)}1`, `s${'x'.repeat(30)}2`, 'quarantined', 'c'.repeat(60), '123456789'],
+    ['lane-1', 'store', 'ready', '3 ready', '1'],
+  ];
+
+  it('keeps the name of its rows as long as it can, and the two ends of every id', () => {
+    const lines = table(wide, long, 80);
+    expect(lines.map((line) => line.replace(/[<>]/g, '').length)).toEqual([80, 80, 80]);
+    expect(lines[1]).toMatch(/^t{31}1 {2}sx{4}…x{3}2 {2}<quarantined> {2}c{9}… {2}123456789$/);
+  });
+
+  it('cuts the name of its rows last, and no number or state ever', () => {
+    const lines = table(wide, long, 60);
+    expect(lines[1]).toMatch(/^t{8}…t{6}1 {2}sxx…x2 {2}<quarantined> {2}c{9}… {2}123456789$/);
+    const none = table(wide, long, 10);
+    expect(none[1]).toMatch(/^t{4}…tt1 {2}sxx…x2 {2}<quarantined> {2}c{9}… {2}123456789$/);
+  });
+
+  it('uses the room of a wider terminal', () => {
+    expect(table(wide, long, 200)[1]).toContain('c'.repeat(60));
+    expect(styleFor({ isTTY: true, columns: 132 }, {}).columns).toBe(132);
+    expect(styleFor({ isTTY: true, columns: 0 }, {}).columns).toBe(80);
+    expect(styleFor({}, {}).columns).toBe(80);
+    expect(styleFor({}, { COLUMNS: '100' }).columns).toBe(100);
+    expect(styleFor({}, { COLUMNS: 'many' }).columns).toBe(80);
+    expect(styleFor({ isTTY: true, columns: 7 }, {}).columns).toBe(40);
+  });
+
   it('turns control characters into blanks, so that a reason cannot drive the terminal', () => {
     const lines = table([{ title: 'REASON' }], [[`a\n${ESCAPE}[2Jb`]]);
     expect(lines[1]).toBe('a [2Jb');
@@ -86,6 +121,14 @@ describe('colour', () => {
     expect(styleFor({ isTTY: true }, {}).good('x')).toBe(`${ESCAPE}[32mx${ESCAPE}[0m`);
     expect(styleFor({ isTTY: true }, { NO_COLOR: '1' }).good('x')).toBe('x');
     expect(styleFor({}, {}).good('x')).toBe('x');
+    expect(styleFor({ isTTY: true }, { TERM: 'dumb' }).good('x')).toBe('x');
+  });
+
+  it('is forced with FORCE_COLOR, and forbidden with FORCE_COLOR=0', () => {
+    const green = `${ESCAPE}[32mx${ESCAPE}[0m`;
+    expect(styleFor({}, { FORCE_COLOR: '1' }).good('x')).toBe(green);
+    expect(styleFor({}, { FORCE_COLOR: '', NO_COLOR: '1' }).good('x')).toBe(green);
+    expect(styleFor({ isTTY: true }, { FORCE_COLOR: '0' }).good('x')).toBe('x');
   });
 });
 
@@ -101,8 +144,15 @@ describe('texts', () => {
     ]);
   });
 
+  it('say when something was as a person would', () => {
+    const times = [-5_000, 400, 3_200, 42_000, 240_000, 432_000_000].map(ago);
+    expect(times).toEqual(['now', 'now', '3 s ago', '42 s ago', '4 min ago', '5 d ago']);
+  });
+
   it('are clipped with an ellipsis and wrapped at blanks', () => {
     expect(clip('abcdef', 4)).toBe('abc…');
+    expect(['abcdef', 'abcd'].map((text) => clipMiddle(text, 4))).toEqual(['ab…f', 'abcd']);
+    expect([0, 1, 2].map((width) => clipMiddle('abcdef', width))).toEqual(['', '…', 'a…']);
     expect(wrap('one two three four', 9)).toEqual(['one two', 'three', 'four']);
   });
 });
@@ -185,7 +235,7 @@ describe('one terminal', () => {
     const one = terminal('bm-lane-1', 'online', 'ready', 'backoff');
     const components = one.components.map((each) => ({ ...each, lastReason: 'why '.repeat(60) }));
     const lines = terminalDetailLines({ ...one, components }, NOW, plainStyle);
-    expect(lines[0]).toBe('bm-lane-1 in berlin-mitte: online, last seen 2.0 s ago');
+    expect(lines[0]).toBe('bm-lane-1 in berlin-mitte: online, last seen 2 s ago');
     expect(lines[1]).toContain('Node 24.21.0, started 2 times, clock -3 ms');
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80);
     expect(restartText(component('a', 'backoff'))).toBe('13 (crash 12, hang 1)');
