@@ -6,6 +6,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { catalogue, type LabelsOf, type MetricNameOf } from '../protocol/metrics.ts';
 import type { Rollup } from './fleet/rollup.ts';
+import type { LiveDrop } from './http/live.ts';
 
 type CounterName = MetricNameOf<'broker', 'counter'>;
 type GaugeName = MetricNameOf<'broker', 'gauge'>;
@@ -22,6 +23,7 @@ export type MetricSources = {
   readonly ledger?: () => { readonly bytes: number; readonly rows: number };
   readonly behind?: () => number;
   readonly commands?: () => number;
+  readonly liveClients?: () => number;
 };
 
 export type Metrics = ReturnType<typeof createMetrics>;
@@ -108,6 +110,7 @@ function registerGauges(registry: Registry, sources: () => MetricSources): void 
   gauge('tillwatch_ledger_rows', () => single(ledger()?.rows));
   gauge('tillwatch_registry_behind_batches', () => single(sources().behind?.()));
   gauge('tillwatch_commands_pending', () => single(sources().commands?.()));
+  gauge('tillwatch_http_live_clients', () => single(sources().liveClients?.()));
 }
 
 /** @param version of the broker that runs, for tillwatch_broker_info. */
@@ -129,6 +132,7 @@ export function createMetrics(version = 'unknown') {
   const logRequests = counter('tillwatch_log_requests_total');
   const auditEntries = counter('tillwatch_audit_entries_total');
   const httpRequests = counter('tillwatch_http_requests_total');
+  const liveDropped = counter('tillwatch_http_live_dropped_total');
   return {
     registry,
     /** Tells the gauges where to look; may be called again with more. */
@@ -148,6 +152,7 @@ export function createMetrics(version = 'unknown') {
     logBytes: (bytes: number): void => logBytes({}, bytes),
     logRequests: (state: string): void => logRequests({ state }),
     auditEntries: (): void => auditEntries({}),
+    liveDropped: (reason: LiveDrop): void => liveDropped({ reason }),
     httpRequests: (route: string, status: number): void =>
       httpRequests({ route, status: String(status) }),
   };

@@ -183,6 +183,11 @@ export const catalogue = {
     'route',
     'status',
   ),
+  tillwatch_http_live_clients: broker.gauge('Clients of the live event stream.'),
+  tillwatch_http_live_dropped_total: broker.counter(
+    'Clients of the live event stream disconnected or not let in.',
+    'reason',
+  ),
 } as const satisfies Record<string, MetricEntry>;
 
 export type MetricName = keyof typeof catalogue;

@@ -43,6 +43,8 @@ function detailOf(error: FastifyError, status: number): string {
     return error.validation
       .map(({ instancePath, message, params }) => {
         const where = `${error.validationContext ?? 'request'}${instancePath.replaceAll('/', '.')}`;
+        const allowed = params['allowedValues'];
+        if (Array.isArray(allowed)) return `${where}: use one of ${allowed.join(', ')}`;
         const extra = params['additionalProperty'];
         return `${where}: ${message ?? 'is not valid'}${extra === undefined ? '' : ` (${extra})`}`;
       })

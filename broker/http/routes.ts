@@ -4,25 +4,68 @@
 import type { FastifyInstance } from 'fastify';
 import type { Audit } from '../audit.ts';
 import type { Fleet } from '../fleet/fleet.ts';
+import type { Sort, TerminalQuery } from '../fleet/search.ts';
+import type { Presence } from '../fleet/view.ts';
 import type { Metrics } from '../metrics.ts';
 import { sendProblem } from './problem.ts';
 import { LIMIT_DEFAULT, schemas } from './schemas.ts';
 
 export type ReadOptions = {
-  readonly fleet: Pick<Fleet, 'view' | 'views' | 'rollup' | 'events' | 'unready'>;
+  readonly fleet: Pick<Fleet, 'view' | 'search' | 'rollup' | 'eventPage' | 'unready'>;
   readonly audit: Pick<Audit, 'list'>;
   readonly metrics: Pick<Metrics, 'registry'>;
 };
 
 type Id = { Params: { id: string } };
-type EventsQuery = {
-  Querystring: { terminal?: string; kind?: string; after?: string; limit?: string };
+type TerminalsQuery = {
+  Querystring: {
+    store?: string;
+    presence?: Presence;
+    version?: string;
+    state?: string;
+    search?: string;
+    sort?: Sort;
+    limit?: string;
+    cursor?: string;
+  };
 };
+type EventsQuery = {
+  Querystring: {
+    terminal?: string;
+    store?: string;
+    kind?: string;
+    component?: string;
+    since?: string;
+    until?: string;
+    after?: string;
+    limit?: string;
+    order?: 'asc' | 'desc';
+  };
+};
+
+const VERSION = 'version: write COMPONENT:VERSION, such as sale:2.4.1';
+const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d)$/;
+
+/** Versions may have a colon, components have none [protocol/ids.ts]. */
+function readVersion(text: string | undefined): TerminalQuery['version'] | 'unreadable' {
+  if (text === undefined) return undefined;
+  const [, component, version] = /^([^:]+):(.+)$/.exec(text) ?? [];
+  return component && version ? { component, version } : 'unreadable';
+}
+
+/** @returns milliseconds since 1970; NaN when it cannot be read. */
+function readTime(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  return MOMENT.test(text) ? Date.parse(text) : Number.NaN;
+}
+const unreadableTime = (field: string): string =>
+  `${field}: write milliseconds since 1970, or a time such as 2026-01-31T12:00:00Z`;
 
 /** healthz: the process turns. readyz: what it tells is current. */
 export function addHealthRoutes(app: FastifyInstance, { fleet, metrics }: ReadOptions): void {
   app.get('/healthz', { schema: schemas.health }, () => ({ status: 'ok' }));
-  app.get('/readyz', { schema: schemas.health }, (_request, reply) => {
+  app.get('/readyz', { schema: schemas.ready }, (_request, reply) => {
     const why = fleet.unready();
     return why === undefined ? { status: 'ok' } : sendProblem(reply, 503, why);
   });
@@ -34,17 +77,30 @@ export function addHealthRoutes(app: FastifyInstance, { fleet, metrics }: ReadOp
 
 export function addReadRoutes(app: FastifyInstance, { fleet, audit }: ReadOptions): void {
   app.get('/fleet', { schema: schemas.fleet }, () => fleet.rollup());
-  app.get('/terminals', { schema: schemas.terminals }, () => ({ terminals: fleet.views() }));
+  app.get<TerminalsQuery>('/terminals', { schema: schemas.terminals }, (request, reply) => {
+    const { version: text, limit, sort = 'id', ...filters } = request.query;
+    const version = readVersion(text);
+    if (version === 'unreadable') return sendProblem(reply, 400, VERSION);
+    const page = { sort, limit: Number(limit ?? LIMIT_DEFAULT) };
+    const found = fleet.search({ ...filters, ...page, version });
+    return found.ok ? found.value : sendProblem(reply, 400, found.reason);
+  });
   app.get<Id>('/terminals/:id', { schema: schemas.terminal }, (request, reply) => {
     const { id } = request.params;
     const unknown = `there is no terminal "${id}" in this fleet`;
     return fleet.view(id) ?? sendProblem(reply, 404, unknown);
   });
-  app.get<EventsQuery>('/events', { schema: schemas.events }, (request) => {
-    const { terminal, kind, after = '0', limit } = request.query;
-    const afterId = Number(after);
-    const events = fleet.events({ terminal, kind, afterId, limit: Number(limit ?? LIMIT_DEFAULT) });
-    return { events, next: events.at(-1)?.id ?? afterId };
+  app.get<EventsQuery>('/events', { schema: schemas.events }, (request, reply) => {
+    const { since, until, after, limit, ...filters } = request.query;
+    const times = { sinceMs: readTime(since), untilMs: readTime(until) };
+    if (Number.isNaN(times.sinceMs)) return sendProblem(reply, 400, unreadableTime('since'));
+    if (Number.isNaN(times.untilMs)) return sendProblem(reply, 400, unreadableTime('until'));
+    const page = {
+      afterId: after === undefined ? undefined : Number(after),
+      limit: Number(limit ?? LIMIT_DEFAULT),
+    };
+    const { events, next } = fleet.eventPage({ ...filters, ...times, ...page });
+    return { events, next };
   });
   app.get<{ Querystring: { limit?: string } }>('/audit', { schema: schemas.audit }, (request) => ({
     entries: audit.list(Number(request.query.limit ?? LIMIT_DEFAULT)),

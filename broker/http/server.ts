@@ -12,7 +12,10 @@ import type { Metrics } from '../metrics.ts';
 import type { Log } from '../ports.ts';
 import { createAuth } from './auth.ts';
 import { addCommandRoutes, auditRefusal } from './command-routes.ts';
+import { createLive, type LiveOptions } from './live.ts';
+import { addLiveRoute } from './live-route.ts';
 import { addLogRoutes, type LogRouteOptions } from './log-routes.ts';
+import { addDescription, addDescriptionRoute } from './openapi.ts';
 import { createErrorHandler, PROBLEM_TYPE, problem, sendProblem } from './problem.ts';
 import { addHealthRoutes, addReadRoutes, type ReadOptions } from './routes.ts';
 
@@ -27,14 +30,15 @@ const STOP_GRACE_MS = 500;
 const CONNECTIONS_MAX = 1_000;
 
 export type HttpOptions = ReadOptions &
-  LogRouteOptions & {
+  LogRouteOptions &
+  LiveOptions & {
     readonly host: string;
     readonly port: number;
     readonly token: string;
     readonly audit: Pick<Audit, 'list' | 'refuse'>;
     readonly commands: Pick<Commands, 'create' | 'get'>;
-    readonly metrics: Pick<Metrics, 'registry' | 'httpRequests'>;
-    readonly timers: Pick<Timers, 'after'>;
+    readonly metrics: Pick<Metrics, 'registry' | 'httpRequests' | 'liveDropped' | 'watch'>;
+    readonly timers: Pick<Timers, 'after' | 'every'>;
     readonly log: Log;
   };
 
@@ -94,13 +98,27 @@ export function buildServer(options: HttpOptions): FastifyInstance {
     }
     done();
   });
-  addHealthRoutes(app, options);
+  const live = createLive(options);
+  metrics.watch({ liveClients: live.clients });
+  addDescription(app);
+  app.register((open, _options, done) => {
+    addHealthRoutes(open, options);
+    done();
+  });
+  app.register(
+    (open, _options, done) => {
+      addDescriptionRoute(open);
+      done();
+    },
+    { prefix: '/api/v1' },
+  );
   app.register(
     (api, _options, done) => {
       api.addHook('onRequest', createAuth(token));
       // A scope of its own, so that what does not exist cannot be told apart without the token.
       api.setNotFoundHandler((_request, reply) => sendProblem(reply, 404, 'there is nothing here'));
       addReadRoutes(api, options);
+      addLiveRoute(api, live);
       addCommandRoutes(api, options);
       addLogRoutes(api, options);
       done();

@@ -15,9 +15,11 @@ const options: HttpOptions = {
   token: 'a-token-that-nobody-guesses-0123456789',
   fleet: {
     view: () => undefined,
-    views: () => [],
+    search: unused,
     rollup: unused,
-    events: () => [],
+    eventPage: () => ({ events: [], next: 0, more: false }),
+    eventEdges: () => ({ oldest: 1, newest: 0 }),
+    onEvents: () => () => {},
     unready: () => undefined,
   },
   audit: { list: () => [], refuse: () => {} },
@@ -62,7 +64,7 @@ it('says in one sentence that a port is taken, and by which setting to change it
 
 it('closes connections that only wait as soon as it stops', async () => {
   // Without the timer that ends the grace: what closes them must be the stop itself.
-  const http = await start({ timers: { after: () => () => {} } });
+  const http = await start({ timers: { after: () => () => {}, every: () => () => {} } });
   const agent = new Agent({ keepAlive: true });
   onTestFinished(() => agent.destroy());
   const url = { port: http.port, host: '127.0.0.1', path: '/healthz', agent };

@@ -1,0 +1,185 @@
+// What the API answers with, as JSON schemas: they are the OpenAPI document's components, and Fastify
+// writes answers by them. Objects stay open, so that a field somebody forgot here is still sent; a test
+// closes them and finds it. Times are milliseconds since 1970, in numbers: clocks that are corrected have
+// fractions.
+
+import { COMMAND_STATES } from '../../protocol/commands.ts';
+import { CAUSES, COMPONENT_STATES } from '../../protocol/events.ts';
+import { PRESENCES } from '../fleet/view.ts';
+
+type Schema = Readonly<Record<string, unknown>>;
+
+const text = { type: 'string' } as const;
+const number = { type: 'number' } as const;
+const count = { type: 'integer', minimum: 0 } as const;
+const flag = { type: 'boolean' } as const;
+const oneOf = (values: readonly string[]) => ({ type: 'string', enum: [...values] });
+const list = (items: Schema) => ({ type: 'array', items });
+const timeMs = { type: 'number', description: 'milliseconds since 1970' } as const;
+const anything = { type: 'object', additionalProperties: true } as const;
+
+/** All fields are needed unless they are named as optional. */
+function object(properties: Record<string, Schema>, ...optional: readonly string[]) {
+  const required = Object.keys(properties).filter((name) => !optional.includes(name));
+  return { type: 'object', additionalProperties: true, required, properties };
+}
+
+const presence = oneOf(PRESENCES);
+const componentState = oneOf([...COMPONENT_STATES, 'unknown']);
+const commandState = oneOf(['pending', 'sent', ...COMMAND_STATES]);
+const rowId = { type: 'integer', minimum: 0, description: 'number of its row; never used twice' };
+
+const component = object(
+  {
+    name: text,
+    version: text,
+    state: componentState,
+    restarts: {
+      type: 'object',
+      description: 'how often it was restarted, by cause',
+      additionalProperties: count,
+    },
+    restartsTotal: count,
+    lastReason: text,
+    lastCause: oneOf(CAUSES),
+    pid: count,
+    instance: text,
+    sinceMs: timeMs,
+  },
+  ...['lastCause', 'pid', 'instance', 'sinceMs'],
+);
+
+const incident = object({
+  incident: text,
+  component: text,
+  cause: text,
+  reason: text,
+  openedMs: timeMs,
+  quarantined: flag,
+});
+
+const terminal = object(
+  {
+    id: text,
+    store: text,
+    presence,
+    connected: flag,
+    lastSeenMs: timeMs,
+    closed: object({ why: text, timeMs }),
+    agent: object({ version: text, node: text, starts: count }),
+    components: list(component),
+    openIncidents: list(incident),
+    clockOffsetMs: number,
+    samples: count,
+    events: count,
+  },
+  ...['lastSeenMs', 'closed'],
+);
+
+const pair = { component: text, version: text };
+
+const logState = oneOf(['waiting', 'running', 'complete', 'failed', 'expired']);
+const logRequest = object({
+  id: text,
+  terminal: text,
+  command: { type: 'string', description: 'id of the command that carries it' },
+  operator: text,
+  reason: text,
+  components: list(text),
+  sinceMs: timeMs,
+  untilMs: timeMs,
+  bytesMax: count,
+  createdMs: timeMs,
+  expiresMs: timeMs,
+  changedMs: timeMs,
+  state: logState,
+  complete: flag,
+  connected: flag,
+  error: text,
+  bytes: { ...count, description: 'that have arrived' },
+  lines: count,
+  sha256: { type: 'string', description: 'of a complete answer, else empty' },
+  redactions: count,
+  truncated: flag,
+  fromMs: timeMs,
+});
+
+/** By name, as `$ref: Name#` finds them. */
+export const shapes = {
+  Problem: object({
+    type: { type: 'string', description: 'about:blank: the status says it all' },
+    title: text,
+    status: { type: 'integer', minimum: 400, maximum: 599 },
+    detail: { type: 'string', description: 'a sentence for the person who reads it' },
+  }),
+  Health: object({ status: { type: 'string', enum: ['ok'] } }),
+  Fleet: object({
+    terminals: object({ total: count, never: count, online: count, late: count, lost: count }),
+    versions: list(object({ ...pair, terminals: count })),
+    states: list(object({ component: text, state: componentState, count })),
+    restarts: list(object({ ...pair, cause: oneOf(CAUSES), count })),
+    agentStarts: count,
+  }),
+  Terminal: terminal,
+  TerminalPage: object({
+    terminals: list({ $ref: 'Terminal#' }),
+    total: { ...count, description: 'how many fit, on all pages' },
+    next: {
+      type: ['string', 'null'],
+      description: 'the cursor of the next page; null on the last one',
+    },
+  }),
+  Event: object({
+    id: rowId,
+    terminal: text,
+    store: text,
+    timeMs: { ...timeMs, description: 'when it happened, by the terminal' },
+    receivedMs: { ...timeMs, description: 'when the broker had it on disk' },
+    kind: text,
+    component: { type: 'string', description: 'empty when it concerns the whole terminal' },
+    fields: { ...anything, description: 'what belongs to its kind' },
+  }),
+  EventPage: object({
+    events: list({ $ref: 'Event#' }),
+    next: {
+      ...rowId,
+      description:
+        'the "after" of the next page. There may be fewer events than asked for although there are ' +
+        'more; all have been seen when it no longer changes',
+    },
+  }),
+  Queued: object({ id: text, state: commandState }),
+  Command: object({
+    id: text,
+    terminal: text,
+    kind: text,
+    arguments: anything,
+    state: commandState,
+    reason: text,
+    operator: text,
+    issuedMs: timeMs,
+    expiresMs: timeMs,
+    sends: count,
+    history: list(object({ state: commandState, timeMs, reason: text })),
+  }),
+  LogQueued: object({ id: text, state: logState, connected: flag, expiresMs: timeMs }),
+  LogRequest: logRequest,
+  LogRequests: object({ requests: list({ $ref: 'LogRequest#' }) }),
+  Audit: object({
+    entries: list(
+      object({
+        id: rowId,
+        timeMs,
+        operator: text,
+        action: text,
+        subject: text,
+        reason: text,
+        outcome: text,
+        detail: anything,
+        hash: { type: 'string', description: 'SHA-256 over this entry and the one before' },
+      }),
+    ),
+  }),
+} as const satisfies Record<string, Schema>;
+
+export type ShapeName = keyof typeof shapes;
