@@ -15,7 +15,7 @@ type Told = [terminal: string, seq: number, result: string];
 async function runAndKill(path: string, first: number, ms: number): Promise<Told[]> {
   const child = spawn(
     process.execPath,
-    [join(import.meta.dirname, 'ledger-child.ts'), path, String(first)],
+    [join(import.meta.dirname, '../real/ledger-child.ts'), path, String(first)],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   );
   let output = '';

@@ -17,7 +17,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openDatabase } from '../../terminal/shared/database.ts';
 import { silentLog } from '../../terminal/shared/log.ts';
-import { Rig, until } from './terminal-rig.ts';
+import { Rig, until } from '../real/terminal-rig.ts';
 
 let rig: Rig;
 beforeEach(() => {

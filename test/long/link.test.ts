@@ -5,7 +5,6 @@ import { openOutbox } from '../../agent/telemetry/outbox.ts';
 import type { Outbox } from '../../agent/telemetry/types.ts';
 import { ackTopic, commandTopic } from '../../protocol/topics.ts';
 import { type Ack, encodeAck } from '../../protocol/wire.ts';
-import { makeFolder, quietLog, snapshotAt, someEvent } from '../unit/outbox-rig.ts';
 import {
   contents,
   expectExactly,
@@ -15,7 +14,8 @@ import {
   realTimers,
   TestBroker,
   until,
-} from './link-rig.ts';
+} from '../real/link-rig.ts';
+import { makeFolder, quietLog, snapshotAt, someEvent } from '../unit/outbox-rig.ts';
 
 const TERMINAL = 'lane-1';
 let folder: ReturnType<typeof makeFolder>;

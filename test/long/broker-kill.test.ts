@@ -2,8 +2,8 @@
 // missing afterwards, and nothing may be there twice: not in the ledger, not in the fleet's view.
 
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type Bench, eventBatch, openBench, type Running } from './broker-rig.ts';
-import { connectTerminal, type Terminal, until } from './front-rig.ts';
+import { type Bench, eventBatch, openBench, type Running } from '../real/broker-rig.ts';
+import { connectTerminal, type Terminal, until } from '../real/front-rig.ts';
 
 const TERMINALS = ['lane-1', 'lane-2'] as const;
 const TOTAL = 600;

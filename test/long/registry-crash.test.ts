@@ -14,7 +14,7 @@ import { encodeMetricBody } from '../../protocol/metric-body.ts';
 import { encodeBatch, type Stream } from '../../protocol/wire.ts';
 
 const BATCHES = 1_500;
-const PROGRAM = new URL('./registry-crash-main.ts', import.meta.url).pathname;
+const PROGRAM = new URL('../real/registry-crash-main.ts', import.meta.url).pathname;
 const EPOCH = new Uint8Array(16).fill(5);
 
 /** Fills a ledger with events and samples, two of each in a batch. */

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openOutbox } from '../../agent/telemetry/outbox.ts';
+import { realClock, until } from '../real/link-rig.ts';
 import { drain, eventsOf, makeFolder, quietLog, snapshotsOf } from '../unit/outbox-rig.ts';
-import { realClock, until } from './link-rig.ts';
 
-const WRITER = join(import.meta.dirname, 'outbox-writer.ts');
+const WRITER = join(import.meta.dirname, '../real/outbox-writer.ts');
 let folder: ReturnType<typeof makeFolder>;
 let child: ChildProcess | undefined;
 beforeEach(() => {
