@@ -85,6 +85,21 @@ export type Refusal = {
   /** The HTTP status, when the broker itself said no. */
   readonly status?: number;
 };
+export type LogRequestView = {
+  readonly id: string;
+  readonly terminal: string;
+  readonly state: 'waiting' | 'running' | 'complete' | 'failed' | 'expired';
+  readonly connected: boolean;
+  readonly bytes: number;
+  readonly lines: number;
+  readonly error: string;
+  readonly bytesMax: number;
+  readonly expiresMs: number;
+  readonly redactions: number;
+  readonly truncated: boolean;
+  readonly fromMs: number;
+};
+
 export type Reply<T> = { readonly ok: true; readonly value: T } | Refusal;
 
 export type Client = {
@@ -92,7 +107,11 @@ export type Client = {
   /** @param fields what a broker's answer surely has, for an address that may be somebody else's */
   readonly get: <T>(path: string, fields?: readonly (keyof T)[]) => Promise<Reply<T>>;
   readonly post: <T>(path: string, body: unknown) => Promise<Reply<T>>;
+  /** An answer that is no JSON. */
+  readonly bytes: (path: string) => Promise<Reply<Uint8Array>>;
 };
+
+type Answer = { readonly status: number; readonly bytes: Uint8Array };
 
 const bad = (exit: ExitCode, sentence: string): Refusal => ({ ok: false, exit, sentence });
 
@@ -131,13 +150,7 @@ function refused(
 export function createClient(operator: Operator, answerMsMax = ANSWER_MS_MAX): Client {
   const { url, token } = operator;
   const stranger = () => bad(EXIT.unavailable, `what answers at ${url} is not a Tillwatch broker`);
-  async function ask<T>(
-    path: string,
-    init: RequestInit,
-    fields: readonly PropertyKey[] = [],
-  ): Promise<Reply<T>> {
-    let status: number;
-    let text: string;
+  async function send(path: string, init: RequestInit): Promise<Answer | Refusal> {
     try {
       const headers = {
         accept: 'application/json',
@@ -146,20 +159,29 @@ export function createClient(operator: Operator, answerMsMax = ANSWER_MS_MAX): C
       };
       const signal = AbortSignal.timeout(answerMsMax);
       const response = await fetch(`${url}${path}`, { ...init, headers, signal });
-      status = response.status;
-      text = await response.text();
+      return { status: response.status, bytes: await response.bytes() };
     } catch (error) {
       return unreachable(url, whyUnreachable(error));
     }
+  }
+  function read<T>({ status, bytes }: Answer, fields: readonly PropertyKey[] = []): Reply<T> {
     let body: unknown;
     try {
-      body = JSON.parse(text);
+      body = JSON.parse(Buffer.from(bytes).toString());
     } catch {
       return stranger();
     }
     if (typeof body !== 'object' || body === null) return stranger();
     if (status < 200 || status >= 300) return refused(url, status, body);
     return fields.every((name) => name in body) ? { ok: true, value: body as T } : stranger();
+  }
+  async function ask<T>(
+    path: string,
+    init: RequestInit,
+    fields: readonly PropertyKey[] = [],
+  ): Promise<Reply<T>> {
+    const answer = await send(path, init);
+    return 'ok' in answer ? answer : read<T>(answer, fields);
   }
   return {
     url,
@@ -170,5 +192,11 @@ export function createClient(operator: Operator, answerMsMax = ANSWER_MS_MAX): C
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify(body),
       }),
+    bytes: async (path) => {
+      const answer = await send(path, { method: 'GET', headers: { accept: '*/*' } });
+      if ('ok' in answer) return answer;
+      const isGood = answer.status >= 200 && answer.status < 300;
+      return isGood ? { ok: true, value: answer.bytes } : read<never>(answer);
+    },
   };
 }

@@ -1,11 +1,12 @@
 // Wrong use is told in a sentence with exit 64; nothing is asked of a broker before the arguments are good.
 
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import type { Client } from '../../cli/client.ts';
 import type { Context } from '../../cli/context.ts';
+import { EXIT, EXIT_MEANINGS } from '../../cli/exit.ts';
 import { findOperator } from '../../cli/operator.ts';
 import { plainStyle } from '../../cli/screen.ts';
 import { run } from '../../cli/tillwatch.ts';
@@ -42,6 +43,7 @@ function fakeContext(answers: unknown[], json = false) {
     url: 'http://broker',
     get: (path) => next(`GET ${path}`),
     post: (path, body) => next(`POST ${path} ${JSON.stringify(body)}`),
+    bytes: (path) => next(`GET ${path}`),
   };
   const sleep = (ms: number) => {
     now += ms;
@@ -70,12 +72,33 @@ describe('the command line', () => {
     }
   });
 
+  it('documents its exit codes, and README has the same', async () => {
+    const { out } = await tillwatch('--help');
+    const readme = readFileSync('README.md', 'utf8');
+    for (const [name, code] of Object.entries(EXIT)) {
+      const meaning = EXIT_MEANINGS[name as keyof typeof EXIT];
+      expect(out).toMatch(new RegExp(`^ {2}${code} +${meaning}$`, 'm'));
+      expect(readme).toContain(`| ${code} | ${meaning} |`);
+    }
+  });
+
+  it.each([
+    [['fleat'], 'Did you mean fleet?'],
+    [['terminals', 'bm-lane-1'], 'Did you mean terminal?'],
+    [['fleet', '--jsn'], 'Did you mean --json?'],
+    [['restart', 'bm-lane-1', 'sync', '--resaon', 'x'], 'Did you mean --reason?'],
+  ])('has the nearest right word for %j', async (argv, question) => {
+    const { exit, err } = await tillwatch(...argv);
+    expect(err).toContain(question);
+    expect(exit).toBe(64);
+  });
+
   it.each([
     [['nonsense'], "unknown command 'nonsense'"],
     [['fleet', '--nonsense'], "unknown option '--nonsense'"],
     [['terminal'], "missing required argument 'id'"],
     [['agent'], "required option '--config <file>' not specified"],
-    [['restart', 'bm-lane-1', 'sync'], "required option '--reason <text>' not specified"],
+    [['restart', 'bm-lane-1', 'sync'], 'say why with --reason'],
     [['terminal', 'Lane 1'], '"Lane 1" is not a terminal id'],
     [['restart', 'bm-lane-1', 'sync', '--reason', ' '], 'say why with --reason'],
   ])('refuses %j with a sentence and exit 64', async (argv, sentence) => {
