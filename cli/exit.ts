@@ -12,6 +12,16 @@ export const EXIT = {
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
+/** As --help and README tell it; a test holds the three against each other. */
+export const EXIT_MEANINGS: Readonly<Record<keyof typeof EXIT, string>> = {
+  ok: 'done',
+  failed: 'it failed, and says why',
+  usage: 'the command line or a configuration file is wrong',
+  unavailable: 'something is not there: the broker, a port, Node 24',
+  bug: 'a bug of ours',
+  denied: 'not allowed: the token is wrong',
+};
+
 export type Outcome = { readonly exit: ExitCode; readonly sentence?: string };
 
 export const done: Outcome = { exit: EXIT.ok };

@@ -1,0 +1,39 @@
+// What the verbs are put together with: an example below each one's help, and for those that ask a broker
+// where it is and how to print. Separate from the verbs themselves, which are loaded only when called.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Command } from 'commander';
+import { createClient } from './client.ts';
+import type { Context } from './context.ts';
+import { EXIT, ended, type Outcome } from './exit.ts';
+import { findOperator } from './operator.ts';
+import { styleFor } from './screen.ts';
+
+/** Performs a verb and keeps how it ended. */
+export type Verb = (run: () => Promise<Outcome>) => Promise<void>;
+export type Options = Readonly<Record<string, unknown>>;
+
+export const say = (sentence: string): boolean => process.stderr.write(`tillwatch: ${sentence}\n`);
+export const print = (line: string): boolean => process.stdout.write(`${line}\n`);
+
+export function example(command: Command, ...lines: string[]): Command {
+  const heading = lines.length === 1 ? 'Example:' : 'Examples:';
+  return command.addHelpText('after', ['', heading, ...lines.map((l) => `  $ ${l}`)].join('\n'));
+}
+
+/** What the verbs that ask a broker need; a wrong TILLWATCH_URL ends it here. */
+export async function withBroker(
+  options: Options,
+  run: (context: Context) => Promise<Outcome>,
+): Promise<Outcome> {
+  const operator = findOperator(process.env, process.cwd());
+  if (!operator.ok) return ended(EXIT.usage, operator.reason);
+  return await run({
+    print,
+    style: styleFor(process.stdout, process.env),
+    client: createClient(operator.value),
+    nowMs: Date.now,
+    sleep,
+    json: options['json'] === true,
+  });
+}
