@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs';
 import type { FleetView, TerminalView } from '../client.ts';
 import { plural } from '../screen.ts';
+import { allTerminals } from '../terminals.ts';
 import { versionLines } from '../verbs/fleet.ts';
 import { COMPONENTS, centreDirOf, isSimulated, portFileOf, TILLS, type Till } from './plan.ts';
 import { until } from './watch.ts';
@@ -99,10 +100,10 @@ export const theFleet: Step = {
     });
     const fleet = await world.client.get<FleetView>('/api/v1/fleet');
     if (!fleet.ok) return fleet.sentence;
-    const all = await world.client.get<{ terminals: TerminalView[] }>('/api/v1/terminals');
+    const all = await allTerminals(world.client);
     if (!all.ok) return all.sentence;
-    const real = all.value.terminals.filter(({ id }) => !isSimulated(id));
-    const simulated = all.value.terminals.length - real.length;
+    const real = all.value.filter(({ id }) => !isSimulated(id));
+    const simulated = all.value.length - real.length;
     if (simulated > 0) {
       world.tell.lines([`${real.length} real terminals, ${simulated} simulated:`, '']);
     }

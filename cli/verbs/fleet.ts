@@ -6,6 +6,7 @@ import type { ComponentView, FleetView, Presence, TerminalView } from '../client
 import { type Context, printJson } from '../context.ts';
 import { done, ended, type Outcome } from '../exit.ts';
 import { ago, COLUMNS, plural, type Style, table, wrap } from '../screen.ts';
+import { allTerminals } from '../terminals.ts';
 
 /** A fleet up to this is listed whole; of a larger one only the worst. */
 const LISTED_MAX = 15;
@@ -122,11 +123,11 @@ export function needLines(terminals: readonly TerminalView[]): string[] {
 export async function runFleet(context: Context, options: { all?: boolean }): Promise<Outcome> {
   const [fleet, terminals] = await Promise.all([
     context.client.get<FleetView>('/api/v1/fleet', ['terminals', 'versions']),
-    context.client.get<{ terminals: TerminalView[] }>('/api/v1/terminals', ['terminals']),
+    allTerminals(context.client),
   ]);
   if (!fleet.ok) return ended(fleet.exit, fleet.sentence);
   if (!terminals.ok) return ended(terminals.exit, terminals.sentence);
-  const all = terminals.value.terminals;
+  const all = terminals.value;
   if (context.json) {
     printJson(context, { fleet: fleet.value, terminals: all });
     return done;
