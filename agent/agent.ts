@@ -30,8 +30,8 @@ export type Agent = {
 
 /** What a component inherits of the agent's environment; everything else is configured. */
 const INHERITED = ['PATH', 'HOME', 'LANG', 'TZ'] as const;
-const SAVE_EVERY_SWEEPS = 4;
-const TIDY_EVERY_SWEEPS = 240;
+/** Once a second: what the disk has to know, and what it must not be filled with. */
+const KEEP_EVERY_SWEEPS = 4;
 /** A thousand commands with their reasons fit in this. */
 const COMMANDS_BYTES_MAX = 2 * 1024 * 1024;
 
@@ -176,21 +176,24 @@ class RunningAgent implements Agent {
   }
 
   #onSweep(): void {
-    const { config, counters, output } = this.#rooms;
+    const { config } = this.#rooms;
     this.#sweeps += 1;
-    if (this.#sweeps % SAVE_EVERY_SWEEPS === 0) {
-      counters.save();
-      if (this.#budgetsChanged) this.#saveBudgets();
-    }
-    if (this.#sweeps % TIDY_EVERY_SWEEPS === 0) {
-      for (const { name } of config.components) {
-        output.tidy(name, this.#supervisor.openOutput(name));
-      }
-    }
+    if (this.#sweeps % KEEP_EVERY_SWEEPS === 0) this.#keepHouse();
     // Whoever wanted the components to end with the agent wants them to end with what started it too.
     if (config.onExit === 'stop' && process.ppid !== this.#parentPid) {
       void this.stop('its parent process is gone');
     }
+  }
+
+  #keepHouse(): void {
+    const { config, counters, output, ports } = this.#rooms;
+    counters.save();
+    if (this.#budgetsChanged) this.#saveBudgets();
+    for (const { name } of config.components) {
+      output.tidy(name, this.#supervisor.openOutput(name));
+    }
+    ports.files.makeDirectory(config.runDir, 0o700);
+    this.#channel?.keep();
   }
 
   #saveBudgets(): void {

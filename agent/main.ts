@@ -31,6 +31,8 @@ function readConfig(path: string): string {
   }
 }
 
+// Whoever reads our stderr may go away; what is written there then is lost, and nothing else (EPIPE).
+process.stderr.on('error', () => undefined);
 process.on('uncaughtException', (error) => {
   // Components run on; whatever starts the agent again lets it adopt them.
   end(70, `agent: internal fault, please report it: ${error.stack ?? String(error)}`);

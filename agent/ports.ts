@@ -53,7 +53,10 @@ export type StartSpec = {
   readonly cwd?: string | undefined;
   /** The whole environment; nothing is inherited. */
   readonly env: Readonly<Record<string, string>>;
-  /** Output is appended here; without it, it goes nowhere. Never a pipe (research/supervisors.md e). */
+  /**
+   * Output is appended here; without it, or where that cannot be opened, it goes nowhere. Never a pipe
+   * (research/supervisors.md e).
+   */
   readonly logFile?: string | undefined;
 };
 
@@ -63,7 +66,7 @@ export type Processes = {
   readonly start: (
     spec: StartSpec,
     onExit: (code: number | undefined, signal: string | undefined) => void,
-  ) => Promise<Result<{ readonly pid: number }>>;
+  ) => Promise<Result<{ readonly pid: number; readonly outputLost?: string | undefined }>>;
   /** kill(2): a negative pid is a group. Whether it could be delivered. */
   readonly signal: (pid: number, signal: 'SIGTERM' | 'SIGCONT' | 'SIGKILL') => boolean;
   /** What is written to a FIFO, and once that its last writer is gone; undefined: cannot be opened. */

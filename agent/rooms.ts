@@ -61,9 +61,9 @@ export function openRooms(config: AgentConfig, locks: Release[], overrides: Over
   const { clock, files, random } = ports;
   const redactions = createRedactions();
   const ownLog = join(dataDir, 'agent.log');
-  const log = openOwnLog(ownLog, toStderr, ports.timers, (counts) =>
-    redactions.add('own_log', counts),
-  );
+  const log = openOwnLog(ownLog, toStderr, {
+    found: (counts) => redactions.add('own_log', counts),
+  });
   const outbox = openOutbox({
     path: join(dataDir, 'outbox.db'),
     bytesMax: OUTBOX_BYTES_MAX,
@@ -88,7 +88,7 @@ export function openRooms(config: AgentConfig, locks: Release[], overrides: Over
   });
   const output = createOutput({
     ...{ logDir, list: listFiles, remove: files.remove, cut: cutFile, log },
-    isPinned: pulls.isPinned,
+    isPinned: (path) => pulls.isPinned(path),
   });
   const kept = { outbox, counters, budgets, output, pulls, redactions };
   return { config, ports, log, locks, environment, ...kept };

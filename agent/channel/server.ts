@@ -44,6 +44,7 @@ export type ChannelEvent =
 export type SocketFiles = {
   /** Takes away a socket that nobody listens on. @returns why not, when something else is there. */
   readonly removeSocket: (path: string) => Result<void>;
+  readonly isSocket: (path: string) => boolean;
   /** Mode 0600. */
   readonly ownerOnly: (path: string) => void;
 };
@@ -61,6 +62,8 @@ export type ChannelServer = {
   /** To the main connection of the component's present instance. @returns whether there is one. */
   readonly send: (component: string, message: ToComponent) => boolean;
   readonly rejected: () => Readonly<Record<string, number>>;
+  /** Listens anew if somebody has removed the socket: who cleans /run must not make the agent deaf. */
+  readonly keep: () => void;
   readonly close: () => Promise<void>;
 };
 
@@ -235,9 +238,22 @@ const listen = (server: Server, path: string): Promise<Result<void>> =>
     server.listen({ path, backlog: 64 }, () => done(ok(undefined)));
   });
 
+async function serve(channel: Channel, { path, files, log }: ChannelOptions) {
+  const removed = files.removeSocket(path);
+  if (!removed.ok) return removed;
+  const server = createServer({ allowHalfOpen: false }, (socket) => channel.accept(socket));
+  server.maxConnections = CONNECTIONS_MAX;
+  server.on('drop', () => channel.count('too_many', 'would be one connection too many'));
+  const listening = await listen(server, path);
+  if (!listening.ok) return listening;
+  files.ownerOnly(path);
+  server.on('error', (error) => log.error('channel: server failed', { cause: error }));
+  return ok(server);
+}
+
 /** The caller holds the lock of the run directory: a socket that is there already is nobody's. */
 export async function openChannel(options: ChannelOptions): Promise<Result<ChannelServer>> {
-  const { path, files } = options;
+  const { path, files, log } = options;
   const pathBytes = Buffer.byteLength(path);
   if (pathBytes > SOCKET_PATH_BYTES_MAX) {
     return fail(
@@ -245,27 +261,38 @@ export async function openChannel(options: ChannelOptions): Promise<Result<Chann
         'possible: choose a shorter runDir',
     );
   }
-  const removed = files.removeSocket(path);
-  if (!removed.ok) return removed;
   const channel = new Channel(options);
-  const server = createServer({ allowHalfOpen: false }, (socket) => channel.accept(socket));
-  server.maxConnections = CONNECTIONS_MAX;
-  server.on('drop', () => channel.count('too_many', 'would be one connection too many'));
-  const listening = await listen(server, path);
-  if (!listening.ok) {
+  const first = await serve(channel, options);
+  if (!first.ok) {
     channel.end();
-    return listening;
+    return first;
   }
-  files.ownerOnly(path);
-  server.on('error', (error) => options.log.error('channel: server failed', { cause: error }));
-  const close = (): Promise<void> =>
-    new Promise((done) => {
-      server.close(() => done());
-      channel.end();
-    });
+  let server = first.value;
+  let mending: Promise<void> | undefined;
+  let trouble = '';
+  const mend = async (): Promise<void> => {
+    // First: closing removes whatever has the name of the socket [libuv uv__pipe_close].
+    server.close();
+    const again = await serve(channel, options);
+    if (again.ok) server = again.value;
+    const said = again.ok ? 'its socket was gone and is there again' : again.reason;
+    if (said !== trouble) log.warn(`channel: ${said}`, { path });
+    trouble = again.ok ? '' : said;
+    mending = undefined;
+  };
   return ok({
     send: (component, message) => channel.send(component, message),
     rejected: () => channel.rejected(),
-    close,
+    keep: () => {
+      if (!files.isSocket(path)) mending ??= mend();
+    },
+    close: async () => {
+      await mending;
+      const closed = new Promise<void>((done) => {
+        server.close(() => done());
+      });
+      channel.end();
+      await closed;
+    },
   });
 }

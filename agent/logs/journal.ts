@@ -39,7 +39,7 @@ export const componentSource = (logDir: string, component: string): Source => {
   return { component, paths: names.map((name) => join(folder, name)) };
 };
 
-/** @param path of a log that winston rotates: agent.log, agent1.log ... */
+/** @param path of a log that is rotated: agent.log, agent1.log ... */
 export const rotatedSource = (component: string, path: string): Source => {
   const stem = basename(path, '.log');
   const own = readNames(dirname(path)).filter(

@@ -1,21 +1,21 @@
-// The agent's own log: JSON lines in the data folder, bounded and rotated by winston, and lines for people
+// The agent's own log: JSON lines in the data folder, bounded and rotated (own-file.ts), and lines for people
 // on stderr where somebody looks. The rest of the agent knows it by the type in ports.ts. Losing a line is
 // better than losing the watchdog: a full disk ends neither, it only silences the log. What components say
 // of themselves comes in here, too, so that the redactor stands before the file.
 
+import { Writable } from 'node:stream';
 import { createLogger, format, transports } from 'winston';
 import { type Found, redactLine, redactRecord } from '../channel/redact.ts';
-import type { Log, Timers } from '../ports.ts';
+import type { Log } from '../ports.ts';
+import { type LogFileLimits, openLogFile } from './own-file.ts';
 
-const FILE_BYTES_MAX = 2 * 1024 * 1024;
-const FILES_MAX = 4;
-/** A disk that answers nothing must not keep the agent from ending. */
-const END_MS_MAX = 2_000;
+const LIMITS: LogFileLimits = { bytesMax: 2 * 1024 * 1024, filesMax: 4 };
 
 export type OwnLog = Log & {
   /** Resolves when what was logged is in the file. */
   readonly end: () => Promise<void>;
 };
+export type OwnLogOptions = { readonly found?: Found; readonly limits?: LogFileLimits };
 
 /** JSON of an Error is `{}`: say what it says. */
 const errorsAsText = format((info) => {
@@ -30,9 +30,17 @@ const human = format.printf(({ level, message, timestamp, ...fields }) => {
   return `${timestamp} ${level} ${message}${rest}`;
 });
 
-export function openOwnLog(path: string, toStderr: boolean, timers: Timers, found?: Found): OwnLog {
-  const file = new transports.File({
-    filename: path,
+export function openOwnLog(path: string, toStderr: boolean, options: OwnLogOptions = {}): OwnLog {
+  const { found, limits = LIMITS } = options;
+  const file = openLogFile(path, limits);
+  const lines = new transports.Stream({
+    stream: new Writable({
+      decodeStrings: false,
+      write: (line: string, _encoding, done) => {
+        file.write(line);
+        done();
+      },
+    }),
     format: format.combine(
       ...[
         errorsAsText(),
@@ -42,14 +50,9 @@ export function openOwnLog(path: string, toStderr: boolean, timers: Timers, foun
         redactLine(found),
       ],
     ),
-    maxsize: FILE_BYTES_MAX,
-    maxFiles: FILES_MAX,
-    tailable: true,
-    options: { flags: 'a', mode: 0o600 },
+    eol: '\n',
   });
-  const logger = createLogger({ level: 'info', transports: [file], exitOnError: false });
-  file.on('error', () => undefined);
-  logger.on('error', () => undefined);
+  const logger = createLogger({ level: 'info', transports: [lines], exitOnError: false });
   if (toStderr) {
     const shown = format.combine(errorsAsText(), redactRecord(), format.timestamp(), human);
     logger.add(new transports.Console({ format: shown, stderrLevels: ['error', 'warn', 'info'] }));
@@ -61,9 +64,8 @@ export function openOwnLog(path: string, toStderr: boolean, timers: Timers, foun
     };
   const end = (): Promise<void> =>
     new Promise((done) => {
-      const cancel = timers.after(END_MS_MAX, done);
-      file.once('finish', () => {
-        cancel();
+      lines.once('finish', () => {
+        file.close();
         done();
       });
       logger.end();

@@ -53,6 +53,10 @@ export const socketFiles: SocketFiles = {
     if (!found.ok || !found.value?.isSocket()) return fail(`${path} exists and is not a socket`);
     return attempt(`cannot remove the old socket ${path}`, () => rmSync(path));
   },
+  isSocket: (path) => {
+    const found = attempt('', () => lstatSync(path, { throwIfNoEntry: false }));
+    return found.ok && found.value?.isSocket() === true;
+  },
   ownerOnly: (path) => chmodSync(path, 0o600),
 };
 

@@ -6,23 +6,32 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, constants, openSync } from 'node:fs';
 import { Socket } from 'node:net';
-import { fail, ok, type Result } from '../../protocol/result.ts';
+import { fail, ok } from '../../protocol/result.ts';
 import type { Processes, StartSpec } from '../ports.ts';
 import { codeOf } from './files.ts';
 
 /** Readable by us only: a component's output may hold what its author did not think of. */
 const LOG_MODE = 0o600;
 
-function launch(spec: StartSpec): ChildProcess {
+type Launched = { readonly child: ChildProcess; readonly outputLost: string | undefined };
+
+function launch(spec: StartSpec): Launched {
   const [program = '', ...rest] = spec.command;
-  const log = spec.logFile === undefined ? undefined : openSync(spec.logFile, 'a', LOG_MODE);
+  let log: number | undefined;
+  let outputLost: string | undefined;
   try {
-    return spawn(program, rest, {
+    if (spec.logFile !== undefined) log = openSync(spec.logFile, 'a', LOG_MODE);
+  } catch (error) {
+    outputLost = codeOf(error); // a full or read-only disk must not keep a till from selling
+  }
+  try {
+    const child = spawn(program, rest, {
       cwd: spec.cwd,
       env: spec.env,
       detached: true, // setsid(2): a session and a group of its own
       stdio: ['ignore', log ?? 'ignore', log ?? 'ignore'],
     });
+    return { child, outputLost };
   } finally {
     if (log !== undefined) closeSync(log);
   }
@@ -31,10 +40,10 @@ function launch(spec: StartSpec): ChildProcess {
 async function start(
   spec: StartSpec,
   onExit: (code: number | undefined, signal: string | undefined) => void,
-): Promise<Result<{ readonly pid: number }>> {
+): ReturnType<Processes['start']> {
   const name = spec.command[0] ?? '';
   try {
-    const child = launch(spec);
+    const { child, outputLost } = launch(spec);
     // 'exit', not 'close': a grandchild that holds a descriptor would delay it (research/supervisors.md d).
     child.once('exit', (code, signal) => onExit(code ?? undefined, signal ?? undefined));
     child.unref(); // it outlives us on purpose
@@ -42,7 +51,7 @@ async function start(
       child.on('error', resolve); // stays: a late error must not become an uncaught one
       child.once('spawn', () => resolve(undefined));
     });
-    if (error === undefined && child.pid !== undefined) return ok({ pid: child.pid });
+    if (error === undefined && child.pid !== undefined) return ok({ pid: child.pid, outputLost });
     return fail(`cannot start ${name}: ${codeOf(error)}`);
   } catch (error) {
     return fail(`cannot start ${name}: ${codeOf(error)}`);

@@ -93,7 +93,14 @@ export type ControlOptions = {
 
 export function createControl({ runDir, ports, log }: ControlOptions): Control {
   const scanned = freshScan(ports);
-  const context: Context = { runDir, ports, log, watches: new Map(), busy: new Set() };
+  const context: Context = {
+    runDir,
+    ports,
+    log,
+    watches: new Map(),
+    ended: new Map(),
+    busy: new Set(),
+  };
   return {
     spawn: (spec, onExit) => spawn(context, spec, onExit),
     adopt: (component, onExit) => adopt(context, component, onExit),

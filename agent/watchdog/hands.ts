@@ -29,6 +29,8 @@ export type Context = {
   readonly runDir: string;
   /** What lives now, by component. */
   readonly watches: Map<string, EndWatch>;
+  /** The last that ended, by component: should its record be gone, its leftovers are known from here. */
+  readonly ended: Map<string, Life>;
   /** Components whose spawn or adoption is under way. */
   readonly busy: Set<string>;
 };
@@ -72,6 +74,7 @@ export function watch(context: Context, life: Life, onExit: (exit: Exit) => void
   const { dir } = placeOf(context, life.component);
   const watching = new EndWatch(context.ports, context.log, dir, life, (exit) => {
     context.watches.delete(life.component);
+    context.ended.set(life.component, life);
     // Told first, noted then: after a crash in between it is told twice rather than never.
     onExit(exit);
     amend(context, life, { phase: 'ended' });
@@ -81,15 +84,18 @@ export function watch(context: Context, life: Life, onExit: (exit: Exit) => void
   return watching;
 }
 
+function targetOf({ bootId, instance, pids }: ComponentRecord): Target {
+  const of = (pid = 0, startTicks = UNKNOWN_START): Identity => ({ bootId, pid, startTicks });
+  const main = of(pids?.main, pids?.mainStartTicks);
+  return { instance, main, shim: of(pids?.shim, pids?.shimStartTicks) };
+}
+
 /** Whatever the last instance left behind (children that outlived it) would hold its ports and files. */
 export async function sweepLeftovers(context: Context, place: Place): Promise<void> {
   const record = readRecord(context.ports.files, place.dir);
-  if (record === undefined || record === 'damaged') return;
-  const { bootId, instance, pids } = record;
-  const of = (pid = 0, startTicks = UNKNOWN_START): Identity => ({ bootId, pid, startTicks });
-  const main = of(pids?.main, pids?.mainStartTicks);
-  const shim = of(pids?.shim, pids?.shimStartTicks);
-  const { survivors } = await killTree(context.ports, { instance, main, shim });
+  const target = typeof record === 'object' ? targetOf(record) : context.ended.get(place.component);
+  if (target === undefined) return;
+  const { survivors } = await killTree(context.ports, target);
   if (survivors.length > 0) {
     const { component } = place;
     context.log.warn('control: leftovers of an earlier life do not die', { component, survivors });

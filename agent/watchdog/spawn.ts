@@ -18,7 +18,7 @@ import {
 } from './hands.ts';
 import { identify } from './identity.ts';
 import { locate, type Place } from './locate.ts';
-import { writeRecord } from './record.ts';
+import { readRecord, writeRecord } from './record.ts';
 import { type Exit, parsePidFile, pidFile, SHIM_FILE, shimCommand } from './shim.ts';
 import { killTree } from './tree.ts';
 
@@ -38,8 +38,8 @@ function prepare(context: Context, spec: SpawnSpec, place: Place): Result<void> 
   }
   const made = files.makeDirectory(place.dir, 0o700);
   if (!made.ok) return made;
-  const logs = files.makeDirectory(dirname(spec.logFile), 0o700);
-  if (!logs.ok) return logs;
+  // Where this fails, the start says that the output is lost; the component runs all the same.
+  files.makeDirectory(dirname(spec.logFile), 0o700);
   return writeRecord(files, place.dir, newRecord(spec, context.ports));
 }
 
@@ -67,6 +67,10 @@ async function start(
     },
   );
   if (!started.ok) return started;
+  const { outputLost } = started.value;
+  if (outputLost !== undefined) {
+    context.log.warn(`${component}: its output is not kept: ${outputLost}`, { component, logFile });
+  }
   const shim = identify(ports, started.value.pid);
   const untilMs = ports.clock.monotonicMs() + PIDS_WAIT_MS_MAX;
   const readPids = () => parsePidFile(ports.files.read(pidFile(place.dir, instance), 64));
@@ -96,10 +100,13 @@ async function spawnAlone(
   onExit: (exit: Exit) => void,
 ): Promise<Result<Life>> {
   const place = placeOf(context, spec.component);
+  const isRecorded = typeof readRecord(context.ports.files, place.dir) === 'object';
+  // Without its record, a child that outlived the last instance would pass for a copy.
+  if (!isRecorded) await sweepLeftovers(context, place);
   const found = locate(context.ports, place);
   if (found.kind === 'alive') return fail(`a copy of it already runs as pid ${found.life.pid}`);
   if (found.kind === 'starting') return fail('a copy of it is already starting');
-  await sweepLeftovers(context, place);
+  if (isRecorded) await sweepLeftovers(context, place);
   const prepared = prepare(context, spec, place);
   if (!prepared.ok) return prepared;
   const started = await start(context, spec, onExit);

@@ -11,7 +11,6 @@ import { lastLines } from '../../agent/watchdog/evidence.ts';
 import { track2 } from './redact-corpus.ts';
 
 const CARD = '4111111111111111';
-const timers = { after: () => () => undefined, every: () => () => undefined };
 
 let folder: string;
 beforeEach(() => {
@@ -39,7 +38,7 @@ describe('a card number', () => {
   it('given to the agent’s own log does not reach its file, and is counted', async () => {
     const path = join(folder, 'agent.log');
     const found: Counts[] = [];
-    const log = openOwnLog(path, false, timers, (counts) => found.push(counts));
+    const log = openOwnLog(path, false, { found: (counts) => found.push(counts) });
     log.warn(`paid by ${CARD}`, { ...record, cause: new Error(`no ${CARD}`) });
     await log.end();
     const text = readFileSync(path, 'utf8');
