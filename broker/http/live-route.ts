@@ -43,8 +43,8 @@ export function addLiveRoute(app: FastifyInstance, live: Live): void {
         if (opened.status === 503) reply.header('retry-after', RETRY_AFTER_SECONDS);
         return sendProblem(reply, opened.status, opened.reason);
       }
-      reply.hijack();
       request.raw.socket.setTimeout(0);
+      reply.hijack();
       reply.raw.writeHead(200, {
         'content-type': 'text/event-stream; charset=utf-8',
         'cache-control': 'no-store',
