@@ -4,13 +4,14 @@
 import type { Client, Refusal, TerminalView } from './client.ts';
 import { ended, type Outcome } from './exit.ts';
 import { didYouMean } from './nearest.ts';
+import { allTerminals } from './terminals.ts';
 
 const NOT_FOUND = 404;
 const NOT_POSSIBLE = 422;
 
 export async function terminalIds(client: Client): Promise<string[]> {
-  const reply = await client.get<{ terminals: TerminalView[] }>('/api/v1/terminals', ['terminals']);
-  return reply.ok ? reply.value.terminals.map(({ id }) => id) : [];
+  const reply = await allTerminals(client);
+  return reply.ok ? reply.value.map(({ id }) => id) : [];
 }
 
 export async function componentNames(client: Client, terminal: string): Promise<string[]> {

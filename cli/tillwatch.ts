@@ -5,6 +5,7 @@
 import { Command, CommanderError } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
 import { say, type Verb } from './command.ts';
+import { addCompletion, COMPLETE, runComplete } from './completion/verb.ts';
 import { done, EXIT, EXIT_MEANINGS, type ExitCode, type Outcome } from './exit.ts';
 import { addPrograms } from './programs.ts';
 import { addQuestions } from './questions.ts';
@@ -32,6 +33,7 @@ export function createProgram(verb: Verb): Command {
     .showHelpAfterError('(see tillwatch --help)');
   addPrograms(program, verb);
   addQuestions(program, verb);
+  addCompletion(program, verb);
   program.addHelpText(
     'after',
     [
@@ -54,6 +56,10 @@ export async function run(argv: readonly string[]): Promise<ExitCode> {
   const program = createProgram(async (verb) => {
     outcome = await verb();
   });
+  if (argv[0] === COMPLETE) {
+    await runComplete(program, argv.slice(1));
+    return EXIT.ok;
+  }
   try {
     await program.parseAsync(argv, { from: 'user' });
   } catch (error) {

@@ -62,7 +62,7 @@ describe('a refusal', () => {
       const view = { id: 'bm-lane-1', components };
       return Promise.resolve({
         ok: true,
-        value: path.endsWith('/terminals') ? { terminals: [view] } : view,
+        value: path.startsWith('/api/v1/terminals?') ? { terminals: [view] } : view,
       });
     },
   } as unknown as Client;
