@@ -62,6 +62,48 @@ describe('an agent that is killed', () => {
   });
 });
 
+describe('a component that ends for good', () => {
+  const starts = () => rig.log().filter((line) => line.message.startsWith('once started')).length;
+  const once = (version: string) =>
+    fault('once', ['--run-ms', '1000', '--exit', '0'], { restart: 'transient', version });
+
+  it('is left so by every later agent, whether its end was seen or not, until its version changes', async () => {
+    rig.configure([once('1')]);
+    void rig.start();
+    await until('it has ended', () => rig.lines('once').at(-1)?.to === 'stopped');
+    await end('SIGTERM');
+    void rig.start();
+    await until('the second agent looks on', () => rig.copies('once').length === 0);
+    await new Promise((done) => setTimeout(done, 1_500));
+    expect(starts()).toBe(1);
+    await end('SIGKILL');
+
+    rig.configure([once('2')]);
+    void rig.start();
+    await until('its new version runs', () => starts() === 2);
+    await end('SIGKILL');
+    await until('it ends unseen', () => rig.copies('once').length === 0);
+    void rig.start();
+    await new Promise((done) => setTimeout(done, 1_500));
+    expect(starts()).toBe(2);
+  });
+
+  it('because it was asked to, by an agent that was killed meanwhile, is started again', async () => {
+    const script = 'trap "sleep 1; exit 0" TERM; while :; do sleep 0.1; done';
+    const command = ['/bin/sh', '-c', script];
+    rig.configure([{ name: 'once', command, channel: false, restart: 'transient' }]);
+    void rig.start();
+    const pid = await rig.ready('once');
+    rig.agent?.kill('SIGINT');
+    await until('it is asked', () => rig.log().some((l) => l.message.includes('asked to stop')));
+    await end('SIGKILL');
+    void rig.start();
+    expect(await rig.ready('once', 2)).not.toBe(pid);
+    expect(rig.log().filter((line) => line.message.includes('incident'))).toEqual([]);
+    await until('one copy', () => !isAlive(pid));
+  });
+});
+
 describe('an agent that does not run for five seconds', () => {
   it('holds nothing against its components when it goes on, and still finds one that hangs', async () => {
     rig.configure([fault('sale'), fault('sync')]);

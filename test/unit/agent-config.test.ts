@@ -148,7 +148,7 @@ components:
       ['components[2].command', 'must begin with the program to run'],
       ['components[2].beatMs', 'must be a whole number of milliseconds'],
       ['components[3].after', 'waits for itself: hardware after hardware'],
-      ['components[3].hang.blockedMs', 'must be more than two beats (beatMs is 1000)'],
+      ['components[3].hang.blockedMs', 'must be at least three beats (beatMs is 1000)'],
       ['components[3].backoff.minMs', 'must not be more than maxMs (100)'],
     ];
     for (const [path, sentence] of expected) {
