@@ -91,7 +91,7 @@ export class Lane {
   }
 
   addItem(item: Item): Outcome<Basket> {
-    const { journal, prices, now } = this.#parts;
+    const { journal, log, prices, now } = this.#parts;
     if (this.#resolving) return refuse('unavailable', STILL_RESOLVING);
     const clientId = item.id ?? '';
     const earlier = clientId === '' ? undefined : journal.basketOfLine(clientId);
@@ -105,7 +105,10 @@ export class Lane {
     if (!may.ok) return may;
     const product = prices.find(item.sku);
     if (product === undefined) {
-      return refuse('invalid', `sku: ${item.sku} is not in price list ${prices.version()}.`);
+      const reason = `sku: ${item.sku} is not in price list ${prices.version()}.`;
+      // Anything may be typed here, a card number too: whoever collects logs masks them.
+      log.warn('item refused', { reason });
+      return refuse('invalid', reason);
     }
     const { sku, name, priceMinor } = product;
     const line = { clientId, sku, name, quantity: item.quantity, unitMinor: priceMinor };
