@@ -24,6 +24,9 @@ import {
 } from './setup.ts';
 import { stayUp } from './stay.ts';
 import { agentDies, hardwareCrashes, onCallRestarts, saleHangs } from './step-heal.ts';
+import { logsPulled } from './step-logs.ts';
+import { paperEnds, receiptPrints } from './step-paper.ts';
+import { scannerDrops } from './step-scanner.ts';
 import { everythingUp, theFleet } from './step-up.ts';
 import { processes, stopEverything } from './stop.ts';
 import { createTeller, type Teller } from './teller.ts';
@@ -42,6 +45,10 @@ const STORY: readonly Step[] = [
   hardwareCrashes,
   onCallRestarts,
   agentDies,
+  receiptPrints,
+  paperEnds,
+  scannerDrops,
+  logsPulled,
   theFleet,
 ];
 

@@ -10,17 +10,21 @@ export type Till = {
   readonly id: string;
   readonly store: string;
   readonly saleVersion: string;
+  /** It has a scanner beside its printer: one more port, and so one more process. */
+  readonly hasScanner?: true;
 };
 
 /** One lane is already on the next version of the sale, as in the middle of any rollout. */
 export const TILLS: readonly Till[] = [
   { id: 'bm-lane-1', store: 'berlin-mitte', saleVersion: '2.4.1' },
-  { id: 'bm-lane-2', store: 'berlin-mitte', saleVersion: '2.4.1' },
+  { id: 'bm-lane-2', store: 'berlin-mitte', saleVersion: '2.4.1', hasScanner: true },
   { id: 'ha-lane-1', store: 'hamburg-altona', saleVersion: '2.5.0' },
 ];
 const SYNC_VERSION = '1.8.0';
 const HARDWARE_VERSION = '3.1.2';
-export const COMPONENTS = ['hardware', 'sale', 'sync'] as const;
+const COMPONENTS = ['hardware', 'sale', 'sync'] as const;
+export const componentsOf = (till: Till): readonly string[] =>
+  till.hasScanner ? [...COMPONENTS, 'scanner'] : COMPONENTS;
 
 /** Young generation and heap as small as a till wants them (design.md section 4, Memory and CPU). */
 const MEMORY_FLAGS = ['--max-semi-space-size=1', '--max-old-space-size=48'];
@@ -61,7 +65,17 @@ type AgentSettings = {
   readonly mqttPort: number;
   readonly commandKey: string;
   readonly printerPort: number;
+  readonly scannerPort: number;
 };
+
+/** POS_DEVICES of the hardware program that drives a scanner and nothing else. */
+const scannerDevices = (port: number): string =>
+  JSON.stringify([
+    {
+      ...{ name: 'scanner', class: 'Scanner' },
+      transport: { kind: 'tcp', host: '127.0.0.1', port },
+    },
+  ]);
 
 export function agentConfig(place: Place, till: Till, settings: AgentSettings): object {
   const prices = join(place.folder, 'tills', till.id, 'prices.json');
@@ -71,10 +85,11 @@ export function agentConfig(place: Place, till: Till, settings: AgentSettings): 
     version: string,
     after: readonly string[],
     env: Record<string, string>,
+    program = name,
   ) => ({
     name,
     version,
-    command: place.command(name, MEMORY_FLAGS),
+    command: place.command(program, MEMORY_FLAGS),
     after,
     env: {
       [MARK]: place.mark,
@@ -83,6 +98,13 @@ export function agentConfig(place: Place, till: Till, settings: AgentSettings): 
       ...env,
     },
   });
+  const scanner = component(
+    'scanner',
+    HARDWARE_VERSION,
+    [],
+    { POS_HARDWARE_PORT: '0', POS_DEVICES: scannerDevices(settings.scannerPort) },
+    'hardware',
+  );
   return {
     terminal: till.id,
     dataDir: dataDirOf(place, till, 'agent'),
@@ -91,7 +113,7 @@ export function agentConfig(place: Place, till: Till, settings: AgentSettings): 
     broker: { host: '127.0.0.1', port: settings.mqttPort },
     // A person is watching: be back at once when the broker is, and send samples soon.
     link: { reconnectMsMin: 250, reconnectMsMax: 5_000 },
-    sampling: { everyMs: 5_000, sendMs: 15_000 },
+    sampling: { everyMs: 2_500, sendMs: 5_000 },
     trust: { commandKeys: [settings.commandKey] },
     components: [
       component('hardware', HARDWARE_VERSION, [], {
@@ -113,6 +135,7 @@ export function agentConfig(place: Place, till: Till, settings: AgentSettings): 
         POS_STORE: till.store,
         POS_PRICES_FILE: prices,
       }),
+      ...(till.hasScanner ? [scanner] : []),
     ],
   };
 }

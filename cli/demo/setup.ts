@@ -187,11 +187,12 @@ async function startTill(
     POS_DATA_DIR: printerDir,
   });
   const printer = await until(READY_MS_MAX, signal, () =>
-    readJson<{ port: number }>(portFileOf(printerDir, 'printer')),
+    readJson<{ port: number; scannerPort: number }>(portFileOf(printerDir, 'printer')),
   );
   if (printer === undefined) return notReady(place, `printer-${till.id}`);
   const { mqttPort, commandKey } = centre;
-  const settings = { mqttPort, commandKey, printerPort: printer.port };
+  const { port: printerPort, scannerPort } = printer;
+  const settings = { mqttPort, commandKey, printerPort, scannerPort };
   const config = writeConfig(place, `agent-${till.id}`, agentConfig(place, till, settings));
   const command = [...place.command('agent', agentFlags), '--config', config];
   // Its own log is beside its data; the lines for people go where all other output of the demo is.

@@ -6,7 +6,7 @@ import type { FleetView, TerminalView } from '../client.ts';
 import { plural } from '../screen.ts';
 import { allTerminals } from '../terminals.ts';
 import { versionLines } from '../verbs/fleet.ts';
-import { COMPONENTS, centreDirOf, isSimulated, portFileOf, TILLS, type Till } from './plan.ts';
+import { centreDirOf, componentsOf, isSimulated, portFileOf, TILLS, type Till } from './plan.ts';
 import { until } from './watch.ts';
 import { type Failure, type Step, viewOf, viewWhen, type World } from './world.ts';
 
@@ -20,7 +20,8 @@ async function tillUp(world: World, till: Till): Promise<Failure> {
     till.id,
     UP_MS_MAX,
     ({ components }) =>
-      components.length === COMPONENTS.length && components.every(({ state }) => state === 'ready'),
+      components.length === componentsOf(till).length &&
+      components.every(({ state }) => state === 'ready'),
   );
   if (view === undefined) return await whyNotUp(world, till);
   // The moment at which the till itself saw its last component ready.
@@ -57,8 +58,9 @@ export const everythingUp: Step = {
     if (selling === undefined) {
       return faultsOf(world)[0] ?? `no sale on every till in ${SALE_MS_MAX / 1000} s`;
     }
+    const count = TILLS.flatMap(componentsOf).length;
     world.tell.good(
-      `nine components run, and each cashier sells: ${plural(sold(world), 'sale')} so far`,
+      `${count} components run, and each cashier sells: ${plural(sold(world), 'sale')} so far`,
     );
     return undefined;
   },

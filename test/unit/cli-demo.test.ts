@@ -10,6 +10,7 @@ import { loadConfig as loadBroker } from '../../broker/config.ts';
 import {
   agentConfig,
   brokerConfig,
+  componentsOf,
   isSimulated,
   type Place,
   simulateArguments,
@@ -31,21 +32,17 @@ const commandKey = 'ed25519:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=';
 describe('the configurations of the demo', () => {
   it('are good by the agent’s own reader, with components that stop when the agent is asked to', () => {
     for (const till of TILLS) {
-      const settings = { mqttPort: 1883, commandKey, printerPort: 9100 };
+      const settings = { mqttPort: 1883, commandKey, printerPort: 9100, scannerPort: 9102 };
       const text = stringify(agentConfig(place, till, settings));
       const loaded = loadAgent(text, '/');
       expect(loaded.ok ? [] : loaded.problems).toEqual([]);
       if (!loaded.ok) continue;
       expect(recognise(text)).toBe('agent');
       expect(loaded.config.onExit).toBe('stop');
-      expect(loaded.config.components.map(({ name }) => name)).toEqual([
-        'hardware',
-        'sale',
-        'sync',
-      ]);
+      expect(loaded.config.components.map(({ name }) => name)).toEqual(componentsOf(till));
       // By this mark a later demo finds what this one left.
       expect(loaded.config.components.map(({ env }) => env['POS_DEMO'])).toEqual(
-        Array(3).fill(place.mark),
+        componentsOf(till).map(() => place.mark),
       );
     }
   });

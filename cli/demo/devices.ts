@@ -1,0 +1,138 @@
+// The demo's hands and eyes at a till's devices: the control routes of the printer program, which stands in
+// for a printer and a scanner, and what the hardware component says of them. Metrics are read from the
+// broker's ledger, because that is where they end; no route of the broker shows a sample yet.
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { unpackBody } from '../../protocol/body.ts';
+import { decodeMetricBody } from '../../protocol/metric-body.ts';
+import { decodeBatch } from '../../protocol/wire.ts';
+import { dataDirOf, portFileOf, printerDirOf, TILLS } from './plan.ts';
+import { viewOf, type World } from './world.ts';
+
+const ANSWER_MS_MAX = 2_000;
+const BATCHES_MAX = 200;
+
+/** Where one till's devices are reached. */
+export type Bench = {
+  /** Breaks or mends a device. @returns whether it was done */
+  readonly set: (path: string, body: object) => Promise<boolean>;
+  /** The last receipts that came out of the printer. */
+  readonly receipts: () => Promise<readonly string[]>;
+  /** How many ever did. */
+  readonly printed: () => Promise<number>;
+  /** A route of the component that drives the device; undefined while it does not answer. */
+  readonly ask: <T>(component: string, path: string) => Promise<T | undefined>;
+  readonly device: (component: string, name: string) => Promise<DeviceFacts | undefined>;
+};
+
+/** As GET /devices of the hardware component tells it (UnifiedPOS words). */
+export type DeviceFacts = {
+  readonly name: string;
+  readonly state: string;
+  readonly power: string;
+  readonly errorCode?: string;
+  readonly text?: string;
+  readonly reopened: number;
+};
+
+async function request<T>(
+  file: string,
+  key: 'port' | 'controlPort',
+  path: string,
+  body?: object,
+): Promise<T | undefined> {
+  try {
+    const ports = JSON.parse(readFileSync(file, 'utf8')) as Record<string, number>;
+    const response = await fetch(`http://127.0.0.1:${ports[key]}${path}`, {
+      method: body === undefined ? 'GET' : 'POST',
+      signal: AbortSignal.timeout(ANSWER_MS_MAX),
+      headers: { connection: 'close', 'content-type': 'application/json' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    return response.ok ? ((await response.json()) as T) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export function benchOf(world: World, terminal: string): Bench | undefined {
+  const till = TILLS.find(({ id }) => id === terminal);
+  if (till === undefined) return undefined;
+  const control = portFileOf(printerDirOf(world.place, till), 'printer');
+  // The program's name, whatever the component is called.
+  const portFile = (component: string) =>
+    portFileOf(dataDirOf(world.place, till, component), 'hardware');
+  const ask = <T>(component: string, path: string) => request<T>(portFile(component), 'port', path);
+  return {
+    ask,
+    set: async (path, body) => (await request(control, 'controlPort', path, body)) !== undefined,
+    receipts: async () => {
+      const answer = await request<{ receipts: string[] }>(control, 'controlPort', '/receipts');
+      return answer?.receipts ?? [];
+    },
+    printed: async () => {
+      const state = await request<{ printer: { receipts: number } }>(
+        control,
+        'controlPort',
+        '/state',
+      );
+      return state?.printer.receipts ?? 0;
+    },
+    device: async (component, name) => {
+      const answer = await ask<{ devices: DeviceFacts[] }>(component, '/devices');
+      return answer?.devices.find((one) => one.name === name);
+    },
+  };
+}
+
+/** How often a component was started again, by the broker's word. */
+export async function restartsOf(
+  world: World,
+  terminal: string,
+  component: string,
+): Promise<number | undefined> {
+  const view = await viewOf(world, terminal);
+  return view?.components.find(({ name }) => name === component)?.restartsTotal;
+}
+
+export type Arrived = { readonly value: number; readonly takenMs: number; readonly atMs: number };
+type Wanted = { readonly name: string; readonly labels: Readonly<Record<string, string>> };
+
+/** The newest sample of a terminal that the broker has received since, if there is one. */
+export function sampleAtBroker(
+  world: World,
+  terminal: string,
+  sinceMs: number,
+  { name, labels }: Wanted,
+): Arrived | undefined {
+  const sql =
+    'SELECT body, received_ms AS atMs FROM batch JOIN lane ON lane.id = batch.lane ' +
+    "WHERE terminal = ? AND stream = 'metrics' AND received_ms >= ? ORDER BY batch.id DESC LIMIT ?";
+  let db: DatabaseSync | undefined;
+  try {
+    db = new DatabaseSync(join(world.place.folder, 'broker', 'ledger.db'), { readOnly: true });
+    for (const row of db.prepare(sql).all(terminal, sinceMs, BATCHES_MAX)) {
+      const batch = decodeBatch(row['body'] as Uint8Array);
+      const body = batch.ok ? unpackBody(batch.value) : batch;
+      const snapshots = body.ok ? decodeMetricBody(body.value) : body;
+      if (!snapshots.ok) continue;
+      for (const { timeMs, samples } of [...snapshots.value].reverse()) {
+        const found = samples.find(
+          (sample) =>
+            sample.name === name &&
+            Object.entries(labels).every(([key, value]) => sample.labels[key] === value),
+        );
+        if (found !== undefined && timeMs >= sinceMs) {
+          return { value: found.value, takenMs: timeMs, atMs: Number(row['atMs']) };
+        }
+      }
+    }
+    return undefined;
+  } catch {
+    return undefined; // the broker writes just now
+  } finally {
+    db?.close();
+  }
+}
