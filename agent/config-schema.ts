@@ -16,6 +16,8 @@ export const DEFAULTS = {
   broker: { host: '127.0.0.1', port: 1883 },
   link: { reconnectMsMin: SECOND, reconnectMsMax: 5 * MINUTE },
   sampling: { everyMs: 15 * SECOND, sendMs: MINUTE },
+  /** Of each component. */
+  output: { bytesMax: 10 * 1024 * 1024 },
   version: 'unknown',
   restart: 'permanent',
   beatMs: 500,
@@ -253,6 +255,15 @@ export const agentSchema = strict({
     strict({
       everyMs: v.optional(ms(100, HOUR), DEFAULTS.sampling.everyMs),
       sendMs: v.optional(ms(100, 24 * HOUR), DEFAULTS.sampling.sendMs),
+    }),
+    {},
+  ),
+  output: v.optional(
+    strict({
+      bytesMax: v.optional(
+        whole(64 * 1024, 1024 ** 3, 'a whole number of bytes'),
+        DEFAULTS.output.bytesMax,
+      ),
     }),
     {},
   ),

@@ -11,7 +11,8 @@ import { createRedactions, type Redactions } from './logs/redactions.ts';
 import { createOutput, type Output } from './output.ts';
 import type { Ports } from './ports.ts';
 import { Counters } from './restarts.ts';
-import { cutFile, listFiles, writeDurably } from './system/disk.ts';
+import { listFiles, writeDurably } from './system/disk.ts';
+import { trimFile } from './system/trim.ts';
 import { lockRunDir, type Release, realPorts } from './system.ts';
 import { OUTBOX_BYTES_MAX, openOutbox } from './telemetry/outbox.ts';
 import type { Outbox } from './telemetry/types.ts';
@@ -87,7 +88,8 @@ export function openRooms(config: AgentConfig, locks: Release[], overrides: Over
     ...{ clock, random, log },
   });
   const output = createOutput({
-    ...{ logDir, list: listFiles, remove: files.remove, cut: cutFile, log },
+    ...{ logDir, list: listFiles, remove: files.remove, cut: trimFile, log },
+    ...{ bytesMax: config.output.bytesMax, nowMs: clock.wallMs },
     isPinned: (path) => pulls.isPinned(path),
   });
   const kept = { outbox, counters, budgets, output, pulls, redactions };

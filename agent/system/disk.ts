@@ -12,7 +12,6 @@ import {
   renameSync,
   rmSync,
   statSync,
-  truncateSync,
   writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -59,9 +58,6 @@ export const socketFiles: SocketFiles = {
   },
   ownerOnly: (path) => chmodSync(path, 0o600),
 };
-
-export const cutFile = (path: string): Result<void> =>
-  attempt(`cannot cut ${path}`, () => truncateSync(path));
 
 export type FoundFile = {
   readonly path: string;

@@ -12,7 +12,17 @@ type Problem = { readonly path: string; readonly sentence: string };
 export type ProgramName = 'agent' | 'broker';
 
 const KEYS: Readonly<Record<ProgramName, readonly string[]>> = {
-  agent: ['terminal', 'components', 'runDir', 'trust', 'broker', 'sampling', 'onExit', 'logDir'],
+  agent: [
+    'terminal',
+    'components',
+    'runDir',
+    'trust',
+    'broker',
+    'sampling',
+    'onExit',
+    'logDir',
+    'output',
+  ],
   broker: ['terminals', 'mqtt', 'http', 'presence', 'acceptUnknown', 'ledger', 'limits'],
 };
 const UNDECIDED =

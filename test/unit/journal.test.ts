@@ -2,13 +2,16 @@
 
 import {
   appendFileSync,
+  closeSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   renameSync,
   rmSync,
   truncateSync,
   utimesSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -22,6 +25,7 @@ import {
 } from '../../agent/logs/journal.ts';
 import { LINE_BYTES_MAX, safeCut } from '../../agent/logs/lines.ts';
 import { timeOfLine } from '../../agent/logs/times.ts';
+import { trimFile } from '../../agent/system/trim.ts';
 
 const NOON = Date.UTC(2026, 10, 23, 12);
 const MINUTE = 60_000;
@@ -190,5 +194,28 @@ describe('a plan', () => {
       ok: false,
       reason: expect.stringContaining('removed'),
     });
+  });
+});
+
+describe('a file that is over its bound', () => {
+  it('is emptied under its writer, and its newest whole lines are kept and read on', () => {
+    const lines = Array.from({ length: 1_000 }, (_, n) => at(NOON + n, `line ${n}`));
+    const path = write('sale', 'a', lines);
+    const writer = openSync(path, 'a');
+    const kept = path.replace('a.log', 'a-1.log');
+    expect(trimFile(path, kept, 10_000)).toEqual({ ok: true, value: undefined });
+    writeSync(writer, `${at(NOON + 1_000, 'line 1000')}\n`);
+    closeSync(writer);
+    const texts = textsOf('sale', NOON, NOON + MINUTE);
+    expect(texts.slice(-2)).toEqual([at(NOON + 999, 'line 999'), at(NOON + 1_000, 'line 1000')]);
+    expect(texts.length).toBeGreaterThan(100);
+    expect(lines.slice(1_001 - texts.length)).toEqual(texts.slice(0, -1));
+  });
+
+  it('is emptied also when there is no room for what should be kept', () => {
+    const path = write('sale', 'a', ['one', 'two']);
+    expect(trimFile(path, '/nowhere/at/all', 100).ok).toBe(true);
+    expect(textsOf('sale', 0, NOON * 2)).toEqual([]);
+    expect(trimFile('/nowhere/at/all', path, 100).ok).toBe(false);
   });
 });

@@ -1,0 +1,135 @@
+// Logs of a real till, asked for through a real broker: the right lines out of a million, no card number
+// anywhere on the way, and the same bytes whoever is killed in between.
+
+import { createHash } from 'node:crypto';
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { until } from './agent-rig.ts';
+import { LogsRig, type LogView } from './logs-rig.ts';
+
+const CARD = '4111111111111111';
+/** A million lines in an hour. */
+const LINES = 1_000_000;
+const STEP_MS = 3.6;
+const FROM_MS = Date.UTC(2026, 10, 23, 10);
+const MINUTE = 60_000;
+/** A second of lines. */
+const CLOCK_LINES = 280;
+
+let rig: LogsRig;
+beforeEach(async () => {
+  rig = new LogsRig();
+  await rig.startBroker();
+});
+afterEach(() => rig.clean());
+
+/** The agent runs and its component has printed everything. */
+async function startTill(lines = LINES): Promise<void> {
+  rig.configure([lines, FROM_MS, STEP_MS]);
+  void rig.till.start();
+  await rig.till.ready('till');
+  const folder = join(rig.till.folder, 'data', 'logs', 'till');
+  await until('everything is printed', () => {
+    const [name = ''] = readdirSync(folder);
+    return statSync(join(folder, name)).size > lines * 90;
+  });
+}
+
+const isEnded = (view: LogView): boolean => !['waiting', 'running'].includes(view.state);
+const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
+
+/** @param minutes of the hour. */
+const windowOf = (first: number, last: number) => ({
+  sinceMs: FROM_MS + first * MINUTE,
+  untilMs: FROM_MS + last * MINUTE,
+});
+
+function expectWhole(id: string, view: LogView, first: number, last: number): void {
+  expect(view, JSON.stringify(view)).toMatchObject({ state: 'complete', error: '' });
+  const stored = rig.stored(id);
+  const lines = stored.toString().split('\n').slice(0, -1);
+  const numbers = lines.map((line) => Number(/"line":(\d+)/.exec(line)?.[1]));
+  const from = Math.ceil((first * MINUTE) / STEP_MS);
+  const to = Math.floor((last * MINUTE) / STEP_MS);
+  // The window is in the broker's time, which the terminal knows to some milliseconds.
+  expect(Math.abs((numbers[0] ?? 0) - from)).toBeLessThanOrEqual(CLOCK_LINES);
+  expect(Math.abs((numbers.at(-1) ?? 0) - to)).toBeLessThanOrEqual(CLOCK_LINES);
+  const times = [lines[0], lines.at(-1)].map((line) => Date.parse(line?.slice(0, 24) ?? ''));
+  const { sinceMs, untilMs } = windowOf(first, last);
+  expect(times[0]).toBeGreaterThanOrEqual(sinceMs);
+  expect(times[1]).toBeLessThanOrEqual(untilMs);
+  expect(numbers.every((number, at) => number === (numbers[0] ?? 0) + at)).toBe(true);
+  expect(view).toMatchObject({ bytes: stored.length, lines: lines.length, sha256: sha256(stored) });
+  expect(view.redactions).toBe(numbers.filter((number) => number % 100 === 0).length);
+}
+
+describe('a window out of a million lines', () => {
+  it('arrives to the line, and no card number on the way', async () => {
+    await startTill();
+    const id = await rig.ask(windowOf(20, 24));
+    const view = await rig.wait('it is answered', id, isEnded);
+    expectWhole(id, view, 20, 24);
+    expect(rig.filesWith(CARD)).toEqual([]);
+    const command = await rig.call<{ state: string }>(
+      `/api/v1/commands/${(view as LogView & { command: string }).command}`,
+    );
+    expect(['running', 'succeeded']).toContain(command.state);
+    const own = await rig.ask({
+      components: ['agent'],
+      sinceMs: Date.now() - MINUTE,
+      untilMs: Date.now(),
+    });
+    expect(await rig.wait('the agent’s own log', own, isEnded)).toMatchObject({
+      state: 'complete',
+    });
+    expect(rig.stored(own).toString()).toContain('[agent] {"');
+  });
+
+  it('is the same when the broker is killed in the middle', async () => {
+    await startTill();
+    const id = await rig.ask(windowOf(10, 30));
+    const before = await rig.wait('some of it is there', id, ({ bytes }) => bytes > 500_000);
+    await rig.killBroker();
+    expect(before.state).toBe('running');
+    await rig.startBroker();
+    expectWhole(id, await rig.wait('all of it is there', id, isEnded), 10, 30);
+    expect(rig.filesWith(CARD)).toEqual([]);
+  });
+
+  it('is the same when the agent is killed in the middle, twice', async () => {
+    await startTill();
+    const id = await rig.ask(windowOf(10, 30));
+    for (const bytes of [500_000, 2_000_000]) {
+      const before = await rig.wait('some of it is there', id, (view) => view.bytes > bytes);
+      await rig.killAgent();
+      expect(before.state).toBe('running');
+      void rig.till.start();
+    }
+    expectWhole(id, await rig.wait('all of it is there', id, isEnded), 10, 30);
+  });
+});
+
+describe('a request', () => {
+  it('waits for a till that is switched off, also through a restart of the broker', async () => {
+    await startTill(10_000);
+    await rig.killAgent();
+    const id = await rig.ask(windowOf(0, 60));
+    await rig.wait('it waits', id, ({ state }) => state === 'waiting');
+    await rig.killBroker();
+    await rig.startBroker();
+    expect(await rig.wait('it still waits', id, () => true)).toMatchObject({ state: 'waiting' });
+    void rig.till.start();
+    const view = await rig.wait('it is answered', id, isEnded);
+    expect(view).toMatchObject({ state: 'complete' });
+    // And what it printed since, a line a second.
+    expect(view.lines).toBeGreaterThanOrEqual(10_000);
+  });
+
+  it('for a component that is not there is refused with a sentence', async () => {
+    await startTill(10_000);
+    const nobody = { ...windowOf(0, 60), components: ['nobody'], reason: 'a test' };
+    const refused = await rig.call<{ detail: string }>('/api/v1/terminals/lane-1/logs', nobody);
+    expect(refused.detail).toContain('has no component nobody');
+  });
+});
