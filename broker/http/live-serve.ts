@@ -62,10 +62,10 @@ function createPlaces(fleet: LiveFleet) {
       const { newest: until } = fleet.eventEdges();
       if (until <= newest) return;
       const { events } = fleet.eventPage({ afterId: newest, limit: RECENT_ROWS_MAX });
-      // Too many at once are read by each client itself.
-      const isAll = events.at(-1)?.id === until;
-      const rows = isAll ? events.map((row) => ({ row, text: textOf(row) })) : [];
-      recent = { from: isAll ? newest : until, rows };
+      // Too many at once are read by each client itself; so is what was removed before it was read.
+      const [first] = events.at(-1)?.id === until ? events : [];
+      const rows = first === undefined ? [] : events.map((row) => ({ row, text: textOf(row) }));
+      recent = { from: first === undefined ? until : first.id - 1, rows };
       newest = until;
     },
   };
