@@ -2,6 +2,7 @@
 
 import type { Command } from 'commander';
 import { example, type Options, type Verb, withBroker } from './command.ts';
+import { addLogsVerb } from './logs-verb.ts';
 
 export function addQuestions(program: Command, verb: Verb) {
   example(
@@ -55,4 +56,5 @@ export function addQuestions(program: Command, verb: Verb) {
       ),
     'tillwatch restart bm-lane-2 sync --reason "uploads are stuck"',
   );
+  addLogsVerb(program, verb);
 }

@@ -1,9 +1,11 @@
 // Logs of a real till, asked for through a real broker: the right lines out of a million, no card number
 // anywhere on the way, and the same bytes whoever is killed in between.
 
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { once } from 'node:events';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { until } from './agent-rig.ts';
 import { LogsRig, type LogView } from './logs-rig.ts';
@@ -107,6 +109,55 @@ describe('a window out of a million lines', () => {
       void rig.till.start();
     }
     expectWhole(id, await rig.wait('all of it is there', id, isEnded), 10, 30);
+  });
+});
+
+describe('tillwatch logs', () => {
+  const run = async (...args: string[]) => {
+    const child = spawn(process.execPath, [resolve('cli/tillwatch.ts'), 'logs', ...args], {
+      env: { ...process.env, TILLWATCH_URL: rig.url, TILLWATCH_API_TOKEN: rig.token },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const out: Buffer[] = [];
+    const told: Buffer[] = [];
+    child.stdout.on('data', (chunk) => out.push(chunk));
+    child.stderr.on('data', (chunk) => told.push(chunk));
+    const [exit] = await once(child, 'close');
+    return { exit, out: Buffer.concat(out).toString(), told: Buffer.concat(told).toString() };
+  };
+  const since = new Date(FROM_MS).toISOString();
+  const reason = ['--reason', 'a test'];
+
+  it('prints the lines, writes a file, shows them again, and says what is wrong', async () => {
+    await startTill(10_000);
+    const until = new Date(FROM_MS + 30_000).toISOString();
+    const window = ['--since', since, '--until', until];
+    const { exit, out, told } = await run('lane-1', '-c', 'till', ...window, ...reason);
+    expect({ exit, told }).toEqual({ exit: 0, told: '' });
+    const lines = out.split('\n').slice(0, -1);
+    expect(lines.length).toBeGreaterThan(8_000);
+    expect(lines[0]).toMatch(
+      /^2026-11-23T\d\d:\d\d:00\.\d{3}[+-]\d\d:\d\d till \{"component":"till"/,
+    );
+    expect(out).toContain('declined [PAN visa ....1111] again');
+    expect(out).not.toContain(CARD);
+
+    const file = join(rig.till.folder, 'received.log');
+    const saved = await run('lane-1', ...window, ...reason, '-o', file);
+    expect(saved).toMatchObject({ exit: 0, told: expect.stringContaining(`in ${file}`) });
+    expect(readFileSync(file, 'utf8').split('\n')).toHaveLength(lines.length + 1);
+
+    const asked = await run('lane-1', ...window, ...reason, '--no-wait');
+    const again = await run('lane-1', '--request', asked.out.trim(), '--json');
+    expect(JSON.parse(again.out)).toMatchObject({
+      state: 'complete',
+      lines: { length: lines.length },
+    });
+
+    const wrong = await run('lane-1', '-c', 'tills', ...reason);
+    expect(wrong).toMatchObject({ exit: 64, told: expect.stringContaining('no component tills') });
+    const nobody = await run('lane-9', ...reason);
+    expect(nobody).toMatchObject({ exit: 1, told: expect.stringContaining('lane-9') });
   });
 });
 
