@@ -6,7 +6,7 @@ import type { Command } from 'commander';
 import { createClient } from './client.ts';
 import type { Context } from './context.ts';
 import { EXIT, ended, type Outcome } from './exit.ts';
-import { findOperator } from './operator.ts';
+import { findOperator, type Operator } from './operator.ts';
 import { styleFor } from './screen.ts';
 
 /** Performs a verb and keeps how it ended. */
@@ -24,16 +24,17 @@ export function example(command: Command, ...lines: string[]): Command {
 /** What the verbs that ask a broker need; a wrong TILLWATCH_URL ends it here. */
 export async function withBroker(
   options: Options,
-  run: (context: Context) => Promise<Outcome>,
+  run: (context: Context, operator: Operator) => Promise<Outcome>,
 ): Promise<Outcome> {
   const operator = findOperator(process.env, process.cwd());
   if (!operator.ok) return ended(EXIT.usage, operator.reason);
-  return await run({
+  const context: Context = {
     print,
     style: styleFor(process.stdout, process.env),
     client: createClient(operator.value),
     nowMs: Date.now,
     sleep,
     json: options['json'] === true,
-  });
+  };
+  return await run(context, operator.value);
 }

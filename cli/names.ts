@@ -32,7 +32,8 @@ export async function refusedFor(
   if (status === NOT_POSSIBLE && names.component !== undefined) {
     const known = await componentNames(client, names.terminal);
     const hint = known.includes(names.component) ? '' : didYouMean(names.component, known);
-    return ended(exit, sentence + hint);
+    // Where in the body it stood is the API's business.
+    return ended(exit, sentence.replace(/^arguments\.component: /, '') + hint);
   }
   return ended(exit, sentence);
 }

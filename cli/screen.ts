@@ -79,7 +79,7 @@ export function clipMiddle(text: string, width: number): string {
 
 /** No cell may break the table or drive the terminal: control characters become blanks. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are just what is to be found.
-const tame = (text: string) => text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
+export const tame = (text: string) => text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
 const widthOf = (text: string) => [...text].length;
 
 function pad(text: string, width: number, align: Column['align']): string {

@@ -15,6 +15,7 @@ export type Suggestion = { readonly word: string; readonly about: string };
 export type Names = {
   /** @param typed what is there of it already; more than fits it may be answered */
   readonly terminals: (typed: string) => Promise<readonly string[]>;
+  readonly stores: () => Promise<readonly string[]>;
   /** Of one terminal, or of the whole fleet when none was named yet. */
   readonly components: (terminal: string | undefined) => Promise<readonly string[]>;
 };
@@ -74,6 +75,7 @@ async function valuesFor(
   const terminal = line.values.get('terminal') ?? line.given[0];
   for (const name of names) {
     if (name === 'terminal') return plain(await ask.terminals(typed), 'terminal');
+    if (name === 'store') return plain(await ask.stores(), 'store');
     if (name === 'component') return plain(await ask.components(terminal), 'component');
     if (name === 'kind') return plain(EVENT_KINDS, 'kind of event');
     if (name === 'shell') return plain(SHELLS, 'shell');

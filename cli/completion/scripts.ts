@@ -58,9 +58,9 @@ complete -c tillwatch -f -a '(__tillwatch_complete)'
 export const SCRIPTS: Readonly<Record<string, string>> = { bash, zsh, fish };
 export const SHELLS: readonly string[] = Object.keys(SCRIPTS);
 
-/** What a person types once; the second line keeps it. */
+/** What a person types once. */
 export const SET_UP: Readonly<Record<string, string>> = {
-  bash: 'tillwatch completion bash > ~/.local/share/bash-completion/completions/tillwatch',
+  bash: 'tillwatch completion bash >> ~/.bashrc',
   zsh: 'tillwatch completion zsh > "$fpath[1]/_tillwatch"',
   fish: 'tillwatch completion fish > ~/.config/fish/completions/tillwatch.fish',
 };

@@ -51,6 +51,7 @@ function namesFromBroker(): Names {
   };
   return {
     terminals: async (typed) => safeNames((await views(typed)).map(({ id }) => id)),
+    stores: async () => safeNames((await views('')).map(({ store }) => store)),
     components: async (terminal) => {
       if (terminal === undefined) {
         const all = await views('');

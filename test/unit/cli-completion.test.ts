@@ -8,6 +8,7 @@ const program = createProgram(() => Promise.resolve());
 const asked: (string | undefined)[] = [];
 const names = {
   terminals: () => Promise.resolve(['bm-lane-1', 'bm-lane-2', 'ha-lane-1']),
+  stores: () => Promise.resolve(['berlin-mitte']),
   components: (terminal: string | undefined) => {
     asked.push(terminal);
     return Promise.resolve(['hardware', 'sale', 'sync']);

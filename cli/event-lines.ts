@@ -1,0 +1,89 @@
+// Events as lines for a person: when, where, what kind, and a few words of what it says. Lines and not a
+// table, because while one follows nobody knows how wide the next will be: columns only grow. An event of
+// a kind that is newer than this program shows its fields as they are.
+
+import type { EventView } from './client.ts';
+import { clip, clipMiddle, type Style, tame } from './screen.ts';
+import { localClock, localDay } from './when.ts';
+
+/** Parts of a line that a name and a kind may take, so that something is left for the words. */
+const NAME_PART = 1 / 5;
+const KIND_PART = 1 / 4;
+const GAP = '  ';
+
+type Fields = EventView['fields'];
+
+const text = (fields: Fields, name: string): string => {
+  const value = fields[name];
+  if (value === undefined || value === null) return '';
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+};
+const seconds = (fields: Fields, name: string): string =>
+  `${(Number(fields[name] ?? Number.NaN) / 1000).toFixed(2)} s`;
+const because = (fields: Fields, before: string): string =>
+  [before, text(fields, 'reason')].filter(Boolean).join(': ');
+const count = (fields: Fields, name: string): number => {
+  const value = fields[name];
+  return Array.isArray(value) ? value.length : 0;
+};
+
+const WORDS: Readonly<Record<string, (fields: Fields) => string>> = {
+  agent_started: (f) =>
+    `agent ${text(f, 'version')}, Node ${text(f, 'node').replace(/^v/, '')}, ` +
+    `took over ${count(f, 'adopted')}`,
+  agent_stopping: (f) => because(f, `leaves ${count(f, 'left')} running`),
+  inventory: (f) => {
+    const components = Array.isArray(f['components']) ? f['components'] : [];
+    const names = components.map((one: Fields) => `${text(one, 'name')} ${text(one, 'version')}`);
+    return [`agent ${text(f, 'agent')}`, ...names].join(', ');
+  },
+  component_state: (f) => because(f, `${text(f, 'from')} to ${text(f, 'to')}`),
+  incident_opened: (f) => because(f, text(f, 'cause')),
+  incident_recovered: (f) => `${text(f, 'cause')}: ready again after ${seconds(f, 'readyMs')}`,
+  incident_quarantined: (f) => because(f, `${text(f, 'cause')}, ${text(f, 'attempts')} attempts`),
+  gap: (f) => because(f, 'data lost'),
+};
+
+/** What it says, in words; `name=value` for a kind that is not known. */
+export function eventWords({ kind, fields }: Pick<EventView, 'kind' | 'fields'>): string {
+  const known = Object.hasOwn(WORDS, kind) ? WORDS[kind] : undefined;
+  if (known !== undefined) return known(fields);
+  return Object.keys(fields)
+    .map((name) => `${name}=${text(fields, name)}`)
+    .join(' ');
+}
+
+function paintFor(kind: string, style: Style): (cell: string) => string {
+  if (kind === 'incident_recovered') return style.good;
+  if (kind === 'incident_quarantined' || kind === 'gap') return style.bad;
+  return kind === 'incident_opened' ? style.warn : (cell) => cell;
+}
+
+/** @param today decides whether a day stands before the time, for all lines alike */
+export function createEventLines(style: Style, today: string, events: readonly EventView[]) {
+  const withDay = events.some(({ timeMs }) => localDay(timeMs) !== today);
+  const widths: [number, number, number] = [0, 0, 0];
+  const cut = (name: string, part: number) => clipMiddle(tame(name), style.columns * part);
+  const names = ({ terminal, component, kind }: EventView): [string, string, string] => [
+    cut(terminal, NAME_PART),
+    cut(component, NAME_PART),
+    cut(kind, KIND_PART),
+  ];
+  const grow = (event: EventView): void => {
+    for (const [at, name] of names(event).entries()) {
+      widths[at] = Math.max(widths[at] ?? 0, name.length);
+    }
+  };
+  for (const event of events) grow(event);
+  return (event: EventView): string => {
+    grow(event);
+    const time = localClock(event.timeMs).slice(0, 8);
+    const when = withDay ? `${localDay(event.timeMs)} ${time}` : time;
+    const [terminal, component, kind] = names(event);
+    const head = [terminal.padEnd(widths[0]), component.padEnd(widths[1])].join(GAP);
+    const used = [when, head, kind.padEnd(widths[2]), ''].join(GAP).length;
+    const words = clip(tame(eventWords(event)), Math.max(0, style.columns - used));
+    const painted = paintFor(event.kind, style)(kind) + ' '.repeat(widths[2] - kind.length);
+    return [style.dim(when), head, painted, words].join(GAP).trimEnd();
+  };
+}
