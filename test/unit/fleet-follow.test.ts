@@ -247,26 +247,6 @@ describe('the fleet', () => {
     expect(() => reopen()).toThrow(`the registry ${path} cannot be used: `);
   });
 
-  it('takes no longer for a batch when it holds very many events', () => {
-    const { fleet, terminals } = rig();
-    const turn = (): number => {
-      const took = Array.from({ length: 9 }, () => {
-        terminals.events('lane-1', happened(START_MS, ready('sale')));
-        const startMs = performance.now();
-        fleet.drain();
-        return performance.now() - startMs;
-      });
-      return took.sort((a, b) => a - b)[4] ?? 0;
-    };
-    const empty = turn();
-    fleet.database.db.exec(`
-      WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 600000)
-      INSERT INTO events (terminal, store, epoch, seq, idx, time_ms, received_ms, kind, component,
-        fields) SELECT 'lane-2', '', x'00', i, 0, 0, 0, 'gap', '', '{}' FROM n`);
-    // A scan of them takes 40 ms.
-    expect(turn()).toBeLessThan(empty * 4 + 10);
-  });
-
   it('refuses a file of a newer broker with a sentence', () => {
     const { fleet, reopen } = rig();
     fleet.database.db.exec('PRAGMA user_version = 99');

@@ -13,8 +13,8 @@ import {
 } from '../../terminal/hardware/emulators/index.ts';
 import { tcpTransport } from '../../terminal/hardware/transports/tcp.ts';
 import { silentLog } from '../../terminal/shared/log.ts';
-import { Bench, overEachWire, overPty, type Wire } from './hardware-rig.ts';
-import { type Json, until } from './terminal-rig.ts';
+import { Bench, overEachWire, overPty, type Wire } from '../real/hardware-rig.ts';
+import { type Json, until } from '../real/terminal-rig.ts';
 
 let close: () => Promise<void> = () => Promise.resolve();
 afterEach(() => close());

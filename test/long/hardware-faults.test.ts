@@ -4,8 +4,8 @@
 import { spawn } from 'node:child_process';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { PrinterEmulator } from '../../terminal/hardware/emulators/index.ts';
-import { Bench, overEachWire, overPty } from './hardware-rig.ts';
-import { type Json, until } from './terminal-rig.ts';
+import { Bench, overEachWire, overPty } from '../real/hardware-rig.ts';
+import { type Json, until } from '../real/terminal-rig.ts';
 
 let bench: Bench<PrinterEmulator>;
 const QUICK = { statusMs: 300, fenceMs: 1_500 };

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { PrinterEmulator } from '../../terminal/hardware/emulators/index.ts';
 import { request } from '../../terminal/shared/request.ts';
-import { type Json, Rig, until } from './terminal-rig.ts';
+import { type Json, Rig, until } from '../real/terminal-rig.ts';
 
 // Both come without usable types of their own for this.
 type Receiptio = { print: (markdown: string, options: string) => Promise<string> };
