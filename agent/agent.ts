@@ -46,7 +46,6 @@ class RunningAgent implements Agent {
   #ending: Promise<void> | undefined;
   #resolveEnded: (reason: string) => void = () => undefined;
   #sweeps = 0;
-  #budgetsChanged = false;
 
   constructor(rooms: Rooms) {
     this.#rooms = rooms;
@@ -60,6 +59,7 @@ class RunningAgent implements Agent {
       remembered: (name) => ({
         seed: Math.floor(rooms.ports.random() * 2 ** 31),
         restarts: budgets.restored(name),
+        rested: budgets.rested(name),
       }),
       restarts: (name) => counters.restarts(name),
       onSweep: () => this.#onSweep(),
@@ -90,9 +90,7 @@ class RunningAgent implements Agent {
       },
       countRestart: (component, cause) => counters.count(component, cause),
       commandDone: (command, succeeded, reason) => this.#commands.done(command, succeeded, reason),
-      changed: () => {
-        this.#budgetsChanged = true;
-      },
+      changed: () => this.#saveBudgets(),
       started: ({ name, life }) => output.tidy(name, life?.logFile),
     };
   }
@@ -188,7 +186,6 @@ class RunningAgent implements Agent {
   #keepHouse(): void {
     const { config, counters, output, ports } = this.#rooms;
     counters.save();
-    if (this.#budgetsChanged) this.#saveBudgets();
     for (const { name } of config.components) {
       output.tidy(name, this.#supervisor.openOutput(name));
     }
@@ -197,9 +194,7 @@ class RunningAgent implements Agent {
   }
 
   #saveBudgets(): void {
-    this.#budgetsChanged = false;
-    const names = this.#rooms.config.components.map(({ name }) => name);
-    this.#rooms.budgets.save(new Map(names.map((n) => [n, this.#supervisor.restartTimes(n)])));
+    this.#rooms.budgets.save(this.#supervisor.remains());
   }
 
   stop(reason: string, components = this.#rooms.config.onExit): Promise<void> {

@@ -1,5 +1,5 @@
-// When each component was restarted, kept for the next agent of the same boot: without it, every new agent
-// would give a crash loop a fresh budget. Times are kept since boot, because the monotonic clock of one
+// When each component was restarted, and which ended for good, kept for the next agent of the same boot:
+// without it, every new agent would give a crash loop a fresh budget and start again what is done. Times are kept since boot, because the monotonic clock of one
 // process means nothing to the next; on tmpfs, because a reboot is meant to forget.
 
 import * as v from 'valibot';
@@ -8,7 +8,10 @@ import type { BootClock, Files, Log } from './ports.ts';
 const schema = v.object({
   bootId: v.string(),
   restarts: v.record(v.string(), v.array(v.number())),
+  /** With the version that ended: a new one is started. */
+  rested: v.optional(v.record(v.string(), v.string()), {}),
 });
+type Kept = Pick<v.InferOutput<typeof schema>, 'restarts' | 'rested'>;
 const FILE_BYTES_MAX = 256 * 1024;
 
 export type BudgetsOptions = {
@@ -18,41 +21,55 @@ export type BudgetsOptions = {
   readonly log: Log;
 };
 
+/** What is to be known of one component later. */
+export type Remains = {
+  readonly restarts: readonly number[];
+  readonly rested?: string | undefined;
+};
+
 export type Budgets = {
   /** On this process's monotonic clock; may be negative. */
   readonly restored: (component: string) => readonly number[];
-  readonly save: (restarts: ReadonlyMap<string, readonly number[]>) => void;
+  /** The version of it that ended for good, if one did. */
+  readonly rested: (component: string) => string | undefined;
+  readonly save: (kept: ReadonlyMap<string, Remains>) => void;
 };
 
-function read({ path, clock, files, log }: BudgetsOptions): Record<string, number[]> {
+const NOTHING: Kept = { restarts: {}, rested: {} };
+
+function read({ path, clock, files, log }: BudgetsOptions): Kept {
   const text = files.read(path, FILE_BYTES_MAX);
-  if (text === undefined) return {};
+  if (text === undefined) return NOTHING;
   try {
     const parsed = v.safeParse(schema, JSON.parse(text));
     if (parsed.success) {
-      return parsed.output.bootId === clock.bootId() ? parsed.output.restarts : {};
+      return parsed.output.bootId === clock.bootId() ? parsed.output : NOTHING;
     }
   } catch {
     // Said below: not JSON and of a wrong shape are the same to whoever reads it.
   }
   log.warn(`${path} cannot be read: budgets begin anew`);
-  return {};
+  return NOTHING;
 }
 
 export function openBudgets(options: BudgetsOptions): Budgets {
   const { path, clock, files, log } = options;
-  const sinceBoot = read(options);
+  const { restarts, rested } = read(options);
   const aheadMs = (): number => clock.bootMs() - clock.monotonicMs();
   const offsetMs = aheadMs();
   return {
     restored: (component) =>
-      Object.hasOwn(sinceBoot, component)
-        ? (sinceBoot[component] ?? []).map((at) => at - offsetMs)
+      Object.hasOwn(restarts, component)
+        ? (restarts[component] ?? []).map((at) => at - offsetMs)
         : [],
-    save: (restarts) => {
+    rested: (component) => (Object.hasOwn(rested, component) ? rested[component] : undefined),
+    save: (kept) => {
       const ahead = aheadMs();
-      const entries = [...restarts].map(([name, times]) => [name, times.map((at) => at + ahead)]);
-      const state = { bootId: clock.bootId(), restarts: Object.fromEntries(entries) };
+      const state: Kept & { bootId: string } = { bootId: clock.bootId(), restarts: {}, rested: {} };
+      for (const [name, remains] of kept) {
+        state.restarts[name] = remains.restarts.map((at) => at + ahead);
+        if (remains.rested !== undefined) state.rested[name] = remains.rested;
+      }
       const written = files.replace(path, JSON.stringify(state), 0o600);
       if (!written.ok) log.error(`budgets: ${written.reason}`);
     },

@@ -192,8 +192,8 @@ function checkNames(value: unknown, problems: Problems): void {
 function checkTimes({ index, component }: Readable, problems: Problems): void {
   const at = (...path: string[]): Path => ['components', index, ...path];
   const { beatMs, hang, start, backoff } = component;
-  if (hang.blockedMs <= 2 * beatMs) {
-    const sentence = `must be more than two beats (beatMs is ${beatMs}): one lost beat is no hang`;
+  if (hang.blockedMs < 3 * beatMs) {
+    const sentence = `must be at least three beats (beatMs is ${beatMs}): a lost beat is no hang`;
     problems.add(at('hang', 'blockedMs'), sentence);
   }
   if (hang.spinningMs < hang.blockedMs) {

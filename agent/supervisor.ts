@@ -4,6 +4,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { type Act, createAct, type Hands, onExit, takeOver } from './act.ts';
+import type { Remains } from './budgets.ts';
 import type { Expected, Said } from './channel/admission.ts';
 import type { ChannelEvent } from './channel/server.ts';
 import { Component, EARLY_EVENTS_MAX } from './component.ts';
@@ -25,7 +26,8 @@ export type SupervisorOptions = {
   readonly config: AgentConfig;
   /** Without `push`, which is the supervisor's own. */
   readonly hands: Omit<Hands, 'push'>;
-  readonly remembered: (component: string) => Remembered;
+  /** `rested`: the version of it that ended for good under an earlier agent of this boot. */
+  readonly remembered: (component: string) => Remembered & { readonly rested?: string | undefined };
   readonly restarts: (component: string) => RestartsByCause;
   /** Four times a second, after the components were looked at. */
   readonly onSweep: () => void;
@@ -47,6 +49,8 @@ export class Supervisor {
   readonly #loop: Loop;
   /** Not yet started for the first time; a component that ended for good does not come back here. */
   readonly #toStart = new Set<string>();
+  /** Ended for good, as their restart policy wants it; not what was stopped with the agent. */
+  readonly #rested = new Set<string>();
   #stopping: Stopping | undefined;
   #sweeps = 0;
 
@@ -57,7 +61,10 @@ export class Supervisor {
     this.#plan = planOf(config);
     this.#act = createAct(this.#hands);
     for (const component of config.components) {
-      this.#components.set(component.name, new Component(component, remembered(component.name)));
+      const { name, version, restart } = component;
+      const before = remembered(name);
+      this.#components.set(name, new Component(component, before));
+      if (before.rested === version && restart !== 'permanent') this.#rested.add(name);
     }
     const { clock, timers } = hands.ports;
     this.#loop = new Loop({
@@ -105,7 +112,7 @@ export class Supervisor {
   /** Starts the rest, each as soon as what it needs is ready. */
   begin(): void {
     for (const { name, model } of this.#components.values()) {
-      if (model.state === 'stopped') this.#toStart.add(name);
+      if (model.state === 'stopped' && !this.#rested.has(name)) this.#toStart.add(name);
     }
     this.#judge();
   }
@@ -152,8 +159,13 @@ export class Supervisor {
     });
   }
 
-  restartTimes(name: string): readonly number[] {
-    return this.#components.get(name)?.model.restarts ?? [];
+  /** What the next agent should know. */
+  remains(): Map<string, Remains> {
+    const all = [...this.#components.values()].map(({ name, model, config }) => {
+      const rested = this.#rested.has(name) ? config.version : undefined;
+      return [name, { restarts: model.restarts, rested }] as const;
+    });
+    return new Map(all);
   }
 
   loopStats(): ReturnType<Loop['stats']> {
@@ -182,6 +194,8 @@ export class Supervisor {
     const component = this.#components.get(name);
     if (component === undefined) return;
     const { model, effects } = step(component.policy, component.model, event, now);
+    if (model.state !== 'stopped') this.#rested.delete(name);
+    else if (component.model.state !== 'stopped' && !this.#stopping) this.#rested.add(name);
     component.model = model;
     for (const effect of effects) this.#act(component, effect);
   }

@@ -4,13 +4,17 @@
 
 import type { Life } from './end-watch.ts';
 import { type Context, delay, newRecord, pidsOf, placeOf, sweepLeftovers, watch } from './hands.ts';
+import { isAlive } from './identity.ts';
 import { type Found, lifeByInstance, locate, type Place } from './locate.ts';
 import { writeRecord } from './record.ts';
 import type { Exit } from './shim.ts';
+import { killTree } from './tree.ts';
 
 /** Until a shim that an earlier agent started just before it was killed gets on. */
 const STARTING_WAIT_MS_MAX = 2_000;
-const STARTING_LOOK_MS = 20;
+/** What is left of the grace that it was given; longer, the tills would wait for it at each start. */
+const STOPPING_WAIT_MS_MAX = 3_000;
+const LOOK_MS = 20;
 
 export type Adopted = { readonly life: Life; readonly wasReady: boolean };
 
@@ -19,7 +23,7 @@ async function settleStart(context: Context, place: Place): Promise<Found> {
   const untilMs = ports.clock.monotonicMs() + STARTING_WAIT_MS_MAX;
   let found = locate(ports, place);
   while (found.kind === 'starting' && ports.clock.monotonicMs() < untilMs) {
-    await delay(ports, STARTING_LOOK_MS);
+    await delay(ports, LOOK_MS);
     found = locate(ports, place);
   }
   if (found.kind !== 'starting') return found;
@@ -28,6 +32,15 @@ async function settleStart(context: Context, place: Place): Promise<Found> {
   if (life !== undefined) return { kind: 'alive', life, wasReady: false };
   await sweepLeftovers(context, place);
   return { kind: 'none' };
+}
+
+/** The agent before asked it to stop and did not live to see it: a new life begins only after that. */
+async function finishStop({ ports }: Context, life: Life): Promise<void> {
+  const untilMs = ports.clock.monotonicMs() + STOPPING_WAIT_MS_MAX;
+  while (isAlive(ports, life.main) && ports.clock.monotonicMs() < untilMs) {
+    await delay(ports, LOOK_MS);
+  }
+  await killTree(ports, life);
 }
 
 export async function adopt(
@@ -39,9 +52,17 @@ export async function adopt(
   const found = await settleStart(context, place);
   if (found.kind === 'ended') {
     writeRecord(context.ports.files, place.dir, { ...found.record, phase: 'ended' });
-    return { exited: found.exit };
+    return found.record.asked ? undefined : { exited: found.exit };
   }
   if (found.kind !== 'alive') return undefined;
+  if (found.asked) {
+    await finishStop(context, found.life);
+    writeRecord(context.ports.files, place.dir, {
+      ...newRecord(found.life, context.ports),
+      phase: 'ended',
+    });
+    return undefined;
+  }
   const { life, wasReady } = found;
   const running = { phase: 'running', ready: wasReady, pids: pidsOf(life) } as const;
   const { startedMs } = life;

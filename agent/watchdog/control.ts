@@ -108,6 +108,7 @@ export function createControl({ runDir, ports, log }: ControlOptions): Control {
     sample: (life) => sampleThread(ports, life),
     usage: (life) => measureTree(context, life, scanned),
     terminate: (life) => {
+      amend(context, life, { asked: true });
       signalIdentity(ports, life.main, 'SIGTERM');
       signalIdentity(ports, life.main, 'SIGCONT');
     },

@@ -14,7 +14,12 @@ import { INSTANCE_MARK, readEnviron, scan } from './tree.ts';
 
 export type Found =
   | { readonly kind: 'none' }
-  | { readonly kind: 'alive'; readonly life: Life; readonly wasReady: boolean }
+  | {
+      readonly kind: 'alive';
+      readonly life: Life;
+      readonly wasReady: boolean;
+      readonly asked?: boolean | undefined;
+    }
   /** A shim is there and its component not yet: look again shortly. */
   | { readonly kind: 'starting'; readonly record: ComponentRecord }
   | { readonly kind: 'ended'; readonly exit: Exit; readonly record: ComponentRecord };
@@ -128,7 +133,8 @@ export function locate(ports: Ports, place: Place): Found {
   const main = { bootId, pid: pids.main, startTicks: pids.mainStartTicks };
   const shim = { bootId, pid: pids.shim, startTicks: pids.shimStartTicks };
   if (isAlive(ports, main)) {
-    return { kind: 'alive', life: lifeOf(record, main, shim), wasReady: record.ready };
+    const { ready: wasReady, asked } = record;
+    return { kind: 'alive', life: lifeOf(record, main, shim), wasReady, asked };
   }
   const exit = parseExitFile(ports.files.read(exitFile(place.dir, record.instance), 16));
   return { kind: 'ended', exit: exit ?? UNKNOWN_EXIT, record };

@@ -22,6 +22,8 @@ const schema = v.object({
   logFile: v.string(),
   startedMs: v.number(),
   ready: v.boolean(),
+  /** It was asked to stop: its end is no failure, whoever sees it. */
+  asked: v.optional(v.boolean()),
   pids: v.optional(
     v.object({ main: pid, mainStartTicks: ticks, shim: pid, shimStartTicks: ticks }),
   ),

@@ -135,12 +135,16 @@ export class Rig {
   /** Copies of a component's own process; its shell shim has the same marks and is left out. */
   copies(component: string): number[] {
     return this.marked().filter((pid) => {
-      const environment = readFileSync(`/proc/${pid}/environ`, 'latin1');
-      const command = readFileSync(`/proc/${pid}/cmdline`, 'latin1');
-      return (
-        environment.split('\0').includes(`TILLWATCH_COMPONENT=${component}`) &&
-        !command.includes('tillwatch-shim')
-      );
+      try {
+        const environment = readFileSync(`/proc/${pid}/environ`, 'latin1');
+        const command = readFileSync(`/proc/${pid}/cmdline`, 'latin1');
+        return (
+          environment.split('\0').includes(`TILLWATCH_COMPONENT=${component}`) &&
+          !command.includes('tillwatch-shim')
+        );
+      } catch {
+        return false; // it ended between two looks
+      }
     });
   }
 

@@ -206,11 +206,17 @@ describe('budgets', () => {
   it('mean the same moments to the next agent of the same boot, and nothing after a reboot', () => {
     const path = 'budgets.json';
     const first = openBudgets({ path, clock: at(1_000, 90_000), files, log });
-    first.save(new Map([['sale', [400, 900]]]));
+    first.save(
+      new Map([
+        ['sale', { restarts: [400, 900] }],
+        ['setup', { restarts: [], rested: '1.0.0' }],
+      ]),
+    );
     const next = openBudgets({ path, clock: at(50, 100_000), files, log });
     // 89 400 and 89 900 since boot; now is 100 000 since boot and 50 here.
     expect(next.restored('sale')).toEqual([-10_550, -10_050]);
     expect(next.restored('toString')).toEqual([]);
+    expect([next.rested('setup'), next.rested('sale')]).toEqual(['1.0.0', undefined]);
     const rebooted = openBudgets({ path, clock: at(50, 100, 'boot-2'), files, log });
     expect(rebooted.restored('sale')).toEqual([]);
     text = 'garbage';
