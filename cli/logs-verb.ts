@@ -50,6 +50,6 @@ export function addLogsVerb(program: Command, verb: Verb): void {
         }),
       ),
     'tillwatch logs bm-lane-1 -c sale --since 30m --reason "receipts are missing"',
-    'tillwatch logs bm-lane-1 --since 14:00 --until 14:10 --reason ticket-4711 -o till.log',
+    'tillwatch logs bm-lane-1 --since 14:00 --until 14:10 --reason T-471 -o a.log',
   );
 }
