@@ -62,6 +62,23 @@ describe('an agent that is killed', () => {
   });
 });
 
+describe('a component that is renamed or taken out of the configuration', () => {
+  it('is ended by the next agent before another takes its place', async () => {
+    rig.configure([fault('till', ['--setsid-child'])]);
+    void rig.start();
+    const pid = await rig.ready('till');
+    const before = rig.marked();
+    await end('SIGTERM');
+    rig.configure([fault('sale')]);
+    void rig.start();
+    await rig.ready('sale');
+    expect(isAlive(pid)).toBe(false);
+    expect(before.filter(isAlive)).toEqual([]);
+    const told = rig.log().filter((line) => line.message.includes('till is no longer configured'));
+    expect(told).toHaveLength(1);
+  });
+});
+
 describe('a component that ends for good', () => {
   const starts = () => rig.log().filter((line) => line.message.startsWith('once started')).length;
   const once = (version: string) =>

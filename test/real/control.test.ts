@@ -27,6 +27,21 @@ describe('a component that is started', () => {
     expect(exits).toHaveLength(1);
   });
 
+  it('lives where its output has no room, though its first line would end it', async () => {
+    const { life, exits } = await start(fault(), { logFile: '/dev/full' });
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    expect(exits).toEqual([]);
+    expect(isRunning(life.pid)).toBe(true);
+  });
+
+  it('gets its environment as it is configured, whatever the names', async () => {
+    const names = { dir: 'a', id: 'b', c: 'c', rc: 'd', now: 'e', woken: 'f' };
+    const { life, ended } = await start(['env'], { env: { ...env, ...names } });
+    await ended();
+    const lines = output(life).split('\n');
+    for (const [name, value] of Object.entries(names)) expect(lines).toContain(`${name}=${value}`);
+  });
+
   it('ends by a signal, which is told by name', async () => {
     const { life, ended } = await start(['sleep', '1000']);
     process.kill(life.pid, 'SIGSEGV');

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   advance,
+  COMMANDS_WAITING_MAX,
   type CommandJournal,
   EMPTY_JOURNAL,
   JOURNAL_COMMANDS_MAX,
@@ -41,7 +42,11 @@ const restart = (change: Partial<Extract<Command, { kind: 'restart' }>> = {}): C
 });
 
 /** An agent's command office on a file that survives it; `disk.broken` makes every write fail. */
-function office(disk: { text?: string; broken?: boolean; aside?: string }, nowMs = 1_000) {
+function office(
+  disk: { text?: string; broken?: boolean; aside?: string },
+  nowMs = 1_000,
+  clock = { nowMs, isKnown: true },
+) {
   const results: CommandResult[] = [];
   const ran: string[] = [];
   const write = (path: string, text: string): Result<void> => {
@@ -55,7 +60,8 @@ function office(disk: { text?: string; broken?: boolean; aside?: string }, nowMs
     terminal: 'lane-1',
     keys,
     components: setting.components,
-    nowMs: () => nowMs,
+    nowMs: () => clock.nowMs,
+    isTimeKnown: () => clock.isKnown,
     read: () => disk.text,
     write,
     log: { info: () => undefined, warn: () => undefined, error: () => undefined },
@@ -66,6 +72,32 @@ function office(disk: { text?: string; broken?: boolean; aside?: string }, nowMs
   return { commands, results, ran, states };
 }
 const signed = (command: Command): Uint8Array => signCommand(command, pair.privateKey);
+
+describe('a command that comes before the broker’s time is known', () => {
+  it('is judged once it is: a till whose own clock is a year ahead still obeys, and no later', () => {
+    const clock = { nowMs: 31_536_000_000, isKnown: false };
+    const { commands, ran, states } = office({}, 0, clock);
+    const command = restart();
+    const late = restart({ expiresMs: 1_500 });
+    for (const sent of [command, command, late]) commands.receive(signed(sent));
+    commands.judgeWaiting();
+    expect([ran, states()]).toEqual([[], []]);
+    Object.assign(clock, { nowMs: 2_000, isKnown: true });
+    commands.judgeWaiting();
+    commands.judgeWaiting();
+    expect(ran).toEqual([command.id]);
+    expect(states()).toEqual(['accepted', 'running', 'running', 'expired']);
+  });
+
+  it('waits in a queue that has an end', () => {
+    const clock = { nowMs: 1_000, isKnown: false };
+    const { commands, ran } = office({}, 0, clock);
+    for (let n = 0; n < 1_000; n += 1) commands.receive(signed(restart()));
+    clock.isKnown = true;
+    commands.judgeWaiting();
+    expect(ran).toHaveLength(COMMANDS_WAITING_MAX);
+  });
+});
 
 describe('a command', () => {
   it('is accepted, run and ended, and each step is told once', () => {
