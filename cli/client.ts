@@ -38,6 +38,12 @@ export type TerminalView = {
     readonly reason: string;
     readonly openedMs: number;
   }[];
+  readonly devices?: readonly {
+    readonly component: string;
+    readonly device: string;
+    readonly state: string;
+    readonly troubles: readonly string[];
+  }[];
   readonly clockOffsetMs?: number;
   readonly samples?: number;
   readonly events?: number;

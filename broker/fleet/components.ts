@@ -6,6 +6,7 @@ import { CAUSES, COMPONENT_STATES, type EventFields } from '../../protocol/event
 import { isId } from '../../protocol/ids.ts';
 import type { Sample } from '../../protocol/metric-body.ts';
 import type { MetricName } from '../../protocol/metrics.ts';
+import { deviceRules } from './devices.ts';
 import {
   COMPONENTS_MAX,
   type ComponentModel,
@@ -141,6 +142,7 @@ function correctState(model: TerminalModel, sample: Sample, timeMs: number): Ter
 
 /** The few series that the registry looks at; all others are only counted. */
 const sampleRules: Partial<Record<MetricName, SampleRule>> = {
+  ...deviceRules,
   pos_component_state: correctState,
   pos_component_info: (model, sample) => {
     const version = short(sample.labels['version'] ?? '');

@@ -74,6 +74,15 @@ export type Incident = {
   readonly quarantined: boolean;
 };
 
+/** What samples last said of a device; `signs` are its troubles in words, by kind. */
+export type DeviceModel = {
+  readonly component: string;
+  readonly device: string;
+  readonly state: string;
+  readonly signs: Readonly<Record<string, string>>;
+  readonly atMs: number;
+};
+
 export type TerminalModel = {
   readonly id: string;
   readonly store: string;
@@ -91,6 +100,8 @@ export type TerminalModel = {
   /** The open incident of each component. */
   readonly incidents: Readonly<Record<string, Incident>>;
   readonly closedIncidents: readonly string[];
+  /** By `component/device`. */
+  readonly devices: Readonly<Record<string, DeviceModel>>;
   readonly clockOffsetMs: number;
   readonly clockOffsetAtMs: number;
   /** Time of the newest snapshot: backlog that comes after it is history. */
@@ -113,6 +124,7 @@ export const newTerminal = (id: string, store: string, planned: boolean): Termin
   components: {},
   incidents: {},
   closedIncidents: [],
+  devices: {},
   clockOffsetMs: 0,
   clockOffsetAtMs: 0,
   sampleMs: 0,

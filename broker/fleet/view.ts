@@ -34,6 +34,16 @@ export type IncidentView = {
   readonly quarantined: boolean;
 };
 
+export type DeviceView = {
+  readonly component: string;
+  readonly device: string;
+  /** A UnifiedPOS state in lower case, or unknown. */
+  readonly state: string;
+  /** What is wrong with it, in words: out of paper, cover open, offline. */
+  readonly troubles: readonly string[];
+  readonly atMs: number;
+};
+
 export type TerminalView = {
   readonly id: string;
   readonly store: string;
@@ -45,6 +55,7 @@ export type TerminalView = {
   readonly agent: { readonly version: string; readonly node: string; readonly starts: number };
   readonly components: readonly ComponentView[];
   readonly openIncidents: readonly IncidentView[];
+  readonly devices: readonly DeviceView[];
   readonly clockOffsetMs: number;
   readonly samples: number;
   readonly events: number;
@@ -127,6 +138,9 @@ export function viewOf(model: TerminalModel, nowMs: number, limits: PresenceLimi
     openIncidents: Object.entries(model.incidents)
       .sort(byName)
       .map(([component, incident]) => ({ component, ...incident })),
+    devices: Object.entries(model.devices)
+      .sort(byName)
+      .map(([, { signs, ...device }]) => ({ ...device, troubles: Object.values(signs) })),
     clockOffsetMs: model.clockOffsetMs,
     samples: model.samples,
     events: model.events,

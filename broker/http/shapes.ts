@@ -58,6 +58,14 @@ const incident = object({
   quarantined: flag,
 });
 
+const device = object({
+  component: text,
+  device: text,
+  state: text,
+  troubles: list(text),
+  atMs: timeMs,
+});
+
 const terminal = object(
   {
     id: text,
@@ -69,6 +77,7 @@ const terminal = object(
     agent: object({ version: text, node: text, starts: count }),
     components: list(component),
     openIncidents: list(incident),
+    devices: list(device),
     clockOffsetMs: number,
     samples: count,
     events: count,

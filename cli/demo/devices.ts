@@ -1,18 +1,11 @@
 // The demo's hands and eyes at a till's devices: the control routes of the printer program, which stands in
-// for a printer and a scanner, and what the hardware component says of them. Metrics are read from the
-// broker's ledger, because that is where they end; no route of the broker shows a sample yet.
+// for a printer and a scanner, what the hardware component says of them, and what the broker knows.
 
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
-import { unpackBody } from '../../protocol/body.ts';
-import { decodeMetricBody } from '../../protocol/metric-body.ts';
-import { decodeBatch } from '../../protocol/wire.ts';
 import { dataDirOf, portFileOf, printerDirOf, TILLS } from './plan.ts';
 import { viewOf, type World } from './world.ts';
 
 const ANSWER_MS_MAX = 2_000;
-const BATCHES_MAX = 200;
 
 /** Where one till's devices are reached. */
 export type Bench = {
@@ -97,42 +90,12 @@ export async function restartsOf(
   return view?.components.find(({ name }) => name === component)?.restartsTotal;
 }
 
-export type Arrived = { readonly value: number; readonly takenMs: number; readonly atMs: number };
-type Wanted = { readonly name: string; readonly labels: Readonly<Record<string, string>> };
-
-/** The newest sample of a terminal that the broker has received since, if there is one. */
-export function sampleAtBroker(
+/** What is wrong with a device, as the fleet's registry tells it; undefined: it does not know the device. */
+export async function troublesOf(
   world: World,
   terminal: string,
-  sinceMs: number,
-  { name, labels }: Wanted,
-): Arrived | undefined {
-  const sql =
-    'SELECT body, received_ms AS atMs FROM batch JOIN lane ON lane.id = batch.lane ' +
-    "WHERE terminal = ? AND stream = 'metrics' AND received_ms >= ? ORDER BY batch.id DESC LIMIT ?";
-  let db: DatabaseSync | undefined;
-  try {
-    db = new DatabaseSync(join(world.place.folder, 'broker', 'ledger.db'), { readOnly: true });
-    for (const row of db.prepare(sql).all(terminal, sinceMs, BATCHES_MAX)) {
-      const batch = decodeBatch(row['body'] as Uint8Array);
-      const body = batch.ok ? unpackBody(batch.value) : batch;
-      const snapshots = body.ok ? decodeMetricBody(body.value) : body;
-      if (!snapshots.ok) continue;
-      for (const { timeMs, samples } of [...snapshots.value].reverse()) {
-        const found = samples.find(
-          (sample) =>
-            sample.name === name &&
-            Object.entries(labels).every(([key, value]) => sample.labels[key] === value),
-        );
-        if (found !== undefined && timeMs >= sinceMs) {
-          return { value: found.value, takenMs: timeMs, atMs: Number(row['atMs']) };
-        }
-      }
-    }
-    return undefined;
-  } catch {
-    return undefined; // the broker writes just now
-  } finally {
-    db?.close();
-  }
+  name: string,
+): Promise<readonly string[] | undefined> {
+  const view = await viewOf(world, terminal);
+  return view?.devices?.find(({ device }) => device === name)?.troubles;
 }

@@ -2,7 +2,7 @@
 // started again for it, the cashier sells on, and receipts wait for the new roll or end by their time.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Bench, benchOf, restartsOf, sampleAtBroker } from './devices.ts';
+import { type Bench, benchOf, restartsOf, troublesOf } from './devices.ts';
 import { pullLogs } from './logs.ts';
 import { money } from './teller.ts';
 import { until } from './watch.ts';
@@ -17,6 +17,7 @@ const BASKET_LINES = 2;
 const COMPONENT = 'hardware';
 const DEVICE = 'printer';
 const OUT_OF_PAPER = 'EPTR_REC_EMPTY';
+const IN_THE_VIEW = 'out of paper';
 
 export const receiptPrints: Step = {
   title: 'A sale ends with a receipt',
@@ -77,14 +78,14 @@ export const paperEnds: Step = {
     });
     if (logged === undefined) return 'the centre was not told why';
     world.tell.at(Date.now() - emptyMs, 'the centre reads the same in the component’s log');
-    const wanted = { name: 'pos_printer_paper', labels: { device: DEVICE, state: 'end' } };
-    const sample = await until(METRIC_MS_MAX, world.signal, () => {
-      const found = sampleAtBroker(world, terminal, emptyMs, wanted);
-      return found?.value === 1 ? found : undefined;
+    const troubles = await until(METRIC_MS_MAX, world.signal, async () => {
+      const known = await troublesOf(world, terminal, DEVICE);
+      return known?.includes(IN_THE_VIEW) ? known : undefined;
     });
-    if (sample === undefined) return `no sample in ${METRIC_MS_MAX / 1000} s says why`;
-    const name = `pos_printer_paper, state end: ${sample.value}`;
-    world.tell.at(sample.atMs - emptyMs, `and in a sample that it received: ${name}`);
+    if (troubles === undefined)
+      return `the fleet view did not say why in ${METRIC_MS_MAX / 1000} s`;
+    world.tell.at(Date.now() - emptyMs, `tillwatch terminal ${terminal} says why`);
+    world.tell.lines(['', `      ${DEVICE} (${COMPONENT}): ${troubles.join(', ')}`, '']);
     const sells = await until(SELL_MS_MAX, world.signal, () =>
       cashier.sold() > rung + 1 ? true : undefined,
     );

@@ -59,10 +59,16 @@ export function terminalDetailLines(terminal: TerminalView, now: number, style: 
   const incidents = terminal.openIncidents.map(({ component, cause, reason, openedMs }) =>
     clip(`open incident, ${ago(now - openedMs)}: ${component}, ${cause}: ${reason}`, style.columns),
   );
+  const devices = (terminal.devices ?? [])
+    .filter(({ troubles }) => troubles.length > 0)
+    .map(({ component, device, troubles }) =>
+      clip(`${device} (${component}): ${troubles.join(', ')}`, style.columns),
+    );
   if (rows.length === 0) return headLines(terminal, now, style);
   return [
     ...headLines(terminal, now, style),
     ...incidents,
+    ...devices,
     '',
     ...table(columns, rows, style.columns),
   ];
