@@ -107,6 +107,7 @@ class RunningAgent implements Agent {
       keys: new Map(keys),
       components: new Set(config.components.map(({ name }) => name)),
       nowMs: () => outbox.time.nowMs(),
+      isTimeKnown: () => outbox.time.known(),
       read: (path) => ports.files.read(path, COMMANDS_BYTES_MAX),
       write: writeDurably,
       log,
@@ -176,6 +177,7 @@ class RunningAgent implements Agent {
   #onSweep(): void {
     const { config } = this.#rooms;
     this.#sweeps += 1;
+    this.#commands.judgeWaiting();
     if (this.#sweeps % KEEP_EVERY_SWEEPS === 0) this.#keepHouse();
     // Whoever wanted the components to end with the agent wants them to end with what started it too.
     if (config.onExit === 'stop' && process.ppid !== this.#parentPid) {

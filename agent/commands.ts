@@ -14,12 +14,14 @@ import {
   FINAL_STATES,
   verifyCommand,
 } from '../protocol/commands.ts';
-import { REASON_CHARS_MAX } from '../protocol/limits.ts';
+import { COMMAND_BYTES_MAX, REASON_CHARS_MAX } from '../protocol/limits.ts';
 import { fail, ok, type Result } from '../protocol/result.ts';
 import type { Log } from './ports.ts';
 
 /** Ids kept. One leaves only after its command expired: until then it could come a second time. */
 export const JOURNAL_COMMANDS_MAX = 1_000;
+/** Commands that wait for the broker's time to be known. */
+export const COMMANDS_WAITING_MAX = 32;
 
 const entrySchema = v.object({
   id: v.string(),
@@ -161,6 +163,8 @@ export type CommandsOptions = {
   readonly keys: ReadonlyMap<string, KeyObject>;
   readonly components: ReadonlySet<string>;
   readonly nowMs: () => number;
+  /** Whether `nowMs` is the broker's time: till then a command could only be judged by a till's own clock. */
+  readonly isTimeKnown: () => boolean;
   readonly read: (path: string) => string | undefined;
   /** Durable when it returns. */
   readonly write: (path: string, text: string) => Result<void>;
@@ -173,6 +177,8 @@ export type CommandsOptions = {
 
 export type Commands = {
   readonly receive: (data: Uint8Array) => void;
+  /** To be called again and again: judges what came before the time was known. */
+  readonly judgeWaiting: () => void;
   readonly done: (id: string, succeeded: boolean, reason: string, detail?: Detail) => void;
   /** By state, and `unreadable` for what was not signed by anybody we trust. */
   readonly counts: () => Readonly<Record<string, number>>;
@@ -181,6 +187,7 @@ export type Commands = {
 class Office {
   readonly #options: CommandsOptions;
   readonly #counts = new Map<string, number>();
+  readonly #waiting: Uint8Array[] = [];
   #journal: CommandJournal = EMPTY_JOURNAL;
 
   constructor(options: CommandsOptions) {
@@ -217,7 +224,19 @@ class Office {
     this.#counts.set(state, (this.#counts.get(state) ?? 0) + 1);
   }
 
+  /** The broker sends again what is not answered, so that nothing is lost with a full queue. */
   receive(data: Uint8Array): void {
+    if (this.#options.isTimeKnown()) this.#judge(data);
+    else if (data.length > COMMAND_BYTES_MAX) this.#count('unreadable');
+    else if (this.#waiting.length < COMMANDS_WAITING_MAX) this.#waiting.push(Buffer.from(data));
+  }
+
+  judgeWaiting(): void {
+    if (this.#waiting.length === 0 || !this.#options.isTimeKnown()) return;
+    for (const data of this.#waiting.splice(0)) this.#judge(data);
+  }
+
+  #judge(data: Uint8Array): void {
     const { keys, terminal, components, log, nowMs, run, addResult } = this.#options;
     const verified = verifyCommand(data, keys);
     if (!verified.ok) {
@@ -263,6 +282,7 @@ export function openCommands(options: CommandsOptions): Commands {
   const office = new Office(options);
   return {
     receive: (data) => office.receive(data),
+    judgeWaiting: () => office.judgeWaiting(),
     done: (...end) => office.done(...end),
     counts: () => office.counts(),
   };

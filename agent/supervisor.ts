@@ -106,6 +106,8 @@ export class Supervisor {
       this.#loop.push(name, { kind: 'adopted', ...unknown });
       this.#loop.push(name, { kind: 'exited', ...found.exited });
     }
+    // Before anything is started: a component under its old name may hold the ports of the new one.
+    await this.#hands.control.retireOthers(new Set(this.#components.keys()));
     return adopted;
   }
 

@@ -153,6 +153,7 @@ export class Terminal {
       keys,
       components: new Set<string>(COMPONENTS),
       nowMs: () => this.outbox.time.nowMs(),
+      isTimeKnown: () => true,
       read: () => journal,
       write: (_path, text) => {
         journal = text;

@@ -4,7 +4,7 @@
 // (watchdog/identity.ts): here a pid is only a number.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, constants, openSync } from 'node:fs';
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { fail, ok } from '../../protocol/result.ts';
 import type { Processes, StartSpec } from '../ports.ts';
@@ -15,14 +15,26 @@ const LOG_MODE = 0o600;
 
 type Launched = { readonly child: ChildProcess; readonly outputLost: string | undefined };
 
+/** Throws where nothing can be written: better that we find out, as Node ends a program for it. */
+function tryRoom(log: number): void {
+  writeSync(log, '\n');
+  const { size } = fstatSync(log);
+  if (size > 0) ftruncateSync(log, size - 1);
+}
+
 function launch(spec: StartSpec): Launched {
   const [program = '', ...rest] = spec.command;
   let log: number | undefined;
   let outputLost: string | undefined;
   try {
-    if (spec.logFile !== undefined) log = openSync(spec.logFile, 'a', LOG_MODE);
+    if (spec.logFile !== undefined) {
+      log = openSync(spec.logFile, 'a', LOG_MODE);
+      tryRoom(log);
+    }
   } catch (error) {
     outputLost = codeOf(error); // a full or read-only disk must not keep a till from selling
+    if (log !== undefined) closeSync(log);
+    log = undefined;
   }
   try {
     const child = spawn(program, rest, {

@@ -4,9 +4,9 @@
 
 import type { Life } from './end-watch.ts';
 import { type Context, delay, newRecord, pidsOf, placeOf, sweepLeftovers, watch } from './hands.ts';
-import { isAlive } from './identity.ts';
+import { askToEnd, isAlive } from './identity.ts';
 import { type Found, lifeByInstance, locate, type Place } from './locate.ts';
-import { writeRecord } from './record.ts';
+import { readRecord, writeRecord } from './record.ts';
 import type { Exit } from './shim.ts';
 import { killTree } from './tree.ts';
 
@@ -70,4 +70,21 @@ export async function adopt(
   writeRecord(context.ports.files, place.dir, record);
   watch(context, life, onExit);
   return { life, wasReady };
+}
+
+/** Ends what an earlier configuration had started under a name that the present one does not have. */
+export async function retire(context: Context, component: string): Promise<void> {
+  const place = placeOf(context, component);
+  const found = await settleStart(context, place);
+  if (found.kind === 'none') return;
+  if (found.kind === 'alive') {
+    const { life } = found;
+    const fields = { component, pid: life.pid };
+    context.log.warn(`${component} is no longer configured: it is ended`, fields);
+    askToEnd(context.ports, life);
+    await finishStop(context, life);
+  }
+  const record = readRecord(context.ports.files, place.dir);
+  if (typeof record !== 'object') return;
+  writeRecord(context.ports.files, place.dir, { ...record, phase: 'ended' });
 }

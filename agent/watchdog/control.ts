@@ -3,13 +3,14 @@
 // death, restart or upgrade never stops a sale, and a record on tmpfs (record.ts) lets the next agent take
 // it over. Node's own child handles are not enough for that: they end with the process that made them.
 
+import { join } from 'node:path';
 import type { Result } from '../../protocol/result.ts';
 import type { Log, Ports } from '../ports.ts';
-import { type Adopted, adopt } from './adopt.ts';
+import { type Adopted, adopt, retire } from './adopt.ts';
 import type { Life } from './end-watch.ts';
 import { collectEvidence, type Evidence } from './evidence.ts';
 import { amend, type Context, type SpawnSpec } from './hands.ts';
-import { isAlive, signalIdentity } from './identity.ts';
+import { askToEnd, isAlive } from './identity.ts';
 import type { ThreadSample } from './model.ts';
 import { isDead, parseSchedstat, parseStat, parseStatus, type Stat } from './proc.ts';
 import type { Exit } from './shim.ts';
@@ -31,7 +32,8 @@ export type Control = {
   readonly sample: (life: Life) => ThreadSample | undefined;
   /** Of the whole tree, the shim left out. CPU time never falls. */
   readonly usage: (life: Life) => { residentBytes: number; cpuSeconds: number } | undefined;
-  /** SIGTERM to the component alone, and SIGCONT so that a stopped one can obey. */
+  /** Ends what runs under any other name: it was renamed or taken out, and nobody watches it. */
+  readonly retireOthers: (configured: ReadonlySet<string>) => Promise<void>;
   readonly terminate: (life: Life) => void;
   readonly killTree: (life: Life) => Promise<{ survivors: number[] }>;
   readonly evidence: (life: Life) => Evidence;
@@ -104,13 +106,17 @@ export function createControl({ runDir, ports, log }: ControlOptions): Control {
   return {
     spawn: (spec, onExit) => spawn(context, spec, onExit),
     adopt: (component, onExit) => adopt(context, component, onExit),
+    retireOthers: async (configured) => {
+      const names = ports.files.list(join(runDir, 'components'));
+      const others = names.filter((name) => !configured.has(name));
+      await Promise.all(others.map((name) => retire(context, name)));
+    },
     record: (life, { ready }) => amend(context, life, { ready }),
     sample: (life) => sampleThread(ports, life),
     usage: (life) => measureTree(context, life, scanned),
     terminate: (life) => {
       amend(context, life, { asked: true });
-      signalIdentity(ports, life.main, 'SIGTERM');
-      signalIdentity(ports, life.main, 'SIGCONT');
+      askToEnd(ports, life);
     },
     killTree: (life) => {
       const watching = context.watches.get(life.component);

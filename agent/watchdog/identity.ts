@@ -39,3 +39,9 @@ export function signalIdentity(
 ): boolean {
   return isAlive(ports, identity) && ports.processes.signal(identity.pid, signal);
 }
+
+/** SIGTERM to the component alone, and SIGCONT so that a stopped one can obey. */
+export function askToEnd(ports: Ports, { main }: { readonly main: Identity }): void {
+  signalIdentity(ports, main, 'SIGTERM');
+  signalIdentity(ports, main, 'SIGCONT');
+}

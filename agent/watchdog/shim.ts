@@ -13,30 +13,31 @@ import { constants } from 'node:os';
  * - `exec` in the subshell never finds a builtin or a function of the component's name;
  * - `wait` also ends when a signal was caught: only one that was not interrupted tells the status.
  *   bash forgets a status once told (127 then), dash does not;
+ * - names begin with tw_, because a variable that came with the environment would be exported as changed here;
  * - the status goes into the FIFO first, so that an agent that listens need not wait for our own end;
  * - pid and exit file are written by builtins: a rename would cost a process and 1.6 ms.
  */
 export const SHIM = `
-dir=$1 id=$2 c= woken= rc=127
+tw_dir=$1 tw_id=$2 tw_child= tw_woken= tw_status=127
 shift 2
-trap 'woken=1; [ -z "$c" ] || kill -TERM "$c" 2>/dev/null' TERM
-trap 'woken=1' HUP INT QUIT
-command -p mkfifo -m 600 "$dir/$id.life" || exit 125
-exec 3<>"$dir/$id.life"
+trap 'tw_woken=1; [ -z "$tw_child" ] || kill -TERM "$tw_child" 2>/dev/null' TERM
+trap 'tw_woken=1' HUP INT QUIT
+command -p mkfifo -m 600 "$tw_dir/$tw_id.life" || exit 125
+exec 3<>"$tw_dir/$tw_id.life"
 (exec 3>&-; exec "$@") &
-c=$!
-echo "$$ $c" >"$dir/$id.pid"
-[ -z "$woken" ] || kill -TERM "$c" 2>/dev/null
+tw_child=$!
+echo "$$ $tw_child" >"$tw_dir/$tw_id.pid"
+[ -z "$tw_woken" ] || kill -TERM "$tw_child" 2>/dev/null
 while :; do
-  woken=
-  wait "$c" 2>/dev/null
-  now=$?
-  [ "$now" = 127 ] && [ "$rc" != 127 ] || rc=$now
-  [ -n "$woken" ] || break
+  tw_woken=
+  wait "$tw_child" 2>/dev/null
+  tw_now=$?
+  [ "$tw_now" = 127 ] && [ "$tw_status" != 127 ] || tw_status=$tw_now
+  [ -n "$tw_woken" ] || break
 done
-echo "$rc" >&3
-echo "$rc" >"$dir/$id.exit"
-exit "$rc"
+echo "$tw_status" >&3
+echo "$tw_status" >"$tw_dir/$tw_id.exit"
+exit "$tw_status"
 `;
 
 export const shimCommand = (
