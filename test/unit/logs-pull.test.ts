@@ -29,7 +29,7 @@ import { seeded } from './redact-corpus.ts';
 type View = Record<string, unknown> & { id: string; state: string; bytes: number; error: string };
 type Centre = Awaited<ReturnType<typeof centre>>;
 
-const LINES = 20_000;
+const LINES = 8_000;
 
 async function asked(broker: Centre, change: object = {}): Promise<string> {
   const response = await broker.ask(change);
@@ -59,7 +59,7 @@ describe('an answer', () => {
       sha256: view['sha256'],
       totals: { bytes: stored.length },
     });
-    expect(chunks).toBeGreaterThan(5);
+    expect(chunks).toBeGreaterThan(3);
     const lines = stored.toString().split('\n').slice(0, -1);
     expect(lines[0]).toMatch(
       /^2026-11-23T12:00:05.000Z \[sale\] \{.*paid by \[PAN visa \.{4}1111\] at 0/,
@@ -124,7 +124,10 @@ describe('an answer', () => {
         given += 1;
         if (given === 2) {
           broker.logs.close();
-          appendFileSync(join(broker.folder, `${request}.log`), 'written and never acknowledged');
+          appendFileSync(
+            join(broker.folder, `${request}.log`),
+            Buffer.alloc(8_000_000, 'never acknowledged'),
+          );
         }
         return pull;
       },

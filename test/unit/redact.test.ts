@@ -4,6 +4,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  LINE_CHARS_MAX,
   NO_COUNTS,
   openRedactStream,
   redactFields,
@@ -190,6 +191,20 @@ describe('any stream', () => {
         expect(Buffer.concat(out)).toEqual(Buffer.concat(chunks));
       }),
     );
+  });
+
+  it('of a line that must be cut marks a card on the cut once', () => {
+    for (let shift = 0; shift <= 40; shift += 1) {
+      const before = 'z'.repeat(LINE_CHARS_MAX - 21 + shift);
+      const stream = openRedactStream();
+      const out = [
+        stream.push(Buffer.from(`${before} 4111 1111 1111 1111 ${'z'.repeat(2_000)}`)),
+        stream.end(),
+      ];
+      const text = Buffer.concat(out).toString();
+      expect(text.length, `shift ${shift}`).toBe(before.length + 2 + 19 + 2_000);
+      expect(stream.counts().pan).toBe(1);
+    }
   });
 
   it('of one endless line keeps little in memory and tears no card at its own cuts', () => {
