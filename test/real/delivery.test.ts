@@ -15,6 +15,7 @@ import { openBench, type Running } from './broker-rig.ts';
 
 const LANES = ['lane-1', 'lane-2', 'lane-3'];
 const BROKER_KILLS = 4;
+const STABLE_MS = 200;
 const seed = Number(process.env['TILLWATCH_SEED'] ?? Date.now() % 1_000_000);
 let state = seed;
 const random = (): number => {
@@ -51,7 +52,7 @@ function startTill({ id, rig }: (typeof tills)[number], port: number): void {
     [
       counter,
       fault('victim', [], {
-        backoff: { minMs: 50, maxMs: 200, stableMs: 200 },
+        backoff: { minMs: 50, maxMs: 200, stableMs: STABLE_MS },
         budget: { restarts: 1000, windowMs: 60_000, retryMs: 60_000 },
       }),
     ],
@@ -109,6 +110,8 @@ async function crashOne(): Promise<void> {
   const till = tills[Math.floor(random() * tills.length)];
   if (till === undefined) return;
   const pid = await till.rig.ready('victim', till.crashes + 1);
+  // Sooner after its last crash it would be the same incident, opened once.
+  await sleep(STABLE_MS * 4);
   process.kill(pid, 'SIGKILL');
   till.crashes += 1;
   await till.rig.ready('victim', till.crashes + 1);
