@@ -7,8 +7,8 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { until } from './agent-rig.ts';
-import { LogsRig, type LogView } from './logs-rig.ts';
+import { until } from '../real/agent-rig.ts';
+import { LogsRig, type LogView } from '../real/logs-rig.ts';
 
 const CARD = '4111111111111111';
 /** A million lines in an hour. */
