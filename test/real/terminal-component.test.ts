@@ -55,7 +55,10 @@ async function fakeAgent(): Promise<{ said: Json[]; say: (line: Json) => void; e
 describe('a component and its supervisor', () => {
   it('is ready when it serves, busy while a sale is open, and stops when told', async () => {
     const { said, say, env } = await fakeAgent();
-    const program = await rig.start('sale', { ...quiet, ...(env as Record<string, string>) });
+    // A tender that takes a while is told; completing it is done in a moment and is not (channel/work.ts).
+    const slow = { POS_CARD_DELAY_MS: '600' };
+    const all = { ...quiet, ...slow, ...(env as Record<string, string>) };
+    const program = await rig.start('sale', all);
     const kinds = (): unknown[] => said.map((line) => line['kind']);
     await until('a beat after readiness', () => {
       const ready = kinds().indexOf('ready');
@@ -79,9 +82,7 @@ describe('a component and its supervisor', () => {
       { kind: 'busy', id: basket, ceilingMs: 180_000 },
       { kind: 'begin', name: 'tender' },
       { kind: 'end', ok: true },
-      { kind: 'begin', name: 'complete' },
       { kind: 'idle', id: basket },
-      { kind: 'end', ok: true },
     ]);
     const counted = 'pos_transactions_total{result="completed",version="2.4.1"}';
     expect(await rig.metric('sale', counted)).toBe(1);
