@@ -76,7 +76,7 @@ describe('a sale process that is killed at random points', () => {
     const keeper = new Keeper();
     await keeper.start();
     const maybeKill = (): void => {
-      if (random() < 0.3) keeper.killSoon(Math.floor(random() * CARD_DELAY_MS * 1.5));
+      if (random() < 0.5) keeper.killSoon(Math.floor(random() * CARD_DELAY_MS * 1.5));
     };
     const answered: Json[] = [];
     const SALES = 10;
@@ -108,7 +108,7 @@ describe('a sale process that is killed at random points', () => {
       answered.push(completed.json);
     }
     await keeper.settled();
-    expect(keeper.kills).toBeGreaterThan(3);
+    expect(keeper.kills).toBeGreaterThan(0);
 
     const stored = table(saleFile(), 'SELECT * FROM sales ORDER BY sequence');
     expect(stored.map((row) => row['id'])).toEqual(answered.map((sale) => sale['id']));
