@@ -99,7 +99,7 @@ describe('the demo', () => {
       '10 components run',
       'as it was cut',
       'EPTR_REC_EMPTY',
-      'pos_printer_paper, state end: 1',
+      'tillwatch terminal ha-lane-1 says why',
       'what had waited is printed',
       'E_NOHARDWARE',
       'it reads 4006381333931',

@@ -84,7 +84,7 @@ describe('a simulated fleet', () => {
       .poll(() => counter(broker.url, /^tillwatch_registry_behind_batches /), { timeout: 10_000 })
       .toBe(0);
 
-    const { terminals } = (await bench.api(broker.url, 'terminals')) as {
+    const { terminals } = (await bench.api(broker.url, 'terminals?limit=1000')) as {
       terminals: { samples: number; events: number; agent: { starts: number } }[];
     };
     const sum = (of: (terminal: (typeof terminals)[number]) => number): number =>
