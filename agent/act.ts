@@ -104,7 +104,7 @@ function spawn(component: Component, reason: string, hands: Hands): void {
     component: name,
     instance,
     token: component.identity.token,
-    command: config.command,
+    command: config.command ?? [],
     cwd: config.cwd,
     env: environmentOf(component, hands),
     logFile: hands.logFileOf(name, instance),

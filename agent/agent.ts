@@ -118,6 +118,10 @@ class RunningAgent implements Agent {
           pulls.begin(command);
           return;
         }
+        if (command.kind === 'drill') {
+          this.#commands.done(command.id, false, 'drills are not run by this version yet');
+          return;
+        }
         const reason = `${command.operator} asked for it: ${command.reason}`;
         this.#supervisor.restart(command.arguments.component, reason, command.id);
       },

@@ -7,7 +7,9 @@ import { join, resolve } from 'node:path';
 import * as v from 'valibot';
 import { type Document, isNode, LineCounter, parseAllDocuments } from 'yaml';
 import { SOCKET_PATH_BYTES_MAX } from '../protocol/limits.ts';
-import { agentSchema, componentSchema, DEFAULTS } from './config-schema.ts';
+import { componentSchema } from './config-component.ts';
+import { DEFAULTS } from './config-defaults.ts';
+import { agentSchema } from './config-schema.ts';
 
 export type AgentConfig = Omit<v.InferOutput<typeof agentSchema>, 'logDir'> & {
   readonly logDir: string;
@@ -191,7 +193,23 @@ function checkNames(value: unknown, problems: Problems): void {
 
 function checkTimes({ index, component }: Readable, problems: Problems): void {
   const at = (...path: string[]): Path => ['components', index, ...path];
-  const { beatMs, hang, start, backoff } = component;
+  const { beatMs, hang, start, stop, backoff, limits, run, command, external } = component;
+  if (run === 'managed' && command === undefined) problems.add(at('command'), 'is missing');
+  if (run === 'external' && external === undefined) {
+    problems.add(at('external'), 'is missing: how to find it (pid), and how to start and stop it');
+  }
+  if (run === 'external' && component.witness) {
+    problems.add(
+      at('witness'),
+      'cannot be: a component that is not started here gets no environment',
+    );
+  }
+  if (stop.graceMs > stop.graceMsMax) {
+    problems.add(at('stop', 'graceMs'), `must not be more than graceMsMax (${stop.graceMsMax})`);
+  }
+  if (limits.k > limits.n) {
+    problems.add(at('limits', 'k'), `must not be more than n (${limits.n})`);
+  }
   if (hang.blockedMs < 3 * beatMs) {
     const sentence = `must be at least three beats (beatMs is ${beatMs}): a lost beat is no hang`;
     problems.add(at('hang', 'blockedMs'), sentence);

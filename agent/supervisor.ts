@@ -9,7 +9,7 @@ import type { Expected, Said } from './channel/admission.ts';
 import type { ChannelEvent } from './channel/server.ts';
 import { Component, EARLY_EVENTS_MAX } from './component.ts';
 import type { AgentConfig } from './config.ts';
-import { isLoopbackUrl } from './config-schema.ts';
+import { isLoopbackUrl } from './config-words.ts';
 import { Loop } from './loop.ts';
 import { ordinaryLateMs } from './pause.ts';
 import { planOf } from './policy.ts';
@@ -270,6 +270,8 @@ function eventOf(component: Component, said: Said): ComponentEvent | undefined {
       return undefined;
     case 'stopping':
       component.status = 'stopping';
+      return undefined;
+    case 'evidence':
       return undefined;
     case 'end':
       return { kind: 'end', id: said.id };

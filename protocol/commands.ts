@@ -13,9 +13,26 @@ import { bytes, decodeRaw, encodeRaw, list, num, type SignedCommand, text } from
 const component = v.pipe(v.string(), v.regex(ID_PATTERN, ID_RULE));
 const timeMs = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 
+/** What `tillwatch drill` can cause. Without a component, a component made for it is broken. */
+export const DRILL_FAULTS = [
+  'hang',
+  'stop',
+  'deadlock',
+  'leak',
+  'crash-loop',
+  'fork',
+  'log-flood',
+  'port-held',
+  'disk-full',
+] as const;
+export type DrillFault = (typeof DRILL_FAULTS)[number];
+
 /** The closed table of command kinds; protocol, HTTP API and CLI are made from it. */
 export const commandSchemas = {
-  restart: v.strictObject({ component }),
+  /** `force`: also while it is busy; the reason of the command says why. */
+  restart: v.strictObject({ component, force: v.optional(v.boolean()) }),
+  /** Causes a fault on purpose; refused unless the terminal's own configuration allows it. */
+  drill: v.strictObject({ fault: v.picklist(DRILL_FAULTS), component: v.optional(component) }),
   /** Answered on stream logs, see protocol/logs.ts. */
   logs: v.pipe(
     v.strictObject({
@@ -99,6 +116,8 @@ export function componentsOf(content: CommandContent): readonly string[] {
   switch (content.kind) {
     case 'restart':
       return [content.arguments.component];
+    case 'drill':
+      return content.arguments.component === undefined ? [] : [content.arguments.component];
     case 'logs':
       return content.arguments.components.filter((name) => name !== AGENT_LOG);
     default:

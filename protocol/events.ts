@@ -33,6 +33,22 @@ export const CAUSES = [
 ] as const;
 export type Cause = (typeof CAUSES)[number];
 
+/** The recovery ladder, from the gentlest (design.md section 4). */
+export const RUNGS = [
+  'heal',
+  'restart',
+  'dependants',
+  'reset',
+  'all',
+  'reboot',
+  'quarantine',
+] as const;
+export type Rung = (typeof RUNGS)[number];
+
+/** Act on what is decided, or only tell it. */
+export const MODES = ['act', 'observe'] as const;
+export type Mode = (typeof MODES)[number];
+
 const ms = v.pipe(v.number(), v.minValue(0));
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 
@@ -52,7 +68,13 @@ export const eventSchemas = {
     agent: v.string(),
     os: v.string(),
     hostname: v.string(),
-    components: v.array(v.looseObject({ name: v.string(), version: v.string() })),
+    components: v.array(
+      v.looseObject({
+        name: v.string(),
+        version: v.string(),
+        mode: v.optional(v.picklist(MODES)),
+      }),
+    ),
   }),
   component_state: v.looseObject({
     from: v.picklist(COMPONENT_STATES),
@@ -85,6 +107,65 @@ export const eventSchemas = {
     cause: v.picklist(CAUSES),
     reason: v.string(),
     attempts: count,
+  }),
+  /** A rung of the ladder is used. `signature`: the same one again skips ahead. */
+  recovery: v.looseObject({
+    incident: v.string(),
+    rung: v.picklist(RUNGS),
+    cause: v.picklist(CAUSES),
+    reason: v.string(),
+    signature: v.optional(v.string()),
+  }),
+  /** What became of it: it held for its stable time, or the component failed again after `afterMs`. */
+  recovery_outcome: v.looseObject({
+    incident: v.string(),
+    rung: v.picklist(RUNGS),
+    cause: v.picklist(CAUSES),
+    held: v.boolean(),
+    afterMs: ms,
+    reason: v.string(),
+  }),
+  /** It would have been acted on, but the component is in `observe` or the till is held. */
+  recovery_suppressed: v.looseObject({
+    incident: v.string(),
+    rung: v.picklist(RUNGS),
+    cause: v.picklist(CAUSES),
+    reason: v.string(),
+    version: v.string(),
+    by: v.picklist(['observe', 'hold']),
+    evidence: v.optional(v.unknown()),
+  }),
+  /** A technician holds the till (`tillwatch hold`), or lets it go. */
+  hold: v.looseObject({
+    active: v.boolean(),
+    reason: v.string(),
+    by: v.string(),
+    untilMs: v.optional(ms),
+  }),
+  /** The machine is restarted by us; the token for it is on disk already. */
+  reboot: v.looseObject({ incident: v.string(), reason: v.string(), uptimeMs: ms }),
+  /** A port, device or file that is still held by somebody after its component is gone. */
+  resource_held: v.looseObject({
+    what: v.string(),
+    pid: v.optional(count),
+    comm: v.optional(v.string()),
+    reason: v.string(),
+  }),
+  /** The disk fills or is writable again; what is given up for it. */
+  disk: v.looseObject({
+    level: v.picklist(['normal', 'journal', 'evidence', 'metrics', 'reserve', 'read_only']),
+    freeBytes: v.optional(count),
+    reason: v.string(),
+  }),
+  /** Output that a component printed faster than is kept: once per flood, with what it came to. */
+  output_dropped: v.looseObject({ bytes: count, reason: v.string() }),
+  /** A fault was caused on purpose (`tillwatch drill`), and what came of it. */
+  drill: v.looseObject({
+    drill: v.string(),
+    fault: v.string(),
+    phase: v.picklist(['begun', 'passed', 'failed']),
+    reason: v.string(),
+    detail: v.optional(v.unknown()),
   }),
   /** Batches that will never come: dropped for room, or lost with a damaged file. */
   gap: v.looseObject({

@@ -31,7 +31,12 @@ export const fromComponent = {
   extend: v.object({ kind: v.literal('extend'), ms }),
   stopping: v.object({ kind: v.literal('stopping') }),
   /** I know that I am sick. */
-  trouble: v.object({ kind: v.literal('trouble'), reason: sentence }),
+  trouble: v.object({
+    kind: v.literal('trouble'),
+    reason: sentence,
+    /** A remote party is to blame: told, and not put right by a restart. */
+    remote: v.optional(v.boolean()),
+  }),
   /** Do not interrupt me for planned work; ends by `idle` or by itself at the ceiling. */
   busy: v.object({ kind: v.literal('busy'), id, reason: sentence, ceilingMs: ms }),
   idle: v.object({ kind: v.literal('idle'), id }),
@@ -45,6 +50,11 @@ export const fromComponent = {
   }),
   touch: v.object({ kind: v.literal('touch'), id }),
   end: v.object({ kind: v.literal('end'), id, ok: v.boolean() }),
+  /** From a witness, when asked: what the main thread is doing, innermost frame first. */
+  evidence: v.object({
+    kind: v.literal('evidence'),
+    stack: v.pipe(v.array(v.pipe(v.string(), v.maxLength(300))), v.maxLength(20)),
+  }),
 } as const;
 
 export type FromComponent = {
@@ -56,6 +66,8 @@ export type ToComponent =
   | { readonly kind: 'welcome'; readonly beatMs: number; readonly deadlineMs: number }
   | { readonly kind: 'stop'; readonly graceMs: number; readonly reason: string }
   | { readonly kind: 'heal' }
+  /** To a witness: tell the stack of the main thread. */
+  | { readonly kind: 'evidence' }
   | { readonly kind: 'level'; readonly level: string; readonly untilMs: number };
 
 export type LineFault = 'not_json' | 'unknown_kind' | 'bad_line';

@@ -7,7 +7,7 @@
 import type { NewEvent } from '../../protocol/events.ts';
 import { CAUSES, type Cause } from '../../protocol/events.ts';
 import { unreachable } from '../../protocol/result.ts';
-import { DEFAULTS } from '../config-schema.ts';
+import { DEFAULTS } from '../config-defaults.ts';
 import { initialModel, isUp, type Model, step } from '../watchdog/machine.ts';
 import type { ComponentEffect, ComponentEvent, Policy, ThreadSample } from '../watchdog/model.ts';
 import { between, type Dice, uuidFrom } from './dice.ts';

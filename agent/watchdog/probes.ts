@@ -15,6 +15,14 @@ export type ProbeSpec = Rhythm &
     | { readonly kind: 'http'; readonly url: string }
     | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
     | { readonly kind: 'exec'; readonly command: readonly string[] }
+    | {
+        readonly kind: 'log';
+        readonly path?: string | undefined;
+        readonly failOn?: string | undefined;
+        readonly expect?: string | undefined;
+        readonly silenceMs?: number | undefined;
+      }
+    | { readonly kind: 'file'; readonly path: string; readonly ageMsMax: number }
   );
 
 export type Probe = {
@@ -127,6 +135,11 @@ function askOf(spec: ProbeSpec, ports: ProbePorts, env: Readonly<Record<string, 
       return askTcp(spec.host, spec.port);
     case 'exec':
       return askExec(ports, spec.command, env);
+    default:
+      return (answer) => {
+        answer({ ok: undefined, reason: `cannot ask by ${spec.kind} yet` });
+        return () => undefined;
+      };
   }
 }
 

@@ -89,6 +89,16 @@ const rules: Record<EventKind, Rule> = {
   incident_recovered: closeIncident,
   incident_quarantined: openIncident,
   gap: (model) => model,
+  // Told and searched as events; what a terminal is does not follow from them.
+  recovery: (model) => model,
+  recovery_outcome: (model) => model,
+  recovery_suppressed: (model) => model,
+  hold: (model) => model,
+  reboot: (model) => model,
+  resource_held: (model) => model,
+  disk: (model) => model,
+  output_dropped: (model) => model,
+  drill: (model) => model,
 };
 
 /** Kinds of which `component` must be a name before they become state. */

@@ -4,7 +4,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { formatProblem, loadConfig } from '../../agent/config.ts';
-import { DEFAULTS } from '../../agent/config-schema.ts';
+import { DEFAULTS } from '../../agent/config-defaults.ts';
 import { publicKeyText } from '../../protocol/commands.ts';
 
 const key = publicKeyText(generateKeyPairSync('ed25519').publicKey);
@@ -143,7 +143,7 @@ components:
       ['components[1].env.TILLWATCH_TOKEN', 'is set by the agent itself'],
       ['components[1].env.POS_PORT', 'must be text'],
       ['components[1].probes[0].url', 'must be an http:// URL on this machine'],
-      ['components[1].probes[1].kind', 'must be a probe of kind http, tcp or exec'],
+      ['components[1].probes[1].kind', 'must be a probe of kind http, tcp, exec, log or file'],
       ['components[2].name', '"sync" is the name of components[1] already'],
       ['components[2].command', 'must begin with the program to run'],
       ['components[2].beatMs', 'must be a whole number of milliseconds'],
