@@ -88,7 +88,7 @@ describe('a signed command', () => {
       { kind: 'format_disk' },
       { kind: '__proto__' },
       { argumentsJson: '{"component":"../sale"}' },
-      { argumentsJson: '{"component":"sale","force":true}' },
+      { argumentsJson: '{"component":"sale","urgent":true}' },
       { argumentsJson: '{' },
       { id: 'x' },
       { terminal: 'Lane 1' },
