@@ -179,6 +179,7 @@ async function start(world: World, overrides: BrokerOverrides): Promise<Result<B
     logs,
     fleet,
     metrics,
+    nowMs: () => clock.wallMs(),
     timers,
     log,
   });

@@ -42,6 +42,21 @@ const WORDS: Readonly<Record<string, (fields: Fields) => string>> = {
   incident_recovered: (f) => `${text(f, 'cause')}: ready again after ${seconds(f, 'readyMs')}`,
   incident_quarantined: (f) => because(f, `${text(f, 'cause')}, ${text(f, 'attempts')} attempts`),
   gap: (f) => because(f, 'data lost'),
+  recovery: (f) => because(f, `${text(f, 'rung')} for ${text(f, 'cause')}`),
+  recovery_outcome: (f) =>
+    because(f, `${text(f, 'rung')} ${f['held'] === true ? 'held' : 'did not hold'}`),
+  recovery_suppressed: (f) =>
+    because(f, `would have acted (${text(f, 'rung')}, ${text(f, 'cause')}), but ${text(f, 'by')}`),
+  hold: (f) => because(f, `${f['active'] === true ? 'held' : 'let go'} by ${text(f, 'by')}`),
+  reboot: (f) => because(f, 'the terminal reboots'),
+  resource_held: (f) =>
+    because(
+      f,
+      `${text(f, 'what')} is held by ${text(f, 'comm') || 'somebody'} ${text(f, 'pid')}`.trimEnd(),
+    ),
+  disk: (f) => because(f, `disk: ${text(f, 'level')}`),
+  output_dropped: (f) => because(f, `${text(f, 'bytes')} bytes of output not kept`),
+  drill: (f) => because(f, `drill ${text(f, 'fault')} ${text(f, 'phase')}`),
 };
 
 /** What it says, in words; `name=value` for a kind that is not known. */
@@ -53,10 +68,18 @@ export function eventWords({ kind, fields }: Pick<EventView, 'kind' | 'fields'>)
     .join(' ');
 }
 
+const BAD: ReadonlySet<string> = new Set(['incident_quarantined', 'gap', 'reboot']);
+const WARNING: ReadonlySet<string> = new Set([
+  'incident_opened',
+  'recovery_suppressed',
+  'resource_held',
+  'output_dropped',
+]);
+
 function paintFor(kind: string, style: Style): (cell: string) => string {
   if (kind === 'incident_recovered') return style.good;
-  if (kind === 'incident_quarantined' || kind === 'gap') return style.bad;
-  return kind === 'incident_opened' ? style.warn : (cell) => cell;
+  if (BAD.has(kind)) return style.bad;
+  return WARNING.has(kind) ? style.warn : (cell) => cell;
 }
 
 /** @param today decides whether a day stands before the time, for all lines alike */

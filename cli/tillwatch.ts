@@ -10,6 +10,7 @@ import { addEventsVerb } from './events-verb.ts';
 import { done, EXIT, EXIT_MEANINGS, type ExitCode, type Outcome } from './exit.ts';
 import { addPrograms } from './programs.ts';
 import { addQuestions } from './questions.ts';
+import { addReportVerb } from './report-verb.ts';
 import { COLUMNS } from './screen.ts';
 
 const exitLines = (): string[] =>
@@ -35,6 +36,7 @@ export function createProgram(verb: Verb): Command {
   addPrograms(program, verb);
   addQuestions(program, verb);
   addEventsVerb(program, verb);
+  addReportVerb(program, verb);
   addCompletion(program, verb);
   program.addHelpText(
     'after',

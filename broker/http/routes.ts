@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Audit } from '../audit.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Sort, TerminalQuery } from '../fleet/search.ts';
+import { reportSuppressed } from '../fleet/suppressed.ts';
 import type { Presence } from '../fleet/view.ts';
 import type { Metrics } from '../metrics.ts';
 import { sendProblem } from './problem.ts';
@@ -14,6 +15,7 @@ export type ReadOptions = {
   readonly fleet: Pick<Fleet, 'view' | 'search' | 'rollup' | 'eventPage' | 'unready'>;
   readonly audit: Pick<Audit, 'list'>;
   readonly metrics: Pick<Metrics, 'registry'>;
+  readonly nowMs: () => number;
 };
 
 type Id = { Params: { id: string } };
@@ -42,6 +44,11 @@ type EventsQuery = {
     order?: 'asc' | 'desc';
   };
 };
+type ReportQuery = {
+  Querystring: { terminal?: string; store?: string; component?: string; since?: string };
+};
+/** A report that names no time is of a week. */
+const REPORT_MS = 7 * 24 * 3_600_000;
 
 const VERSION = 'version: write COMPONENT:VERSION, such as sale:2.4.1';
 const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d)$/;
@@ -75,7 +82,7 @@ export function addHealthRoutes(app: FastifyInstance, { fleet, metrics }: ReadOp
   });
 }
 
-export function addReadRoutes(app: FastifyInstance, { fleet, audit }: ReadOptions): void {
+export function addReadRoutes(app: FastifyInstance, { fleet, audit, nowMs }: ReadOptions): void {
   app.get('/fleet', { schema: schemas.fleet }, () => fleet.rollup());
   app.get<TerminalsQuery>('/terminals', { schema: schemas.terminals }, (request, reply) => {
     const { version: text, limit, sort = 'id', ...filters } = request.query;
@@ -102,6 +109,16 @@ export function addReadRoutes(app: FastifyInstance, { fleet, audit }: ReadOption
     const { events, next } = fleet.eventPage({ ...filters, ...times, ...page });
     return { events, next };
   });
+  app.get<ReportQuery>(
+    '/reports/would-have-acted',
+    { schema: schemas.wouldHaveActed },
+    async (request, reply) => {
+      const { since, ...where } = request.query;
+      const sinceMs = readTime(since) ?? nowMs() - REPORT_MS;
+      if (Number.isNaN(sinceMs)) return sendProblem(reply, 400, unreadableTime('since'));
+      return await reportSuppressed(fleet.eventPage, where, sinceMs);
+    },
+  );
   app.get<{ Querystring: { limit?: string } }>('/audit', { schema: schemas.audit }, (request) => ({
     entries: audit.list(Number(request.query.limit ?? LIMIT_DEFAULT)),
   }));

@@ -191,6 +191,20 @@ export const schemas = {
     ),
     querystring: eventsQuery,
   },
+  wouldHaveActed: {
+    ...read(
+      {
+        tags: ['events'],
+        summary: 'What the watchdogs in observe, or on held terminals, would have done',
+      },
+      json('SuppressedReport', 'Sums by component, cause and rung.'),
+    ),
+    querystring: query({
+      ...where,
+      component: named('name of a component'),
+      since: time('decided then or later; seven days ago unless given'),
+    }),
+  },
   live: {
     ...read(
       { tags: ['events'], summary: 'Events as they arrive', description: LIVE },

@@ -130,6 +130,25 @@ export const shapes = {
     agentStarts: count,
   }),
   Terminal: terminal,
+  SuppressedReport: object({
+    sinceMs: timeMs,
+    groups: list(
+      object({
+        ...pair,
+        cause: text,
+        rung: text,
+        by: { type: 'string', description: 'observe, or hold: a technician held the terminal' },
+        count,
+        terminals: { ...count, description: 'on how many it was' },
+        terminal: { type: 'string', description: 'where it was last' },
+        firstMs: timeMs,
+        lastMs: timeMs,
+        reason: { type: 'string', description: 'of the last one' },
+      }),
+    ),
+    total: count,
+    complete: { ...flag, description: 'false when there was more than one report reads' },
+  }),
   TerminalPage: object({
     terminals: list({ $ref: 'Terminal#' }),
     total: { ...count, description: 'how many fit, on all pages' },

@@ -29,7 +29,7 @@ async function start(watched: (fleet: Fleet) => Partial<Fleet> = () => ({}), byt
   };
   const http: Http = must(
     await startHttp({
-      ...{ host: '127.0.0.1', port: 0, token: TOKEN, timers, metrics, log: quiet },
+      ...{ host: '127.0.0.1', port: 0, token: TOKEN, timers, metrics, log: quiet, nowMs: Date.now },
       fleet: { ...fleet, ...watched(fleet) },
       audit: { list: () => [], refuse: () => {} },
       commands: { create: unused, get: unused },

@@ -26,6 +26,7 @@ const options: HttpOptions = {
   logs: { create: unused, get: () => undefined, list: () => [], read: unused },
   commands: { create: () => ({ ok: true, id: 'x', state: 'pending' }), get: () => undefined },
   metrics: createMetrics(),
+  nowMs: Date.now,
   timers: systemTimers,
   log: { info: () => {}, warn: () => {}, error: () => {} },
 };

@@ -216,6 +216,7 @@ describe('what is really answered', () => {
       ['/api/v1/logs/{id}', `/api/v1/logs/${id(asked)}`],
       ['/api/v1/logs/{id}/content', `/api/v1/logs/${id(asked)}/content`],
       ['/api/v1/audit'],
+      ['/api/v1/reports/would-have-acted'],
       // And refusals.
       ['/api/v1/fleet', '/api/v1/fleet?x=1'],
       ['/api/v1/terminals', '/api/v1/terminals?cursor=x'],

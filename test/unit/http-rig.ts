@@ -33,7 +33,15 @@ export async function open(options: Parameters<typeof rig>[0] = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'tw-http-logs-'));
   const shared = { fleet, commands, audit, ...time, metrics, log: quiet };
   const logs = openLogs({ folder, ...shared, keptMax: LOGS_KEPT });
-  const common = { host: '127.0.0.1', port: 0, token: TOKEN, timers: time.timers, log: quiet };
+  const nowMs = () => time.clock.wallMs();
+  const common = {
+    host: '127.0.0.1',
+    port: 0,
+    token: TOKEN,
+    timers: time.timers,
+    nowMs,
+    log: quiet,
+  };
   const app = buildServer({ ...common, fleet, audit, commands, logs, metrics });
   await app.ready();
   onTestFinished(async () => {
