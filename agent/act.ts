@@ -161,6 +161,14 @@ export function createAct(hands: Hands): Act {
       if (component.life !== undefined) control.record(component.life, { ready });
       hands.changed(component.name);
     },
+    // Not wired yet: the words of the whole ladder.
+    heal: () => {},
+    abort: () => {},
+    escalate: () => {},
+    count_recovery: () => {},
+    count_outcome: () => {},
+    count_suppressed: () => {},
+    remember: () => {},
   };
   return (component, effect) => perform(executors, component, effect);
 }

@@ -3,11 +3,13 @@
 // process means nothing to the next; on tmpfs, because a reboot is meant to forget.
 
 import * as v from 'valibot';
+import { CAUSES } from '../protocol/events.ts';
 import type { BootClock, Files, Log } from './ports.ts';
+import type { Restart } from './watchdog/machine.ts';
 
 const schema = v.object({
   bootId: v.string(),
-  restarts: v.record(v.string(), v.array(v.number())),
+  restarts: v.record(v.string(), v.array(v.object({ at: v.number(), cause: v.picklist(CAUSES) }))),
   /** With the version that ended: a new one is started. */
   rested: v.optional(v.record(v.string(), v.string()), {}),
 });
@@ -23,13 +25,13 @@ export type BudgetsOptions = {
 
 /** What is to be known of one component later. */
 export type Remains = {
-  readonly restarts: readonly number[];
+  readonly restarts: readonly Restart[];
   readonly rested?: string | undefined;
 };
 
 export type Budgets = {
   /** On this process's monotonic clock; may be negative. */
-  readonly restored: (component: string) => readonly number[];
+  readonly restored: (component: string) => readonly Restart[];
   /** The version of it that ended for good, if one did. */
   readonly rested: (component: string) => string | undefined;
   readonly save: (kept: ReadonlyMap<string, Remains>) => void;
@@ -60,14 +62,14 @@ export function openBudgets(options: BudgetsOptions): Budgets {
   return {
     restored: (component) =>
       Object.hasOwn(restarts, component)
-        ? (restarts[component] ?? []).map((at) => at - offsetMs)
+        ? (restarts[component] ?? []).map(({ at, cause }) => ({ at: at - offsetMs, cause }))
         : [],
     rested: (component) => (Object.hasOwn(rested, component) ? rested[component] : undefined),
     save: (kept) => {
       const ahead = aheadMs();
       const state: Kept & { bootId: string } = { bootId: clock.bootId(), restarts: {}, rested: {} };
       for (const [name, remains] of kept) {
-        state.restarts[name] = remains.restarts.map((at) => at + ahead);
+        state.restarts[name] = remains.restarts.map(({ at, cause }) => ({ at: at + ahead, cause }));
         if (remains.rested !== undefined) state.rested[name] = remains.rested;
       }
       const written = files.replace(path, JSON.stringify(state), 0o600);

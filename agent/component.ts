@@ -4,7 +4,7 @@
 
 import type { Expected } from './channel/admission.ts';
 import type { ComponentConfig } from './config.ts';
-import { policyOf } from './policy.ts';
+import { policyOf, type Till } from './policy.ts';
 import type { RestartsByCause } from './restarts.ts';
 import type { ComponentReading } from './telemetry/readings.ts';
 import type { Life } from './watchdog/control.ts';
@@ -30,9 +30,9 @@ export class Component {
   #metricsUrl: string | undefined;
   #loopDelayMsMax: number | undefined;
 
-  constructor(config: ComponentConfig, remembered: Remembered) {
+  constructor(config: ComponentConfig, till: Till, remembered: Remembered) {
     this.config = config;
-    this.policy = policyOf(config);
+    this.policy = policyOf(config, till);
     this.model = initialModel(this.policy, remembered);
   }
 

@@ -1,15 +1,26 @@
-// From what a person configured to what the watchdog decides by, with nothing left out on the way.
+// From what a person configured to what the watchdog decides by, with nothing left out on the way. A rung
+// that can do nothing for a component (no dependants, no hook, no other component) is left out here, so that
+// the ladder never climbs to one that is only a name.
 
 import type { AgentConfig, ComponentConfig } from './config.ts';
-import type { Policy } from './watchdog/model.ts';
+import { DEFAULTS } from './config-defaults.ts';
+import type { Policy, RungRule } from './watchdog/model.ts';
 import type { PlanItem } from './watchdog/plan.ts';
 
-export function policyOf(component: ComponentConfig): Policy {
-  const { hang, start, stop, backoff, budget, probes } = component;
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+
+/** What of the whole till's configuration concerns one component. */
+export type Till = Pick<AgentConfig, 'mode' | 'ladder' | 'components'>;
+
+export function policyOf(component: ComponentConfig, till: Till): Policy {
+  const { hang, start, stop, backoff, budget, probes, heal, age } = component;
   return {
     component: component.name,
     version: component.version,
+    mode: component.mode ?? till.mode,
     restart: component.restart,
+    strategy: component.strategy,
     instrumented: component.channel,
     beatMs: component.beatMs,
     blockedMs: hang.blockedMs,
@@ -20,13 +31,42 @@ export function policyOf(component: ComponentConfig): Policy {
     startTimeoutMs: start.timeoutMs,
     startTimeoutMsMax: start.timeoutMsMax,
     stopGraceMs: stop.graceMs,
+    graceMsMax: stop.graceMsMax,
+    abortMs: stop.abortMs,
+    exit: component.exit,
+    age: age && { maxMs: age.maxMs, jitterMs: age.jitterMs },
+    limits: component.limits,
+    progressMs: component.progress?.stalledMs ?? DEFAULTS.progress.stalledMs,
+    tenderMsMax: component.tenderMsMax,
     backoffMsMin: backoff.minMs,
     backoffMsMax: backoff.maxMs,
     stableMs: backoff.stableMs,
     restartsMax: budget.restarts,
     restartsWindowMs: budget.windowMs,
+    budgetCauses: budget.causes,
     quarantineRetryMs: budget.retryMs,
+    // Asked over the channel, or by a program of its own; without both there is nobody to ask.
+    canHeal: heal !== undefined && (component.channel || heal.command !== undefined),
+    heal: heal ?? DEFAULTS.ladder.heal,
+    rungs: rungsOf(component, till),
   };
+}
+
+function rungsOf(component: ComponentConfig, { ladder, components }: Till): RungRule[] {
+  const rungs: RungRule[] = [];
+  const hasDependants = components.some(({ after }) => after.includes(component.name));
+  if (hasDependants) rungs.push({ rung: 'dependants', ...ladder.dependants });
+  if (component.reset !== undefined) {
+    const { times, windowMs, coolDownMs } = component.reset;
+    rungs.push({ rung: 'reset', times, windowMs, coolDownMs });
+  }
+  if (components.length > 1) rungs.push({ rung: 'all', ...ladder.all });
+  if (ladder.reboot !== undefined) {
+    // The tokens of the whole till are the plan's (recovery); this one is the component's own share.
+    const { hourMax, dayMax } = DEFAULTS.ladder.reboot;
+    rungs.push({ rung: 'reboot', times: dayMax, windowMs: DAY, coolDownMs: HOUR / hourMax });
+  }
+  return rungs;
 }
 
 export const planOf = (config: AgentConfig): readonly PlanItem[] =>

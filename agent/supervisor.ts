@@ -63,7 +63,7 @@ export class Supervisor {
     for (const component of config.components) {
       const { name, version, restart } = component;
       const before = remembered(name);
-      this.#components.set(name, new Component(component, before));
+      this.#components.set(name, new Component(component, config, before));
       if (before.rested === version && restart !== 'permanent') this.#rested.add(name);
     }
     const { clock, timers } = hands.ports;

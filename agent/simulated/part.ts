@@ -71,6 +71,20 @@ export function newPart(name: string, version: string, seed: number): Part {
     restartsMax: budget.restarts,
     restartsWindowMs: budget.windowMs,
     quarantineRetryMs: budget.retryMs,
+    mode: DEFAULTS.mode,
+    strategy: DEFAULTS.strategy,
+    exit: DEFAULTS.exit,
+    abortMs: stop.abortMs,
+    graceMsMax: stop.graceMsMax,
+    age: undefined,
+    limits: DEFAULTS.limits,
+    budgetCauses: {},
+    tenderMsMax: DEFAULTS.tenderMsMax,
+    canHeal: false,
+    heal: DEFAULTS.ladder.heal,
+    // Nothing stands behind the other rungs in a simulated terminal.
+    rungs: [],
+    progressMs: DEFAULTS.progress.stalledMs,
   };
   const none = Object.fromEntries(CAUSES.map((cause) => [cause, 0])) as Record<Cause, number>;
   return {
@@ -149,6 +163,14 @@ function react(
     case 'command_done':
       out.push(effect);
       return part;
+    // Of the ladder a simulated terminal has only the first rung and the last.
+    case 'heal':
+    case 'abort':
+    case 'escalate':
+    case 'count_recovery':
+    case 'count_outcome':
+    case 'count_suppressed':
+    case 'remember':
     case 'persist':
       return part;
     default:

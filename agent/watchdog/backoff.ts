@@ -3,13 +3,16 @@
 // that cannot be replayed cannot be tested (research/supervisors.md, Source style 20). The budget is OTP's
 // add_restart: a window over monotonic times, never a counter that something must remember to reset.
 
+import type { Cause, Policy } from './model.ts';
+import type { Restart } from './state.ts';
+
 /** The share by which a delay is moved up or down, so that a fleet does not start in step. */
 export const JITTER = 0.25;
 /** Quarantine retries double up to this many times the configured interval. */
 export const QUARANTINE_FACTOR_MAX = 5;
 
 type BackoffPolicy = { readonly backoffMsMin: number; readonly backoffMsMax: number };
-type BudgetPolicy = { readonly restartsMax: number; readonly restartsWindowMs: number };
+type BudgetPolicy = Pick<Policy, 'restartsMax' | 'restartsWindowMs' | 'budgetCauses'>;
 
 /** mulberry32: 32 bits of state, good enough to spread starts, and the same in every replay. */
 export function random(seed: number): { readonly value: number; readonly seed: number } {
@@ -35,22 +38,30 @@ export function quarantineMs(retryMs: number, retries: number): number {
   return retryMs * Math.min(2 ** Math.min(retries, 52), QUARANTINE_FACTOR_MAX);
 }
 
-/** Whether one more restart at `now` keeps within the budget. */
+const countedAt = (restarts: readonly Restart[], policy: BudgetPolicy, now: number): Restart[] =>
+  restarts.filter(({ at }) => at > now - policy.restartsWindowMs);
+
+/** Whether one more restart for this cause keeps within the budget of all and of the cause. */
 export function withinBudget(
   policy: BudgetPolicy,
-  restarts: readonly number[],
+  restarts: readonly Restart[],
+  cause: Cause,
   now: number,
 ): boolean {
-  const counted = restarts.filter((at) => at > now - policy.restartsWindowMs);
-  return counted.length < policy.restartsMax;
+  const counted = countedAt(restarts, policy, now);
+  if (counted.length >= policy.restartsMax) return false;
+  const causeMax = policy.budgetCauses[cause];
+  if (causeMax === undefined) return true;
+  return counted.filter((one) => one.cause === cause).length < causeMax;
 }
 
 /** The restarts to remember after one at `now`: never more than the budget can ask about. */
 export function spend(
   policy: BudgetPolicy,
-  restarts: readonly number[],
+  restarts: readonly Restart[],
+  cause: Cause,
   now: number,
-): readonly number[] {
-  const counted = restarts.filter((at) => at > now - policy.restartsWindowMs);
-  return [...counted, now].slice(-Math.max(1, policy.restartsMax));
+): readonly Restart[] {
+  const counted = countedAt(restarts, policy, now);
+  return [...counted, { at: now, cause }].slice(-Math.max(1, policy.restartsMax));
 }

@@ -22,7 +22,7 @@ export function launch(turn: Turn, reason: string, cause?: Cause): void {
   move(turn, 'starting', now + policy.startTimeoutMs, reason, cause);
   effects.push({ kind: 'spawn', reason });
   if (cause === undefined) return;
-  draft.restarts = spend(policy, draft.restarts, now);
+  draft.restarts = spend(policy, draft.restarts, cause, now);
   const { incident } = draft;
   if (incident?.open) draft.incident = { ...incident, attempts: incident.attempts + 1 };
   effects.push({ kind: 'count_restart', cause });
@@ -132,7 +132,7 @@ function again(turn: Turn, reason: string, cause: Cause): void {
   }
   draft.failures += 1;
   draft.failed = { cause, reason };
-  if (draft.quarantine !== undefined || !withinBudget(policy, draft.restarts, now)) {
+  if (draft.quarantine !== undefined || !withinBudget(policy, draft.restarts, cause, now)) {
     quarantine(turn, cause);
     return;
   }

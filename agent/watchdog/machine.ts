@@ -25,7 +25,16 @@ import type { ComponentEffect, ComponentEvent, ComponentState, Policy } from './
 import * as orders from './orders.ts';
 import { type Draft, isUp, type Model, type Turn } from './state.ts';
 
-export { healthAgeMs, initialModel, isBusy, isUp, type Model, type Remembered } from './state.ts';
+export {
+  healthAgeMs,
+  initialModel,
+  isBusy,
+  isUp,
+  type Model,
+  type Remembered,
+  type Restart,
+  type RungUse,
+} from './state.ts';
 
 type Kind = ComponentEvent['kind'];
 type Handler<K extends Kind> = (turn: Turn, event: Extract<ComponentEvent, { kind: K }>) => void;
@@ -76,6 +85,14 @@ const table = {
                  stopWaiting],
   restart:      [restartWaiting, restartRunning, restartRunning, restartRunning, restartStopping,
                  restartWaiting, restartWaiting],
+  usage:        [_____,     _____,      _____,   _____,     _____,     _____,     _____],
+  progress:     [_____,     _____,      _____,   _____,     _____,     _____,     _____],
+  pressure:     [_____,     _____,      _____,   _____,     _____,     _____,     _____],
+  debugged:     [_____,     _____,      _____,   _____,     _____,     _____,     _____],
+  hold:         [_____,     _____,      _____,   _____,     _____,     _____,     _____],
+  healed:       [_____,     _____,      _____,   _____,     _____,     _____,     _____],
+  launch:       [_____,     _____,      _____,   _____,     _____,     _____,     _____],
+  refused:      [_____,     _____,      _____,   _____,     _____,     _____,     _____],
   paused:       [_____,     paused,     paused,  paused,    paused,    paused,    paused],
   tick:         [_____,     tickStarting, tickUp, tickUp,   tickStopping, tickBackoff,
                  tickQuarantined],

@@ -2,7 +2,31 @@
 // and what it knows (model). Types only; machine.ts holds the decisions, act.ts the execution. All times
 // are monotonic milliseconds that come in with `now`; nothing here reads a clock.
 
-import type { Cause, ComponentState, NewEvent } from '../../protocol/events.ts';
+import type { Cause, ComponentState, Mode, NewEvent, Rung } from '../../protocol/events.ts';
+
+/** How often a rung may be used, and how long after it nothing above `restart` is. */
+export type RungBudget = {
+  readonly times: number;
+  readonly windowMs: number;
+  readonly coolDownMs: number;
+};
+/** A rung above `restart` that can be used for this component. */
+export type RungRule = RungBudget & {
+  readonly rung: Exclude<Rung, 'heal' | 'restart' | 'quarantine'>;
+};
+
+/** Ceilings that a restart at idle puts right: over at `k` of the last `n` looks. */
+export type Limits = {
+  readonly memoryBytes?: number | undefined;
+  readonly descriptors?: number | undefined;
+  /** Of the process's own limit. */
+  readonly descriptorsRatio: number;
+  /** Of one core. */
+  readonly cpuRatio?: number | undefined;
+  readonly everyMs: number;
+  readonly k: number;
+  readonly n: number;
+};
 
 /** How one component is to be treated; from its configuration, defaults filled in. */
 export type Policy = {
@@ -30,6 +54,36 @@ export type Policy = {
   readonly restartsMax: number;
   readonly restartsWindowMs: number;
   readonly quarantineRetryMs: number;
+  /** In `observe` everything is decided, explained and counted, and nothing is killed. */
+  readonly mode: Mode;
+  /** rest_for_one: at every failure what comes after it is restarted with it. */
+  readonly strategy: 'one_for_one' | 'rest_for_one';
+  /** What its exit codes mean; any other one is a failure. */
+  readonly exit: {
+    readonly success: readonly number[];
+    /** Starting again cannot help (s6: 125). */
+    readonly permanent: readonly number[];
+    /** The fault of somebody else (sysexits(3): 75): backoff only. */
+    readonly remote: readonly number[];
+  };
+  /** Between SIGABRT and SIGKILL, for a dump; 0: no SIGABRT. */
+  readonly abortMs: number;
+  /** A stop may be extended up to this. */
+  readonly graceMsMax: number;
+  /** Restarted at idle when it is older; `jitterMs` spreads a fleet. */
+  readonly age: { readonly maxMs: number; readonly jitterMs: number } | undefined;
+  readonly limits: Limits;
+  /** Fewer restarts for one cause; all count against `restartsMax`. */
+  readonly budgetCauses: { readonly [K in Cause]?: number | undefined };
+  /** A hang is not killed while a tender is in flight: until its own deadline, at most this. */
+  readonly tenderMsMax: number;
+  /** Whether it can be asked to heal itself, and how often. */
+  readonly canHeal: boolean;
+  readonly heal: RungBudget;
+  /** From the gentlest. */
+  readonly rungs: readonly RungRule[];
+  /** Work waits and nothing completes for so long: stalled. */
+  readonly progressMs: number;
 };
 
 /** One look at the main thread (proc(5): task/PID/stat, status and schedstat). */
@@ -43,7 +97,8 @@ export type ThreadSample = {
 };
 
 export type ComponentEvent =
-  | { readonly kind: 'start'; readonly reason: string }
+  /** With a cause it counts as a restart: as a member of another component's recovery. */
+  | { readonly kind: 'start'; readonly reason: string; readonly cause?: Cause | undefined }
   | { readonly kind: 'spawned'; readonly instance: string; readonly pid: number }
   | { readonly kind: 'spawn_failed'; readonly reason: string }
   /** A copy that an earlier agent started is still alive. `wasReady`: as that agent last recorded. */
@@ -60,7 +115,8 @@ export type ComponentEvent =
   | { readonly kind: 'ready' }
   | { readonly kind: 'beat'; readonly loopDelayMsMax: number }
   | { readonly kind: 'extend'; readonly ms: number }
-  | { readonly kind: 'trouble'; readonly reason: string }
+  /** `remote`: somebody else is to blame: told, and no restart. */
+  | { readonly kind: 'trouble'; readonly reason: string; readonly remote?: boolean | undefined }
   | {
       readonly kind: 'busy';
       readonly id: string;
@@ -95,15 +151,47 @@ export type ComponentEvent =
       readonly kind: 'evidence';
       readonly summary: unknown;
       readonly phase?: 'suspect' | 'confirmed' | undefined;
+      /** Innermost frame of the main thread; the same one twice is a proof. */
+      readonly topFrame?: string | undefined;
     }
-  | { readonly kind: 'stop'; readonly reason: string }
-  /** Planned: waits while busy, unless forced. */
+  | { readonly kind: 'stop'; readonly reason: string; readonly cause?: Cause | undefined }
+  /** Planned: waits while busy, unless forced. `cause`: operator, unless it says otherwise. */
   | {
       readonly kind: 'restart';
       readonly reason: string;
       readonly command: string | undefined;
       readonly force: boolean;
+      readonly cause?: Cause | undefined;
     }
+  /** Each `limits.everyMs`: memory and processor time of its whole tree, descriptors of its main process. */
+  | {
+      readonly kind: 'usage';
+      readonly residentBytes: number;
+      readonly descriptors?: number | undefined;
+      /** The process's own limit. */
+      readonly descriptorsMax?: number | undefined;
+      /** Since its start. */
+      readonly cpuSeconds: number;
+    }
+  /** From a scrape of its own metrics. `remoteDown`: what it waits for is not on this machine. */
+  | {
+      readonly kind: 'progress';
+      readonly waiting: number;
+      readonly completed: number;
+      readonly remoteDown: boolean;
+    }
+  /** /proc/pressure/cpu, `some` of the last 10 s, in percent: is the whole machine starved? */
+  | { readonly kind: 'pressure'; readonly cpuSome: number }
+  /** A debugger of its own language holds it, which /proc cannot show. */
+  | { readonly kind: 'debugged' }
+  /** A technician holds the till, or lets it go. */
+  | { readonly kind: 'hold'; readonly active: boolean }
+  /** What became of asking it to heal itself. */
+  | { readonly kind: 'healed'; readonly ok: boolean; readonly reason: string }
+  /** The plan has done its part of an escalation: start now. */
+  | { readonly kind: 'launch'; readonly rung: Rung; readonly reason: string }
+  /** The plan cannot do that rung: take the next. */
+  | { readonly kind: 'refused'; readonly rung: Rung; readonly reason: string }
   /** The agent itself did not run for so long; every live deadline moves by it. */
   | { readonly kind: 'paused'; readonly gapMs: number }
   | { readonly kind: 'tick' };
@@ -129,7 +217,25 @@ export type ComponentEffect =
       readonly reason: string;
     }
   /** Keep what must outlive the agent: desired state, readiness, budget. */
-  | { readonly kind: 'persist' };
+  | { readonly kind: 'persist' }
+  /** Let it try by itself: the heal hook, or the word over the channel. Answered by `healed`. */
+  | { readonly kind: 'heal'; readonly incident: string }
+  /** SIGABRT to the main process, for a dump, before the kill. */
+  | { readonly kind: 'abort'; readonly reason: string }
+  /** More than a restart of it alone: the plan's work. Answered by `launch` or `refused`. */
+  | {
+      readonly kind: 'escalate';
+      readonly rung: Rung;
+      readonly incident: string;
+      readonly cause: Cause;
+      readonly reason: string;
+      readonly signature: string;
+    }
+  | { readonly kind: 'count_recovery'; readonly rung: Rung; readonly cause: Cause }
+  | { readonly kind: 'count_outcome'; readonly rung: Rung; readonly held: boolean }
+  | { readonly kind: 'count_suppressed'; readonly rung: Rung; readonly cause: Cause }
+  /** The uses of rungs changed: keep them over a reboot. */
+  | { readonly kind: 'remember' };
 
 export type Proof =
   | 'missed_beats'
@@ -137,6 +243,8 @@ export type Proof =
   | 'probes_failed'
   | 'thread_stopped'
   | 'thread_blocked'
-  | 'thread_spinning';
+  | 'thread_spinning'
+  | 'same_frame'
+  | 'no_progress';
 
-export type { Cause, ComponentState };
+export type { Cause, ComponentState, Rung };

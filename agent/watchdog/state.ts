@@ -3,7 +3,7 @@
 // like sentences and the step around them still is a pure function. Everything that fails is bounded here.
 
 import type { Verdict } from './hang.ts';
-import type { Cause, ComponentEffect, ComponentState, Policy } from './model.ts';
+import type { Cause, ComponentEffect, ComponentState, Policy, Rung } from './model.ts';
 import { newWatch, type Watch } from './watch.ts';
 
 /** Evidence is waited for at most so long: it never delays a kill further. */
@@ -25,6 +25,21 @@ export const SAY_AGAIN_MS_MAX = 2_000;
 export const COMMANDS_MAX = 16;
 
 export type Exit = { readonly code: number | undefined; readonly signal: string | undefined };
+
+/** One that counts against the budget. */
+export type Restart = { readonly at: number; readonly cause: Cause };
+
+/** A rung that was used, and what is known of its outcome. */
+export type RungUse = {
+  readonly rung: Rung;
+  /** Monotonic, of this process; negative when it was before its start. */
+  readonly at: number;
+  readonly incident: string;
+  readonly cause: Cause;
+  readonly signature: string;
+  /** Undefined: not known yet. */
+  readonly held?: boolean | undefined;
+};
 
 export type Incident = {
   readonly id: string;
@@ -79,8 +94,11 @@ export type Model = {
   readonly failed: { readonly cause: Cause; readonly reason: string } | undefined;
   /** Failures since it was last stable. */
   readonly failures: number;
-  /** Monotonic times of the restarts that count against the budget. */
-  readonly restarts: readonly number[];
+  readonly restarts: readonly Restart[];
+  /** Rungs that were used, oldest first; to be kept over a reboot (effect `remember`). */
+  readonly uses: readonly RungUse[];
+  /** A technician holds the till: as in `observe`. */
+  readonly held: boolean;
   /** Slow retries so far; undefined: not in quarantine. */
   readonly quarantine: number | undefined;
   readonly random: number;
@@ -94,8 +112,15 @@ export type Turn = {
   readonly effects: ComponentEffect[];
 };
 
-/** What an earlier agent of the same boot may hand over. `seed`: any number, for the jitter. */
-export type Remembered = { readonly seed?: number; readonly restarts?: readonly number[] };
+/**
+ * What an earlier agent may hand over: restarts of the same boot, uses of rungs of any. `seed`: any number, for
+ * the jitter.
+ */
+export type Remembered = {
+  readonly seed?: number;
+  readonly restarts?: readonly Restart[];
+  readonly uses?: readonly RungUse[];
+};
 
 export const initialModel = (policy: Policy, remembered: Remembered = {}): Model => ({
   component: policy.component,
@@ -120,6 +145,8 @@ export const initialModel = (policy: Policy, remembered: Remembered = {}): Model
   failed: undefined,
   failures: 0,
   restarts: remembered.restarts ?? [],
+  uses: remembered.uses ?? [],
+  held: false,
   quarantine: undefined,
   random: remembered.seed ?? 1,
 });

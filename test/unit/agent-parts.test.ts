@@ -208,13 +208,24 @@ describe('budgets', () => {
     const first = openBudgets({ path, clock: at(1_000, 90_000), files, log });
     first.save(
       new Map([
-        ['sale', { restarts: [400, 900] }],
+        [
+          'sale',
+          {
+            restarts: [
+              { at: 400, cause: 'crash' },
+              { at: 900, cause: 'hang' },
+            ],
+          },
+        ],
         ['setup', { restarts: [], rested: '1.0.0' }],
       ]),
     );
     const next = openBudgets({ path, clock: at(50, 100_000), files, log });
     // 89 400 and 89 900 since boot; now is 100 000 since boot and 50 here.
-    expect(next.restored('sale')).toEqual([-10_550, -10_050]);
+    expect(next.restored('sale')).toEqual([
+      { at: -10_550, cause: 'crash' },
+      { at: -10_050, cause: 'hang' },
+    ]);
     expect(next.restored('toString')).toEqual([]);
     expect([next.rested('setup'), next.rested('sale')]).toEqual(['1.0.0', undefined]);
     const rebooted = openBudgets({ path, clock: at(50, 100, 'boot-2'), files, log });

@@ -119,14 +119,24 @@ describe('backoff', () => {
     expect(sum / 10_000).toBeCloseTo(0.5, 1);
   });
 
+  const budget = { restartsMax: 2, restartsWindowMs: 1_000, budgetCauses: {} };
+
   it('budget is a sliding window', () => {
-    const budget = { restartsMax: 2, restartsWindowMs: 1_000 };
-    let restarts = spend(budget, [], 100);
-    expect(withinBudget(budget, restarts, 100)).toBe(true);
-    restarts = spend(budget, restarts, 600);
-    expect(withinBudget(budget, restarts, 1_000)).toBe(false);
-    expect(withinBudget(budget, restarts, 1_100)).toBe(true);
-    expect(spend(budget, restarts, 1_050)).toHaveLength(2);
+    let restarts = spend(budget, [], 'crash', 100);
+    expect(withinBudget(budget, restarts, 'crash', 100)).toBe(true);
+    restarts = spend(budget, restarts, 'hang', 600);
+    expect(withinBudget(budget, restarts, 'crash', 1_000)).toBe(false);
+    expect(withinBudget(budget, restarts, 'crash', 1_100)).toBe(true);
+    expect(spend(budget, restarts, 'crash', 1_050)).toHaveLength(2);
+  });
+
+  it('budget of one cause may be smaller, and the others have what is left', () => {
+    const rule = { restartsMax: 3, restartsWindowMs: 1_000, budgetCauses: { hang: 1, memory: 0 } };
+    const restarts = spend(rule, [], 'hang', 100);
+    expect(withinBudget(rule, restarts, 'hang', 200)).toBe(false);
+    expect(withinBudget(rule, restarts, 'crash', 200)).toBe(true);
+    expect(withinBudget(rule, restarts, 'memory', 200)).toBe(false);
+    expect(withinBudget(rule, restarts, 'hang', 1_100)).toBe(true);
   });
 });
 

@@ -1,6 +1,7 @@
 // A component for stories: a policy, a main thread whose behaviour is switched by a word, and hands that do
 // what the machine asks. Time is moved by hand in sweeps of 250 ms, as the agent does it; nothing waits.
 
+import { DEFAULTS } from '../../agent/config-defaults.ts';
 import { initialModel, type Model, step } from '../../agent/watchdog/machine.ts';
 import type {
   ComponentEffect,
@@ -30,6 +31,19 @@ export const policy: Policy = {
   restartsMax: 5,
   restartsWindowMs: 300_000,
   quarantineRetryMs: 60_000,
+  mode: 'act',
+  strategy: 'one_for_one',
+  exit: DEFAULTS.exit,
+  abortMs: 0,
+  graceMsMax: 60_000,
+  age: undefined,
+  limits: DEFAULTS.limits,
+  budgetCauses: {},
+  tenderMsMax: 180_000,
+  canHeal: false,
+  heal: DEFAULTS.ladder.heal,
+  rungs: [],
+  progressMs: 120_000,
 };
 
 /** What the main thread does; it decides samples and whether its own beats go out. */
