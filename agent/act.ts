@@ -11,6 +11,7 @@ import type { Control, Exit, Life } from './watchdog/control.ts';
 import { isUp } from './watchdog/machine.ts';
 import type { ComponentEffect, ComponentEvent } from './watchdog/model.ts';
 import { startProbe } from './watchdog/probes.ts';
+import { startProgress } from './watchdog/progress.ts';
 
 const TOKEN_BYTES = 24;
 
@@ -64,6 +65,16 @@ function startProbes(component: Component, hands: Hands): void {
       hands.push(component.name, { kind: 'probe', probe, ok, reason });
     return startProbe(spec, { ...hands.ports, log: hands.log }, told, env);
   });
+  const { progress } = component.config;
+  if (progress === undefined) return;
+  const ports = { timers: hands.ports.timers, log: hands.log };
+  const asked = startProgress(
+    progress,
+    ports,
+    () => component.metricsUrl,
+    (told) => hands.push(component.name, { kind: 'progress', ...told }),
+  );
+  component.probes.push(asked);
 }
 
 /** Of a process that was started or adopted: what is known of it from now on. */

@@ -57,6 +57,11 @@ export class Component {
     this.#loopDelayMsMax = Math.max(this.#loopDelayMsMax ?? 0, loopDelayMsMax);
   }
 
+  /** Where its own metrics are: as configured, or as it said itself. */
+  get metricsUrl(): string | undefined {
+    return this.config.metricsUrl ?? this.#metricsUrl;
+  }
+
   readyTold(metricsUrl: string | undefined): void {
     this.#metricsUrl = metricsUrl;
   }
@@ -82,7 +87,7 @@ export class Component {
     const beatAgeMs = this.policy.instrumented ? healthAgeMs(this.model, now) : undefined;
     const loopDelayMsMax = this.#loopDelayMsMax;
     this.#loopDelayMsMax = undefined;
-    const metricsUrl = this.life && (this.config.metricsUrl ?? this.#metricsUrl);
+    const metricsUrl = this.life && this.metricsUrl;
     return {
       name: this.name,
       version: this.config.version,
