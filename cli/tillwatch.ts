@@ -12,6 +12,7 @@ import { addPrograms } from './programs.ts';
 import { addQuestions } from './questions.ts';
 import { addReportVerb } from './report-verb.ts';
 import { COLUMNS } from './screen.ts';
+import { addTillVerbs } from './till-verbs.ts';
 
 const exitLines = (): string[] =>
   Object.entries(EXIT_MEANINGS).map(
@@ -37,6 +38,7 @@ export function createProgram(verb: Verb): Command {
   addQuestions(program, verb);
   addEventsVerb(program, verb);
   addReportVerb(program, verb);
+  addTillVerbs(program, verb);
   addCompletion(program, verb);
   program.addHelpText(
     'after',
@@ -46,6 +48,7 @@ export function createProgram(verb: Verb): Command {
       '  TILLWATCH_URL        the broker, http://127.0.0.1:8080 if not set',
       '  TILLWATCH_API_TOKEN  its token, from the file api-token in its data folder',
       '  In the folder of a running demo neither is needed.',
+      '  TILLWATCH_RUN_DIR    on a till: its run directory, /run/tillwatch if not set',
       '',
       'Exit codes:',
       ...exitLines(),

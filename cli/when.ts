@@ -38,6 +38,20 @@ export function parseWhen(name: string, text: string, nowMs: number): Result<num
   return fail(`${name} "${text.slice(0, 40)}" is no time: ${WHEN_RULE}`);
 }
 
+/** A length of time, as in 30m. @returns milliseconds. */
+export function parseDuration(
+  name: string,
+  text: string,
+  leastMs: number,
+  mostMs: number,
+): Result<number> {
+  const match = AGO.exec(text);
+  const ms = match === null ? Number.NaN : Number(match[1]) * (UNIT_MS[match[2] ?? ''] ?? 0);
+  if (ms >= leastMs && ms <= mostMs) return ok(ms);
+  const bounds = `${leastMs / 60_000}m to ${mostMs / 3_600_000}h`;
+  return fail(`${name} "${text.slice(0, 40)}" is no time from ${bounds}: as in 90s, 30m or 2h`);
+}
+
 const SIZE = /^(\d{1,12})([kKmM]?)$/;
 
 /** @returns bytes; k and M are 1024 and 1024 times that. */

@@ -12,8 +12,10 @@ import {
   renameSync,
   rmSync,
   statSync,
+  truncateSync,
   writeSync,
 } from 'node:fs';
+import { open, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fail, ok, type Result } from '../../protocol/result.ts';
 import type { SocketFiles } from '../channel/server.ts';
@@ -44,6 +46,36 @@ export const writeDurably = (path: string, content: string): Result<void> =>
     renameSync(`${path}.new`, path);
     sync(dirname(path), 'r');
   });
+
+async function syncLater(path: string, flags: 'r' | 'w', content?: string): Promise<void> {
+  const file = await open(path, flags, 0o600);
+  try {
+    if (content !== undefined) await file.writeFile(content);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** The same for a disk that may take its time: nothing waits but the caller. */
+export async function writeDurablyLater(path: string, content: string): Promise<Result<void>> {
+  try {
+    await syncLater(`${path}.sync`, 'w', content);
+    await rename(`${path}.sync`, path);
+    await syncLater(dirname(path), 'r');
+    return ok(undefined);
+  } catch (error) {
+    return fail(`cannot write ${path}: ${codeOf(error)}`);
+  }
+}
+
+/** Empties a file that its writer has open for appending, once it is larger. */
+export function emptyOver(path: string, bytesMax: number): void {
+  attempt('', () => {
+    const stat = statSync(path, { throwIfNoEntry: false });
+    if (stat !== undefined && stat.size > bytesMax) truncateSync(path);
+  });
+}
 
 export const socketFiles: SocketFiles = {
   removeSocket: (path) => {

@@ -79,7 +79,7 @@ async function valuesFor(
     if (name === 'component') return plain(await ask.components(terminal), 'component');
     if (name === 'kind') return plain(EVENT_KINDS, 'kind of event');
     if (name === 'shell') return plain(SHELLS, 'shell');
-    if (name === 'file') return [{ word: FILES, about: '' }];
+    if (name === 'file' || name === 'dir') return [{ word: FILES, about: '' }];
   }
   return [];
 }

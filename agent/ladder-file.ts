@@ -1,0 +1,183 @@
+// What the recovery ladder must remember over a reboot: when each component used which rung and whether it held, and
+// which reboots were ours. `<dataDir>/ladder.json`. Moments are kept as accumulated uptime, the sum over all
+// boots, because a till's wall clock may be dead and its time since boot begins anew; what an unclean end takes
+// from that sum makes windows longer, never shorter. A file that cannot be read counts as every token
+// spent: a loop of reboots is worse than none.
+
+import * as v from 'valibot';
+import { CAUSES, RUNGS } from '../protocol/events.ts';
+import { fail, type Result } from '../protocol/result.ts';
+import type { BootClock, Files, Log, Timers } from './ports.ts';
+import type { RungUse } from './watchdog/machine.ts';
+import { REBOOTS_KEPT_MAX, type RebootToken } from './watchdog/recovery-model.ts';
+
+/** Of each component; the oldest give way. */
+export const USES_MAX = 50;
+const FILE_BYTES_MAX = 1024 * 1024;
+/** Accumulated uptime is written this often, while there is something to remember. */
+export const KEEP_EVERY_MS = 10 * 60_000;
+/** A disk that takes longer is no place for a token: then there is no reboot. */
+export const TOKEN_MS_MAX = 10_000;
+
+const ms = v.pipe(v.number(), v.finite());
+const useSchema = v.object({
+  rung: v.picklist(RUNGS),
+  upMs: ms,
+  incident: v.string(),
+  cause: v.picklist(CAUSES),
+  signature: v.string(),
+  held: v.optional(v.boolean()),
+});
+const schema = v.object({
+  v: v.literal(1),
+  bootId: v.string(),
+  /** Since boot, and accumulated at that moment. */
+  bootMs: ms,
+  upMs: ms,
+  uses: v.record(v.string(), v.array(useSchema)),
+  /** Their `atMs` is accumulated uptime as well. */
+  reboots: v.array(
+    v.object({
+      atMs: ms,
+      component: v.string(),
+      incident: v.string(),
+      held: v.optional(v.boolean()),
+    }),
+  ),
+});
+type Kept = v.InferOutput<typeof schema>;
+
+export type LadderOptions = {
+  readonly path: string;
+  readonly clock: BootClock;
+  readonly timers: Timers;
+  readonly files: Files;
+  readonly log: Log;
+  /** On disk when it resolves, also after a power cut. */
+  readonly writeDurably: (path: string, text: string) => Promise<Result<void>>;
+};
+
+export class LadderFile {
+  readonly #options: LadderOptions;
+  readonly #baseMs: number;
+  readonly #found: Kept | undefined;
+  readonly damaged: boolean;
+  #uses: Readonly<Record<string, readonly RungUse[]>> = {};
+  #reboots: readonly RebootToken[];
+  #writing = false;
+  #changed = false;
+  #keptAtMs: number;
+
+  constructor(options: LadderOptions) {
+    this.#options = options;
+    const { path, files, log, clock } = options;
+    const found = parse(files.read(path, FILE_BYTES_MAX));
+    this.damaged = found === 'damaged';
+    this.#found = found === 'damaged' ? undefined : found;
+    this.#baseMs = baseOf(this.#found, clock);
+    this.#reboots = this.#found?.reboots ?? [];
+    this.#keptAtMs = clock.bootMs();
+    if (!this.damaged) return;
+    log.error(`${path} cannot be read: no reboot for a day of uptime`, { path });
+    const unknown = { atMs: this.upMs(), component: '', incident: 'unknown', held: false };
+    this.#reboots = Array.from({ length: REBOOTS_KEPT_MAX }, () => unknown);
+    this.#changed = true;
+  }
+
+  /** Accumulated over all boots that are known of. */
+  upMs(): number {
+    return this.#baseMs + this.#options.clock.bootMs();
+  }
+
+  /** Uses of an earlier agent, on this process's monotonic clock. */
+  restored(component: string): readonly RungUse[] {
+    const uses = this.#found?.uses ?? {};
+    if (!Object.hasOwn(uses, component)) return [];
+    const aheadMs = this.upMs() - this.#options.clock.monotonicMs();
+    return (uses[component] ?? []).map(({ upMs, ...use }) => ({ ...use, at: upMs - aheadMs }));
+  }
+
+  reboots(): readonly RebootToken[] {
+    return this.#reboots;
+  }
+
+  /** Written soon, not synced: what a power cut takes is one use. */
+  remember(uses: Readonly<Record<string, readonly RungUse[]>>): void {
+    this.#uses = uses;
+    this.#changed = true;
+    this.#write();
+  }
+
+  /** The plan's view of them, after an outcome is known. */
+  setReboots(reboots: readonly RebootToken[]): void {
+    this.#reboots = reboots.slice(-REBOOTS_KEPT_MAX);
+    this.#changed = true;
+    this.#write();
+  }
+
+  /** @returns once they are on disk for good, or why not: then nothing may be rebooted. */
+  spendReboot(reboots: readonly RebootToken[]): Promise<Result<void>> {
+    const { path, timers, writeDurably } = this.#options;
+    if (this.#writing) return Promise.resolve(fail('the ladder is being written already'));
+    this.#reboots = reboots.slice(-REBOOTS_KEPT_MAX);
+    this.#writing = true;
+    return new Promise((done) => {
+      const late = (): void => done(fail('the disk did not take it in time'));
+      const cancel = timers.after(TOKEN_MS_MAX, late);
+      void writeDurably(path, this.#text()).then((written) => {
+        cancel();
+        this.#writing = false;
+        done(written);
+      });
+    });
+  }
+
+  /** Once a second and at the end: what changed meanwhile, and how long the machine is up. */
+  keep(ending = false): void {
+    const { clock } = this.#options;
+    const isEmpty = this.#reboots.length === 0 && Object.keys(this.#uses).length === 0;
+    const due = ending || clock.bootMs() - this.#keptAtMs >= KEEP_EVERY_MS;
+    if (this.#changed || (due && !isEmpty)) this.#write();
+  }
+
+  #text(): string {
+    const { clock } = this.#options;
+    const upMs = this.upMs();
+    const aheadMs = upMs - clock.monotonicMs();
+    const uses = Object.entries(this.#uses)
+      .filter(([, all]) => all.length > 0)
+      .map(([component, all]) => {
+        const kept = all.slice(-USES_MAX).map(({ at, ...use }) => ({ ...use, upMs: at + aheadMs }));
+        return [component, kept] as const;
+      });
+    const kept = { v: 1, bootId: clock.bootId(), bootMs: clock.bootMs(), upMs };
+    return JSON.stringify({ ...kept, uses: Object.fromEntries(uses), reboots: this.#reboots });
+  }
+
+  #write(): void {
+    // Never beside a token that is on its way to disk: what changed is written after it.
+    if (this.#writing) return;
+    const { path, files, log, clock } = this.#options;
+    this.#changed = false;
+    this.#keptAtMs = clock.bootMs();
+    const written = files.replace(path, this.#text(), 0o600);
+    if (!written.ok) log.error(`ladder: ${written.reason}`);
+  }
+}
+
+function parse(text: string | undefined): Kept | 'damaged' | undefined {
+  if (text === undefined) return undefined;
+  try {
+    const read = v.safeParse(schema, JSON.parse(text));
+    return read.success ? read.output : 'damaged';
+  } catch {
+    return 'damaged';
+  }
+}
+
+/** Accumulated uptime minus the time since boot. */
+function baseOf(found: Kept | undefined, clock: BootClock): number {
+  if (found === undefined) return 0;
+  if (found.bootId === clock.bootId()) return found.upMs - found.bootMs;
+  return found.upMs;
+}

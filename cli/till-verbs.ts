@@ -1,0 +1,73 @@
+// The verbs for whoever stands at the till: what its watchdog sees, and to hold it while somebody works on the
+// machine. They ask the agent itself and need no network; what they take is the same for all.
+
+import type { Command } from 'commander';
+import { example, type Options, print, type Verb } from './command.ts';
+import { EXIT, ended, type Outcome } from './exit.ts';
+import { type Style, styleFor } from './screen.ts';
+import { type AskTill, findRunDir, tillIn } from './till.ts';
+
+export type TillContext = {
+  readonly print: (line: string) => unknown;
+  readonly style: Style;
+  readonly ask: AskTill;
+  readonly json: boolean;
+};
+
+/** Where the agent is found, as every verb at the till takes it. */
+export const atTill = (command: Command): Command =>
+  command
+    .option('--run-dir <dir>', "the agent's run directory")
+    .option('--config <file>', "or the agent's configuration, which names it")
+    .option('--json', 'print one JSON object');
+
+export async function withTill(
+  options: Options,
+  run: (context: TillContext) => Promise<Outcome>,
+): Promise<Outcome> {
+  const runDir = findRunDir(options, process.env);
+  if (!runDir.ok) return ended(EXIT.usage, runDir.reason);
+  return await run({
+    print,
+    style: styleFor(process.stdout, process.env),
+    ask: tillIn(runDir.value),
+    json: options['json'] === true,
+  });
+}
+
+const textOf = (value: unknown): string | undefined =>
+  typeof value === 'string' ? value : undefined;
+
+export function addTillVerbs(program: Command, verb: Verb): void {
+  example(
+    atTill(
+      program.command('status').description('on a till: what its watchdog sees, without network'),
+    ).action((options: Options) =>
+      verb(async () => {
+        const { runStatus } = await import('./verbs/status.ts');
+        return withTill(options, (context) => runStatus(context));
+      }),
+    ),
+    'tillwatch status',
+    'tillwatch status --config /etc/tillwatch/agent.yaml --json',
+  );
+  example(
+    atTill(
+      program
+        .command('hold')
+        .description('on a till: let the watchdog only watch for a while')
+        .option('--for <time>', 'how long, 1m to 24h; it ends by itself')
+        .option('--reason <text>', 'why: the operations centre reads it')
+        .option('--release', 'end it now'),
+    ).action((options: Options) =>
+      verb(async () => {
+        const { runHold } = await import('./verbs/hold.ts');
+        const { for: time, reason, release } = options;
+        const wish = { time: textOf(time), reason: textOf(reason), release: release === true };
+        return withTill(options, (context) => runHold(context, wish));
+      }),
+    ),
+    'tillwatch hold --for 30m --reason "changing the printer"',
+    'tillwatch hold --release',
+  );
+}

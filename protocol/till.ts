@@ -1,0 +1,57 @@
+// What an agent answers to somebody who stands at its till and asks over the control socket: the view of `tillwatch
+// status`. Here and not in agent/, because the command line reads it and imports nothing of the agent; and checked
+// when it is read, because the two may be of different versions. Durations end now, so that no clock matters.
+
+import * as v from 'valibot';
+import { CAUSES, COMPONENT_STATES, MODES, RUNGS } from './events.ts';
+
+/** The socket's name in the run directory. */
+export const CONTROL_SOCKET = 'control.sock';
+export const RUN_DIR_DEFAULT = '/run/tillwatch';
+
+const ms = v.pipe(v.number(), v.minValue(0));
+const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+
+export const holdSchema = v.looseObject({
+  reason: v.string(),
+  by: v.string(),
+  leftMs: ms,
+  /** Wall clock of the till. */
+  untilMs: v.number(),
+});
+
+export const tillComponentSchema = v.looseObject({
+  name: v.string(),
+  version: v.string(),
+  state: v.picklist(COMPONENT_STATES),
+  /** How long it has been in this state, and why. */
+  forMs: ms,
+  reason: v.string(),
+  mode: v.picklist(MODES),
+  pid: v.optional(count),
+  /** Work that forbids planned restarts. */
+  busy: v.boolean(),
+  incident: v.optional(
+    v.looseObject({ id: v.string(), cause: v.picklist(CAUSES), reason: v.string() }),
+  ),
+  /** How often each rung may still be used now. */
+  left: v.array(v.looseObject({ rung: v.picklist(RUNGS), times: count, of: count })),
+});
+
+export const tillSchema = v.looseObject({
+  terminal: v.string(),
+  agent: v.string(),
+  pid: count,
+  upMs: ms,
+  hold: v.optional(holdSchema),
+  disk: v.string(),
+  /** What the recovery plan does at this moment, if anything. */
+  operation: v.optional(
+    v.looseObject({ component: v.string(), rung: v.picklist(RUNGS), phase: v.string() }),
+  ),
+  components: v.array(tillComponentSchema),
+});
+
+export type HoldAnswer = v.InferOutput<typeof holdSchema>;
+export type TillComponent = v.InferOutput<typeof tillComponentSchema>;
+export type TillAnswer = v.InferOutput<typeof tillSchema>;
