@@ -9,6 +9,7 @@ import { keyIdOf, parsePublicKey } from '../protocol/commands.ts';
 import type { NewEvent } from '../protocol/events.ts';
 import { ok, type Result } from '../protocol/result.ts';
 import type { Hands } from './act.ts';
+import { type Alive, createAlive } from './alive.ts';
 import { type ChannelServer, openChannel } from './channel/server.ts';
 import { type Commands, openCommands } from './commands.ts';
 import { type AgentConfig, socketPath } from './config.ts';
@@ -40,6 +41,7 @@ class RunningAgent implements Agent {
   readonly #rooms: Rooms;
   readonly #supervisor: Supervisor;
   readonly #commands: Commands;
+  readonly #alive: Alive;
   readonly #parentPid = process.ppid;
   #channel: ChannelServer | undefined;
   #uplink: Uplink | undefined;
@@ -63,6 +65,12 @@ class RunningAgent implements Agent {
       }),
       restarts: (name) => counters.restarts(name),
       onSweep: () => this.#onSweep(),
+      onSwept: () => this.#alive.swept(),
+    });
+    this.#alive = createAlive({
+      ...{ ...rooms.ports, environment: rooms.environment, log: rooms.log },
+      ...{ runDir: config.runDir, watchdogDevice: config.watchdogDevice },
+      status: () => this.#status(),
     });
     this.#commands = this.#openCommands();
     rooms.pulls.start((...end) => this.#commands.done(...end));
@@ -153,7 +161,15 @@ class RunningAgent implements Agent {
       commandCounts: () => this.#commands.counts(),
       onCommand: (bytes) => this.#commands.receive(bytes),
     });
+    this.#alive.begun();
     return ok(this);
+  }
+
+  /** For `systemctl status`. */
+  #status(): string {
+    const all = this.#supervisor.readings();
+    const ready = all.filter(({ state }) => state === 'ready').length;
+    return `${ready} of ${all.length} components ready`;
   }
 
   /** Who is here now; what was left running is named, so that nobody takes this for a restart of it. */
@@ -211,6 +227,7 @@ class RunningAgent implements Agent {
   async #end(reason: string, components: AgentConfig['onExit']): Promise<void> {
     const { log } = this.#rooms;
     log.info(`agent ends: ${reason}`, { components });
+    this.#alive.stopping();
     if (components === 'stop') {
       const left = await this.#supervisor.stopAll(`the agent ends: ${reason}`);
       if (left.length > 0) log.error('components that did not end', { components: left });
@@ -229,6 +246,8 @@ class RunningAgent implements Agent {
     counters.save();
     this.#saveBudgets();
     outbox.close();
+    // Last of all: until here a hang of the agent is still the machine's watchdog's to end.
+    this.#alive.ended();
     await log.end();
     for (const release of locks) release();
   }

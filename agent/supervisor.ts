@@ -31,6 +31,8 @@ export type SupervisorOptions = {
   readonly restarts: (component: string) => RestartsByCause;
   /** Four times a second, after the components were looked at. */
   readonly onSweep: () => void;
+  /** At the very end of each sweep, after everything was judged. */
+  readonly onSwept: () => void;
 };
 
 type Stopping = {
@@ -78,6 +80,7 @@ export class Supervisor {
       observe: () => {
         this.#observe();
         this.#judge();
+        options.onSwept();
       },
     });
   }
