@@ -68,7 +68,7 @@ export function refuseHello(
 }
 
 /** From a thread that only watches, progress of the main loop proves nothing. */
-const WITNESS_MAY_SAY: readonly Said['kind'][] = ['status', 'trouble'];
+const WITNESS_MAY_SAY: readonly Said['kind'][] = ['status', 'trouble', 'evidence'];
 
 export const maySay = (role: Hello['role'], kind: Said['kind']): boolean =>
   role === 'main' || WITNESS_MAY_SAY.includes(kind);

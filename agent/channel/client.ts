@@ -11,6 +11,7 @@ import { isMainThread } from 'node:worker_threads';
 import { CHANNEL_LINE_BYTES_MAX } from '../../protocol/limits.ts';
 import { createLineReader } from './lines.ts';
 import type { FromComponent, ToComponent } from './messages.ts';
+import { startWitness } from './witness.ts';
 import { cut, cutMs, type WorkItem, WorkItems } from './work.ts';
 
 export type { WorkItem } from './work.ts';
@@ -240,6 +241,7 @@ export function connectChannel(
   const identity = readIdentity(env);
   if (identity === undefined) return alone;
   const client = new Client(identity, handlers);
+  const endWitness = env['TILLWATCH_WITNESS'] === '1' ? startWitness(identity) : nothing;
   return {
     ready: (info) => client.ready(info?.metricsUrl),
     status: (text) => client.status(text),
@@ -249,6 +251,9 @@ export function connectChannel(
     busy: (id, reason, ceilingMs) => client.busy(id, reason, ceilingMs),
     idle: (id) => client.idle(id),
     begin: (name, deadlineMs) => client.work.begin(name, deadlineMs),
-    close: () => client.close(),
+    close: () => {
+      endWitness();
+      client.close();
+    },
   };
 }

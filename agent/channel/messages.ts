@@ -54,6 +54,8 @@ export const fromComponent = {
   evidence: v.object({
     kind: v.literal('evidence'),
     stack: v.pipe(v.array(v.pipe(v.string(), v.maxLength(300))), v.maxLength(20)),
+    /** Why there is none. */
+    reason: v.optional(sentence),
   }),
 } as const;
 

@@ -7,18 +7,12 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { CHANNEL_LINE_BYTES_MAX, SOCKET_PATH_BYTES_MAX } from '../../protocol/limits.ts';
 import { fail, ok, type Result } from '../../protocol/result.ts';
-import type { Cancel, Log, Timers } from '../ports.ts';
-import {
-  type Expected,
-  type Hello,
-  type MainPin,
-  maySay,
-  type RejectReason,
-  refuseHello,
-  type Said,
-} from './admission.ts';
+import type { Cancel } from '../ports.ts';
+import { type Hello, type MainPin, maySay, type RejectReason, refuseHello } from './admission.ts';
+import { type StackAnswer, StackAsks } from './ask.ts';
 import { createLineReader } from './lines.ts';
 import { readLine, type ToComponent } from './messages.ts';
+import type { ChannelOptions, ChannelServer } from './types.ts';
 
 export const HELLO_MS_MAX = 2_000;
 /** All components at their limit and some that have not said who they are. */
@@ -28,44 +22,7 @@ export const LINES_PER_SECOND_MAX = 500;
 /** A component that does not read what it is told loses its connection. */
 const QUEUE_BYTES_MAX = 64 * 1024;
 
-export type ChannelEvent =
-  | { readonly kind: 'connected'; readonly component: string; readonly instance: string }
-  | { readonly kind: 'disconnected'; readonly component: string; readonly instance: string }
-  /** Its words have waited in its socket, because it speaks too fast. */
-  | { readonly kind: 'delayed'; readonly component: string; readonly instance: string }
-  | {
-      readonly kind: 'said';
-      readonly component: string;
-      readonly instance: string;
-      readonly message: Said;
-    };
-
-/** What the socket needs of the file system; system.ts has the real one. */
-export type SocketFiles = {
-  /** Takes away a socket that nobody listens on. @returns why not, when something else is there. */
-  readonly removeSocket: (path: string) => Result<void>;
-  readonly isSocket: (path: string) => boolean;
-  /** Mode 0600. */
-  readonly ownerOnly: (path: string) => void;
-};
-
-export type ChannelOptions = {
-  readonly path: string;
-  readonly timers: Timers;
-  readonly files: SocketFiles;
-  readonly log: Log;
-  readonly expected: (component: string) => Expected | undefined;
-  readonly onEvent: (event: ChannelEvent) => void;
-};
-
-export type ChannelServer = {
-  /** To the main connection of the component's present instance. @returns whether there is one. */
-  readonly send: (component: string, message: ToComponent) => boolean;
-  readonly rejected: () => Readonly<Record<string, number>>;
-  /** Listens anew if somebody has removed the socket: who cleans /run must not make the agent deaf. */
-  readonly keep: () => void;
-  readonly close: () => Promise<void>;
-};
+export type { ChannelEvent, ChannelOptions, ChannelServer, SocketFiles } from './types.ts';
 
 type Connection = {
   readonly socket: Socket;
@@ -84,9 +41,11 @@ class Channel {
   #closed = false;
   /** By component: the process whose main loop beats. A child that inherited the token is not it. */
   readonly #mainPids = new Map<string, MainPin>();
+  readonly #asks: StackAsks;
 
   constructor(options: ChannelOptions) {
     this.#options = options;
+    this.#asks = new StackAsks(options.timers);
     this.#cancelRefill = options.timers.every(1_000, () => this.#refill());
   }
 
@@ -115,6 +74,7 @@ class Channel {
     connection.cancelHello();
     this.#connections.delete(connection);
     const { hello } = connection;
+    if (hello?.role === 'witness') this.#asks.drop(hello.component, connection);
     if (this.#closed || hello?.role !== 'main' || this.#main(hello.component)) return;
     const { component, instance } = hello;
     this.#options.onEvent({ kind: 'disconnected', component, instance });
@@ -155,6 +115,11 @@ class Channel {
       const { component, instance } = hello;
       // The instance may have been replaced meanwhile: its last words are not the new one's.
       if (this.#options.expected(component)?.instance !== instance) return;
+      if (hello.role === 'witness' && read.message.kind === 'evidence') {
+        const { stack, reason } = read.message;
+        this.#asks.answer(component, connection, { stack, reason });
+        return;
+      }
       this.#options.onEvent({ kind: 'said', component, instance, message: read.message });
     }
   }
@@ -196,6 +161,25 @@ class Channel {
     return undefined;
   }
 
+  /** That of the very process whose main loop beats: a child of it has a witness of its own. */
+  #witness(component: string): Connection | undefined {
+    const expected = this.#options.expected(component);
+    const pin = this.#mainPids.get(component);
+    const pid = pin?.instance === expected?.instance ? pin?.pid : expected?.pid;
+    for (const connection of this.#connections) {
+      const { hello, socket } = connection;
+      if (hello?.component !== component || hello.role !== 'witness' || socket.destroyed) continue;
+      if (hello.instance === expected?.instance && hello.pid === pid) return connection;
+    }
+    return undefined;
+  }
+
+  askStack(component: string): Promise<StackAnswer | undefined> {
+    const witness = this.#witness(component);
+    if (witness === undefined) return Promise.resolve(undefined);
+    return this.#asks.ask(component, witness, () => this.#write(witness, { kind: 'evidence' }));
+  }
+
   #write(connection: Connection, message: ToComponent): void {
     if (connection.socket.writableLength > QUEUE_BYTES_MAX) {
       this.#refuse(connection, 'slow_reader', 'does not read');
@@ -228,6 +212,7 @@ class Channel {
   end(): void {
     this.#closed = true;
     this.#cancelRefill();
+    this.#asks.end();
     for (const { socket } of this.#connections) socket.destroy();
   }
 }
@@ -282,6 +267,7 @@ export async function openChannel(options: ChannelOptions): Promise<Result<Chann
   };
   return ok({
     send: (component, message) => channel.send(component, message),
+    askStack: (component) => channel.askStack(component),
     rejected: () => channel.rejected(),
     keep: () => {
       if (!files.isSocket(path)) mending ??= mend();
