@@ -25,13 +25,14 @@ const withoutComments = (source: string): string =>
 const AGENT_DOORS = [
   /^agent\/system(\.ts|\/)/,
   /^agent\/main\.ts$/,
-  /^agent\/channel\/(client|work)\.ts$/,
+  /^agent\/channel\/(client|work|witness)\.ts$/,
 ];
 const AGENT_FILE_OWNERS = [
   ...AGENT_DOORS,
   /^agent\/telemetry\/outbox/,
   /^agent\/telemetry\/store/,
   /^agent\/logs\//,
+  /^agent\/evidence\//,
 ];
 
 const BANNED: { what: RegExp; where: RegExp; except: RegExp[]; instead: string }[] = [
