@@ -41,6 +41,8 @@ export type Files = {
   /** At most the last `bytesMax` bytes. */
   readonly readEnd: (path: string, bytesMax: number) => string | undefined;
   readonly list: (path: string) => readonly string[];
+  /** How many entries a folder has, as far as is worth counting; undefined when it may not be read. */
+  readonly count: (path: string) => number | undefined;
   readonly isDirectory: (path: string) => boolean;
   readonly makeDirectory: (path: string, mode: number) => Result<void>;
   /** Readers see the old text or the new, never half; not synced to disk. */
@@ -60,6 +62,8 @@ export type StartSpec = {
   readonly logFile?: string | undefined;
 };
 
+export type Signal = 'SIGTERM' | 'SIGCONT' | 'SIGABRT' | 'SIGKILL';
+
 export type Processes = {
   readonly ownPid: number;
   /** Starts a program as leader of a session and group of its own, stdin empty. */
@@ -68,7 +72,7 @@ export type Processes = {
     onExit: (code: number | undefined, signal: string | undefined) => void,
   ) => Promise<Result<{ readonly pid: number; readonly outputLost?: string | undefined }>>;
   /** kill(2): a negative pid is a group. Whether it could be delivered. */
-  readonly signal: (pid: number, signal: 'SIGTERM' | 'SIGCONT' | 'SIGKILL') => boolean;
+  readonly signal: (pid: number, signal: Signal) => boolean;
   /** What is written to a FIFO, and once that its last writer is gone; undefined: cannot be opened. */
   readonly listenFifo: (
     fifo: string,

@@ -7,6 +7,7 @@ import {
   existsSync,
   fstatSync,
   mkdirSync,
+  opendirSync,
   openSync,
   readdirSync,
   readSync,
@@ -86,6 +87,20 @@ function attempt(what: string, run: () => void): Result<void> {
   }
 }
 
+/** Whoever has leaked so many is found out long before; a list of a million would stop the agent. */
+const ENTRIES_COUNTED_MAX = 20_000;
+
+function countEntries(path: string): number {
+  const folder = opendirSync(path, { bufferSize: 1_024 });
+  try {
+    let count = 0;
+    while (count < ENTRIES_COUNTED_MAX && folder.readSync() !== null) count += 1;
+    return count;
+  } finally {
+    folder.closeSync();
+  }
+}
+
 export const realFiles: Files = {
   read: (path, bytesMax = READ_BYTES_MAX) =>
     readWith(path, (descriptor) => {
@@ -103,6 +118,15 @@ export const realFiles: Files = {
       return readdirSync(path);
     } catch {
       return [];
+    }
+  },
+  count: (path) => {
+    try {
+      // Since Linux 6.2 the size of /proc/PID/fd is the number of descriptors [proc_pid_fd(5)].
+      const { size } = statSync(path);
+      return size > 0 && path.startsWith('/proc/') ? size : countEntries(path);
+    } catch {
+      return undefined;
     }
   },
   isDirectory: (path) => {

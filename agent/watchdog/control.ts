@@ -10,12 +10,13 @@ import { type Adopted, adopt, retire } from './adopt.ts';
 import type { Life } from './end-watch.ts';
 import { collectEvidence, type Evidence } from './evidence.ts';
 import { amend, type Context, type SpawnSpec } from './hands.ts';
-import { askToEnd, isAlive } from './identity.ts';
+import { askToEnd, signalIdentity } from './identity.ts';
 import type { ThreadSample } from './model.ts';
-import { isDead, parseSchedstat, parseStat, parseStatus, type Stat } from './proc.ts';
+import { isDead, parseSchedstat, parseStat, parseStatus } from './proc.ts';
 import type { Exit } from './shim.ts';
 import { spawn } from './spawn.ts';
-import { killTree, quickMembers, scan } from './tree.ts';
+import { killTree } from './tree.ts';
+import { createUsage, type Usage } from './usage.ts';
 
 export type { Adopted, Evidence, Exit, Life, SpawnSpec };
 
@@ -30,11 +31,13 @@ export type Control = {
   readonly record: (life: Life, facts: { readonly ready: boolean }) => void;
   /** The main thread; undefined when it is gone. */
   readonly sample: (life: Life) => ThreadSample | undefined;
-  /** Of the whole tree, the shim left out. CPU time never falls. */
-  readonly usage: (life: Life) => { residentBytes: number; cpuSeconds: number } | undefined;
+  readonly usage: Usage['tree'];
+  readonly descriptors: Usage['descriptors'];
   /** Ends what runs under any other name: it was renamed or taken out, and nobody watches it. */
   readonly retireOthers: (configured: ReadonlySet<string>) => Promise<void>;
   readonly terminate: (life: Life) => void;
+  /** SIGABRT to the main process alone: it is to leave a dump. */
+  readonly abort: (life: Life) => void;
   readonly killTree: (life: Life) => Promise<{ survivors: number[] }>;
   readonly evidence: (life: Life) => Evidence;
 };
@@ -52,40 +55,6 @@ function sampleThread({ files }: Ports, { main }: Life): ThreadSample | undefine
   return { state: stat.state, cpuMs, runDelayMs, voluntarySwitches: status.voluntarySwitches };
 }
 
-/** All components are measured at one moment: one look at /proc, 5 ms for 100 processes, serves them all. */
-const SCAN_FRESH_MS = 100;
-
-function freshScan(ports: Ports): () => readonly Stat[] {
-  let at = Number.NEGATIVE_INFINITY;
-  let all: readonly Stat[] = [];
-  return () => {
-    const now = ports.clock.monotonicMs();
-    if (now - at > SCAN_FRESH_MS) {
-      all = scan(ports.files);
-      at = now;
-    }
-    return all;
-  };
-}
-
-function measureTree(
-  { ports, watches }: Context,
-  life: Life,
-  all: () => readonly Stat[],
-): { residentBytes: number; cpuSeconds: number } | undefined {
-  if (!isAlive(ports, life.main)) return undefined;
-  let residentBytes = 0;
-  let cpuMs = 0;
-  for (const stat of quickMembers(ports, life, all())) {
-    residentBytes += parseStatus(ports.files.read(`/proc/${stat.pid}/status`))?.residentBytes ?? 0;
-    cpuMs += stat.cpuMs + stat.childrenCpuMs;
-  }
-  const watching = watches.get(life.component);
-  const cpuSeconds = Math.max(cpuMs / 1000, watching?.cpuSecondsMax ?? 0);
-  if (watching !== undefined) watching.cpuSecondsMax = cpuSeconds;
-  return { residentBytes, cpuSeconds };
-}
-
 export type ControlOptions = {
   /** Must be locked by the caller (lockRunDir): two agents would each start every component. */
   readonly runDir: string;
@@ -94,7 +63,6 @@ export type ControlOptions = {
 };
 
 export function createControl({ runDir, ports, log }: ControlOptions): Control {
-  const scanned = freshScan(ports);
   const context: Context = {
     runDir,
     ports,
@@ -103,6 +71,7 @@ export function createControl({ runDir, ports, log }: ControlOptions): Control {
     ended: new Map(),
     busy: new Set(),
   };
+  const usage = createUsage(context);
   return {
     spawn: (spec, onExit) => spawn(context, spec, onExit),
     adopt: (component, onExit) => adopt(context, component, onExit),
@@ -113,10 +82,16 @@ export function createControl({ runDir, ports, log }: ControlOptions): Control {
     },
     record: (life, { ready }) => amend(context, life, { ready }),
     sample: (life) => sampleThread(ports, life),
-    usage: (life) => measureTree(context, life, scanned),
+    usage: usage.tree,
+    descriptors: usage.descriptors,
     terminate: (life) => {
       amend(context, life, { asked: true });
       askToEnd(ports, life);
+    },
+    abort: (life) => {
+      signalIdentity(ports, life.main, 'SIGABRT');
+      // A stopped one cannot obey.
+      signalIdentity(ports, life.main, 'SIGCONT');
     },
     killTree: (life) => {
       const watching = context.watches.get(life.component);

@@ -25,6 +25,8 @@ export type Life = Target & {
   readonly logFile: string;
   /** Wall clock, for people. */
   readonly startedMs: number;
+  /** As it was started; unknown when that was not noted. */
+  readonly version?: string | undefined;
 };
 
 /** How long to wait before each next look at a component whose shim is gone; the last repeats. */

@@ -21,6 +21,7 @@ export type SpawnSpec = {
   /** Whole; TILLWATCH_INSTANCE is set by control itself. */
   readonly env: Readonly<Record<string, string>>;
   readonly logFile: string;
+  readonly version?: string | undefined;
 };
 
 export type Context = {
@@ -54,10 +55,11 @@ export const pidsOf = ({ main, shim }: Target): ComponentRecord['pids'] => ({
 });
 
 export function newRecord(spec: Omit<SpawnSpec, 'env' | 'command'>, ports: Ports): ComponentRecord {
-  const { component, instance, token, logFile } = spec;
+  const { component, instance, token, logFile, version } = spec;
   const { bootId, wallMs } = ports.clock;
   const facts = { bootId: bootId(), startedMs: wallMs(), ready: false };
-  return { v: 1, phase: 'spawning', component, instance, token, logFile, ...facts };
+  const about = { component, instance, token, logFile, version };
+  return { v: 1, phase: 'spawning', ...about, ...facts };
 }
 
 /** Writes only over a record of the same instance: a late word of an old life must not hide a new one. */

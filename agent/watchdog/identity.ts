@@ -3,7 +3,7 @@
 // leaves microseconds in which a pid could be reused (pidfd_send_signal would close them, Node has none),
 // and pids are handed out in turn, so reuse within them needs 32 768 births.
 
-import type { Files, Ports } from '../ports.ts';
+import type { Files, Ports, Signal } from '../ports.ts';
 import { isDead, parseStat, type Stat } from './proc.ts';
 
 export type Identity = {
@@ -32,11 +32,7 @@ export function isAlive(ports: Ports, identity: Identity): boolean {
 }
 
 /** @returns whether the right process was there and the signal could be delivered. */
-export function signalIdentity(
-  ports: Ports,
-  identity: Identity,
-  signal: 'SIGTERM' | 'SIGCONT' | 'SIGKILL',
-): boolean {
+export function signalIdentity(ports: Ports, identity: Identity, signal: Signal): boolean {
   return isAlive(ports, identity) && ports.processes.signal(identity.pid, signal);
 }
 

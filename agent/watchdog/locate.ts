@@ -32,9 +32,9 @@ export type Place = {
 };
 
 function lifeOf(record: ComponentRecord, main: Identity, shim: Identity): Life {
-  const { component, instance, token, logFile, startedMs } = record;
+  const { component, instance, token, logFile, startedMs, version } = record;
   return {
-    ...{ component, instance, token, logFile, startedMs },
+    ...{ component, instance, token, logFile, startedMs, version },
     ...{ main, shim, pid: main.pid, shimPid: shim.pid },
   };
 }
@@ -74,6 +74,7 @@ export function lifeByMark(
     shimPid,
     logFile: '',
     startedMs: ports.clock.wallMs(),
+    version: environValue(main.environ, 'TILLWATCH_VERSION'),
     main: identity(main.stat),
     shim: leader === undefined ? identify(ports, shimPid) : identity(leader.stat),
   };

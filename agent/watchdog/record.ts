@@ -21,6 +21,8 @@ const schema = v.object({
   bootId: v.string(),
   logFile: v.string(),
   startedMs: v.number(),
+  /** Of the program that was started: what runs is not always what is configured by now. */
+  version: v.optional(v.string()),
   ready: v.boolean(),
   /** It was asked to stop: its end is no failure, whoever sees it. */
   asked: v.optional(v.boolean()),
