@@ -5,6 +5,7 @@
 
 import { createHash } from 'node:crypto';
 import { ok, type Result } from '../../protocol/result.ts';
+import { holeText } from './holes.ts';
 import { type JournalLine, type Merge, openMerge } from './journal.ts';
 import type { Plan } from './plan.ts';
 import { KINDS, openRedactStream, type RedactStream } from './redact/index.ts';
@@ -26,7 +27,9 @@ export type Totals = {
 };
 
 /** `2026-11-23T10:00:00.123Z [sale] text`; a guessed time has a tilde behind it. */
-function lineText({ timeMs, guessed, component, text }: JournalLine, offsetMs: number): string {
+function lineText(line: JournalLine, offsetMs: number): string {
+  const { timeMs, guessed, component, hole } = line;
+  const text = hole === undefined ? line.text : holeText(hole, offsetMs);
   const time = new Date(Math.round(timeMs + offsetMs)).toISOString();
   return `${time}${guessed ? '~' : ''} [${component}] ${text}\n`;
 }

@@ -1,14 +1,16 @@
 // The journal: what components print, in the files where it lies (one per life, <logDir>/<component>/
 // <instance>.log), read by time. A question is first answered as a plan: which bytes of which files. Files
 // only grow, so a plan names the same bytes however often and by whichever process it is read; it keeps the
-// inode, because the agent's own log is renamed when it is full. Lines of all files come merged by time.
+// inode, because the agent's own log is renamed when it is full, and the holes (holes.ts), because one that is
+// made later would make another answer. Lines of all files come merged by time.
 
 import { closeSync, fstatSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import * as v from 'valibot';
 import { fail, ok, type Result } from '../../protocol/result.ts';
+import { type Hole, holeAt, holeSchema, holeText, keptBytes, readHoles } from './holes.ts';
 import { BLOCK_BYTES, type Line, LineReader } from './lines.ts';
-import { findTime, firstTime, lineStartAt } from './search.ts';
+import { findTime, firstTime, lineStartAt, type Opened } from './search.ts';
 import { timeOfLine } from './times.ts';
 
 const NEWLINE = 10;
@@ -25,6 +27,8 @@ export const segmentSchema = v.object({
   baseMs: v.number(),
   /** No line has a time: they are spread over the life of the file. */
   spread: v.optional(v.object({ firstMs: v.number(), lastMs: v.number(), bytes: count })),
+  /** Within it, when it was planned. */
+  holes: v.optional(v.array(holeSchema), []),
 });
 /** Bytes of one file that hold the lines of a window. */
 export type Segment = v.InferOutput<typeof segmentSchema>;
@@ -70,28 +74,28 @@ function withFile<T>(path: string, use: (file: number) => T): T | undefined {
   }
 }
 
-type Stat = { readonly size: number; readonly birthtimeMs: number; readonly mtimeMs: number };
+type Times = { readonly birthtimeMs: number; readonly mtimeMs: number };
 
 /** Where a file without times was at a moment, if it grew evenly. */
-function spreadOver(file: number, stat: Stat, { sinceMs, untilMs }: Window) {
-  const bytes = stat.size;
+function spreadOver(opened: Opened, times: Times, { sinceMs, untilMs }: Window) {
+  const bytes = opened.size;
   // Some file systems know no birth time and say 0, or that of the last change.
-  const firstMs = stat.birthtimeMs > 0 ? Math.min(stat.birthtimeMs, stat.mtimeMs) : stat.mtimeMs;
-  const spread = { firstMs, lastMs: stat.mtimeMs, bytes };
+  const { birthtimeMs, mtimeMs } = times;
+  const firstMs = birthtimeMs > 0 ? Math.min(birthtimeMs, mtimeMs) : mtimeMs;
+  const spread = { firstMs, lastMs: mtimeMs, bytes };
   if (sinceMs > spread.lastMs || untilMs < firstMs) return undefined;
   const placeOf = (ms: number): number =>
     spread.lastMs === firstMs ? 0 : (bytes * (ms - firstMs)) / (spread.lastMs - firstMs);
-  const from = lineStartAt(file, Math.floor(placeOf(sinceMs)), bytes);
-  const last =
-    untilMs >= spread.lastMs ? bytes : lineStartAt(file, Math.floor(placeOf(untilMs)), bytes);
+  const from = lineStartAt(opened, Math.floor(placeOf(sinceMs)));
+  const last = untilMs >= spread.lastMs ? bytes : lineStartAt(opened, Math.floor(placeOf(untilMs)));
   return { from, to: last, baseMs: firstMs, spread };
 }
 
-function stretchOf(file: number, stat: Stat, window: Window) {
-  const first = firstTime(file, stat.size);
-  if (first === undefined) return spreadOver(file, stat, window);
-  const found = findTime(file, stat.size, window.sinceMs);
-  const to = findTime(file, stat.size, window.untilMs + 1);
+function stretchOf(opened: Opened, times: Times, window: Window) {
+  const first = firstTime(opened);
+  if (first === undefined) return spreadOver(opened, times, window);
+  const found = findTime(opened, window.sinceMs);
+  const to = findTime(opened, window.untilMs + 1);
   // What stands before the first line with a time belongs to it.
   return { from: found === first.start ? 0 : found, to, baseMs: first.timeMs };
 }
@@ -103,24 +107,32 @@ export function findSegments(sources: readonly Source[], window: Window): Segmen
       const found = withFile(path, (file) => {
         const stat = fstatSync(file);
         if (!stat.isFile() || stat.size === 0) return undefined;
-        const stretch = stretchOf(file, stat, window);
-        return stretch && { component, path, inode: stat.ino, ...stretch };
+        const all = readHoles(path, stat);
+        const stretch = stretchOf({ file, size: stat.size, holes: all }, stat, window);
+        if (stretch === undefined) return undefined;
+        const holes = all.filter((hole) => hole.from < stretch.to && hole.to > stretch.from);
+        return { component, path, inode: stat.ino, ...stretch, holes };
       });
       return found === undefined || found.from >= found.to ? [] : [found];
     }),
   );
 }
 
+/** Bytes to read. */
+export const bytesOf = (segments: readonly Segment[]): number =>
+  segments.reduce((sum, segment) => sum + keptBytes(segment.holes, segment), 0);
+
 /** Length of an ordinary line, measured at the end of the largest stretch. */
 export function lineBytesOf(segments: readonly Segment[]): number {
-  const [largest] = [...segments].sort((a, b) => b.to - b.from - (a.to - a.from));
+  const [largest] = [...segments].sort((a, b) => bytesOf([b]) - bytesOf([a]));
   if (largest === undefined) return BLOCK_BYTES;
   const { path, from, to } = largest;
   const counted = withFile(path, (file) => {
     const block = Buffer.alloc(Math.min(BLOCK_BYTES, to - from));
     const bytes = readSync(file, block, 0, block.length, to - block.length);
     const lines = block.reduce((sum, byte) => sum + (byte === NEWLINE ? 1 : 0), 0);
-    return bytes / Math.max(1, lines);
+    const kept = keptBytes(largest.holes, { from: to - bytes, to });
+    return kept / Math.max(1, lines);
   });
   return Math.max(1, counted ?? BLOCK_BYTES);
 }
@@ -132,6 +144,8 @@ export type JournalLine = {
   readonly guessed: boolean;
   /** One character per byte, without its end. */
   readonly text: string;
+  /** It stands for what is missing; its text is `holeText`. */
+  readonly hole?: Hole;
 };
 
 const CUT_MEANWHILE = (component: string): string =>
@@ -147,7 +161,7 @@ class SegmentReader {
   constructor(segment: Segment, file: number) {
     this.#segment = segment;
     this.#file = file;
-    this.#lines = new LineReader(file, segment.from, segment.to);
+    this.#lines = new LineReader(file, segment.from, segment.to, segment.holes);
     this.#timeMs = segment.baseMs;
     this.step();
   }
@@ -159,14 +173,30 @@ class SegmentReader {
     throw new Error(CUT_MEANWHILE(this.#segment.component));
   }
 
-  #dated({ text, start }: Line): JournalLine {
+  #dated({ text, start, hole }: Line): JournalLine {
     const { component, spread } = this.#segment;
+    if (hole !== undefined) return this.#missing(hole.from, hole.to);
     if (spread === undefined) this.#timeMs = timeOfLine(text) ?? this.#timeMs;
     else {
       const share = start / spread.bytes;
       this.#timeMs = Math.round(spread.firstMs + (spread.lastMs - spread.firstMs) * share);
     }
     return { component, timeMs: this.#timeMs, guessed: spread !== undefined, text };
+  }
+
+  /** @throws when it was freed after the plan: the answer would not be what was begun. */
+  #missing(from: number, to: number): JournalLine {
+    const { component, spread, holes, path } = this.#segment;
+    const planned = holeAt(holes, from);
+    if (planned === undefined) {
+      const noted = holeAt(readHoles(path, fstatSync(this.#file)), from);
+      if (noted !== undefined && noted.reason !== 'unknown')
+        throw new Error(CUT_MEANWHILE(component));
+    }
+    const times = { firstMs: this.#timeMs, lastMs: this.#timeMs };
+    const hole = planned ?? { from, to, bytes: to - from, ...times, reason: 'unknown' };
+    const guessed = spread !== undefined;
+    return { component, timeMs: this.#timeMs, guessed, text: holeText(hole, 0), hole };
   }
 
   close(): void {

@@ -5,11 +5,11 @@
 import * as v from 'valibot';
 import { AGENT_LOG, type Command } from '../../protocol/commands.ts';
 import {
+  bytesOf,
   componentSource,
   findSegments,
   lineBytesOf,
   rotatedSource,
-  type Segment,
   segmentSchema,
 } from './journal.ts';
 import { REDACTOR } from './redact/index.ts';
@@ -46,9 +46,6 @@ const FILL_RATIO = 0.9;
 /** Halvings of the window: from a century to a second; it ends before when what is found fills the room. */
 const NARROWINGS_MAX = 32;
 const FULL_RATIO = 0.85;
-
-const bytesOf = (segments: readonly Segment[]): number =>
-  segments.reduce((sum, { from, to }) => sum + to - from, 0);
 
 export function planLogs(command: LogsCommand, places: Places, offsetMs: number): Plan {
   const { request, bytesMax, sinceMs, untilMs, components: asked } = command.arguments;

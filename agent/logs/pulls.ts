@@ -7,6 +7,8 @@ import { fail, ok, type Result } from '../../protocol/result.ts';
 import type { Ack } from '../../protocol/wire.ts';
 import type { Clock, Log, Timers } from '../ports.ts';
 import type { BrokerTime } from '../telemetry/time.ts';
+import type { Range } from './holes.ts';
+import { bytesOf } from './journal.ts';
 import { type LogsCommand, type Places, type Plan, planLogs, planSchema } from './plan.ts';
 import { type Ended, Pull } from './pull.ts';
 import { addCounts, type Counts, NO_COUNTS, REDACTOR } from './redact/index.ts';
@@ -14,8 +16,8 @@ import { addCounts, type Counts, NO_COUNTS, REDACTOR } from './redact/index.ts';
 /** Answered one after the other; more are refused until one is done. */
 export const PULLS_OPEN_MAX = 4;
 const TICK_MS = 1_000;
-/** A few hundred files are a few hundred bytes each. */
-export const PULLS_FILE_BYTES_MAX = 1024 * 1024;
+/** A few hundred files are a few hundred bytes each, and a few kilobytes where there are holes. */
+export const PULLS_FILE_BYTES_MAX = 4 * 1024 * 1024;
 
 const fileSchema = v.array(planSchema);
 
@@ -59,6 +61,8 @@ export type Pulls = Chunks & {
   readonly begin: (command: LogsCommand) => void;
   /** Files that an open request still reads. */
   readonly isPinned: (path: string) => boolean;
+  /** From the first to the last byte of a file that they read. */
+  readonly pinned: (path: string) => Range | undefined;
   readonly counts: () => Counts;
   readonly stop: () => void;
 };
@@ -136,7 +140,16 @@ class OpenPulls implements Pulls {
   }
 
   isPinned(path: string): boolean {
-    return this.#open.some(({ plan }) => plan.segments.some((segment) => segment.path === path));
+    return this.pinned(path) !== undefined;
+  }
+
+  pinned(path: string): Range | undefined {
+    const read = this.#open.flatMap(({ plan }) => plan.segments.filter((at) => at.path === path));
+    if (read.length === 0) return undefined;
+    return {
+      from: Math.min(...read.map(({ from }) => from)),
+      to: Math.max(...read.map(({ to }) => to)),
+    };
   }
 
   counts(): Counts {
@@ -167,7 +180,7 @@ class OpenPulls implements Pulls {
       return fail(`it could not be written down: ${written.reason}`);
     }
     const { request, segments, truncated } = plan;
-    const bytes = segments.reduce((sum, { from, to }) => sum + to - from, 0);
+    const bytes = bytesOf(segments);
     log.info('logs are sent', { request, files: segments.length, bytes, truncated });
     return ok(undefined);
   }

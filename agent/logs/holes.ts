@@ -1,0 +1,148 @@
+// Places in a journal file whose bytes are no longer there: freed because they came too fast, because only the
+// newest are kept, or because the disk was full. They are written down beside the file (<instance>.holes) before
+// they are freed, so that a reader skips gigabytes without reading them, says what is missing, and an agent that
+// was killed in between frees them again. Without that note, what the file system says it holds bounds the reading.
+
+import { readFileSync } from 'node:fs';
+import * as v from 'valibot';
+
+/** Each with the words for it; `unknown`: the note was lost. */
+export const HOLE_REASONS = ['rate', 'size', 'disk', 'unknown'] as const;
+export type HoleReason = (typeof HOLE_REASONS)[number];
+
+/** Kept pieces of a flood lie between holes; the oldest is given up when there are more. */
+export const HOLES_MAX = 64;
+const SIDECAR_BYTES_MAX = 64 * 1024;
+/** Less than this between size and blocks is the file system's own (tail packing, metadata). */
+const SPARSE_BYTES_MIN = 1024 * 1024;
+const MEBIBYTE = 1024 * 1024;
+
+export type Range = { readonly from: number; readonly to: number };
+
+const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+export const holeSchema = v.object({
+  from: count,
+  to: count,
+  /** Bytes that went here: more than its width where the file was shortened in front. */
+  bytes: count,
+  /** Terminal's wall clock: when they were printed, as far as it was seen. */
+  firstMs: v.number(),
+  lastMs: v.number(),
+  reason: v.picklist(HOLE_REASONS),
+  /** The limit that they were over, in bytes (a second). */
+  limit: v.optional(count),
+});
+export type Hole = v.InferOutput<typeof holeSchema>;
+
+/** @param inode of the file that it is about: another file of that name has other holes. */
+const sidecarSchema = v.object({ v: v.literal(1), inode: v.number(), holes: v.array(holeSchema) });
+
+export const sidecarOf = (path: string): string => `${path.replace(/\.log$/, '')}.holes`;
+
+export const encodeHoles = (inode: number, holes: readonly Hole[]): string =>
+  JSON.stringify({ v: 1, inode, holes });
+
+/** @returns undefined when there is no note, or one that cannot be of this file. */
+export function decodeHoles(text: string, inode: number, size: number): Hole[] | undefined {
+  try {
+    const { holes, inode: of } = v.parse(sidecarSchema, JSON.parse(text));
+    const inOrder = holes.every(
+      ({ from, to }, index) => from < to && to <= size && from >= (holes[index - 1]?.to ?? 0),
+    );
+    return of === inode && inOrder ? holes : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export type SparseStat = { readonly ino: number; readonly size: number; readonly blocks: number };
+
+/** What is known to be missing when nothing was noted: as much as there are fewer blocks than bytes. */
+export function guessHoles({ size, blocks }: SparseStat, nowMs: number): Hole[] {
+  const missing = size - blocks * 512;
+  if (missing < SPARSE_BYTES_MIN) return [];
+  const range = { from: 0, to: missing, bytes: missing };
+  return [{ ...range, firstMs: nowMs, lastMs: nowMs, reason: 'unknown' }];
+}
+
+/** Of a file that is open or known by its path. Synchronous, one small read. */
+export function readHoles(path: string, stat: SparseStat & { readonly mtimeMs: number }): Hole[] {
+  try {
+    const text = readFileSync(sidecarOf(path), 'utf8');
+    const holes = text.length <= SIDECAR_BYTES_MAX ? decodeHoles(text, stat.ino, stat.size) : [];
+    if (holes !== undefined) return holes;
+  } catch {
+    // There is none: the file is whole, or its note was lost.
+  }
+  return guessHoles(stat, stat.mtimeMs);
+}
+
+/** The hole at a place. */
+export const holeAt = <R extends Range>(holes: readonly R[], at: number): R | undefined =>
+  holes.find(({ from, to }) => from <= at && at < to);
+
+/** Where the next hole begins, or `end`. */
+export const nextHole = (holes: readonly Range[], at: number, end: number): number =>
+  holes.reduce((next, { from }) => (from >= at && from < next ? from : next), end);
+
+const within = (hole: Range, { from, to }: Range): number =>
+  Math.max(0, Math.min(hole.to, to) - Math.max(hole.from, from));
+
+/** Bytes of a stretch that are there. */
+export const keptBytes = (holes: readonly Range[], stretch: Range): number =>
+  holes.reduce((sum, hole) => sum - within(hole, stretch), stretch.to - stretch.from);
+
+/** A new hole among the old ones: what it covers or carries on becomes a part of it. */
+export function addHole(holes: readonly Hole[], added: Hole): Hole[] {
+  let whole = added;
+  const others: Hole[] = [];
+  for (const hole of holes) {
+    const touches = hole.from <= whole.to && whole.from <= hole.to;
+    const overlaps = hole.from < whole.to && whole.from < hole.to;
+    if (!overlaps && !(touches && hole.reason === whole.reason)) {
+      others.push(hole);
+      continue;
+    }
+    whole = {
+      ...whole,
+      from: Math.min(whole.from, hole.from),
+      to: Math.max(whole.to, hole.to),
+      bytes: whole.bytes + hole.bytes - within(hole, whole),
+      firstMs: Math.min(whole.firstMs, hole.firstMs),
+      lastMs: Math.max(whole.lastMs, hole.lastMs),
+    };
+  }
+  return [...others, whole].sort((a, b) => a.from - b.from);
+}
+
+/** `48.2 MB`, in the units of the configuration. */
+export function sizeText(bytes: number): string {
+  const [unit, size] =
+    bytes >= 1024 * MEBIBYTE
+      ? ['GB', 1024 * MEBIBYTE]
+      : bytes >= MEBIBYTE / 10
+        ? ['MB', MEBIBYTE]
+        : ['KB', 1024];
+  return `${(bytes / size).toFixed(1)} ${unit}`;
+}
+
+const clockText = (ms: number): string => new Date(Math.round(ms)).toISOString().slice(11, 19);
+
+/**
+ * The line that a reader sees in its place.
+ * @param offsetMs added to the terminal's clock, as to the times of all lines.
+ */
+export function holeText({ bytes, firstMs, lastMs, reason, limit = 0 }: Hole, offsetMs: number) {
+  const what = `${sizeText(bytes)} not kept here`;
+  const when = `${clockText(firstMs + offsetMs)} to ${clockText(lastMs + offsetMs)}`;
+  switch (reason) {
+    case 'rate':
+      return `[tillwatch: ${what}, ${when}: more than ${sizeText(limit)} a second]`;
+    case 'size':
+      return `[tillwatch: ${what}: only the newest ${sizeText(limit)} are]`;
+    case 'disk':
+      return `[tillwatch: ${what}: the disk was full at ${clockText(lastMs + offsetMs)}]`;
+    case 'unknown':
+      return `[tillwatch: ${what}]`;
+  }
+}
