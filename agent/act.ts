@@ -59,11 +59,12 @@ function environmentOf(component: Component, hands: Hands): Record<string, strin
 /** From now on it is asked from outside too; ends with the process. */
 function startProbes(component: Component, hands: Hands): void {
   const env = { ...hands.inherited, ...component.config.env };
+  const ownOutput = component.life?.logFile;
   component.probes = component.config.probes.map((spec, index) => {
     const probe = `${spec.kind}-${index}`;
     const told = (ok: boolean, reason: string): void =>
       hands.push(component.name, { kind: 'probe', probe, ok, reason });
-    return startProbe(spec, { ...hands.ports, log: hands.log }, told, env);
+    return startProbe(spec, { ...hands.ports, log: hands.log }, told, { env, ownOutput });
   });
   const { progress } = component.config;
   if (progress === undefined) return;

@@ -7,6 +7,7 @@ import { dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startAgent } from './agent.ts';
 import { formatProblem, loadConfig } from './config.ts';
+import { patternProblems } from './watchdog/patterns.ts';
 
 function end(code: number, ...sentences: string[]): never {
   for (const sentence of sentences) process.stderr.write(`${sentence}\n`);
@@ -41,6 +42,8 @@ process.on('uncaughtException', (error) => {
 const path = configPath();
 const loaded = loadConfig(readConfig(path), dirname(path));
 if (!loaded.ok) end(64, ...loaded.problems.map(formatProblem));
+const patterns = await patternProblems(loaded.config);
+if (patterns.length > 0) end(64, ...patterns.map(formatProblem));
 const toStderr = process.stderr.isTTY || process.env['TILLWATCH_LOG'] === 'stderr';
 const started = await startAgent(loaded.config, { toStderr });
 if (!started.ok) end(69, `agent: ${started.reason}`);

@@ -1,13 +1,16 @@
-// Asks a component from outside whether it still answers: http, tcp or a program. One question at a time, each
-// with a hard timeout of its own, and what a question started is always put away, because probes that pile up
-// are a fault of their own (kubernetes #110070). A probe that could not be asked, or whose timeout fired late
-// because we ourselves stood still, is no answer: it is thrown away, not counted against the component.
+// Asks a component from outside whether it still answers: http, tcp, a program, its output (probes-log.ts) or a
+// file that it writes (probes-file.ts). One question at a time, each with a hard timeout of its own, and what a
+// question started is always put away, because probes that pile up are a fault of their own (kubernetes
+// #110070). A probe that could not be asked, or whose timeout fired late because we ourselves stood still, is no
+// answer: it is thrown away, not counted against the component.
 
 import type { ClientRequest } from 'node:http';
 import { connect } from 'node:net';
 import type { Cancel, Log, Ports } from '../ports.ts';
 import { loadHttp } from '../system/http.ts';
 import { identify, signalIdentity } from './identity.ts';
+import { fileAsker } from './probes-file.ts';
+import { logAsker } from './probes-log.ts';
 
 type Rhythm = { readonly everyMs: number; readonly timeoutMs: number };
 export type ProbeSpec = Rhythm &
@@ -35,9 +38,20 @@ export type ProbePorts = Pick<Ports, 'clock' | 'timers' | 'files' | 'processes' 
   readonly log: Log;
 };
 
-/** `undefined`: it could not be asked, for a reason on our side. */
-type Answer = { readonly ok: boolean | undefined; readonly reason: string };
+/**
+ * `undefined`: it could not be asked, for a reason on our side; without a reason, there is no answer yet and
+ * nothing to say about that.
+ */
+export type Answer = { readonly ok: boolean | undefined; readonly reason: string };
 type Ask = (answer: (answer: Answer) => void) => Cancel;
+/** One probe's way to ask, with what it remembers from question to question. */
+export type Asker = {
+  readonly ask: Ask;
+  /** No answer in time says nothing about the component. */
+  readonly lateIsOurs?: boolean;
+  /** The agent itself stood still: what lasts too long begins anew. */
+  readonly forgive?: () => void;
+};
 
 /** A health page of more than this is not read to its end. */
 const BODY_BYTES_MAX = 64 * 1024;
@@ -127,34 +141,38 @@ const askExec =
     return () => kill();
   };
 
-function askOf(spec: ProbeSpec, ports: ProbePorts, env: Readonly<Record<string, string>>): Ask {
+/** What a probe is asked with. */
+export type ProbeContext = {
+  /** The whole environment of an exec probe. */
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  /** The output file of the present life, for a log probe that names no other. */
+  readonly ownOutput?: string | undefined;
+};
+
+function askerOf(spec: ProbeSpec, ports: ProbePorts, context: ProbeContext): Asker {
   switch (spec.kind) {
     case 'http':
-      return askHttp(spec.url);
+      return { ask: askHttp(spec.url) };
     case 'tcp':
-      return askTcp(spec.host, spec.port);
+      return { ask: askTcp(spec.host, spec.port) };
     case 'exec':
-      return askExec(ports, spec.command, env);
-    default:
-      return (answer) => {
-        answer({ ok: undefined, reason: `cannot ask by ${spec.kind} yet` });
-        return () => undefined;
-      };
+      return { ask: askExec(ports, spec.command, context.env ?? {}) };
+    case 'log':
+      return logAsker(spec, ports, context.ownOutput);
+    case 'file':
+      return fileAsker(spec, ports);
   }
 }
 
-/**
- * Asks until stopped; the first time within a tenth of the interval.
- * @param env the whole environment of an exec probe
- */
+/** Asks until stopped; the first time within a tenth of the interval. */
 export function startProbe(
   spec: ProbeSpec,
   ports: ProbePorts,
   onResult: (ok: boolean, reason: string) => void,
-  env: Readonly<Record<string, string>> = {},
+  context: ProbeContext = {},
 ): Probe {
   const { clock, timers, random, log } = ports;
-  const ask = askOf(spec, ports, env);
+  const asker = askerOf(spec, ports, context);
   let cancelNext: Cancel = () => undefined;
   /** Puts away the question in flight without an answer. */
   let drop: (() => void) | undefined;
@@ -162,7 +180,8 @@ export function startProbe(
   let lastTrouble = '';
 
   function trouble(reason: string): void {
-    if (reason !== lastTrouble) log.warn('probe: could not be asked', { probe: spec.kind, reason });
+    if (reason === '' || reason === lastTrouble) return;
+    log.warn('probe: could not be asked', { probe: spec.kind, reason });
     lastTrouble = reason;
   }
 
@@ -186,11 +205,12 @@ export function startProbe(
     const timedOut = () => {
       const overrunMs = clock.monotonicMs() - startMs - spec.timeoutMs;
       const late = overrunMs > Math.max(OVERRUN_MS_MIN, spec.timeoutMs * OVERRUN_SHARE);
-      close({ ok: late ? undefined : false, reason: `no answer within ${spec.timeoutMs} ms` });
+      const ours = late || asker.lateIsOurs === true;
+      close({ ok: ours ? undefined : false, reason: `no answer within ${spec.timeoutMs} ms` });
     };
     const cancelTimeout = timers.after(spec.timeoutMs, timedOut);
     drop = () => close(undefined);
-    cancelAsk = ask(close);
+    cancelAsk = asker.ask(close);
     if (!open) cancelAsk(); // answered at once, before there was anything to cancel
   }
 
@@ -200,7 +220,10 @@ export function startProbe(
 
   cancelNext = timers.after(spec.everyMs * JITTER * random(), once);
   return {
-    dropInFlight: () => drop?.(),
+    dropInFlight: () => {
+      asker.forgive?.();
+      drop?.();
+    },
     stop: () => {
       stopped = true;
       cancelNext();

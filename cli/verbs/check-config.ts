@@ -55,12 +55,15 @@ function isYaml(text: string): boolean {
 }
 
 async function problemsOf(name: ProgramName, text: string, folder: string) {
-  const { loadConfig } =
-    name === 'agent'
-      ? await import('../../agent/config.ts')
-      : await import('../../broker/config.ts');
+  if (name === 'broker') {
+    const { loadConfig } = await import('../../broker/config.ts');
+    const loaded = loadConfig(text, folder);
+    return loaded.ok ? [] : loaded.problems;
+  }
+  const { loadConfig } = await import('../../agent/config.ts');
+  const { patternProblems } = await import('../../agent/watchdog/patterns.ts');
   const loaded = loadConfig(text, folder);
-  return loaded.ok ? [] : loaded.problems;
+  return loaded.ok ? patternProblems(loaded.config) : loaded.problems;
 }
 
 const lineOf = ({ path, sentence }: Problem): string =>

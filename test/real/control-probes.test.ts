@@ -41,7 +41,7 @@ async function listen(server: Server | TcpServer): Promise<number> {
 function watch(spec: ProbeSpec): { seen: Seen[]; probe: Probe } {
   const seen: Seen[] = [];
   const ports = { ...real, log };
-  const probe = startProbe(spec, ports, (ok, reason) => seen.push({ ok, reason }), env);
+  const probe = startProbe(spec, ports, (ok, reason) => seen.push({ ok, reason }), { env });
   probes.push(probe);
   return { seen, probe };
 }
