@@ -43,6 +43,12 @@ export type Files = {
   readonly list: (path: string) => readonly string[];
   /** How many entries a folder has, as far as is worth counting; undefined when it may not be read. */
   readonly count: (path: string) => number | undefined;
+  /** At most `max` names of a folder, in its own order: a leak of descriptors makes a million. */
+  readonly some: (path: string, max: number) => readonly string[];
+  /** Where a symbolic link leads; for /proc/PID/fd/N, what is open there. */
+  readonly readLink: (path: string) => string | undefined;
+  /** Which file that is whatever it is called, links followed: equal for equal files and devices. */
+  readonly nodeOf: (path: string) => string | undefined;
   readonly isDirectory: (path: string) => boolean;
   readonly makeDirectory: (path: string, mode: number) => Result<void>;
   /** Readers see the old text or the new, never half; not synced to disk. */

@@ -4,12 +4,14 @@
 
 import {
   closeSync,
+  constants,
   existsSync,
   fstatSync,
   mkdirSync,
   opendirSync,
   openSync,
   readdirSync,
+  readlinkSync,
   readSync,
   renameSync,
   rmSync,
@@ -90,6 +92,37 @@ function attempt(what: string, run: () => void): Result<void> {
 /** Whoever has leaked so many is found out long before; a list of a million would stop the agent. */
 const ENTRIES_COUNTED_MAX = 20_000;
 
+function someEntries(path: string, max: number): string[] {
+  const names: string[] = [];
+  const folder = opendirSync(path, { bufferSize: 256 });
+  try {
+    while (names.length < max) {
+      const entry = folder.readSync();
+      if (entry === null) break;
+      names.push(entry.name);
+    }
+    return names;
+  } finally {
+    folder.closeSync();
+  }
+}
+
+/** A device is the same under each of its names: its number tells, not where its node lies. */
+function nodeOf(path: string): string {
+  const { dev, ino, rdev, mode } = statSync(path);
+  const kind = mode & constants.S_IFMT;
+  const isDevice = kind === constants.S_IFCHR || kind === constants.S_IFBLK;
+  return isDevice ? `device ${kind} ${rdev}` : `${dev}:${ino}`;
+}
+
+function orNothing<T>(run: () => T): T | undefined {
+  try {
+    return run();
+  } catch {
+    return undefined;
+  }
+}
+
 function countEntries(path: string): number {
   const folder = opendirSync(path, { bufferSize: 1_024 });
   try {
@@ -129,6 +162,9 @@ export const realFiles: Files = {
       return undefined;
     }
   },
+  some: (path, max) => orNothing(() => someEntries(path, max)) ?? [],
+  readLink: (path) => orNothing(() => readlinkSync(path)),
+  nodeOf: (path) => orNothing(() => nodeOf(path)),
   isDirectory: (path) => {
     try {
       return statSync(path).isDirectory();
