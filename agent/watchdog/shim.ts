@@ -10,6 +10,8 @@ import { constants } from 'node:os';
  *   the component does not get it (3>&-), else a child that outlives it would delay the end of file;
  * - caught signals are default again in the component, ignored ones would be inherited. INT and QUIT stay
  *   ignored in dash, as POSIX wants for a background command (2.11); Node resets them by itself;
+ * - an agent that is spared when memory is short (oom_score_adj below 0, which is inherited) gives the component
+ *   0 again and keeps the shim: else the kernel would end everything on the till but what leaks;
  * - `exec` in the subshell never finds a builtin or a function of the component's name;
  * - `wait` also ends when a signal was caught: only one that was not interrupted tells the status.
  *   bash forgets a status once told (127 then), dash does not;
@@ -24,7 +26,10 @@ trap 'tw_woken=1; [ -z "$tw_child" ] || kill -TERM "$tw_child" 2>/dev/null' TERM
 trap 'tw_woken=1' HUP INT QUIT
 command -p mkfifo -m 600 "$tw_dir/$tw_id.life" || exit 125
 exec 3<>"$tw_dir/$tw_id.life"
-(exec 3>&-; exec "$@") &
+read -r tw_oom 2>/dev/null </proc/self/oom_score_adj
+(exec 3>&-
+case $tw_oom in -*) echo 0 2>/dev/null >/proc/self/oom_score_adj ;; esac
+exec "$@") &
 tw_child=$!
 echo "$$ $tw_child" >"$tw_dir/$tw_id.pid"
 [ -z "$tw_woken" ] || kill -TERM "$tw_child" 2>/dev/null

@@ -65,8 +65,8 @@ describe('a component of an agent that is spared when memory is short', () => {
     expect(text(`/proc/${pid}/comm`)).toBe('sleep');
   });
 
-  it('leaves its shim spared, which has to tell how it ended: with real scores', async () => {
-    // Raising needs no right: 300 stands for the agent's own score here.
+  it('keeps a raised score as its shim does: with real scores', async () => {
+    // Raising needs no right.
     const raise = [`echo 300 >${KERNELS}; exec "$@"`, 'sh'];
     const shim = shimCommand(folder, 'real', ['sleep', '60']);
     const { shimPid, pid } = await startShim('real', ['/bin/sh', '-c', ...raise, ...shim]);
