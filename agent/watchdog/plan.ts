@@ -83,6 +83,18 @@ export function dependants(items: readonly PlanItem[], name: string): readonly s
   return startOrder(items).filter((other) => reached.has(other));
 }
 
+/** All that `name` needs, directly or not, in start order; without `name` itself. */
+export function needs(items: readonly PlanItem[], name: string): readonly string[] {
+  const after = new Map(items.map((item) => [item.name, item.after]));
+  const reached = new Set([name]);
+  // A set is walked to its end, also over what is added on the way.
+  for (const each of reached) {
+    for (const other of after.get(each) ?? []) if (after.has(other)) reached.add(other);
+  }
+  reached.delete(name);
+  return startOrder(items).filter((other) => reached.has(other));
+}
+
 /** One cycle of at least two components, or undefined. */
 function findCycle(items: readonly PlanItem[]): readonly string[] | undefined {
   const needs = new Map(items.map(({ name, after }) => [name, after]));
