@@ -55,6 +55,8 @@ export class Rig {
   readonly folder = mkdtempSync(join(tmpdir(), 'tw-agent-'));
   readonly file = join(this.folder, 'agent.yaml');
   agent: ChildProcess | undefined;
+  /** Beside what the test itself has. */
+  environment: Readonly<Record<string, string>> = {};
 
   /** Writes the configuration; the broker is one that refuses, unless given. */
   configure(components: readonly object[], more: object = {}): void {
@@ -71,9 +73,10 @@ export class Rig {
   }
 
   /** @returns its end; it runs on meanwhile. */
-  start(): Promise<Ended> {
+  start(env: Readonly<Record<string, string | undefined>> = {}): Promise<Ended> {
     const agent = spawn(process.execPath, [MAIN, '--config', this.file], {
       stdio: ['ignore', 'ignore', 'pipe'],
+      env: { ...process.env, ...env },
     });
     this.agent = agent;
     let stderr = '';
