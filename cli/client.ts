@@ -14,6 +14,7 @@ export type Presence = 'never' | 'online' | 'late' | 'lost';
 export type ComponentView = {
   readonly name: string;
   readonly version: string;
+  readonly mode?: 'act' | 'observe';
   readonly state: ComponentState | 'unknown';
   readonly restarts: Partial<Record<Cause, number>>;
   readonly restartsTotal: number;
@@ -44,6 +45,8 @@ export type TerminalView = {
     readonly state: string;
     readonly troubles: readonly string[];
   }[];
+  readonly held?: { readonly by: string; readonly reason: string; readonly untilMs: number };
+  readonly disk?: { readonly level: string; readonly reason: string };
   readonly clockOffsetMs?: number;
   readonly samples?: number;
   readonly events?: number;

@@ -106,13 +106,14 @@ export function setInventory(
   place: Place,
 ): TerminalModel {
   if (!isNewer(place, model.inventoryAt)) return model;
-  const named = new Map(fields.components.map((entry) => [entry.name, short(entry.version)]));
+  const named = new Map(fields.components.map((entry) => [entry.name, entry]));
   let next: TerminalModel = { ...model, inventoryAt: place };
   for (const name of new Set([...Object.keys(model.components), ...named.keys()])) {
     next = withComponent(next, name, (component) => ({
       ...component,
       listed: named.has(name),
-      version: named.get(name) ?? component.version,
+      version: short(named.get(name)?.version ?? component.version),
+      mode: named.get(name)?.mode,
     }));
   }
   return next;

@@ -2,7 +2,7 @@
 // back unchanged. Facts that may arrive late or twice carry the place they were read at, so that an
 // older one never overwrites a newer one.
 
-import type { Cause, ComponentState, TerminalEvent } from '../../protocol/events.ts';
+import type { Cause, ComponentState, Mode, TerminalEvent } from '../../protocol/events.ts';
 import type { Snapshot } from '../../protocol/metric-body.ts';
 import type { Stream } from '../../protocol/wire.ts';
 import { NO_TALLY, type Tally } from './tally.ts';
@@ -37,6 +37,8 @@ export const own = <T>(record: Readonly<Record<string, T>>, key: string): T | un
 
 export type ComponentModel = {
   readonly version: string;
+  /** As its inventory says; agents before 0.2 did not. */
+  readonly mode?: Mode | undefined;
   /** False once a newer inventory no longer names it; its restarts still count. */
   readonly listed: boolean;
   readonly state: ComponentState | 'unknown';
@@ -83,6 +85,17 @@ export type DeviceModel = {
   readonly atMs: number;
 };
 
+/** A technician holds the terminal: its watchdog only observes. */
+export type Hold = {
+  readonly active: boolean;
+  readonly by: string;
+  readonly reason: string;
+  readonly untilMs: number | undefined;
+  readonly at: Place;
+};
+/** What the terminal gives up for want of disk. */
+export type DiskModel = { readonly level: string; readonly reason: string; readonly at: Place };
+
 export type TerminalModel = {
   readonly id: string;
   readonly store: string;
@@ -102,6 +115,9 @@ export type TerminalModel = {
   readonly closedIncidents: readonly string[];
   /** By `component/device`. */
   readonly devices: Readonly<Record<string, DeviceModel>>;
+  /** Absent in records of older brokers. */
+  readonly hold?: Hold | undefined;
+  readonly disk?: DiskModel | undefined;
   readonly clockOffsetMs: number;
   readonly clockOffsetAtMs: number;
   /** Time of the newest snapshot: backlog that comes after it is history. */

@@ -16,6 +16,7 @@ import {
   type FleetEvent,
   type Incident,
   isNewer,
+  NOWHERE,
   own,
   type Place,
   type PlacedEvent,
@@ -70,6 +71,20 @@ function closeIncident(model: TerminalModel, event: PlacedEvent): TerminalModel 
   };
 }
 
+function setHold(model: TerminalModel, { fields }: PlacedEvent, place: Place): TerminalModel {
+  const checked = v.safeParse(eventSchemas.hold, fields);
+  if (!checked.success || !isNewer(place, model.hold?.at ?? NOWHERE)) return model;
+  const { active, untilMs } = checked.output;
+  const words = { by: word(fields['by']), reason: sentence(fields['reason']) };
+  return { ...model, hold: { active, ...words, untilMs, at: place } };
+}
+
+function setDisk(model: TerminalModel, { fields }: PlacedEvent, place: Place): TerminalModel {
+  if (!isNewer(place, model.disk?.at ?? NOWHERE)) return model;
+  const told = { level: word(fields['level']), reason: sentence(fields['reason']) };
+  return { ...model, disk: { ...told, at: place } };
+}
+
 /** Every kind that the protocol knows has an entry, so that a new one cannot be forgotten. */
 const rules: Record<EventKind, Rule> = {
   agent_started: (model, event, place) => ({
@@ -89,14 +104,14 @@ const rules: Record<EventKind, Rule> = {
   incident_recovered: closeIncident,
   incident_quarantined: openIncident,
   gap: (model) => model,
+  hold: setHold,
+  disk: setDisk,
   // Told and searched as events; what a terminal is does not follow from them.
   recovery: (model) => model,
   recovery_outcome: (model) => model,
   recovery_suppressed: (model) => model,
-  hold: (model) => model,
   reboot: (model) => model,
   resource_held: (model) => model,
-  disk: (model) => model,
   output_dropped: (model) => model,
   drill: (model) => model,
 };

@@ -2,7 +2,7 @@
 // Reachability and health are two things (design.md section 5): presence says only how long it has been
 // silent; what its components do is said beside it, as it was last known.
 
-import { CAUSES, type Cause, type ComponentState } from '../../protocol/events.ts';
+import { CAUSES, type Cause, type ComponentState, type Mode } from '../../protocol/events.ts';
 import type { ComponentModel, TerminalModel } from './model.ts';
 import { totalOf } from './tally.ts';
 
@@ -15,6 +15,8 @@ export type PresenceLimits = { readonly lateMs: number; readonly lostMs: number 
 export type ComponentView = {
   readonly name: string;
   readonly version: string;
+  /** observe: decided and told, not acted on. */
+  readonly mode: Mode;
   readonly state: ComponentState | 'unknown';
   readonly restarts: Readonly<Partial<Record<Cause, number>>>;
   readonly restartsTotal: number;
@@ -56,6 +58,12 @@ export type TerminalView = {
   readonly components: readonly ComponentView[];
   readonly openIncidents: readonly IncidentView[];
   readonly devices: readonly DeviceView[];
+  /** While a technician holds it. */
+  readonly held:
+    | { readonly by: string; readonly reason: string; readonly untilMs: number }
+    | undefined;
+  /** While it gives up something for want of disk. */
+  readonly disk: { readonly level: string; readonly reason: string } | undefined;
   readonly clockOffsetMs: number;
   readonly samples: number;
   readonly events: number;
@@ -104,6 +112,7 @@ function componentView(name: string, component: ComponentModel): ComponentView {
   return {
     name,
     version: component.version,
+    mode: component.mode ?? 'act',
     state: component.state,
     restarts,
     restartsTotal,
@@ -117,6 +126,18 @@ function componentView(name: string, component: ComponentModel): ComponentView {
 
 const byName = (a: readonly [string, unknown], b: readonly [string, unknown]): number =>
   a[0] < b[0] ? -1 : 1;
+
+/** A hold ends by itself, also on a terminal that can no longer say so. */
+function heldView({ hold }: TerminalModel, nowMs: number): TerminalView['held'] {
+  if (hold?.active !== true || hold.untilMs === undefined || hold.untilMs <= nowMs)
+    return undefined;
+  return { by: hold.by, reason: hold.reason, untilMs: hold.untilMs };
+}
+
+function diskView({ disk }: TerminalModel): TerminalView['disk'] {
+  if (disk === undefined || disk.level === 'normal') return undefined;
+  return { level: disk.level, reason: disk.reason };
+}
 
 export function viewOf(model: TerminalModel, nowMs: number, limits: PresenceLimits): TerminalView {
   return {
@@ -141,6 +162,8 @@ export function viewOf(model: TerminalModel, nowMs: number, limits: PresenceLimi
     devices: Object.entries(model.devices)
       .sort(byName)
       .map(([, { signs, ...device }]) => ({ ...device, troubles: Object.values(signs) })),
+    held: heldView(model, nowMs),
+    disk: diskView(model),
     clockOffsetMs: model.clockOffsetMs,
     samples: model.samples,
     events: model.events,

@@ -4,7 +4,7 @@
 // fractions.
 
 import { COMMAND_STATES } from '../../protocol/commands.ts';
-import { CAUSES, COMPONENT_STATES } from '../../protocol/events.ts';
+import { CAUSES, COMPONENT_STATES, MODES } from '../../protocol/events.ts';
 import { PRESENCES } from '../fleet/view.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
@@ -33,6 +33,7 @@ const component = object(
   {
     name: text,
     version: text,
+    mode: { ...oneOf(MODES), description: 'observe: decided and told, not acted on' },
     state: componentState,
     restarts: {
       type: 'object',
@@ -78,11 +79,13 @@ const terminal = object(
     components: list(component),
     openIncidents: list(incident),
     devices: list(device),
+    held: object({ by: text, reason: text, untilMs: timeMs }),
+    disk: object({ level: text, reason: text }),
     clockOffsetMs: number,
     samples: count,
     events: count,
   },
-  ...['lastSeenMs', 'closed'],
+  ...['lastSeenMs', 'closed', 'held', 'disk'],
 );
 
 const pair = { component: text, version: text };

@@ -7,6 +7,7 @@ import { type Context, printJson } from '../context.ts';
 import { done, EXIT, ended, type Outcome } from '../exit.ts';
 import { refusedFor } from '../names.ts';
 import { ago, clip, plural, type Style, table } from '../screen.ts';
+import { localClock } from '../when.ts';
 
 /** `2 (crash 1, hang 1)`, or `0`. */
 export function restartText({ restarts, restartsTotal }: ComponentView): string {
@@ -37,11 +38,15 @@ const signed = (ms: number): string => `${ms < 0 ? '-' : '+'}${Math.abs(Math.rou
 
 export function terminalDetailLines(terminal: TerminalView, now: number, style: Style): string[] {
   const state = (cell: string) =>
-    cell === 'ready' ? style.good(cell) : cell === 'quarantined' ? style.bad(cell) : cell;
+    cell.startsWith('ready')
+      ? style.good(cell)
+      : cell.startsWith('quarantined')
+        ? style.bad(cell)
+        : cell;
   const rows = terminal.components.map((component) => [
     component.name,
     component.version,
-    component.state,
+    component.mode === 'observe' ? `${component.state}, observed` : component.state,
     component.sinceMs === undefined ? '-' : ago(now - component.sinceMs),
     component.pid === undefined ? '-' : String(component.pid),
     restartText(component),
@@ -64,9 +69,17 @@ export function terminalDetailLines(terminal: TerminalView, now: number, style: 
     .map(({ component, device, troubles }) =>
       clip(`${device} (${component}): ${troubles.join(', ')}`, style.columns),
     );
+  const { held, disk } = terminal;
+  const states = [
+    ...(held === undefined
+      ? []
+      : [`held until ${localClock(held.untilMs).slice(0, 5)} by ${held.by}: ${held.reason}`]),
+    ...(disk === undefined ? [] : [`disk: ${disk.level}: ${disk.reason}`]),
+  ].map((line) => style.warn(clip(line, style.columns)));
   if (rows.length === 0) return headLines(terminal, now, style);
   return [
     ...headLines(terminal, now, style),
+    ...states,
     ...incidents,
     ...devices,
     '',
