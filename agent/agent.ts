@@ -5,22 +5,24 @@
 
 import { hostname, release, type as systemName } from 'node:os';
 import { join } from 'node:path';
-import { keyIdOf, parsePublicKey } from '../protocol/commands.ts';
+import type { Command } from '../protocol/commands.ts';
 import type { NewEvent } from '../protocol/events.ts';
 import { ok, type Result } from '../protocol/result.ts';
-import type { Hands } from './act.ts';
+import type { TillAnswer } from '../protocol/till.ts';
 import { type Alive, createAlive } from './alive.ts';
+import { AtTill } from './at-till.ts';
 import { type ChannelServer, openChannel } from './channel/server.ts';
-import { type Commands, openCommands } from './commands.ts';
+import type { Commands } from './commands.ts';
 import { type AgentConfig, socketPath } from './config.ts';
-import { NO_COUNTS, redactFields } from './logs/redact/index.ts';
+import { Hold } from './hold.ts';
 import { type Overrides, openRooms, type Rooms, takeFolders } from './rooms.ts';
 import { Supervisor } from './supervisor.ts';
-import { socketFiles, writeDurably } from './system/disk.ts';
+import { socketFiles } from './system/disk.ts';
 import { realPorts } from './system.ts';
+import { tillView } from './till-view.ts';
 import { openUplink, type Uplink } from './uplink.ts';
 import { AGENT_VERSION } from './version.ts';
-import { createControl } from './watchdog/control.ts';
+import { commandsFor, handsFor, type Wires } from './wiring.ts';
 
 export type Agent = {
   /** Ends it; `components` is what the configuration says unless given. Safe to call twice. */
@@ -29,12 +31,8 @@ export type Agent = {
   readonly ended: Promise<string>;
 };
 
-/** What a component inherits of the agent's environment; everything else is configured. */
-const INHERITED = ['PATH', 'HOME', 'LANG', 'TZ'] as const;
 /** Once a second: what the disk has to know, and what it must not be filled with. */
 const KEEP_EVERY_SWEEPS = 4;
-/** A thousand commands with their reasons fit in this. */
-const COMMANDS_BYTES_MAX = 2 * 1024 * 1024;
 
 class RunningAgent implements Agent {
   readonly ended: Promise<string>;
@@ -42,28 +40,36 @@ class RunningAgent implements Agent {
   readonly #supervisor: Supervisor;
   readonly #commands: Commands;
   readonly #alive: Alive;
+  readonly #hold: Hold;
+  readonly #atTill: AtTill;
+  readonly #begunAt: number;
   readonly #parentPid = process.ppid;
   #channel: ChannelServer | undefined;
   #uplink: Uplink | undefined;
   #ending: Promise<void> | undefined;
   #resolveEnded: (reason: string) => void = () => undefined;
   #sweeps = 0;
+  #inventory = '';
 
   constructor(rooms: Rooms) {
     this.#rooms = rooms;
+    this.#begunAt = rooms.ports.clock.monotonicMs();
     this.ended = new Promise((done) => {
       this.#resolveEnded = done;
     });
-    const { config, budgets, counters } = rooms;
+    const { config, budgets, counters, ladder } = rooms;
     this.#supervisor = new Supervisor({
       config,
-      hands: this.#hands(),
+      hands: handsFor(rooms, this.#wires()),
       remembered: (name) => ({
         seed: Math.floor(rooms.ports.random() * 2 ** 31),
         restarts: budgets.restored(name),
         rested: budgets.rested(name),
+        uses: ladder.restored(name),
       }),
       restarts: (name) => counters.restarts(name),
+      ladder: (name) => counters.ladder(name),
+      ledger: ladder,
       onSweep: () => this.#onSweep(),
       onSwept: () => this.#alive.swept(),
     });
@@ -72,68 +78,56 @@ class RunningAgent implements Agent {
       ...{ runDir: config.runDir, watchdogDevice: config.watchdogDevice },
       status: () => this.#status(),
     });
-    this.#commands = this.#openCommands();
+    this.#commands = commandsFor(rooms, (command) => this.#obey(command));
+    this.#hold = this.#openHold();
+    this.#atTill = new AtTill({
+      ...{ runDir: config.runDir, timers: rooms.ports.timers, log: rooms.log, hold: this.#hold },
+      view: () => this.#view(),
+    });
     rooms.pulls.start((...end) => this.#commands.done(...end));
   }
 
-  #hands(): Omit<Hands, 'push'> {
-    const { config, ports, log, counters, output, environment, outbox, redactions } = this.#rooms;
-    const inherited = INHERITED.flatMap((name) => {
-      const value = environment[name];
-      return value === undefined ? [] : [[name, value] as const];
-    });
+  #wires(): Wires {
+    const { ladder, output } = this.#rooms;
     return {
-      ports,
-      log,
-      control: createControl({ runDir: config.runDir, ports, log }),
-      socketPath: socketPath(config.runDir),
-      inherited: Object.fromEntries(inherited),
-      logFileOf: output.fileOf,
       send: (component, message) => this.#channel?.send(component, message) ?? false,
-      report: (event) => {
-        // What a component says of itself, and its last lines, leave the terminal here.
-        const { value, counts } = redactFields(event.fields);
-        if (counts !== NO_COUNTS) redactions.add('event', counts);
-        outbox.addEvent({ ...event, fields: value } as NewEvent);
-      },
-      countRestart: (component, cause) => counters.count(component, cause),
       commandDone: (command, succeeded, reason) => this.#commands.done(command, succeeded, reason),
       changed: () => this.#saveBudgets(),
-      started: ({ name, life }) => output.tidy(name, life?.logFile),
+      remember: () => ladder.remember(this.#supervisor.uses()),
+      started: ({ name, life }) => {
+        output.tidy(name, life?.logFile);
+        this.#tellInventory();
+      },
     };
   }
 
-  #openCommands(): Commands {
-    const { config, ports, log, outbox, pulls } = this.#rooms;
-    const keys = config.trust.commandKeys.flatMap((text) => {
-      const parsed = parsePublicKey(text);
-      return parsed.ok ? [[keyIdOf(text), parsed.value.key] as const] : [];
-    });
-    return openCommands({
-      path: join(config.dataDir, 'commands.json'),
-      terminal: config.terminal,
-      keys: new Map(keys),
-      components: new Set(config.components.map(({ name }) => name)),
-      nowMs: () => outbox.time.nowMs(),
-      isTimeKnown: () => outbox.time.known(),
-      read: (path) => ports.files.read(path, COMMANDS_BYTES_MAX),
-      write: writeDurably,
-      log,
-      addResult: (result) => outbox.addResult(result),
-      resumed: pulls.resumed,
-      run: (command) => {
-        if (command.kind === 'logs') {
-          pulls.begin(command);
-          return;
-        }
-        if (command.kind === 'drill') {
-          this.#commands.done(command.id, false, 'drills are not run by this version yet');
-          return;
-        }
-        const reason = `${command.operator} asked for it: ${command.reason}`;
-        this.#supervisor.restart(command.arguments.component, reason, command.id);
+  #openHold(): Hold {
+    const { config, ports, log, outbox } = this.#rooms;
+    return new Hold({
+      path: join(config.runDir, 'hold.json'),
+      ...{ ...ports, log },
+      changed: (active, { reason, by, leftMs }) => {
+        const until = active ? { untilMs: Math.round(outbox.time.nowMs() + leftMs) } : {};
+        log.warn(active ? 'the till is held' : 'the till is no longer held', {
+          reason,
+          by,
+          leftMs,
+        });
+        this.#report('hold', { active, reason, by, ...until });
+        this.#supervisor.hold(active);
       },
     });
+  }
+
+  #obey(command: Command): void {
+    if (command.kind === 'logs') this.#rooms.pulls.begin(command);
+    else if (command.kind === 'drill') {
+      this.#commands.done(command.id, false, 'drills are not run by this version yet');
+    } else {
+      const reason = `${command.operator} asked for it: ${command.reason}`;
+      const { component, force = false } = command.arguments;
+      this.#supervisor.restart(component, reason, command.id, force);
+    }
   }
 
   async begin(): Promise<Result<Agent>> {
@@ -153,12 +147,16 @@ class RunningAgent implements Agent {
     }
     this.#channel = channel.value;
     this.#introduce(adopted);
+    // Before anything is judged: what a technician works on is not acted on by a new agent either.
+    if (this.#hold.active()) this.#supervisor.hold(true);
     this.#supervisor.begin();
+    await this.#atTill.open();
     this.#uplink = openUplink(this.#rooms, {
       readComponents: () => this.#supervisor.readings(),
       loopStats: () => this.#supervisor.loopStats(),
       channelRejected: () => this.#channel?.rejected() ?? {},
       commandCounts: () => this.#commands.counts(),
+      isHeld: () => this.#hold.active(),
       onCommand: (bytes) => this.#commands.receive(bytes),
     });
     this.#alive.begun();
@@ -167,24 +165,46 @@ class RunningAgent implements Agent {
 
   /** For `systemctl status`. */
   #status(): string {
-    const all = this.#supervisor.readings();
-    const ready = all.filter(({ state }) => state === 'ready').length;
+    const all = this.#supervisor.components();
+    const ready = all.filter(({ model }) => model.state === 'ready').length;
     return `${ready} of ${all.length} components ready`;
+  }
+
+  #view(): TillAnswer {
+    const { config, ports } = this.#rooms;
+    const now = ports.clock.monotonicMs();
+    const hold = this.#hold.view();
+    const { operation } = this.#supervisor;
+    const facts = {
+      ...{ terminal: config.terminal, agent: AGENT_VERSION, pid: process.pid },
+      ...{ upMs: Math.round(now - this.#begunAt), disk: 'normal' },
+      ...(hold === undefined ? {} : { hold }),
+      ...(operation === undefined ? {} : { operation }),
+    };
+    return tillView(facts, this.#supervisor.components(), now);
   }
 
   /** Who is here now; what was left running is named, so that nobody takes this for a restart of it. */
   #introduce(adopted: readonly string[]): void {
-    const { config, log, ports } = this.#rooms;
+    const { log, ports } = this.#rooms;
     const node = process.versions.node;
     const bootId = ports.clock.bootId();
     log.info('agent started', { version: AGENT_VERSION, node, pid: process.pid, adopted });
     this.#report('agent_started', { version: AGENT_VERSION, node, bootId, adopted: [...adopted] });
-    this.#report('inventory', {
-      agent: AGENT_VERSION,
-      os: `${systemName()} ${release()}`,
-      hostname: hostname(),
-      components: config.components.map(({ name, version }) => ({ name, version })),
+    this.#tellInventory();
+  }
+
+  /** At the start, and when something else runs than was told. */
+  #tellInventory(): void {
+    const components = this.#supervisor.components().map((component) => {
+      const { name, version, policy } = component;
+      return { name, version, mode: policy.mode };
     });
+    const text = JSON.stringify(components);
+    if (text === this.#inventory) return;
+    this.#inventory = text;
+    const os = `${systemName()} ${release()}`;
+    this.#report('inventory', { agent: AGENT_VERSION, os, hostname: hostname(), components });
   }
 
   #report<K extends NewEvent['kind']>(
@@ -206,13 +226,16 @@ class RunningAgent implements Agent {
   }
 
   #keepHouse(): void {
-    const { config, counters, output, ports } = this.#rooms;
+    const { config, counters, ladder, output, ports } = this.#rooms;
     counters.save();
+    ladder.keep();
+    this.#hold.look();
     for (const { name } of config.components) {
       output.tidy(name, this.#supervisor.openOutput(name));
     }
     ports.files.makeDirectory(config.runDir, 0o700);
     this.#channel?.keep();
+    this.#atTill.keep();
   }
 
   #saveBudgets(): void {
@@ -238,12 +261,14 @@ class RunningAgent implements Agent {
   }
 
   async #close(): Promise<void> {
-    const { counters, outbox, log, locks, pulls } = this.#rooms;
+    const { counters, ladder, outbox, log, locks, pulls } = this.#rooms;
+    await this.#atTill.close();
     await this.#uplink?.stop();
     pulls.stop();
     this.#supervisor.end();
     await this.#channel?.close();
     counters.save();
+    ladder.keep(true);
     this.#saveBudgets();
     outbox.close();
     // Last of all: until here a hang of the agent is still the machine's watchdog's to end.

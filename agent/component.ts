@@ -5,7 +5,7 @@
 import type { Expected } from './channel/admission.ts';
 import type { ComponentConfig } from './config.ts';
 import { policyOf, type Till } from './policy.ts';
-import type { RestartsByCause } from './restarts.ts';
+import type { LadderCounts, RestartsByCause } from './restarts.ts';
 import type { ComponentReading } from './telemetry/readings.ts';
 import type { Life } from './watchdog/control.ts';
 import { healthAgeMs, initialModel, type Model, type Remembered } from './watchdog/machine.ts';
@@ -27,6 +27,10 @@ export class Component {
   early: ComponentEvent[] = [];
   probes: Probe[] = [];
   status = '';
+  /** Open descriptors of the main process, as last counted. */
+  descriptors: number | undefined;
+  /** Why it is in its state, and since when. */
+  state: { readonly reason: string; readonly at: number } | undefined;
   #metricsUrl: string | undefined;
   #loopDelayMsMax: number | undefined;
 
@@ -38,6 +42,15 @@ export class Component {
 
   get name(): string {
     return this.config.name;
+  }
+
+  /** Of the program that runs; an adopted one keeps its own until it is started anew. */
+  get version(): string {
+    return this.life?.version ?? this.config.version;
+  }
+
+  stateTold(reason: string, at: number): void {
+    this.state = { reason, at };
   }
 
   expected(): Expected | undefined {
@@ -74,6 +87,7 @@ export class Component {
     this.life = undefined;
     this.identity = undefined;
     this.status = '';
+    this.descriptors = undefined;
     this.#metricsUrl = undefined;
     this.#loopDelayMsMax = undefined;
   }
@@ -81,7 +95,7 @@ export class Component {
   /** For one sample of metrics; the longest delay counts from the reading before. */
   read(
     now: number,
-    restartsByCause: RestartsByCause,
+    counts: { readonly restarts: RestartsByCause; readonly ladder: LadderCounts },
     usage: { residentBytes: number; cpuSeconds: number } | undefined,
   ): ComponentReading {
     const beatAgeMs = this.policy.instrumented ? healthAgeMs(this.model, now) : undefined;
@@ -91,8 +105,13 @@ export class Component {
     return {
       name: this.name,
       version: this.config.version,
+      runningVersion: this.version,
       state: this.model.state,
-      restartsByCause,
+      mode: this.policy.mode,
+      restartsByCause: counts.restarts,
+      ladder: counts.ladder,
+      workInFlight: this.model.watch.work.size,
+      ...(this.descriptors === undefined ? {} : { descriptors: this.descriptors }),
       ...(beatAgeMs === undefined ? {} : { beatAgeMs }),
       ...(loopDelayMsMax === undefined ? {} : { loopDelayMsMax }),
       ...(metricsUrl === undefined ? {} : { metricsUrl }),

@@ -77,7 +77,11 @@ export class Hold {
   }
 
   /** The fields as they were asked for, unchecked. A hold on top of one replaces it. */
-  begin(asked: { readonly forMs?: unknown; readonly reason?: unknown; readonly by?: unknown }) {
+  begin(asked: {
+    readonly forMs?: unknown;
+    readonly reason?: unknown;
+    readonly by?: unknown;
+  }): Result<HoldView> {
     const { forMs } = asked;
     if (typeof forMs !== 'number' || !(forMs >= HOLD_MS_MIN && forMs <= HOLD_MS_MAX)) {
       return fail('a hold takes from 1 second to 24 hours');

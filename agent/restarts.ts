@@ -1,7 +1,7 @@
-// Counters that must not go back to zero with the agent: restarts of each component by cause. A counter
-// belongs to the version that was restarted, because a new version must not inherit the
-// failures of the old one. One small file, written at most once a second; what a power cut can take is
-// one second of counting, while the events in the outbox still tell each restart.
+// Counters that must not go back to zero with the agent: restarts of each component by cause, and the rungs of the
+// ladder that were used, held or suppressed. A restart belongs to the version that was restarted, because a new
+// version must not inherit the failures of the old one; rungs carry no version. One small file, written at most
+// once a second; what a power cut can take is one second of counting, while the events still tell each restart.
 
 import * as v from 'valibot';
 import { CAUSES, type Cause } from '../protocol/events.ts';
@@ -9,13 +9,30 @@ import type { Result } from '../protocol/result.ts';
 import type { Log } from './ports.ts';
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+const RUNG_COUNTS_MAX = 200;
+/** Keys are label values joined by a blank: none of them holds one. */
+const counts = v.record(v.string(), count);
+const ladderSchema = v.object({ used: counts, outcomes: counts, suppressed: counts });
 const schema = v.object({
   components: v.record(
     v.string(),
-    v.object({ version: v.string(), restarts: v.record(v.string(), count) }),
+    v.object({
+      version: v.string(),
+      restarts: v.record(v.string(), count),
+      ladder: v.optional(ladderSchema),
+    }),
   ),
 });
 type State = v.InferOutput<typeof schema>;
+
+type Ladder = v.InferOutput<typeof ladderSchema>;
+
+export type RungCount = { readonly rung: string; readonly count: number };
+export type LadderCounts = {
+  readonly used: readonly (RungCount & { readonly cause: string })[];
+  readonly outcomes: readonly (RungCount & { readonly outcome: string })[];
+  readonly suppressed: readonly (RungCount & { readonly cause: string })[];
+};
 
 export type RestartsByCause = Readonly<Record<Cause, number>>;
 const none = (): Record<Cause, number> =>
@@ -28,7 +45,7 @@ export type CountersOptions = {
   readonly log: Log;
 };
 
-const FILE_BYTES_MAX = 64 * 1024;
+const FILE_BYTES_MAX = 512 * 1024;
 
 function parse(text: string | undefined): State | undefined {
   if (text === undefined) return { components: {} };
@@ -55,7 +72,8 @@ export class Counters {
     for (const [name, version] of components) {
       const known = state?.components[name];
       const restarts = known?.version === version ? known.restarts : {};
-      this.#state.components[name] = { version, restarts };
+      const ladder = known?.ladder ?? { used: {}, outcomes: {}, suppressed: {} };
+      this.#state.components[name] = { version, restarts, ladder };
     }
   }
 
@@ -67,6 +85,36 @@ export class Counters {
     const restarts = this.#state.components[component]?.restarts;
     if (restarts === undefined) return;
     restarts[cause] = (restarts[cause] ?? 0) + 1;
+    this.#changed = true;
+  }
+
+  ladder(component: string): LadderCounts {
+    const {
+      used = {},
+      outcomes = {},
+      suppressed = {},
+    } = this.#state.components[component]?.ladder ?? {};
+    const pairs = (all: Readonly<Record<string, number>>) =>
+      Object.entries(all).map(([key, count]) => {
+        const [rung = '', word = ''] = key.split(' ');
+        return { rung, word, count };
+      });
+    const byCause = ({ rung, word: cause, count }: ReturnType<typeof pairs>[number]) => ({
+      ...{ rung, cause, count },
+    });
+    return {
+      used: pairs(used).map(byCause),
+      outcomes: pairs(outcomes).map(({ rung, word, count }) => ({ rung, outcome: word, count })),
+      suppressed: pairs(suppressed).map(byCause),
+    };
+  }
+
+  countLadder(component: string, what: keyof Ladder, rung: string, word: string): void {
+    const counted = this.#state.components[component]?.ladder?.[what];
+    const key = `${rung} ${word}`;
+    if (counted === undefined) return;
+    if (counted[key] === undefined && Object.keys(counted).length >= RUNG_COUNTS_MAX) return;
+    counted[key] = (counted[key] ?? 0) + 1;
     this.#changed = true;
   }
 

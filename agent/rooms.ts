@@ -5,13 +5,14 @@ import { join } from 'node:path';
 import { fail, ok, type Result } from '../protocol/result.ts';
 import { type Budgets, openBudgets } from './budgets.ts';
 import type { AgentConfig } from './config.ts';
+import { LadderFile } from './ladder-file.ts';
 import { type OwnLog, openOwnLog } from './logs/own.ts';
 import { openPulls, type Pulls } from './logs/pulls.ts';
 import { createRedactions, type Redactions } from './logs/redactions.ts';
 import { createOutput, type Output } from './output.ts';
 import type { Ports } from './ports.ts';
 import { Counters } from './restarts.ts';
-import { listFiles, writeDurably } from './system/disk.ts';
+import { listFiles, writeDurably, writeDurablyLater } from './system/disk.ts';
 import { trimFile } from './system/trim.ts';
 import { lockRunDir, type Release, realPorts } from './system.ts';
 import { OUTBOX_BYTES_MAX, openOutbox } from './telemetry/outbox.ts';
@@ -32,6 +33,7 @@ export type Rooms = {
   readonly outbox: Outbox;
   readonly counters: Counters;
   readonly budgets: Budgets;
+  readonly ladder: LadderFile;
   readonly output: Output;
   readonly pulls: Pulls;
   readonly redactions: Redactions;
@@ -78,6 +80,10 @@ export function openRooms(config: AgentConfig, locks: Release[], overrides: Over
     new Map(config.components.map(({ name, version }) => [name, version])),
   );
   const budgets = openBudgets({ path: join(runDir, 'budgets.json'), clock, files, log });
+  const ladder = new LadderFile({
+    path: join(dataDir, 'ladder.json'),
+    ...{ clock, files, log, timers: ports.timers, writeDurably: writeDurablyLater },
+  });
   const pulls = openPulls({
     path: join(dataDir, 'pulls.json'),
     places: { logDir, ownLog, components: config.components.map(({ name }) => name) },
@@ -92,6 +98,6 @@ export function openRooms(config: AgentConfig, locks: Release[], overrides: Over
     ...{ bytesMax: config.output.bytesMax, nowMs: clock.wallMs },
     isPinned: (path) => pulls.isPinned(path),
   });
-  const kept = { outbox, counters, budgets, output, pulls, redactions };
+  const kept = { outbox, counters, budgets, ladder, output, pulls, redactions };
   return { config, ports, log, locks, environment, ...kept };
 }

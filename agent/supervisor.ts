@@ -1,23 +1,29 @@
 // Brings the parts of the watchdog together: what components say, what the sweep sees and what processes do
-// become events; the state machine answers with effects; act.ts does them. It also holds the plan: who
-// may start now, and who may stop when everything stops. It decides nothing about a single component.
+// become events; the state machine of each component answers with effects; act.ts does them. What takes more
+// than one component is followed beside it: the order of starts and stops (order.ts) and recoveries
+// (recover.ts). It decides nothing itself.
 
 import { randomUUID } from 'node:crypto';
-import { type Act, createAct, type Hands, onExit, takeOver } from './act.ts';
+import { type Act, createAct } from './act.ts';
 import type { Remains } from './budgets.ts';
-import type { Expected, Said } from './channel/admission.ts';
+import type { Expected } from './channel/admission.ts';
 import type { ChannelEvent } from './channel/server.ts';
 import { Component, EARLY_EVENTS_MAX } from './component.ts';
 import type { AgentConfig } from './config.ts';
-import { isLoopbackUrl } from './config-words.ts';
+import { Feeding } from './feeding.ts';
+import type { Hands } from './hands.ts';
+import { onExit, takeOver } from './launch.ts';
 import { Loop } from './loop.ts';
+import { Order } from './order.ts';
 import { ordinaryLateMs } from './pause.ts';
 import { planOf } from './policy.ts';
-import type { RestartsByCause } from './restarts.ts';
+import { type RebootLedger, Recover } from './recover.ts';
+import type { LadderCounts, RestartsByCause } from './restarts.ts';
+import { eventOf } from './said.ts';
 import type { ComponentReading } from './telemetry/readings.ts';
-import { type Remembered, step } from './watchdog/machine.ts';
+import { type Remembered, type RungUse, step } from './watchdog/machine.ts';
 import type { ComponentEvent } from './watchdog/model.ts';
-import { mayStart, mayStop, type PlanItem, type States } from './watchdog/plan.ts';
+import type { States } from './watchdog/plan.ts';
 
 /** Beyond all graces: for processes that the kernel does not let die. */
 const STOP_ALL_EXTRA_MS = 15_000;
@@ -29,60 +35,76 @@ export type SupervisorOptions = {
   /** `rested`: the version of it that ended for good under an earlier agent of this boot. */
   readonly remembered: (component: string) => Remembered & { readonly rested?: string | undefined };
   readonly restarts: (component: string) => RestartsByCause;
+  readonly ladder: (component: string) => LadderCounts;
+  readonly ledger: RebootLedger;
   /** Four times a second, after the components were looked at. */
   readonly onSweep: () => void;
   /** At the very end of each sweep, after everything was judged. */
   readonly onSwept: () => void;
 };
 
-type Stopping = {
-  readonly reason: string;
-  /** A component that is wanted again meanwhile is not asked twice: its restart is over already. */
-  readonly asked: Set<string>;
-  readonly done: () => void;
-};
-
 export class Supervisor {
   readonly #hands: Hands;
   readonly #options: SupervisorOptions;
   readonly #components = new Map<string, Component>();
-  readonly #plan: readonly PlanItem[];
   readonly #act: Act;
   readonly #loop: Loop;
-  /** Not yet started for the first time; a component that ended for good does not come back here. */
-  readonly #toStart = new Set<string>();
+  readonly #order: Order;
+  readonly #recover: Recover;
+  readonly #feeding: Feeding;
   /** Ended for good, as their restart policy wants it; not what was stopped with the agent. */
   readonly #rested = new Set<string>();
-  #stopping: Stopping | undefined;
   #sweeps = 0;
 
   constructor(options: SupervisorOptions) {
-    const { config, hands, remembered } = options;
+    const { config, hands, ledger } = options;
     this.#options = options;
     this.#hands = { ...hands, push: (name, event) => this.#loop.push(name, event) };
-    this.#plan = planOf(config);
     this.#act = createAct(this.#hands);
     for (const component of config.components) {
-      const { name, version, restart } = component;
-      const before = remembered(name);
-      this.#components.set(name, new Component(component, config, before));
-      if (before.rested === version && restart !== 'permanent') this.#rested.add(name);
+      const before = options.remembered(component.name);
+      this.#components.set(component.name, new Component(component, config, before));
     }
+    const components = [...this.#components.values()];
+    const policies = components.map(({ policy }) => policy);
+    this.#recover = new Recover({ config, policies, hands: this.#hands, ledger });
+    this.#feeding = new Feeding({ components, hands: this.#hands });
+    this.#order = new Order({
+      plan: planOf(config),
+      states: () => this.#states(),
+      push: (name, event) => this.#loop.push(name, event),
+    });
+    this.#loop = this.#openLoop();
+    this.#recall();
+  }
+
+  #openLoop(): Loop {
+    const { config, hands } = this.#options;
     const { clock, timers } = hands.ports;
-    this.#loop = new Loop({
+    return new Loop({
       clock,
       timers,
       log: hands.log,
       handle: (name, event, now) => this.#handle(name, event, now),
-      settled: () => this.#followPlan(),
+      settled: () => this.#order.follow(),
       paused: (gapMs, now) => this.#paused(gapMs, now),
       lateMsMax: ordinaryLateMs(config.components.map(({ hang }) => hang.blockedMs)),
       observe: () => {
         this.#observe();
         this.#judge();
-        options.onSwept();
+        this.#options.onSwept();
       },
     });
+  }
+
+  /** Who ended for good; but not who was only stopped for another's recovery when the agent ended. */
+  #recall(): void {
+    const { config, remembered } = this.#options;
+    for (const { name, version, restart } of config.components) {
+      const isMember = this.#recover.interrupted.includes(name);
+      const isSame = remembered(name).rested === version;
+      if (isSame && restart !== 'permanent' && !isMember) this.#rested.add(name);
+    }
   }
 
   expected(name: string): Expected | undefined {
@@ -92,6 +114,7 @@ export class Supervisor {
   /** Takes over what an earlier agent left running. @returns the names. */
   async adoptAll(): Promise<string[]> {
     const adopted: string[] = [];
+    await this.#hands.hooks.endLeftovers();
     for (const component of this.#components.values()) {
       const { name } = component;
       const found = await this.#hands.control.adopt(name, onExit(component, this.#hands));
@@ -117,27 +140,31 @@ export class Supervisor {
   /** Starts the rest, each as soon as what it needs is ready. */
   begin(): void {
     for (const { name, model } of this.#components.values()) {
-      if (model.state === 'stopped' && !this.#rested.has(name)) this.#toStart.add(name);
+      if (model.state === 'stopped' && !this.#rested.has(name)) this.#order.toStart(name);
     }
     this.#judge();
   }
 
-  restart(component: string, reason: string, command: string): void {
-    this.#loop.push(component, { kind: 'restart', reason, command, force: false });
+  restart(component: string, reason: string, command: string, force: boolean): void {
+    this.#loop.push(component, { kind: 'restart', reason, command, force });
+  }
+
+  /** A technician holds the till, or lets it go. */
+  hold(active: boolean): void {
+    this.#recover.tell({ kind: 'hold', active });
+    for (const name of this.#components.keys()) this.#loop.push(name, { kind: 'hold', active });
   }
 
   /** Ends all in reverse order of their start. @returns the names of those that did not end. */
   async stopAll(reason: string): Promise<string[]> {
-    this.#toStart.clear();
     const graces = [...this.#components.values()].map(({ policy }) => policy.stopGraceMs);
     const msMax = graces.reduce((sum, ms) => sum + ms, STOP_ALL_EXTRA_MS);
     await new Promise<void>((done) => {
       const cancel = this.#hands.ports.timers.after(msMax, done);
-      const ended = (): void => {
+      this.#order.stopAll(reason, () => {
         cancel();
         done();
-      };
-      this.#stopping = { reason, asked: new Set(), done: ended };
+      });
       this.#judge();
     });
     return this.alive();
@@ -150,6 +177,14 @@ export class Supervisor {
       .map(({ name }) => name);
   }
 
+  components(): readonly Component[] {
+    return [...this.#components.values()];
+  }
+
+  get operation(): Recover['operation'] {
+    return this.#recover.operation;
+  }
+
   /** The files that present lives print to. */
   openOutput(name: string): string | undefined {
     return this.#components.get(name)?.life?.logFile;
@@ -157,20 +192,28 @@ export class Supervisor {
 
   readings(): ComponentReading[] {
     const { control, ports } = this.#hands;
+    const { restarts, ladder } = this.#options;
     const now = ports.clock.monotonicMs();
     return [...this.#components.values()].map((component) => {
-      const usage = component.life && control.usage(component.life);
-      return component.read(now, this.#options.restarts(component.name), usage);
+      const { name, life } = component;
+      const usage = life && control.usage(life);
+      return component.read(now, { restarts: restarts(name), ladder: ladder(name) }, usage);
     });
   }
 
-  /** What the next agent should know. */
+  /** What the next agent of this boot should know. */
   remains(): Map<string, Remains> {
     const all = [...this.#components.values()].map(({ name, model, config }) => {
       const rested = this.#rested.has(name) ? config.version : undefined;
       return [name, { restarts: model.restarts, rested }] as const;
     });
     return new Map(all);
+  }
+
+  /** What any later agent should know: the rungs that were used. */
+  uses(): Record<string, readonly RungUse[]> {
+    const all = [...this.#components.values()].map(({ name, model }) => [name, model.uses]);
+    return Object.fromEntries(all);
   }
 
   loopStats(): ReturnType<Loop['stats']> {
@@ -198,15 +241,22 @@ export class Supervisor {
   #handle(name: string, event: ComponentEvent, now: number): void {
     const component = this.#components.get(name);
     if (component === undefined) return;
+    // While everything is being stopped the plan starts nobody again.
+    if (this.#order.isStopping && (event.kind === 'start' || event.kind === 'launch')) return;
     const { model, effects } = step(component.policy, component.model, event, now);
+    const ended = model.state === 'stopped' && component.model.state !== 'stopped';
     if (model.state !== 'stopped') this.#rested.delete(name);
-    else if (component.model.state !== 'stopped' && !this.#stopping) this.#rested.add(name);
+    else if (ended && !this.#order.isStopping && !this.#recover.isMember(name)) {
+      this.#rested.add(name);
+    }
     component.model = model;
     for (const effect of effects) this.#act(component, effect);
+    this.#recover.hear(component.policy, model, effects, now);
   }
 
   /** Everything that was seen before the pause looks late: said before any other event. */
   #paused(gapMs: number, now: number): void {
+    this.#recover.tell({ kind: 'paused', gapMs });
     for (const component of this.#components.values()) {
       for (const probe of component.probes) probe.dropInFlight();
       this.#handle(component.name, { kind: 'paused', gapMs }, now);
@@ -223,62 +273,16 @@ export class Supervisor {
       const sample = calm ? undefined : life && this.#hands.control.sample(life);
       if (sample !== undefined) this.#loop.push(name, { kind: 'sample', sample });
     }
+    this.#feeding.look(now);
     this.#options.onSweep();
   }
 
   #judge(): void {
     for (const name of this.#components.keys()) this.#loop.push(name, { kind: 'tick' });
+    this.#recover.tick();
   }
 
   #states(): States {
     return new Map([...this.#components].map(([name, { model }]) => [name, model.state]));
-  }
-
-  #followPlan(): void {
-    const stopping = this.#stopping;
-    if (stopping !== undefined) this.#followStop(stopping);
-    else if (this.#toStart.size > 0) {
-      for (const name of mayStart(this.#plan, this.#states())) {
-        if (!this.#toStart.delete(name)) continue;
-        this.#loop.push(name, { kind: 'start', reason: 'the agent starts it' });
-      }
-    }
-  }
-
-  #followStop({ reason, asked, done }: Stopping): void {
-    const states = this.#states();
-    for (const name of mayStop(this.#plan, states)) {
-      if (asked.has(name)) continue;
-      asked.add(name);
-      this.#loop.push(name, { kind: 'stop', reason });
-    }
-    if ([...states.values()].every((state) => state === 'stopped')) done();
-  }
-}
-
-/** What a component's word means to its state machine; the rest is only kept. */
-function eventOf(component: Component, said: Said): ComponentEvent | undefined {
-  switch (said.kind) {
-    case 'ready': {
-      const { metricsUrl } = said;
-      // Scraping follows this address: it must not lead away from the machine.
-      component.readyTold(metricsUrl && isLoopbackUrl(metricsUrl) ? metricsUrl : undefined);
-      return { kind: 'ready' };
-    }
-    case 'beat':
-      component.beatTold(said.loopDelayMsMax ?? 0);
-      return { kind: 'beat', loopDelayMsMax: said.loopDelayMsMax ?? 0 };
-    case 'status':
-      component.status = said.text;
-      return undefined;
-    case 'stopping':
-      component.status = 'stopping';
-      return undefined;
-    case 'evidence':
-      return undefined;
-    case 'end':
-      return { kind: 'end', id: said.id };
-    default:
-      return said;
   }
 }

@@ -12,7 +12,7 @@ export const RUN_DIR_DEFAULT = '/run/tillwatch';
 const ms = v.pipe(v.number(), v.minValue(0));
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 
-export const holdSchema = v.looseObject({
+export const holdSchema = v.object({
   reason: v.string(),
   by: v.string(),
   leftMs: ms,
@@ -20,7 +20,7 @@ export const holdSchema = v.looseObject({
   untilMs: v.number(),
 });
 
-export const tillComponentSchema = v.looseObject({
+export const tillComponentSchema = v.object({
   name: v.string(),
   version: v.string(),
   state: v.picklist(COMPONENT_STATES),
@@ -31,14 +31,12 @@ export const tillComponentSchema = v.looseObject({
   pid: v.optional(count),
   /** Work that forbids planned restarts. */
   busy: v.boolean(),
-  incident: v.optional(
-    v.looseObject({ id: v.string(), cause: v.picklist(CAUSES), reason: v.string() }),
-  ),
+  incident: v.optional(v.object({ id: v.string(), cause: v.picklist(CAUSES), reason: v.string() })),
   /** How often each rung may still be used now. */
-  left: v.array(v.looseObject({ rung: v.picklist(RUNGS), times: count, of: count })),
+  left: v.array(v.object({ rung: v.picklist(RUNGS), times: count, of: count })),
 });
 
-export const tillSchema = v.looseObject({
+export const tillSchema = v.object({
   terminal: v.string(),
   agent: v.string(),
   pid: count,
@@ -47,7 +45,7 @@ export const tillSchema = v.looseObject({
   disk: v.string(),
   /** What the recovery plan does at this moment, if anything. */
   operation: v.optional(
-    v.looseObject({ component: v.string(), rung: v.picklist(RUNGS), phase: v.string() }),
+    v.object({ component: v.string(), rung: v.picklist(RUNGS), phase: v.string() }),
   ),
   components: v.array(tillComponentSchema),
 });

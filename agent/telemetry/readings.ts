@@ -3,11 +3,17 @@
 // something that never happened is left out, except crashes and hangs: their first increase must be
 // visible to a query, and a series that appears with 1 has no increase.
 
-import { type Cause, COMPONENT_STATES, type ComponentState } from '../../protocol/events.ts';
+import {
+  type Cause,
+  COMPONENT_STATES,
+  type ComponentState,
+  type Mode,
+} from '../../protocol/events.ts';
 import type { Labels, Sample } from '../../protocol/metric-body.ts';
 import type { MetricName } from '../../protocol/metrics.ts';
 import type { LinkStats } from '../link/link.ts';
 import type { Redaction } from '../logs/redactions.ts';
+import type { LadderCounts } from '../restarts.ts';
 import type { OutboxStats } from './types.ts';
 
 /** What the agent says of one component; times are durations that end now. */
@@ -21,6 +27,12 @@ export type ComponentReading = {
   readonly residentBytes?: number;
   readonly cpuSeconds?: number;
   readonly metricsUrl?: string;
+  /** What runs, where it is not what is configured. */
+  readonly runningVersion?: string;
+  readonly mode?: Mode;
+  readonly descriptors?: number;
+  readonly workInFlight?: number;
+  readonly ladder?: LadderCounts;
 };
 
 export type AgentReading = {
@@ -41,6 +53,8 @@ export type AgentReading = {
   readonly link: LinkStats;
   readonly scrapeFailures: ReadonlyMap<string, number>;
   readonly seriesDropped: ReadonlyMap<string, number>;
+  /** Whether a technician holds the till. */
+  readonly held?: boolean;
 };
 
 const ALWAYS_COUNTED: readonly string[] = ['crash', 'hang'] satisfies Cause[];
@@ -63,7 +77,7 @@ export function componentSamples(reading: ComponentReading): Sample[] {
   const own = { component };
   return [
     sample('pos_component_up', state === 'ready' ? 1 : 0, own),
-    sample('pos_component_info', 1, { component, version }),
+    sample('pos_component_info', 1, { component, version: reading.runningVersion ?? version }),
     ...COMPONENT_STATES.map((known) =>
       sample('pos_component_state', known === state ? 1 : 0, { component, state: known }),
     ),
@@ -76,6 +90,29 @@ export function componentSamples(reading: ComponentReading): Sample[] {
     ...maybe('pos_component_cpu_seconds_total', reading.cpuSeconds, own),
     ...maybe('pos_component_beat_age_seconds', seconds(reading.beatAgeMs), own),
     ...maybe('pos_component_loop_delay_max_seconds', seconds(reading.loopDelayMsMax), own),
+    ...maybe('pos_component_descriptors', reading.descriptors, own),
+    ...maybe('pos_component_work_in_flight', reading.workInFlight, own),
+    // Only the mode that it is in: a second series for each component would say nothing more.
+    ...(reading.mode === undefined
+      ? []
+      : [sample('pos_component_mode', 1, { component, mode: reading.mode })]),
+    ...ladderSamples(component, reading.ladder),
+  ];
+}
+
+/** Only what happened: with all its rungs and causes a component would have a hundred series of nothing. */
+function ladderSamples(component: string, ladder: LadderCounts | undefined): Sample[] {
+  if (ladder === undefined) return [];
+  return [
+    ...ladder.used.map(({ rung, cause, count }) =>
+      sample('tillwatch_recovery_total', count, { component, cause, rung }),
+    ),
+    ...ladder.outcomes.map(({ rung, outcome, count }) =>
+      sample('tillwatch_recovery_outcome_total', count, { component, rung, outcome }),
+    ),
+    ...ladder.suppressed.map(({ rung, cause, count }) =>
+      sample('tillwatch_recovery_suppressed_total', count, { component, cause, rung }),
+    ),
   ];
 }
 
@@ -122,6 +159,7 @@ export function agentSamples(agent: AgentReading): Sample[] {
     sample('tillwatch_agent_cpu_seconds_total', agent.cpuSeconds),
     sample('tillwatch_agent_loop_delay_max_seconds', agent.loopDelayMsMax / 1_000),
     sample('tillwatch_agent_pauses_total', agent.pauses),
+    ...(agent.held === undefined ? [] : [sample('tillwatch_hold', agent.held ? 1 : 0)]),
     ...(agent.dropped > 0 ? [sample('tillwatch_agent_events_dropped_total', agent.dropped)] : []),
     ...outboxSamples(agent.outbox),
     ...linkSamples(agent.link),

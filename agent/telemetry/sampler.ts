@@ -36,6 +36,8 @@ export type SamplerOptions = {
   readonly channelRejected: () => Readonly<Record<string, number>>;
   readonly commandCounts: () => Readonly<Record<string, number>>;
   readonly redactions?: () => readonly Redaction[];
+  /** Whether a technician holds the till. */
+  readonly isHeld?: () => boolean;
   /** For tests; systeminformation when not given. */
   readonly readHost?: HostReader;
 };
@@ -142,6 +144,7 @@ class AgentSampler implements Sampler {
       channelRejected: this.#o.channelRejected(),
       commandCounts: this.#o.commandCounts(),
       redactions: this.#o.redactions?.() ?? [],
+      held: this.#o.isHeld?.() ?? false,
       clockOffsetMs: link.clockOffsetMs(),
       outbox: outbox.stats(),
       link: link.stats(),

@@ -26,7 +26,7 @@ function troubleOf(component: TillComponent, style: Style): string[] {
     lines.push(style.bad(`${name}: a human is needed; it is tried again slowly`));
   }
   if (incident !== undefined || isUsed(component)) {
-    lines.push(`${name}: may still be used now: ${leftText(left)}`);
+    lines.push(`${name}: left of its ladder: ${leftText(left)}`);
   }
   return lines;
 }

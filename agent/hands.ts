@@ -1,0 +1,37 @@
+// What the deeds are done with: everything that act.ts, launch.ts and recover.ts need of the world, in one type, so
+// that a test can bring its own. Made in agent.ts.
+
+import type { Cause, NewEvent, Rung } from '../protocol/events.ts';
+import type { ToComponent } from './channel/messages.ts';
+import type { Component } from './component.ts';
+import type { Hooks } from './hooks.ts';
+import type { Log, Ports } from './ports.ts';
+import type { Control } from './watchdog/control.ts';
+import type { ComponentEvent } from './watchdog/model.ts';
+
+export type Hands = {
+  readonly ports: Ports;
+  readonly log: Log;
+  readonly control: Control;
+  readonly hooks: Hooks;
+  readonly socketPath: string;
+  /** PATH, HOME, LANG and TZ of the agent: all that a component inherits. */
+  readonly inherited: Readonly<Record<string, string>>;
+  readonly logFileOf: (component: string, instance: string) => string;
+  readonly send: (component: string, message: ToComponent) => boolean;
+  readonly push: (component: string, event: ComponentEvent) => void;
+  readonly report: (event: NewEvent) => void;
+  readonly countRestart: (component: string, cause: Cause) => void;
+  readonly countRecovery: (component: string, rung: Rung, cause: Cause) => void;
+  readonly countOutcome: (component: string, rung: Rung, held: boolean) => void;
+  readonly countSuppressed: (component: string, rung: Rung, cause: Cause) => void;
+  readonly commandDone: (command: string, ok: boolean, reason: string) => void;
+  /** The model changed in what the next agent of this boot should know. */
+  readonly changed: (component: string) => void;
+  /** The uses of rungs changed: what any later agent should know. */
+  readonly remember: (component: string) => void;
+  readonly started: (component: Component) => void;
+};
+
+export const messageOf = (error: unknown): string =>
+  error instanceof Error ? error.message : String(error);

@@ -1,0 +1,57 @@
+// The till as `tillwatch status` shows it: each component with its state and why, what is wrong with it, and how often
+// each rung of the ladder may still be used. Pure: from what the supervisor holds to plain data.
+
+import { RUNGS, type Rung } from '../protocol/events.ts';
+import type { TillAnswer, TillComponent } from '../protocol/till.ts';
+import type { Component } from './component.ts';
+import { isBusy } from './watchdog/machine.ts';
+
+type Left = TillComponent['left'][number];
+
+/** As far as budgets say; conditions such as idle or uptime come on top. */
+export function rungsLeft({ policy, model }: Pick<Component, 'policy' | 'model'>, now: number) {
+  const restarts = model.restarts.filter(({ at }) => at > now - policy.restartsWindowMs).length;
+  const usedOf = (rung: Rung, windowMs: number): number =>
+    model.uses.filter((use) => use.rung === rung && use.at > now - windowMs).length;
+  const left = (rung: Rung, of: number, used: number): Left => ({
+    ...{ rung, of, times: Math.max(0, of - used) },
+  });
+  const { heal, canHeal, rungs } = policy;
+  const all = [
+    ...(canHeal ? [left('heal', heal.times, usedOf('heal', heal.windowMs))] : []),
+    left('restart', policy.restartsMax, restarts),
+    ...rungs.map(({ rung, times, windowMs }) => left(rung, times, usedOf(rung, windowMs))),
+  ];
+  return all.toSorted((a, b) => RUNGS.indexOf(a.rung) - RUNGS.indexOf(b.rung));
+}
+
+export function componentView(component: Component, now: number): TillComponent {
+  const { name, version, model, policy, state, life } = component;
+  const { incident } = model;
+  const open = incident?.open === true;
+  return {
+    name,
+    version,
+    state: model.state,
+    forMs: Math.max(0, Math.round(now - (state?.at ?? now))),
+    reason: state?.reason ?? 'it was not started yet',
+    mode: policy.mode,
+    ...(life === undefined ? {} : { pid: life.pid }),
+    busy: isBusy(model, now),
+    ...(open
+      ? { incident: { id: incident.id, cause: incident.cause, reason: incident.reason } }
+      : {}),
+    left: rungsLeft(component, now),
+  };
+}
+
+export type TillFacts = Omit<TillAnswer, 'components'>;
+
+export const tillView = (
+  facts: TillFacts,
+  components: readonly Component[],
+  now: number,
+): TillAnswer => ({
+  ...facts,
+  components: components.map((component) => componentView(component, now)),
+});

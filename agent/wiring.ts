@@ -1,0 +1,82 @@
+// Joins the deeds of the watchdog to the rooms of the agent: where events, counters, budgets and answers of commands
+// go. Only wiring; it stands apart so that agent.ts reads as the course of one agent's life.
+
+import { join } from 'node:path';
+import { type Command, keyIdOf, parsePublicKey } from '../protocol/commands.ts';
+import type { NewEvent } from '../protocol/events.ts';
+import type { ToComponent } from './channel/messages.ts';
+import { type Commands, openCommands } from './commands.ts';
+import { socketPath } from './config.ts';
+import type { Hands } from './hands.ts';
+import { createHooks } from './hooks.ts';
+import { NO_COUNTS, redactFields } from './logs/redact/index.ts';
+import type { Rooms } from './rooms.ts';
+import { emptyOver, writeDurably } from './system/disk.ts';
+import { createControl } from './watchdog/control.ts';
+
+/** What a component inherits of the agent's environment; everything else is configured. */
+const INHERITED = ['PATH', 'HOME', 'LANG', 'TZ'] as const;
+/** A thousand commands with their reasons fit in this. */
+const COMMANDS_BYTES_MAX = 2 * 1024 * 1024;
+
+/** What only the running agent knows. */
+export type Wires = Pick<Hands, 'commandDone' | 'changed' | 'remember' | 'started'> & {
+  readonly send: (component: string, message: ToComponent) => boolean;
+};
+
+/** What a component says of itself, and its last lines, leave the terminal here. */
+export function reporter({ outbox, redactions }: Rooms): (event: NewEvent) => void {
+  return (event) => {
+    const { value, counts } = redactFields(event.fields);
+    if (counts !== NO_COUNTS) redactions.add('event', counts);
+    outbox.addEvent({ ...event, fields: value } as NewEvent);
+  };
+}
+
+export function handsFor(rooms: Rooms, wires: Wires): Omit<Hands, 'push'> {
+  const { config, ports, log, counters, output, environment } = rooms;
+  const { runDir } = config;
+  const inherited = INHERITED.flatMap((name) => {
+    const value = environment[name];
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  return {
+    ...wires,
+    ports,
+    log,
+    control: createControl({ runDir, ports, log }),
+    hooks: createHooks({ runDir, ports, log, bound: emptyOver }),
+    socketPath: socketPath(runDir),
+    inherited: Object.fromEntries(inherited),
+    logFileOf: output.fileOf,
+    report: reporter(rooms),
+    countRestart: (component, cause) => counters.count(component, cause),
+    countRecovery: (component, rung, cause) => counters.countLadder(component, 'used', rung, cause),
+    countOutcome: (component, rung, held) =>
+      counters.countLadder(component, 'outcomes', rung, held ? 'held' : 'failed'),
+    countSuppressed: (component, rung, cause) =>
+      counters.countLadder(component, 'suppressed', rung, cause),
+  };
+}
+
+export function commandsFor(rooms: Rooms, run: (command: Command) => void): Commands {
+  const { config, ports, log, outbox, pulls } = rooms;
+  const keys = config.trust.commandKeys.flatMap((text) => {
+    const parsed = parsePublicKey(text);
+    return parsed.ok ? [[keyIdOf(text), parsed.value.key] as const] : [];
+  });
+  return openCommands({
+    path: join(config.dataDir, 'commands.json'),
+    terminal: config.terminal,
+    keys: new Map(keys),
+    components: new Set(config.components.map(({ name }) => name)),
+    nowMs: () => outbox.time.nowMs(),
+    isTimeKnown: () => outbox.time.known(),
+    read: (path) => ports.files.read(path, COMMANDS_BYTES_MAX),
+    write: writeDurably,
+    log,
+    addResult: (result) => outbox.addResult(result),
+    resumed: pulls.resumed,
+    run,
+  });
+}
