@@ -4,6 +4,7 @@
 
 import type { NewEvent } from '../protocol/events.ts';
 import type { Component } from './component.ts';
+import { createInquiry } from './evidence/inquiry.ts';
 import type { Hands } from './hands.ts';
 import { endTree, hookEnvironment, spawn } from './launch.ts';
 import type { Log } from './ports.ts';
@@ -18,6 +19,7 @@ export type Act = (component: Component, effect: ComponentEffect) => void;
 
 export function createAct(hands: Hands): Act {
   const { control, log } = hands;
+  const inquiry = createInquiry({ ...hands, evidence: control.evidence });
   const executors: Executors = {
     spawn: (component, { reason }) => spawn(component, reason, hands),
     terminate: (component, { graceMs, reason }) => {
@@ -30,13 +32,10 @@ export function createAct(hands: Hands): Act {
       const { name, life } = component;
       log.warn(`${name} is killed: ${reason}`, { component: name, pid: life?.pid });
       if (life !== undefined) endTree(name, life, hands);
+      else control.abandon(name);
     },
-    collect_evidence: (component, { phase }) => {
-      const { name, life, status } = component;
-      const seen = life === undefined ? {} : control.evidence(life);
-      const summary = { ...seen, ...(status === '' ? {} : { status }) };
-      hands.push(name, { kind: 'evidence', phase, summary });
-    },
+    collect_evidence: (component, { phase, incident }) =>
+      inquiry.collect(component, phase, incident),
     report: (component, { event }) => {
       const told = withVersion(component, event);
       if (told.kind === 'component_state') {

@@ -91,6 +91,7 @@ class RunningAgent implements Agent {
     const { ladder, output } = this.#rooms;
     return {
       send: (component, message) => this.#channel?.send(component, message) ?? false,
+      askStack: (component) => this.#channel?.askStack(component) ?? Promise.resolve(undefined),
       commandDone: (command, succeeded, reason) => this.#commands.done(command, succeeded, reason),
       changed: () => this.#saveBudgets(),
       remember: () => ladder.remember(this.#supervisor.uses()),
@@ -154,6 +155,7 @@ class RunningAgent implements Agent {
     this.#uplink = openUplink(this.#rooms, {
       readComponents: () => this.#supervisor.readings(),
       loopStats: () => this.#supervisor.loopStats(),
+      evidenceStats: () => this.#rooms.ring.stats(),
       channelRejected: () => this.#channel?.rejected() ?? {},
       commandCounts: () => this.#commands.counts(),
       isHeld: () => this.#hold.active(),

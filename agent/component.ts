@@ -26,6 +26,8 @@ export class Component {
   /** Heard between a process's first word and the news that it was started. */
   early: ComponentEvent[] = [];
   probes: Probe[] = [];
+  /** The newest answer of each probe, for evidence. */
+  readonly answers = new Map<string, string>();
   status = '';
   /** Open descriptors of the main process, as last counted. */
   descriptors: number | undefined;
@@ -83,6 +85,7 @@ export class Component {
   forget(): void {
     for (const probe of this.probes) probe.stop();
     this.probes = [];
+    this.answers.clear();
     this.early = [];
     this.life = undefined;
     this.identity = undefined;

@@ -2,8 +2,10 @@
 // that a test can bring its own. Made in agent.ts.
 
 import type { Cause, NewEvent, Rung } from '../protocol/events.ts';
+import type { StackAnswer } from './channel/ask.ts';
 import type { ToComponent } from './channel/messages.ts';
 import type { Component } from './component.ts';
+import type { Ring } from './evidence/ring.ts';
 import type { Hooks } from './hooks.ts';
 import type { Log, Ports } from './ports.ts';
 import type { Control } from './watchdog/control.ts';
@@ -19,6 +21,10 @@ export type Hands = {
   readonly inherited: Readonly<Record<string, string>>;
   readonly logFileOf: (component: string, instance: string) => string;
   readonly send: (component: string, message: ToComponent) => boolean;
+  /** Of the main thread, from the component's witness. */
+  readonly askStack: (component: string) => Promise<StackAnswer | undefined>;
+  /** Where bundles of evidence stay. */
+  readonly ring: Ring;
   readonly push: (component: string, event: ComponentEvent) => void;
   readonly report: (event: NewEvent) => void;
   readonly countRestart: (component: string, cause: Cause) => void;

@@ -45,8 +45,10 @@ function startProbes(component: Component, hands: Hands): void {
   const ownOutput = component.life?.logFile;
   component.probes = component.config.probes.map((spec, index) => {
     const probe = `${spec.kind}-${index}`;
-    const told = (ok: boolean, reason: string): void =>
+    const told = (ok: boolean, reason: string): void => {
+      component.answers.set(probe, reason);
       hands.push(component.name, { kind: 'probe', probe, ok, reason });
+    };
     return startProbe(spec, { ...hands.ports, log: hands.log }, told, { env, ownOutput });
   });
   const { progress } = component.config;

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fail, ok, type Result } from '../protocol/result.ts';
 import { type Budgets, openBudgets } from './budgets.ts';
 import type { AgentConfig } from './config.ts';
+import { openRing, type Ring } from './evidence/ring.ts';
 import { LadderFile } from './ladder-file.ts';
 import { type OwnLog, openOwnLog } from './logs/own.ts';
 import { openPulls, type Pulls } from './logs/pulls.ts';
@@ -37,6 +38,7 @@ export type Rooms = {
   readonly output: Output;
   readonly pulls: Pulls;
   readonly redactions: Redactions;
+  readonly ring: Ring;
   readonly environment: NodeJS.ProcessEnv;
 };
 
@@ -98,6 +100,7 @@ export function openRooms(config: AgentConfig, locks: Release[], overrides: Over
     ...{ bytesMax: config.output.bytesMax, nowMs: clock.wallMs },
     isPinned: (path) => pulls.isPinned(path),
   });
-  const kept = { outbox, counters, budgets, ladder, output, pulls, redactions };
+  const ring = openRing({ folder: join(dataDir, 'evidence'), ...config.evidence, clock, log });
+  const kept = { outbox, counters, budgets, ladder, output, pulls, redactions, ring };
   return { config, ports, log, locks, environment, ...kept };
 }

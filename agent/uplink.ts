@@ -8,7 +8,7 @@ import { AGENT_VERSION } from './version.ts';
 
 export type UplinkSources = Pick<
   SamplerOptions,
-  'readComponents' | 'loopStats' | 'channelRejected' | 'commandCounts' | 'isHeld'
+  'readComponents' | 'loopStats' | 'evidenceStats' | 'channelRejected' | 'commandCounts' | 'isHeld'
 > & {
   readonly onCommand: (data: Uint8Array) => void;
 };

@@ -12,7 +12,7 @@ import { createHooks } from './hooks.ts';
 import { NO_COUNTS, redactFields } from './logs/redact/index.ts';
 import type { Rooms } from './rooms.ts';
 import { emptyOver, writeDurably } from './system/disk.ts';
-import { createControl } from './watchdog/control.ts';
+import { createControls } from './watchdog/controls.ts';
 
 /** What a component inherits of the agent's environment; everything else is configured. */
 const INHERITED = ['PATH', 'HOME', 'LANG', 'TZ'] as const;
@@ -20,7 +20,7 @@ const INHERITED = ['PATH', 'HOME', 'LANG', 'TZ'] as const;
 const COMMANDS_BYTES_MAX = 2 * 1024 * 1024;
 
 /** What only the running agent knows. */
-export type Wires = Pick<Hands, 'commandDone' | 'changed' | 'remember' | 'started'> & {
+export type Wires = Pick<Hands, 'commandDone' | 'changed' | 'remember' | 'started' | 'askStack'> & {
   readonly send: (component: string, message: ToComponent) => boolean;
 };
 
@@ -34,7 +34,7 @@ export function reporter({ outbox, redactions }: Rooms): (event: NewEvent) => vo
 }
 
 export function handsFor(rooms: Rooms, wires: Wires): Omit<Hands, 'push'> {
-  const { config, ports, log, counters, output, environment } = rooms;
+  const { config, ports, log, counters, output, environment, ring } = rooms;
   const { runDir } = config;
   const inherited = INHERITED.flatMap((name) => {
     const value = environment[name];
@@ -44,7 +44,8 @@ export function handsFor(rooms: Rooms, wires: Wires): Omit<Hands, 'push'> {
     ...wires,
     ports,
     log,
-    control: createControl({ runDir, ports, log }),
+    ring,
+    control: createControls(config, Object.fromEntries(inherited), { runDir, ports, log }),
     hooks: createHooks({ runDir, ports, log, bound: emptyOver }),
     socketPath: socketPath(runDir),
     inherited: Object.fromEntries(inherited),

@@ -53,6 +53,8 @@ export type AgentReading = {
   readonly link: LinkStats;
   readonly scrapeFailures: ReadonlyMap<string, number>;
   readonly seriesDropped: ReadonlyMap<string, number>;
+  /** The ring of evidence on disk. */
+  readonly evidence?: { readonly bytes: number; readonly dropped: number } | undefined;
   /** Whether a technician holds the till. */
   readonly held?: boolean;
 };
@@ -161,6 +163,8 @@ export function agentSamples(agent: AgentReading): Sample[] {
     sample('tillwatch_agent_pauses_total', agent.pauses),
     ...(agent.held === undefined ? [] : [sample('tillwatch_hold', agent.held ? 1 : 0)]),
     ...(agent.dropped > 0 ? [sample('tillwatch_agent_events_dropped_total', agent.dropped)] : []),
+    ...maybe('tillwatch_evidence_bytes', agent.evidence?.bytes, {}),
+    ...maybe('tillwatch_evidence_dropped_total', agent.evidence?.dropped, {}),
     ...outboxSamples(agent.outbox),
     ...linkSamples(agent.link),
     ...counted('tillwatch_channel_rejected_total', 'reason', Object.entries(agent.channelRejected)),

@@ -33,6 +33,7 @@ export type SamplerOptions = {
   readonly link: Pick<Link, 'stats' | 'clockOffsetMs'>;
   readonly readComponents: () => readonly ComponentReading[];
   readonly loopStats: () => Pick<AgentReading, 'dropped' | 'pauses' | 'loopDelayMsMax'>;
+  readonly evidenceStats?: () => AgentReading['evidence'];
   readonly channelRejected: () => Readonly<Record<string, number>>;
   readonly commandCounts: () => Readonly<Record<string, number>>;
   readonly redactions?: () => readonly Redaction[];
@@ -141,6 +142,7 @@ class AgentSampler implements Sampler {
       starts: outbox.starts,
       residentBytes: process.memoryUsage.rss(),
       cpuSeconds: (cpu.user + cpu.system) / 1e6,
+      evidence: this.#o.evidenceStats?.(),
       channelRejected: this.#o.channelRejected(),
       commandCounts: this.#o.commandCounts(),
       redactions: this.#o.redactions?.() ?? [],

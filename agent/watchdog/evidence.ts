@@ -1,18 +1,33 @@
-// What the agent saw of a component before it acted: the processes of its tree, its last lines, how hard the
-// machine was pressed. It takes milliseconds, is bounded, and never throws, because evidence must not delay
-// or prevent a kill. Command lines and environments are left out: they hold secrets. Card data is taken out
-// of the lines right here, before anybody else sees them.
+// What the agent saw of a component before it acted: the processes of its tree with their threads and descriptors,
+// how hard the machine was pressed, whether a human debugs it. It reads /proc and nothing else, which cannot
+// wait for a disk, takes milliseconds, is bounded, and never throws, because evidence must not delay or prevent
+// a kill. Command lines and environments are left out: they hold secrets. What takes longer (last lines, the
+// JavaScript stack) is collected around it in evidence/.
 
 import { redactString } from '../logs/redact/index.ts';
 import type { Files, Ports } from '../ports.ts';
-import { parsePressure, parseStatus, parseSyscall, type Stat } from './proc.ts';
+import { findDebugger } from './debugger.ts';
+import { parsePressure, parseStat, parseStatus, parseSyscall, type Stat } from './proc.ts';
 import { quickMembers, type Target } from './tree.ts';
 
-export const EVIDENCE_JSON_BYTES_MAX = 16 * 1024;
-const PROCESSES_MAX = 24;
+const PROCESSES_MAX = 64;
+/** Threads and descriptors are looked at only within this: the agent's own loop stands still meanwhile. */
+const DETAIL_MS_MAX = 15;
+const THREADS_MAX = 32;
+const DESCRIPTORS_MAX = 128;
+const DESCRIPTORS_NAMED_MAX = 24;
 const LOG_LINES_MAX = 20;
-const LOG_BYTES_MAX = 4 * 1024;
 const WORD_CHARS_MAX = 40;
+const NAME_CHARS_MAX = 160;
+
+export type ThreadEvidence = { readonly name: string; readonly state: string };
+
+export type DescriptorEvidence = {
+  /** How many of what: socket, pipe, anon_inode, file; of the first DESCRIPTORS_MAX. */
+  readonly kinds: Readonly<Record<string, number>>;
+  /** What has a name, without what stands behind a question mark in it. */
+  readonly named: readonly string[];
+};
 
 export type ProcessEvidence = {
   readonly pid: number;
@@ -29,6 +44,9 @@ export type ProcessEvidence = {
   readonly cpuMs: number;
   readonly voluntarySwitches: number | undefined;
   readonly involuntarySwitches: number | undefined;
+  /** Its threads and what it has open, as far as there was time. */
+  readonly threadStates?: readonly ThreadEvidence[] | undefined;
+  readonly open?: DescriptorEvidence | undefined;
 };
 
 export type Pressure = { readonly some: number; readonly full: number | undefined };
@@ -39,18 +57,44 @@ export type Evidence = {
   readonly processes: readonly ProcessEvidence[];
   /** Processes of the tree beyond those listed. */
   readonly processesMore: number;
-  readonly logLines: readonly string[];
   /** Percent of the last 10 s; absent on kernels without it. */
   readonly pressure: Readonly<Record<string, Pressure>>;
   readonly loadAverage: string | undefined;
+  /** A human is attached to the inspector of this process: nothing may be decided. */
+  readonly debugger: { readonly pid: number; readonly port: number } | undefined;
   /** What went wrong while collecting, if anything. */
   readonly trouble: string | undefined;
 };
 
+/** What is open, by what /proc/PID/fd leads to: `socket:[1]`, `pipe:[2]`, `anon_inode:[eventpoll]`, a path. */
+export function describeDescriptors(links: readonly string[]): DescriptorEvidence {
+  const kinds: Record<string, number> = {};
+  const named: string[] = [];
+  for (const link of links) {
+    const kind = /^(socket|pipe|anon_inode):/.exec(link)?.[1] ?? 'file';
+    kinds[kind] = (kinds[kind] ?? 0) + 1;
+    // A path can hold what was asked for; what stands behind a question mark is nobody's business.
+    const name = redactString(link.replace(/\?.*$/s, '?').slice(0, NAME_CHARS_MAX)).value;
+    if (kind === 'file' && named.length < DESCRIPTORS_NAMED_MAX) named.push(name);
+  }
+  return { kinds, named };
+}
+
+function readDetail(files: Files, pid: number): Pick<ProcessEvidence, 'threadStates' | 'open'> {
+  const threadStates = files.some(`/proc/${pid}/task`, THREADS_MAX).flatMap((id) => {
+    const stat = parseStat(files.read(`/proc/${pid}/task/${id}/stat`));
+    return stat === undefined ? [] : [{ name: stat.comm, state: stat.state }];
+  });
+  const links = files
+    .some(`/proc/${pid}/fd`, DESCRIPTORS_MAX)
+    .flatMap((name) => files.readLink(`/proc/${pid}/fd/${name}`) ?? []);
+  return { threadStates, open: describeDescriptors(links) };
+}
+
 function readProcess(files: Files, stat: Stat): ProcessEvidence {
   const at = `/proc/${stat.pid}`;
   const status = parseStatus(files.read(`${at}/status`));
-  const descriptors = files.list(`${at}/fd`).length;
+  const descriptors = files.count(`${at}/fd`);
   return {
     pid: stat.pid,
     parent: stat.parent,
@@ -66,6 +110,16 @@ function readProcess(files: Files, stat: Stat): ProcessEvidence {
     voluntarySwitches: status?.voluntarySwitches,
     involuntarySwitches: status?.involuntarySwitches,
   };
+}
+
+/** The main process always, the others while there is time. */
+function readProcesses({ clock, files }: Ports, listed: readonly Stat[]): ProcessEvidence[] {
+  const untilMs = clock.monotonicMs() + DETAIL_MS_MAX;
+  return listed.map((stat, index) => {
+    const found = readProcess(files, stat);
+    const hasTime = index === 0 || clock.monotonicMs() < untilMs;
+    return hasTime ? { ...found, ...readDetail(files, stat.pid) } : found;
+  });
 }
 
 /**
@@ -85,12 +139,6 @@ export function lastLines(
   return lines.slice(-(how.linesMax ?? LOG_LINES_MAX));
 }
 
-/** A read that is as long as the bound began somewhere within the file. */
-function readLastLines(files: Files, logFile: string): string[] {
-  const text = files.readEnd(logFile, LOG_BYTES_MAX) ?? '';
-  return lastLines(text, { isCut: Buffer.byteLength(text) >= LOG_BYTES_MAX });
-}
-
 function readPressure(files: Files): Record<string, Pressure> {
   const found: Record<string, Pressure> = {};
   for (const resource of ['cpu', 'memory', 'io']) {
@@ -100,19 +148,8 @@ function readPressure(files: Files): Record<string, Pressure> {
   return found;
 }
 
-/** Drops the oldest lines, then the last processes, until the whole fits. */
-export function bounded(evidence: Evidence, bytesMax = EVIDENCE_JSON_BYTES_MAX): Evidence {
-  const logLines = [...evidence.logLines];
-  const processes = [...evidence.processes];
-  for (;;) {
-    const processesMore = evidence.processesMore + evidence.processes.length - processes.length;
-    const now = { ...evidence, logLines, processes, processesMore };
-    if (Buffer.byteLength(JSON.stringify(now)) <= bytesMax) return now;
-    if (logLines.shift() === undefined && processes.pop() === undefined) return now;
-  }
-}
-
-export function collectEvidence(ports: Ports, target: Target & { logFile: string }): Evidence {
+/** From /proc alone, where nothing can wait: some milliseconds, bounded, and it never throws. */
+export function collectEvidence(ports: Ports, target: Target): Evidence {
   const { clock, files } = ports;
   const startMs = clock.monotonicMs();
   let trouble: string | undefined;
@@ -130,11 +167,11 @@ export function collectEvidence(ports: Ports, target: Target & { logFile: string
   const listed = members.slice(0, PROCESSES_MAX);
   const evidence = {
     wallMs: clock.wallMs(),
-    processes: attempt(() => listed.map((stat) => readProcess(files, stat)), []),
+    processes: attempt(() => readProcesses(ports, listed), []),
     processesMore: members.length - listed.length,
-    logLines: attempt(() => readLastLines(files, target.logFile), []),
     pressure: attempt(() => readPressure(files), {}),
     loadAverage: attempt(() => files.read('/proc/loadavg', 64)?.trim(), undefined),
+    debugger: attempt(() => findDebugger(files, members), undefined),
   };
-  return bounded({ ...evidence, trouble, tookMs: clock.monotonicMs() - startMs });
+  return { ...evidence, trouble, tookMs: clock.monotonicMs() - startMs };
 }

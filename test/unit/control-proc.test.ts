@@ -2,7 +2,7 @@
 // still have a line, files that were read in part, trees whose children stand before their parents.
 
 import { describe, expect, it } from 'vitest';
-import { bounded, type Evidence, lastLines } from '../../agent/watchdog/evidence.ts';
+import { describeDescriptors, lastLines } from '../../agent/watchdog/evidence.ts';
 import {
   environValue,
   isDead,
@@ -166,24 +166,28 @@ describe('evidence', () => {
     expect(lastLines('')).toEqual([]);
   });
 
-  it('fits into its bound, however long the lines: first they go, then processes', () => {
-    const process = {
-      ...{ pid: 1, parent: 1, comm: 'x'.repeat(15), state: 'S', wchan: 'w', syscall: '1' },
-      ...{ threads: 1, descriptors: 1, residentBytes: 1, cpuMs: 1 },
-      ...{ voluntarySwitches: 1, involuntarySwitches: 1 },
-    };
-    const full: Evidence = {
-      ...{ wallMs: 1, tookMs: 1, processes: Array(24).fill(process), processesMore: 3 },
-      ...{ logLines: Array(20).fill('"'.repeat(2_000)), pressure: {}, loadAverage: undefined },
-      trouble: undefined,
-    };
-    const kept = bounded(full);
-    expect(Buffer.byteLength(JSON.stringify(kept))).toBeLessThanOrEqual(16 * 1024);
-    expect(kept.processes).toHaveLength(24);
-    expect(kept.logLines.length).toBeGreaterThan(0);
-    const small = bounded(full, 2_000);
-    expect(small.logLines).toEqual([]);
-    expect(small.processes.length + small.processesMore).toBe(27);
-    expect(bounded(full, 1).processes).toEqual([]);
+  it('names what is open without what was asked of it, and counts the rest', () => {
+    const links = [
+      'socket:[1]',
+      'socket:[2]',
+      'pipe:[3]',
+      'anon_inode:[eventpoll]',
+      '/dev/ttyUSB0',
+      '/spool/receipt?card=4111111111111111&x=1',
+      '/spool/4111111111111111.pdf',
+      '/tmp/gone (deleted)',
+    ];
+    expect(describeDescriptors(links)).toEqual({
+      kinds: { socket: 2, pipe: 1, anon_inode: 1, file: 4 },
+      named: [
+        '/dev/ttyUSB0',
+        '/spool/receipt?',
+        '/spool/[PAN visa ....1111].pdf',
+        '/tmp/gone (deleted)',
+      ],
+    });
+    const many = describeDescriptors(Array(1_000).fill('/var/lib/till/file'));
+    expect(many.named.length).toBeLessThan(50);
+    expect(many.kinds).toEqual({ file: 1_000 });
   });
 });
