@@ -64,6 +64,8 @@ type Run = {
   readonly spec: HookSpec;
   readonly target: Target;
   readonly end: (end: HookEnd) => void;
+  /** It is being ended by us: its end is told with the reason for that, once its whole tree is gone. */
+  doomed: boolean;
 };
 
 const endOf = (kind: HookKind, code: number | undefined, signal: string | undefined): HookEnd => {
@@ -127,9 +129,9 @@ class HookRunner implements Hooks {
     // Whoever reads the environment of a process sees what it is, and its tree is found by the mark.
     const marked = { ...env, TILLWATCH_HOOK: kind, TILLWATCH_INSTANCE: instance };
     ports.processes
-      .start({ command, cwd, env: marked, logFile: output }, (code, signal) =>
-        end(endOf(kind, code, signal)),
-      )
+      .start({ command, cwd, env: marked, logFile: output }, (code, signal) => {
+        if (this.#runs.get(component)?.doomed !== true) end(endOf(kind, code, signal));
+      })
       .then(
         (started) => {
           if (!started.ok) end({ ok: false, reason: started.reason });
@@ -151,7 +153,8 @@ class HookRunner implements Hooks {
     const { ports, bound } = this.#options;
     const { kind, component, timeoutMs } = spec;
     const leader = identify(ports, pid);
-    const run: Run = { spec, target: { instance, main: leader, shim: leader }, end };
+    const target = { instance, main: leader, shim: leader };
+    const run: Run = { spec, target, end, doomed: false };
     this.#runs.set(component, run);
     const record = { kind, component, instance, ...leader };
     ports.files.replace(this.#pathOf(component, 'json'), JSON.stringify(record), 0o600);
@@ -171,6 +174,8 @@ class HookRunner implements Hooks {
   #put(run: Run, reason: string): void {
     const { ports, log } = this.#options;
     const { component } = run.spec;
+    if (run.doomed) return;
+    run.doomed = true;
     const told = (): void => run.end({ ok: false, reason });
     killTree(ports, run.target).then(
       ({ survivors }) => {

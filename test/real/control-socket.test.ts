@@ -1,0 +1,106 @@
+// The till's own socket: one question, one answer, whatever is sent; and it comes back when somebody removes it.
+
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  CONTROL_CONNECTIONS_MAX,
+  type ControlSocket,
+  openControlSocket,
+  REQUEST_BYTES_MAX,
+} from '../../agent/control-socket.ts';
+import { socketFiles } from '../../agent/system/disk.ts';
+import { realPorts } from '../../agent/system.ts';
+import { EXIT } from '../../cli/exit.ts';
+import { tillIn } from '../../cli/till.ts';
+import { until } from './agent-rig.ts';
+
+let folder: string;
+let path: string;
+let socket: ControlSocket;
+const logged: string[] = [];
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'tw-control-'));
+  path = join(folder, 'control.sock');
+  const keep = (message: string) => logged.push(message);
+  const log = { info: keep, warn: keep, error: keep };
+  const opened = await openControlSocket({
+    ...{ path, timers: realPorts().timers, files: socketFiles, log },
+  });
+  if (!opened.ok) throw new Error(opened.reason);
+  socket = opened.value;
+  socket.register('echo', (request) => ({ ok: true, value: request }));
+  socket.register('later', async () => {
+    await new Promise((done) => setTimeout(done, 100));
+    return { ok: true, value: 'late' };
+  });
+  socket.register('never', () => ({ ok: false, reason: 'not here', refused: true }));
+  socket.register('bug', () => {
+    throw new Error('a bug');
+  });
+  socket.register('long', () => ({ ok: true, value: 'x'.repeat(1e6) }));
+});
+afterEach(async () => {
+  await socket.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Sends bytes as they are. @returns everything that came back. */
+const raw = (bytes: string, end = false): Promise<string> =>
+  new Promise((done) => {
+    let heard = '';
+    const client = connect({ path });
+    client.on('data', (chunk) => {
+      heard += chunk;
+    });
+    client.on('error', () => undefined);
+    client.on('close', () => done(heard));
+    if (end) client.end(bytes);
+    else client.write(bytes);
+  });
+
+describe('the control socket', () => {
+  it('is for its owner only, and answers each question once', async () => {
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    const ask = tillIn(folder);
+    expect(await ask({ kind: 'echo', a: 1 })).toEqual({ ok: true, value: { kind: 'echo', a: 1 } });
+    expect(await ask({ kind: 'later' })).toEqual({ ok: true, value: 'late' });
+    const denied = { ok: false, exit: EXIT.denied, sentence: 'not here' };
+    expect(await ask({ kind: 'never' })).toEqual(denied);
+    expect(await ask({ kind: 'what' })).toMatchObject({
+      exit: EXIT.failed,
+      sentence: expect.stringContaining('it knows bug, echo, later, long, never'),
+    });
+    const twice = '{"kind":"echo","n":1}\n{"kind":"echo","n":2}\n';
+    expect((await raw(twice)).trim().split('\n')).toHaveLength(1);
+    // As `printf ... | nc -U` does it: its side is closed before the answer comes.
+    expect(await raw('{"kind":"later"}\n', true)).toContain('late');
+  });
+
+  it('outlives whatever it is sent', async () => {
+    const wrong = ['{}', '[]', 'null', '{"kind":7}', '{"__proto__":{"kind":"echo"}}', '\u0000'];
+    for (const line of wrong) expect(await raw(`${line}\n`)).toContain('"ok":false');
+    expect(await raw('x'.repeat(REQUEST_BYTES_MAX + 1))).toContain('too long');
+    expect(await raw('{"kind":"bug"}\n')).toContain('see its log');
+    expect(await raw('{"kind":"long"}\n')).toContain('the answer is too long');
+    expect(await raw('{"kind":"echo"')).toBe('');
+    expect((await tillIn(folder)({ kind: 'echo' })).ok).toBe(true);
+  }, 30_000);
+
+  it('does not keep whoever says nothing, and lets in no more than it has room for', async () => {
+    const silent = Array.from({ length: CONTROL_CONNECTIONS_MAX + 4 }, () => raw(''));
+    expect(await Promise.all(silent)).toEqual(silent.map(() => ''));
+    expect((await tillIn(folder)({ kind: 'echo' })).ok).toBe(true);
+  }, 30_000);
+
+  it('comes back when somebody removes it', async () => {
+    rmSync(path);
+    expect(await tillIn(folder)({ kind: 'echo' })).toMatchObject({ exit: EXIT.unavailable });
+    socket.keep();
+    await until('it is there again', () => socketFiles.isSocket(path));
+    expect((await tillIn(folder)({ kind: 'echo' })).ok).toBe(true);
+  });
+});
