@@ -9,6 +9,7 @@ import { type Document, isNode, LineCounter, parseAllDocuments } from 'yaml';
 import { SOCKET_PATH_BYTES_MAX } from '../protocol/limits.ts';
 import { componentSchema } from './config-component.ts';
 import { DEFAULTS } from './config-defaults.ts';
+import { misfitsOf, withPaths } from './config-external.ts';
 import { agentSchema } from './config-schema.ts';
 
 export type AgentConfig = Omit<v.InferOutput<typeof agentSchema>, 'logDir'> & {
@@ -191,19 +192,16 @@ function checkNames(value: unknown, problems: Problems): void {
   });
 }
 
+function checkKind({ index, component }: Readable, value: unknown, problems: Problems): void {
+  const hasChannel = valueAt(rawComponents(value)[index], ['channel']) === true;
+  for (const { path, sentence } of misfitsOf(component, hasChannel)) {
+    problems.add(['components', index, ...path], sentence);
+  }
+}
+
 function checkTimes({ index, component }: Readable, problems: Problems): void {
   const at = (...path: string[]): Path => ['components', index, ...path];
-  const { beatMs, hang, start, stop, backoff, limits, run, command, external } = component;
-  if (run === 'managed' && command === undefined) problems.add(at('command'), 'is missing');
-  if (run === 'external' && external === undefined) {
-    problems.add(at('external'), 'is missing: how to find it (pid), and how to start and stop it');
-  }
-  if (run === 'external' && component.witness) {
-    problems.add(
-      at('witness'),
-      'cannot be: a component that is not started here gets no environment',
-    );
-  }
+  const { beatMs, hang, start, stop, backoff, limits } = component;
   if (stop.graceMs > stop.graceMsMax) {
     problems.add(at('stop', 'graceMs'), `must not be more than graceMsMax (${stop.graceMsMax})`);
   }
@@ -265,10 +263,7 @@ function withFolders(config: v.InferOutput<typeof agentSchema>, folder: string):
     dataDir,
     runDir: resolve(folder, config.runDir),
     logDir: config.logDir === undefined ? join(dataDir, 'logs') : resolve(folder, config.logDir),
-    components: config.components.map((component) => ({
-      ...component,
-      cwd: resolve(folder, component.cwd ?? '.'),
-    })),
+    components: config.components.map((component) => withPaths(component, folder)),
   };
 }
 
@@ -284,7 +279,10 @@ export function loadConfig(text: string, folder: string): Loaded {
   const shaped = v.safeParse(agentSchema, value);
   for (const issue of shaped.issues ?? []) problems.add(keysOf(issue), sentenceOf(issue));
   checkNames(value, problems);
-  for (const component of readable(value)) checkTimes(component, problems);
+  for (const component of readable(value)) {
+    checkKind(component, value, problems);
+    checkTimes(component, problems);
+  }
   checkRelations(value, folder, problems);
   if (!shaped.success || problems.all.length > 0) return { ok: false, problems: problems.all };
   return { ok: true, config: withFolders(shaped.output, folder) };

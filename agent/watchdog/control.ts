@@ -39,6 +39,8 @@ export type Control = {
   /** SIGABRT to the main process alone: it is to leave a dump. */
   readonly abort: (life: Life) => void;
   readonly killTree: (life: Life) => Promise<{ survivors: number[] }>;
+  /** A start that is under way is no longer waited for; only one of a process that we do not start ourselves. */
+  readonly abandon: (component: string) => void;
   readonly evidence: (life: Life) => Evidence;
 };
 
@@ -98,6 +100,7 @@ export function createControl({ runDir, ports, log }: ControlOptions): Control {
       if (watching?.life.instance === life.instance) watching.killing();
       return killTree(ports, life);
     },
+    abandon: () => undefined,
     evidence: (life) => collectEvidence(ports, life),
   };
 }
