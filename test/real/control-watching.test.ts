@@ -58,14 +58,9 @@ class Watched {
   readonly probe: Probe;
 
   constructor(spec: ProbeSpec) {
-    const log = {
-      info: () => undefined,
-      warn: (message: string, fields?: Record<string, unknown>) =>
-        warnings.push(
-          `${message}${fields?.['reason'] === undefined ? '' : `: ${fields['reason']}`}`,
-        ),
-      error: () => undefined,
-    };
+    const warn = (message: string, fields?: Record<string, unknown>) =>
+      warnings.push(`${message}: ${fields?.['reason'] ?? ''}`);
+    const log = { info: () => undefined, warn, error: () => undefined };
     const clock = {
       ...real.clock,
       monotonicMs: () => {
@@ -189,7 +184,7 @@ describe('a log probe', () => {
     await watched.next();
     clearInterval(timer);
     expect(longestMs).toBeLessThan(500); // V8's own engine would not come back
-    expect(warnings).toEqual(['probe: output comes faster than it can be matched']);
+    expect(warnings).toEqual(['probe: output comes faster than it can be matched: ']);
     appendFileSync(own, 'FATAL\n');
     expect(await watched.next()).toMatchObject({ ok: false });
   });
@@ -200,7 +195,7 @@ describe('a log probe', () => {
     lookMs = 1;
     appendFileSync(own, `${'a line that takes a millisecond\n'.repeat(2 * MATCH_MS_MAX)}FATAL\n`);
     expect(await watched.next()).toEqual(well);
-    expect(warnings).toEqual(['probe: output comes faster than it can be matched']);
+    expect(warnings).toEqual(['probe: output comes faster than it can be matched: ']);
   });
 
   it('does not blame a component whose output the disk did not take', async () => {
