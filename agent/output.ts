@@ -1,86 +1,266 @@
-// Keeps what components print within its bound. Output goes to one file per life, never through a pipe,
-// so the agent only ever removes old files; the one that a component still writes is cut when it alone is
-// over the bound (it is open for appending, so that its writer goes on at the new end), and its newest
-// part is kept beside it. logs/journal.ts reads what lies here by time.
+// Keeps what components print within its bound, without a pipe and without losing a line that is to be kept. Output
+// goes to one append-only file per life; once a second each is looked at, and what is too much (capture.ts) is
+// freed behind the writer, who is never asked, never cut and never waits. What was freed is noted first
+// (logs/holes.ts), told once per flood (flood.ts), and counted. Only where the file system cannot do that a file is
+// truncated, and what that loses is counted, too. Everything that touches the disk is asked in a row, one question
+// at a time, by nobody who watches.
 
 import { join } from 'node:path';
-import type { Result } from '../protocol/result.ts';
-import type { Log } from './ports.ts';
+import {
+  type JournalFile,
+  judgeRate,
+  judgeSize,
+  type PinnedOf,
+  PUNCH_BYTES_MIN,
+} from './capture.ts';
+import { type Flood, grow, isOver, tell } from './flood.ts';
+import { sizeText } from './logs/holes.ts';
+import { type DropReason, Journal, type Means } from './output-journal.ts';
+import type { Output, OutputOptions, OutputReading, OutputRoom } from './output-types.ts';
+import type { FileStat } from './system/journal-files.ts';
 
-/** Per component, the open one included. */
-export const OUTPUT_FILES_MAX = 5;
-export const OUTPUT_BYTES_MAX = 10 * 1024 * 1024;
-/** Of the bound, what is kept of an open file that is over it. */
-const KEPT_RATIO = 0.5;
-
-export type OutputFile = {
-  readonly path: string;
-  readonly bytes: number;
-  readonly modifiedMs: number;
-};
-export type Surplus = { readonly remove: readonly string[]; readonly cut: boolean };
-
-/** What has to go so that the newest fit; `open` is never removed. */
-export function surplusOf(
-  files: readonly OutputFile[],
-  open: string | undefined,
-  bytesMax = OUTPUT_BYTES_MAX,
-): Surplus {
-  const current = files.find((file) => file.path === open);
-  const closed = files
-    .filter((file) => file.path !== open)
-    .sort((a, b) => b.modifiedMs - a.modifiedMs || (a.path < b.path ? 1 : -1));
-  const cut = (current?.bytes ?? 0) > bytesMax;
-  let count = current === undefined ? 0 : 1;
-  let bytes = cut ? bytesMax * KEPT_RATIO : (current?.bytes ?? 0);
-  const remove: string[] = [];
-  for (const file of closed) {
-    count += 1;
-    bytes += file.bytes;
-    if (count > OUTPUT_FILES_MAX || bytes > bytesMax) remove.push(file.path);
-  }
-  return { remove, cut };
-}
-
-export type OutputOptions = {
-  readonly logDir: string;
-  readonly list: (folder: string) => readonly OutputFile[];
-  readonly remove: (path: string) => void;
-  /** Empties a file and keeps its last `bytesMax` bytes in another. */
-  readonly cut: (path: string, kept: string, bytesMax: number) => Result<void>;
-  readonly bytesMax: number;
-  /** Makes the names of kept parts different. */
-  readonly nowMs: () => number;
-  /** Still read by a request for logs: it stays, unless that would fill the disk. */
-  readonly isPinned: (path: string) => boolean;
-  readonly log: Log;
-};
-
-export type Output = {
-  /** Where a life prints to. */
-  readonly fileOf: (component: string, instance: string) => string;
-  /** @param open the file of the life that runs, if one does. */
-  readonly tidy: (component: string, open: string | undefined) => void;
-};
+export type { Output, OutputReading, OutputRoom } from './output-types.ts';
 
 /** Not more than this is kept for the sake of a request, per component. */
 export const PINNED_BYTES_MAX = 256 * 1024 * 1024;
+/** What stays of each component's output when the disk is short of room. */
+export const OUTPUT_BYTES_LEAST = 64 * 1024;
+/** A file whose size (not its blocks) passes this is shortened in front, far from what any file system takes. */
+export const APPARENT_BYTES_MAX = 2 ** 40;
+/** While it floods it is looked at more often: 50 MB/s would be 50 MB by the next second. */
+const FLOOD_LOOK_MS = 250;
+/** All files of a component are looked at this often, and whenever the open one grew by a share of the bound. */
+const ALL_EVERY_MS = 60_000;
+const GROWN_RATIO = 1 / 16;
+/** Of the bound, what is kept of a file that has to be cut. */
+const CUT_KEPT_RATIO = 1 / 2;
 
-export function createOutput(options: OutputOptions): Output {
-  const { logDir, list, remove, cut, bytesMax, nowMs, isPinned, log } = options;
-  return {
-    fileOf: (component, instance) => join(logDir, component, `${instance}.log`),
-    tidy: (component, open) => {
-      const files = list(join(logDir, component));
-      const surplus = surplusOf(files, open, bytesMax);
-      const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
-      const isKept = (path: string): boolean => bytes <= PINNED_BYTES_MAX && isPinned(path);
-      for (const path of surplus.remove) if (!isKept(path)) remove(path);
-      if (!surplus.cut || open === undefined || isKept(open)) return;
-      const kept = `${open.slice(0, -'.log'.length)}-${nowMs()}.log`;
-      const done = cut(open, kept, bytesMax * KEPT_RATIO);
-      const what = done.ok ? 'was cut: it printed more than is kept' : done.reason;
-      log.warn(`output of ${component} ${what}`, { component, path: open });
-    },
+type Watch = {
+  readonly journal: Journal;
+  readonly dropped: Partial<Record<DropReason, number>>;
+  open: string | undefined;
+  /** Size and time of the last look at the open file. */
+  seen: { readonly size: number; readonly atMs: number; readonly wallMs: number } | undefined;
+  openBytes: number;
+  closedBytes: number;
+  allAtMs: number;
+  allBytes: number;
+  flood: Flood | undefined;
+};
+
+class CapturedOutput implements Output {
+  readonly #o: OutputOptions;
+  readonly #watches = new Map<string, Watch>();
+  readonly #waiting = new Map<string, string | undefined>();
+  readonly #means: Means = { refused: undefined, retryAtMs: -Infinity };
+  #room: OutputRoom = 'all';
+  #working: Promise<void> | undefined;
+  #cancelSoon: (() => void) | undefined;
+  #stopped = false;
+
+  constructor(options: OutputOptions) {
+    this.#o = options;
+  }
+
+  readonly fileOf = (component: string, instance: string): string =>
+    join(this.#o.logDir, component, `${instance}.log`);
+
+  readonly tidy = (component: string, open: string | undefined): void => {
+    if (this.#stopped) return;
+    this.#waiting.set(component, open);
+    this.#working ??= this.#work();
   };
+
+  setRoom(room: OutputRoom): void {
+    if (room === this.#room) return;
+    this.#room = room;
+    for (const [component, watch] of this.#watches) {
+      watch.allAtMs = -Infinity;
+      this.tidy(component, watch.open);
+    }
+  }
+
+  readings(): OutputReading[] {
+    return [...this.#watches].map(([component, { openBytes, closedBytes, dropped }]) => ({
+      component,
+      bytes: openBytes + closedBytes,
+      dropped: { ...dropped },
+    }));
+  }
+
+  async settled(): Promise<void> {
+    await this.#working;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#cancelSoon?.();
+    this.#waiting.clear();
+    for (const [component, watch] of this.#watches) this.#tellFlood(component, watch, true);
+  }
+
+  async #work(): Promise<void> {
+    for (;;) {
+      const next = [...this.#waiting][0];
+      if (next === undefined) break;
+      const [component, open] = next;
+      this.#waiting.delete(component);
+      try {
+        await this.#look(component, open);
+      } catch (error) {
+        // Only a bug gets here; what components print must still be bounded.
+        this.#o.log.error('output was not looked at', { component, reason: String(error) });
+      }
+    }
+    this.#working = undefined;
+    this.#lookSoon();
+  }
+
+  /** Again before the next second, for those that flood. */
+  #lookSoon(): void {
+    this.#cancelSoon?.();
+    if (this.#stopped) return;
+    const loud = [...this.#watches].filter(([, { flood }]) => flood !== undefined);
+    if (loud.length === 0) return;
+    this.#cancelSoon = this.#o.timers.after(FLOOD_LOOK_MS, () => {
+      for (const [component, { open }] of loud) this.tidy(component, open);
+    });
+  }
+
+  #watchOf(component: string): Watch {
+    const known = this.#watches.get(component);
+    if (known !== undefined) return known;
+    const { disk, puncher, clock, log, logDir } = this.#o;
+    const dropped: Watch['dropped'] = {};
+    const { monotonicMs, wallMs } = clock;
+    const journal = new Journal({
+      ...{ component, folder: join(logDir, component), means: this.#means },
+      ...{ disk, puncher, log, monotonicMs, wallMs },
+      dropped: (reason, bytes) => {
+        if (bytes > 0) dropped[reason] = (dropped[reason] ?? 0) + bytes;
+      },
+    });
+    const sizes = { openBytes: 0, closedBytes: 0, allAtMs: -Infinity, allBytes: 0 };
+    const fresh = { open: undefined, seen: undefined, flood: undefined };
+    const made: Watch = { journal, dropped, ...sizes, ...fresh };
+    this.#watches.set(component, made);
+    return made;
+  }
+
+  async #look(component: string, open: string | undefined): Promise<void> {
+    const { disk, clock, bytesMax } = this.#o;
+    const watch = this.#watchOf(component);
+    if (watch.open !== open) {
+      this.#tellFlood(component, watch, true);
+      Object.assign(watch, { open, seen: undefined, openBytes: 0, allAtMs: -Infinity });
+    }
+    const stat = open === undefined ? undefined : await disk.stat(open);
+    if (stat !== undefined) {
+      watch.openBytes = stat.allocated;
+      await this.#judgeRate(watch, stat);
+    }
+    const now = clock.monotonicMs();
+    const grown = watch.openBytes - watch.allBytes;
+    const isDue = now - watch.allAtMs >= ALL_EVERY_MS || grown >= bytesMax * GROWN_RATIO;
+    if (isDue) await this.#judgeAll(watch);
+    this.#tellFlood(component, watch);
+  }
+
+  async #judgeRate(watch: Watch, stat: FileStat): Promise<void> {
+    const { clock, bytesPerSecondMax } = this.#o;
+    const { seen } = watch;
+    const now = { atMs: clock.monotonicMs(), wallMs: clock.wallMs() };
+    watch.seen = { size: stat.size, ...now };
+    if (seen === undefined || this.#means.refused !== undefined) return;
+    const growth = {
+      ...{ from: seen.size, size: stat.size, elapsedMs: now.atMs - seen.atMs, bytesPerSecondMax },
+      pinned: this.#pinned(watch)(stat.path),
+    };
+    const pieces = judgeRate(growth);
+    if (pieces.length === 0) return;
+    const file = await watch.journal.known(stat);
+    const times = { firstMs: Math.min(seen.wallMs, now.wallMs), lastMs: now.wallMs };
+    const hole = { ...times, reason: 'rate' as const, limit: bytesPerSecondMax };
+    for (const piece of pieces) {
+      const bytes = await watch.journal.free(file, piece, hole, growth.pinned);
+      if (bytes > 0) watch.flood = grow(watch.flood, bytes, now.atMs);
+    }
+  }
+
+  /** What requests still read counts only within its own bound, and not when the disk is nearly full. */
+  #pinned({ openBytes, closedBytes }: Watch): PinnedOf {
+    const isKept = this.#room !== 'least' && openBytes + closedBytes <= PINNED_BYTES_MAX;
+    return isKept ? this.#o.pinned : () => undefined;
+  }
+
+  #bytesMax(): number {
+    const { bytesMax } = this.#o;
+    if (this.#room === 'all') return bytesMax;
+    return Math.max(OUTPUT_BYTES_LEAST, this.#room === 'quarter' ? bytesMax / 4 : 0);
+  }
+
+  async #judgeAll(watch: Watch): Promise<void> {
+    const { clock } = this.#o;
+    const files = await watch.journal.files();
+    const pinned = this.#pinned(watch);
+    const reason = this.#room === 'all' ? 'size' : 'disk';
+    const surplus = judgeSize(files, watch.open, this.#bytesMax(), pinned);
+    for (const file of surplus.remove) await watch.journal.remove(file, reason);
+    const lastMs = clock.wallMs();
+    const hole = { firstMs: lastMs, lastMs, reason, limit: this.#bytesMax() } as const;
+    for (const { file, ranges } of surplus.punch) {
+      for (const range of ranges) {
+        if (this.#means.refused !== undefined) break;
+        await watch.journal.free(file, range, hole, pinned(file.path));
+      }
+      if (this.#means.refused !== undefined) await this.#cutInstead(watch, file, pinned);
+    }
+    await this.#shorten(watch, files, pinned);
+    const left = await watch.journal.files();
+    const sum = (of: readonly JournalFile[]) => of.reduce((all, file) => all + file.allocated, 0);
+    watch.closedBytes = sum(left.filter(({ path }) => path !== watch.open));
+    watch.openBytes = sum(left.filter(({ path }) => path === watch.open));
+    Object.assign(watch, { allAtMs: clock.monotonicMs(), allBytes: watch.openBytes });
+  }
+
+  /** This file system frees nothing: a file is removed or cut as a whole. */
+  async #cutInstead(watch: Watch, file: JournalFile, pinned: PinnedOf): Promise<void> {
+    if (pinned(file.path) !== undefined) return;
+    if (file.path !== watch.open) await watch.journal.remove(file, 'truncated');
+    else if (file.allocated > this.#bytesMax()) {
+      await watch.journal.cut(file, this.#bytesMax() * CUT_KEPT_RATIO);
+      watch.seen = undefined;
+    }
+  }
+
+  async #shorten(watch: Watch, files: readonly JournalFile[], pinned: PinnedOf): Promise<void> {
+    const most = this.#o.apparentBytesMax ?? APPARENT_BYTES_MAX;
+    const file = files.find(({ path }) => path === watch.open);
+    if (file === undefined || file.size <= most || pinned(file.path) !== undefined) return;
+    const stat = await this.#o.disk.stat(file.path);
+    const gone = stat === undefined ? 0 : await watch.journal.shorten(file, stat.blockBytes);
+    // Bytes that cannot be taken out of the front: one cut in a terabyte.
+    if (gone < PUNCH_BYTES_MIN) await watch.journal.cut(file, this.#bytesMax() * CUT_KEPT_RATIO);
+    watch.seen = undefined;
+  }
+
+  /** @param isEnd the life is over, and its flood with it. */
+  #tellFlood(component: string, watch: Watch, isEnd = false): void {
+    if (watch.flood === undefined) return;
+    const now = this.#o.clock.monotonicMs();
+    const told = tell(watch.flood, now, isEnd);
+    if (told !== undefined) {
+      watch.flood = told.flood;
+      this.#report(component, told.bytes);
+    }
+    if (isEnd || isOver(watch.flood, now)) watch.flood = undefined;
+  }
+
+  #report(component: string, bytes: number): void {
+    const reason = `it printed more than ${sizeText(this.#o.bytesPerSecondMax)} a second`;
+    this.#o.report({ kind: 'output_dropped', component, fields: { bytes, reason } });
+    this.#o.log.warn(`output of ${component} was not kept: ${reason}`, { component, bytes });
+  }
 }
+
+export const createOutput = (options: OutputOptions): Output => new CapturedOutput(options);

@@ -12,9 +12,10 @@ import { openPulls, type Pulls } from './logs/pulls.ts';
 import { createRedactions, type Redactions } from './logs/redactions.ts';
 import { createOutput, type Output } from './output.ts';
 import type { Ports } from './ports.ts';
+import { createPuncher } from './punch.ts';
 import { Counters } from './restarts.ts';
-import { listFiles, writeDurably, writeDurablyLater } from './system/disk.ts';
-import { trimFile } from './system/trim.ts';
+import { writeDurably, writeDurablyLater } from './system/disk.ts';
+import { realJournalDisk } from './system/journal-files.ts';
 import { lockRunDir, type Release, realPorts } from './system.ts';
 import { OUTBOX_BYTES_MAX, openOutbox } from './telemetry/outbox.ts';
 import type { Outbox } from './telemetry/types.ts';
@@ -96,9 +97,10 @@ export function openRooms(config: AgentConfig, locks: Release[], overrides: Over
     ...{ clock, random, log },
   });
   const output = createOutput({
-    ...{ logDir, list: listFiles, remove: files.remove, cut: trimFile, log },
-    ...{ bytesMax: config.output.bytesMax, nowMs: clock.wallMs },
-    isPinned: (path) => pulls.isPinned(path),
+    ...{ logDir, ...config.output, disk: realJournalDisk, clock, timers: ports.timers, log },
+    puncher: createPuncher(ports, join(runDir, 'fallocate.said')),
+    pinned: pulls.pinned,
+    report: (event) => outbox.addEvent(event),
   });
   const ring = openRing({ folder: join(dataDir, 'evidence'), ...config.evidence, clock, log });
   const kept = { outbox, counters, budgets, ladder, output, pulls, redactions, ring };

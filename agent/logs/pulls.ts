@@ -143,14 +143,14 @@ class OpenPulls implements Pulls {
     return this.pinned(path) !== undefined;
   }
 
-  pinned(path: string): Range | undefined {
+  readonly pinned = (path: string): Range | undefined => {
     const read = this.#open.flatMap(({ plan }) => plan.segments.filter((at) => at.path === path));
     if (read.length === 0) return undefined;
     return {
       from: Math.min(...read.map(({ from }) => from)),
       to: Math.max(...read.map(({ to }) => to)),
     };
-  }
+  };
 
   counts(): Counts {
     return this.#open.reduce((sum, pull) => addCounts(sum, pull.counts()), this.#counts);

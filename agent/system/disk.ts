@@ -1,6 +1,5 @@
 // The agent's own files beside those of files.ts: the component socket, small records that must survive a
-// power cut, and the component output that has to stay within its bound. Every answer is a value: a
-// full or read-only disk must never end a watchdog.
+// power cut. Every answer is a value: a full or read-only disk must never end a watchdog.
 
 import {
   chmodSync,
@@ -8,15 +7,13 @@ import {
   fsyncSync,
   lstatSync,
   openSync,
-  readdirSync,
   renameSync,
   rmSync,
-  statSync,
   truncateSync,
   writeSync,
 } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { fail, ok, type Result } from '../../protocol/result.ts';
 import type { SocketFiles } from '../channel/server.ts';
 import { codeOf } from './files.ts';
@@ -72,7 +69,7 @@ export async function writeDurablyLater(path: string, content: string): Promise<
 /** Empties a file that its writer has open for appending, once it is larger. */
 export function emptyOver(path: string, bytesMax: number): void {
   attempt('', () => {
-    const stat = statSync(path, { throwIfNoEntry: false });
+    const stat = lstatSync(path, { throwIfNoEntry: false });
     if (stat !== undefined && stat.size > bytesMax) truncateSync(path);
   });
 }
@@ -90,22 +87,3 @@ export const socketFiles: SocketFiles = {
   },
   ownerOnly: (path) => chmodSync(path, 0o600),
 };
-
-export type FoundFile = {
-  readonly path: string;
-  readonly bytes: number;
-  readonly modifiedMs: number;
-};
-
-/** Plain files of one folder; none when it cannot be read. */
-export function listFiles(folder: string): FoundFile[] {
-  const found: FoundFile[] = [];
-  const names = attempt('', () => readdirSync(folder));
-  for (const name of names.ok ? names.value : []) {
-    const path = join(folder, name);
-    const stat = attempt('', () => statSync(path));
-    if (!stat.ok || !stat.value.isFile()) continue;
-    found.push({ path, bytes: stat.value.size, modifiedMs: stat.value.mtimeMs });
-  }
-  return found;
-}

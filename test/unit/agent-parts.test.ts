@@ -3,7 +3,6 @@
 import { describe, expect, it } from 'vitest';
 import { openBudgets } from '../../agent/budgets.ts';
 import { Loop, QUEUE_EVENTS_MAX, SWEEP_MS } from '../../agent/loop.ts';
-import { OUTPUT_BYTES_MAX, surplusOf } from '../../agent/output.ts';
 import { createPauseWatch, ordinaryLateMs } from '../../agent/pause.ts';
 import type { BootClock, Files } from '../../agent/ports.ts';
 import { Counters } from '../../agent/restarts.ts';
@@ -130,27 +129,6 @@ describe('the loop', () => {
     loop.push('sale', { kind: 'start', reason: '' });
     expect(loop.stats().dropped).toBe(5);
     expect(seen.at(-2)).toBe('sale exited');
-  });
-});
-
-describe('the output of a component', () => {
-  const file = (path: string, bytes: number, modifiedMs: number) => ({ path, bytes, modifiedMs });
-
-  it('is kept for the newest five lives, the open one always', () => {
-    const files = [1, 2, 3, 4, 5, 6, 7].map((n) => file(`${n}.log`, 10, n));
-    expect(surplusOf(files, '1.log').remove).toEqual(['3.log', '2.log']);
-    expect(surplusOf(files, undefined).remove).toEqual(['2.log', '1.log']);
-  });
-
-  it('is kept up to ten megabytes, oldest away first', () => {
-    const files = [file('a', OUTPUT_BYTES_MAX - 10, 3), file('b', 5, 2), file('c', 6, 1)];
-    expect(surplusOf(files, 'a')).toEqual({ remove: ['c'], cut: false });
-  });
-
-  it('is cut when one life alone prints more', () => {
-    const files = [file('a', OUTPUT_BYTES_MAX + 1, 3), file('b', 5, 2)];
-    expect(surplusOf(files, 'a')).toEqual({ remove: [], cut: true });
-    expect(surplusOf([], 'a')).toEqual({ remove: [], cut: false });
   });
 });
 

@@ -8,6 +8,7 @@ import {
   openSync,
   renameSync,
   rmSync,
+  statSync,
   truncateSync,
   utimesSync,
   writeFileSync,
@@ -25,7 +26,7 @@ import {
 } from '../../agent/logs/journal.ts';
 import { LINE_BYTES_MAX, safeCut } from '../../agent/logs/lines.ts';
 import { timeOfLine } from '../../agent/logs/times.ts';
-import { trimFile } from '../../agent/system/trim.ts';
+import { trimFile } from '../../agent/system/journal-files.ts';
 
 const NOON = Date.UTC(2026, 10, 23, 12);
 const MINUTE = 60_000;
@@ -198,12 +199,14 @@ describe('a plan', () => {
 });
 
 describe('a file that is over its bound', () => {
-  it('is emptied under its writer, and its newest whole lines are kept and read on', () => {
+  it('is emptied under its writer, and its newest whole lines are kept and read on', async () => {
     const lines = Array.from({ length: 1_000 }, (_, n) => at(NOON + n, `line ${n}`));
     const path = write('sale', 'a', lines);
     const writer = openSync(path, 'a');
     const kept = path.replace('a.log', 'a-1.log');
-    expect(trimFile(path, kept, 10_000)).toEqual({ ok: true, value: undefined });
+    const { size } = statSync(path);
+    const cut = await trimFile(path, kept, 10_000);
+    expect(cut).toEqual({ ok: true, value: size - statSync(kept).size });
     writeSync(writer, `${at(NOON + 1_000, 'line 1000')}\n`);
     closeSync(writer);
     const texts = textsOf('sale', NOON, NOON + MINUTE);
@@ -212,10 +215,10 @@ describe('a file that is over its bound', () => {
     expect(lines.slice(1_001 - texts.length)).toEqual(texts.slice(0, -1));
   });
 
-  it('is emptied also when there is no room for what should be kept', () => {
+  it('is emptied also when there is no room for what should be kept', async () => {
     const path = write('sale', 'a', ['one', 'two']);
-    expect(trimFile(path, '/nowhere/at/all', 100).ok).toBe(true);
+    expect((await trimFile(path, '/nowhere/at/all', 100)).ok).toBe(true);
     expect(textsOf('sale', 0, NOON * 2)).toEqual([]);
-    expect(trimFile('/nowhere/at/all', path, 100).ok).toBe(false);
+    expect((await trimFile('/nowhere/at/all', path, 100)).ok).toBe(false);
   });
 });

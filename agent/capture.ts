@@ -1,0 +1,157 @@
+// What of a component's output has to go, as pure decisions: what came faster than is kept, and what is more than
+// is kept. A component's files are one line of time: the oldest bytes go first, whole files while they last, then
+// the front of the next. Counted are blocks on the disk and not sizes, because a file that was punched keeps its
+// size. Of a flood the newest part of each look stays, because the last words before a crash matter most.
+
+import { addHole, HOLES_MAX, type Hole, keptBytes, type Range } from './logs/holes.ts';
+
+/** Per component, the open one included. */
+export const OUTPUT_FILES_MAX = 5;
+/** Below this a piece is not worth a process and a hole. */
+export const PUNCH_BYTES_MIN = 64 * 1024;
+/** Half used blocks at the edges of holes can make so much; nothing is freed for it. */
+const SLACK_BYTES = PUNCH_BYTES_MIN / 4;
+/** Of the bound, what stays when it is reached: not every second something has to go. */
+const KEPT_RATIO = 7 / 8;
+/** Of the bound, what always stays of the file that is written, whatever a request for logs holds on to. */
+const NEWEST_RATIO = 1 / 2;
+
+export type JournalFile = {
+  readonly path: string;
+  readonly inode: number;
+  readonly size: number;
+  /** Bytes of the disk that it takes. */
+  readonly allocated: number;
+  readonly modifiedMs: number;
+  readonly holes: readonly Hole[];
+};
+export type Surplus = {
+  readonly remove: readonly JournalFile[];
+  readonly punch: readonly { readonly file: JournalFile; readonly ranges: readonly Range[] }[];
+};
+/** What an open request for logs still reads of a file. */
+export type PinnedOf = (path: string) => Range | undefined;
+
+const lengthOf = (ranges: readonly Range[]): number =>
+  ranges.reduce((sum, { from, to }) => sum + to - from, 0);
+
+/** What of a stretch is there. */
+export function keptOf(holes: readonly Range[], { from, to }: Range): Range[] {
+  const kept: Range[] = [];
+  let at = from;
+  for (const hole of holes) {
+    if (hole.from > at) kept.push({ from: at, to: Math.min(hole.from, to) });
+    at = Math.max(at, hole.to);
+    if (at >= to) break;
+  }
+  if (at < to) kept.push({ from: at, to });
+  return kept.filter((piece) => piece.to > piece.from);
+}
+
+const without = (ranges: readonly Range[], pinned: Range | undefined): Range[] =>
+  pinned === undefined ? [...ranges] : ranges.flatMap((range) => keptOf([pinned], range));
+
+/** The first `bytes` of what is there. */
+function oldestOf(kept: readonly Range[], bytes: number): Range[] {
+  const taken: Range[] = [];
+  let left = bytes;
+  for (const { from, to } of kept) {
+    if (left <= 0) break;
+    taken.push({ from, to: Math.min(to, from + left) });
+    left -= to - from;
+  }
+  return taken;
+}
+
+/** Pieces with nothing left between them become one, from the very front of the file. */
+function joined(taken: readonly Range[], holes: readonly Hole[]): Range[] {
+  const whole: Range[] = [];
+  for (const piece of taken) {
+    const last = whole.at(-1);
+    const from = last === undefined ? 0 : last.to;
+    if (keptBytes(holes, { from, to: piece.from }) > 0) whole.push(piece);
+    else if (last === undefined) whole.push({ from: 0, to: piece.to });
+    else whole[whole.length - 1] = { from: last.from, to: piece.to };
+  }
+  return whole;
+}
+
+/**
+ * @param open the file of the life that runs; never removed.
+ * @param bytesMax of all files together.
+ */
+export function judgeSize(
+  files: readonly JournalFile[],
+  open: string | undefined,
+  bytesMax: number,
+  pinnedOf: PinnedOf,
+): Surplus {
+  const byAge = [...files].sort(
+    (a, b) =>
+      Number(a.path === open) - Number(b.path === open) ||
+      a.modifiedMs - b.modifiedMs ||
+      (a.path < b.path ? -1 : 1),
+  );
+  const remove: JournalFile[] = [];
+  const mayGo = ({ path }: JournalFile): boolean => path !== open && pinnedOf(path) === undefined;
+  const tooMany = byAge.slice(0, Math.max(0, byAge.length - OUTPUT_FILES_MAX)).filter(mayGo);
+  remove.push(...tooMany);
+  const rest = byAge.filter((file) => !remove.includes(file));
+  const total = rest.reduce((sum, { allocated }) => sum + allocated, 0);
+  if (total <= bytesMax) return { remove, punch: [] };
+  const punch: { file: JournalFile; ranges: Range[] }[] = [];
+  let excess = total - bytesMax * KEPT_RATIO;
+  for (const file of rest) {
+    const { path, size, holes, allocated } = file;
+    if (excess < SLACK_BYTES) break;
+    if (mayGo(file) && allocated <= excess) {
+      remove.push(file);
+      excess -= allocated;
+      continue;
+    }
+    const stays = path === open ? bytesMax * NEWEST_RATIO : 0;
+    const most = Math.min(excess, keptBytes(holes, { from: 0, to: size }) - stays);
+    const there = without(keptOf(holes, { from: 0, to: size }), pinnedOf(path));
+    const taken = oldestOf(there, Math.floor(most));
+    if (lengthOf(taken) < SLACK_BYTES) continue;
+    punch.push({ file, ranges: joined(taken, holes) });
+    excess -= lengthOf(taken);
+  }
+  return { remove, punch };
+}
+
+export type Growth = {
+  /** Its size at the look before, and now. */
+  readonly from: number;
+  readonly size: number;
+  readonly elapsedMs: number;
+  readonly bytesPerSecondMax: number;
+  readonly pinned: Range | undefined;
+};
+
+/** What was printed faster than is kept since the look before. */
+export function judgeRate({ from, size, elapsedMs, bytesPerSecondMax, pinned }: Growth): Range[] {
+  const allowed = Math.floor((bytesPerSecondMax * elapsedMs) / 1_000);
+  if (size - from - allowed < PUNCH_BYTES_MIN) return [];
+  const pieces = without([{ from, to: size - allowed }], pinned);
+  return pieces.filter((piece) => piece.to - piece.from >= PUNCH_BYTES_MIN);
+}
+
+/** Between more holes than are noted, the oldest piece that nobody reads is given up. */
+export function judgeCrowd(holes: readonly Hole[], pinned: Range | undefined): Range | undefined {
+  if (holes.length <= HOLES_MAX) return undefined;
+  const gaps = holes
+    .slice(1)
+    .map((hole, index) => ({ from: holes[index]?.to ?? 0, to: hole.from }));
+  const free = gaps.filter((gap) => without([gap], pinned)[0]?.from === gap.from);
+  return free.find((gap) => lengthOf(without([gap], pinned)) === gap.to - gap.from) ?? gaps[0];
+}
+
+/** @returns the holes with a new one, and how many bytes it takes that were there. */
+export function withHole(
+  holes: readonly Hole[],
+  added: Omit<Hole, 'bytes'>,
+): { readonly holes: Hole[]; readonly bytes: number } {
+  const bytes = keptBytes(holes, added);
+  return { holes: addHole(holes, { ...added, bytes: added.to - added.from }), bytes };
+}
