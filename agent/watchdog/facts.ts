@@ -2,10 +2,13 @@
 // here; each figure says how long or how often, and a figure that is not known is 0.
 
 import type { Policy } from './model.ts';
-import { coreShare, isStopped, type Reading, SPINNING_SHARE, type Watch } from './watch.ts';
+import { coreShare, isStopped } from './samples.ts';
+import { type Reading, SPINNING_SHARE, type Watch } from './watch.ts';
 
 /** A sample older than this tells nothing about now. */
 const SAMPLE_FRESH_MS = 1_000;
+/** Pressure that was told longer ago says nothing about now; it is told once a second. */
+const PRESSURE_FRESH_MS = 3_000;
 /** Share of time spent waiting for a processor from which a thread counts as starved. */
 export const STARVED_SHARE = 1 - SPINNING_SHARE;
 export type Facts = {
@@ -29,8 +32,19 @@ export type Facts = {
   readonly starved: boolean;
   readonly failures: number;
   readonly probeGoodAt: number;
-  readonly overdue: { name: string; byMs: number; twice: boolean; begunAt: number } | undefined;
+  /** `times`: its age in deadlines, without the time in which the agent did not run. */
+  readonly overdue: { name: string; byMs: number; times: number; begunAt: number } | undefined;
   readonly goodAt: number;
+  /** With what was seen before pauses of the agent; 0 when there were none. */
+  readonly silentAcrossMs: number;
+  readonly stillAcrossMs: number;
+  readonly failuresAcross: number;
+  /** Work waits and none was completed, as of the last scrape. */
+  readonly stuckMs: number;
+  readonly stuckAt: number;
+  readonly sameFrame: boolean;
+  /** The whole machine is starved: a kill needs twice each deadline. */
+  readonly pressed: boolean;
 };
 
 export function factsOf(policy: Policy, watch: Watch, now: number): Facts {
@@ -40,9 +54,13 @@ export function factsOf(policy: Policy, watch: Watch, now: number): Facts {
   const running = latest?.sample.state === 'R';
   const spin = running ? watch.spin : undefined;
   const { failures, goodAt } = worstProbe(watch);
+  const silentMs = policy.instrumented ? now - watch.beatAt : 0;
+  const stillMs = latest && still ? latest.at - still.at : 0;
+  const { carried, progress } = watch;
+  const stuckAt = progress?.stuckAt;
   return {
-    silentMs: policy.instrumented ? now - watch.beatAt : 0,
-    stillMs: latest && still ? latest.at - still.at : 0,
+    silentMs,
+    stillMs,
     stillAt: still?.at ?? now,
     stillBeats: still?.beats ?? 0,
     stopped: latest !== undefined && isStopped(latest.sample),
@@ -56,6 +74,13 @@ export function factsOf(policy: Policy, watch: Watch, now: number): Facts {
     probeGoodAt: goodAt,
     overdue: worstWork(watch, now),
     goodAt: watch.goodAt,
+    silentAcrossMs: carried && carried.silentMs > 0 ? carried.silentMs + silentMs : 0,
+    stillAcrossMs: carried && carried.stillMs > 0 && still ? carried.stillMs + stillMs : 0,
+    failuresAcross: carried && carried.failures > 0 ? carried.failures + failures : 0,
+    stuckMs: progress && stuckAt !== undefined ? progress.seenAt - stuckAt : 0,
+    stuckAt: stuckAt ?? now,
+    sameFrame: watch.sameFrame,
+    pressed: watch.pressedAt !== undefined && now - watch.pressedAt <= PRESSURE_FRESH_MS,
   };
 }
 
@@ -94,10 +119,12 @@ function worstProbe(watch: Watch): { failures: number; goodAt: number } {
 /** The item that is most overdue; only it can be named in a sentence. */
 function worstWork(watch: Watch, now: number): Facts['overdue'] {
   let worst: Facts['overdue'];
-  for (const { name, deadlineAt, deadlineMs, begunAt } of watch.work.values()) {
-    const byMs = now - deadlineAt;
-    if (byMs < 0 || (worst !== undefined && worst.byMs >= byMs)) continue;
-    worst = { name, byMs, twice: byMs >= deadlineMs, begunAt };
+  for (const { name, deadlineAt, deadlineMs, begunAt, lateMs } of watch.work.values()) {
+    if (now < deadlineAt) continue;
+    const byMs = now - deadlineAt + lateMs;
+    if (worst !== undefined && worst.byMs >= byMs) continue;
+    const times = deadlineMs > 0 ? 1 + byMs / deadlineMs : Number.POSITIVE_INFINITY;
+    worst = { name, byMs, times, begunAt };
   }
   return worst;
 }

@@ -3,26 +3,39 @@
 // event has its own idea of health. A verdict waits for its second evidence; health that shows meanwhile
 // takes it back, because a kill that is not needed costs a basket.
 
-import { judge } from './hang.ts';
+import { judge, type Verdict } from './hang.ts';
 import {
   boundEvidence,
+  collectAgain,
   collectEarly,
   condemn,
   dropStaleEvidence,
-  type Failure,
+  incidentId,
 } from './incident.ts';
-import { afterFailure, afterStop, askToStop, becomeReady, execute, kill } from './life.ts';
+import { mayHeal, signatureOf } from './ladder.ts';
+import { becomeReady, execute } from './life.ts';
 import type { ComponentEvent } from './model.ts';
+import { conclude, useRung } from './outcome.ts';
+import { EPISODE, passiveBy } from './passive.ts';
+import { FULL_GRACES_MAX, renewWatch } from './pauses.ts';
 import * as reasons from './reasons.ts';
+import { isTraced, onSample } from './samples.ts';
 import {
   BUSY_ITEMS_MAX,
-  type Exit,
+  mayBeSaidAgain,
   move,
-  READY_AGE_MS,
   SAY_AGAIN_MS_MAX,
+  sayOnce,
   type Turn,
+  tellState,
 } from './state.ts';
+import { tenderUntil } from './tender.ts';
 import * as watches from './watch.ts';
+
+/** A debugger that was found is believed to be there for so long; then it is looked for again. */
+export const DEBUGGED_MS = 10_000;
+/** `some` of /proc/pressure/cpu from which the whole machine counts as starved, percent. */
+export const PRESSED_PERCENT = 80;
 
 export type Of<K extends ComponentEvent['kind']> = Extract<ComponentEvent, { kind: K }>;
 
@@ -44,16 +57,55 @@ export function look(turn: Turn): void {
   const isNew = draft.state === 'ready';
   if (isNew) move(turn, 'suspect', clearMs(turn), verdict.reason, verdict.cause);
   else if ((draft.deadline ?? now) <= now) draft.deadline = clearMs(turn);
-  if (verdict.level === 'confirmed') {
-    if (isNew) dropStaleEvidence(turn);
-    condemn(turn, verdict, true);
-  } else if (isNew) collectEarly(turn);
+  if (verdict.level === 'confirmed') confirm(turn, verdict, isNew);
+  else if (isNew) {
+    collectEarly(turn);
+    tryHeal(turn, verdict);
+  } else if (isSilentWithFrame(turn)) collectAgain(turn);
 }
 
-export function clearSuspicion(turn: Turn, reason: string): void {
+function confirm(turn: Turn, verdict: Verdict, isNew: boolean): void {
+  const { draft, now } = turn;
+  if (isNew) dropStaleEvidence(turn);
+  // Told already what would be done, and nothing has changed since.
+  else if (passiveBy(turn) !== undefined && (draft.told.get(EPISODE) ?? now) > now) return;
+  condemn(turn, verdict, true);
+  // Its evidence came when a pause of the agent had just taken the verdict back; the next pause would again.
+  const isKnown = draft.evidence.confirmed !== undefined;
+  if (isKnown && draft.watch.pausesInRow > FULL_GRACES_MAX) execute(turn);
+}
+
+/** Time for a second look at its stack: the same frame again is the second proof. */
+function isSilentWithFrame({ draft, policy, now }: Turn): boolean {
+  const { frame, sameFrame, beatAt } = draft.watch;
+  return (
+    frame !== undefined && !sameFrame && policy.instrumented && now - beatAt >= policy.spinningMs
+  );
+}
+
+/** The gentlest rung, beside the looking: what helps before the verdict costs nobody a basket. */
+function tryHeal(turn: Turn, verdict: Verdict): void {
+  const { draft, policy, now, effects } = turn;
+  if (!policy.canHeal || passiveBy(turn) !== undefined) return;
+  if (!mayHeal(policy.heal, draft.heals, now)) return;
+  draft.heals = [...draft.heals, now].slice(-policy.heal.times);
+  const { cause, reason } = verdict;
+  useRung(turn, 'heal', { cause, reason, signature: signatureOf(cause, reason, undefined) });
+  effects.push({ kind: 'heal', incident: incidentId(turn) });
+}
+
+export function healed(turn: Turn, { ok, reason }: Of<'healed'>): void {
+  if (ok) return;
+  conclude(turn, false, reasons.healFailed(reason), ({ rung }) => rung === 'heal');
+}
+
+/** `isOver`: the evidence speaks for it; without that an episode goes on, and is not told again. */
+export function clearSuspicion(turn: Turn, reason: string, isOver = true): void {
   const { draft } = turn;
   draft.condemned = undefined;
-  if (draft.state === 'suspect') move(turn, 'ready', undefined, reason);
+  if (draft.state !== 'suspect') return;
+  if (isOver) mayBeSaidAgain(turn, EPISODE);
+  move(turn, 'ready', undefined, reason);
 }
 
 export function saidReady(turn: Turn): void {
@@ -84,22 +136,25 @@ export function probe(turn: Turn, event: Of<'probe'>): void {
 /** Before it is ready samples only make baselines; a debugger stops the clock there too. */
 export function firstSample(turn: Turn, { sample }: Of<'sample'>): void {
   const { draft, policy, now } = turn;
-  draft.watch = watches.onSample(draft.watch, policy, sample, now);
-  if (!watches.isTraced(sample)) return;
+  draft.watch = onSample(draft.watch, policy, sample, now);
+  if (!isTraced(sample)) return;
   draft.condemned = undefined;
   draft.deadline = Math.max(draft.deadline ?? now, now + policy.blockedMs);
 }
 
 export function sample(turn: Turn, event: Of<'sample'>): void {
   const { draft, policy, now } = turn;
-  draft.watch = watches.onSample(draft.watch, policy, event.sample, now);
-  if (watches.isTraced(event.sample)) clearSuspicion(turn, reasons.DEBUGGED);
+  draft.watch = onSample(draft.watch, policy, event.sample, now);
+  if (isTraced(event.sample)) clearSuspicion(turn, reasons.DEBUGGED);
   // A sample by itself takes no verdict back: one lucky look at a stuck thread is not health.
   else if (draft.condemned === undefined) look(turn);
 }
 
 export function connected(turn: Turn): void {
   const { draft, now } = turn;
+  if (draft.condemned !== undefined && tenderUntil(draft.watch) > now) {
+    draft.condemned = { ...draft.condemned, sayAgainUntil: now + SAY_AGAIN_MS_MAX };
+  }
   draft.watch = watches.onConnected(draft.watch);
   // Not at once: a planned restart must not slip in before a sale has said again that it goes on.
   const until = now + SAY_AGAIN_MS_MAX;
@@ -141,10 +196,16 @@ export function busy(turn: Turn, { id, ceilingMs }: Of<'busy'>): void {
 /** It knows that it is sick (sd_notify's WATCHDOG=trigger): nobody knows better. */
 export function trouble(turn: Turn, event: Of<'trouble'>): void {
   const { draft, now } = turn;
+  if (event.remote) {
+    remoteTrouble(turn, event.reason);
+    return;
+  }
   if (draft.condemned !== undefined) {
     draft.condemned = { ...draft.condemned, judged: false };
     return;
   }
+  // Told already what would be done.
+  if (passiveBy(turn) !== undefined && (draft.told.get('self_reported') ?? now) > now) return;
   const reason = reasons.selfReported(event.reason);
   if (draft.state === 'ready') {
     dropStaleEvidence(turn);
@@ -153,63 +214,54 @@ export function trouble(turn: Turn, event: Of<'trouble'>): void {
   condemn(turn, { cause: 'self_reported', reason, proofs: [], lostAt: now }, false);
 }
 
+/** No restart would help: it is told, and where it keeps it from getting ready, it may take its time. */
+function remoteTrouble(turn: Turn, why: string): void {
+  const { draft, policy, now } = turn;
+  draft.remote = true;
+  if (draft.state === 'starting' && draft.condemned === undefined) {
+    const later = Math.max(draft.deadline ?? now, now + policy.startTimeoutMs);
+    draft.deadline = Math.min(later, draft.ceilingAt ?? later);
+  }
+  if (sayOnce(turn, 'remote:')) tellState(turn, draft.state, reasons.remoteTrouble(why));
+}
+
 export function evidence(turn: Turn, event: Of<'evidence'>): void {
   const { draft } = turn;
   const phase = event.phase ?? (draft.condemned === undefined ? 'suspect' : 'confirmed');
   draft.evidence = { ...draft.evidence, [phase]: boundEvidence(event.summary) };
+  if (event.topFrame !== undefined) noteFrame(turn, event.topFrame);
   if (phase === 'confirmed') execute(turn);
 }
 
-export function born(turn: Turn, event: Of<'spawned'>): void {
+/** Only of a main thread that is silent: one that turns is always found in the frame of its timer. */
+function noteFrame({ draft, policy, now }: Turn, topFrame: string): void {
+  if (!policy.instrumented || now - draft.watch.beatAt < policy.blockedMs / 2) return;
+  draft.watch = watches.onFrame(draft.watch, topFrame);
+  const { condemned } = draft;
+  if (condemned === undefined || !condemned.judged) return;
+  const isSame = draft.watch.sameFrame && !condemned.proofs.includes('same_frame');
+  const proofs = isSame ? [...condemned.proofs, 'same_frame' as const] : condemned.proofs;
+  draft.condemned = { ...condemned, proofs, topFrame };
+}
+
+/** Its language's own debugger: to /proc it looks like any blocked thread. */
+export function debugged(turn: Turn): void {
   const { draft, policy, now } = turn;
-  if (!register(turn, event)) return;
-  const byAge = !policy.instrumented && !policy.hasProbes && draft.condemned === undefined;
-  if (draft.earlyExit !== undefined) died(turn, { kind: 'exited', ...draft.earlyExit });
-  else if (byAge) draft.deadline = now + READY_AGE_MS;
+  const watch = renewWatch(draft.watch, policy, 0, now);
+  draft.watch = { ...watch, carried: undefined, graceUntil: now + DEBUGGED_MS };
+  // Looked for again with the next suspicion.
+  draft.evidenceAt = undefined;
+  clearSuspicion(turn, reasons.DEBUGGED);
+  if (draft.state === 'starting') {
+    draft.deadline = Math.max(draft.deadline ?? now, now + DEBUGGED_MS);
+  }
 }
 
-/** It came to life after it was no longer wanted. */
-export function bornLate(turn: Turn, event: Of<'spawned'>): void {
-  const { draft } = turn;
-  if (!register(turn, event)) return;
-  if (draft.earlyExit !== undefined) ended(turn, { kind: 'exited', ...draft.earlyExit });
-  else if (draft.killed) kill(turn, reasons.GRACE_OVER);
-  else askToStop(turn, reasons.ENDED_AS_ASKED);
+export function progress(turn: Turn, event: Of<'progress'>): void {
+  turn.draft.watch = watches.onProgress(turn.draft.watch, event, turn.now);
+  if (turn.draft.state === 'suspect') look(turn);
 }
 
-function register({ draft }: Turn, event: Of<'spawned'>): boolean {
-  if (draft.process !== 'spawning') return false;
-  draft.process = 'alive';
-  draft.instance = event.instance;
-  draft.pid = event.pid;
-  return true;
-}
-
-export function stillborn(turn: Turn, event: Of<'spawn_failed'>): void {
-  if (turn.draft.process !== 'spawning') return;
-  turn.draft.process = 'none';
-  if (turn.draft.state === 'stopping') afterStop(turn);
-  else afterFailure(turn, crash(turn, reasons.notStarted(event.reason)), undefined);
-}
-
-export function died(turn: Turn, { code, signal }: Of<'exited'>): void {
-  if (!isGone(turn, { code, signal })) return;
-  afterFailure(turn, crash(turn, reasons.exited(code, signal)), { code, signal });
-}
-
-export function ended(turn: Turn, { code, signal }: Of<'exited'>): void {
-  if (isGone(turn, { code, signal })) afterStop(turn);
-}
-
-/** An exit that is told before its own `spawned` waits for it: until then nothing may be started. */
-function isGone({ draft }: Turn, exit: Exit): boolean {
-  if (draft.process === 'spawning') draft.earlyExit = exit;
-  if (draft.process !== 'alive') return false;
-  draft.process = 'none';
-  return true;
-}
-
-/** An exit is noticed as it happens: the last sign of health was just now. */
-function crash({ now }: Turn, reason: string): Failure {
-  return { cause: 'crash', reason, proofs: [], lostAt: now };
+export function pressure({ draft, now }: Turn, { cpuSome }: Of<'pressure'>): void {
+  if (cpuSome >= PRESSED_PERCENT) draft.watch = { ...draft.watch, pressedAt: now };
 }

@@ -5,16 +5,14 @@
 import { random } from './backoff.ts';
 import type { Verdict } from './hang.ts';
 import {
-  type Condemned,
   EVIDENCE_CHARS_MAX,
   EVIDENCE_EVERY_MS,
   EVIDENCE_MS_MAX,
+  type Failure,
   type Turn,
 } from './state.ts';
 
-export type Failure = Omit<Condemned, 'at' | 'judged'>;
-
-function incidentId({ draft, policy }: Turn): string {
+export function incidentId({ draft, policy }: Turn): string {
   const known = draft.incident?.id ?? draft.instance;
   if (known !== undefined) return known;
   // Never started, so there is no life to name it after. Peeked at and not drawn: asking twice is the same.
@@ -27,6 +25,14 @@ export function collectEarly(turn: Turn): void {
   turn.draft.evidenceAt = turn.now;
   const incident = incidentId(turn);
   turn.effects.push({ kind: 'collect_evidence', phase: 'suspect', incident });
+}
+
+/** A second look in the same suspicion, once its silence has lasted. */
+export function collectAgain(turn: Turn): void {
+  const { draft, now, effects } = turn;
+  if (draft.evidenceAt === undefined || now - draft.evidenceAt < EVIDENCE_MS_MAX) return;
+  draft.evidenceAt = now;
+  effects.push({ kind: 'collect_evidence', phase: 'suspect', incident: incidentId(turn) });
 }
 
 /** Evidence of an earlier suspicion must not be told as this one's. True when there is none left. */
@@ -57,15 +63,16 @@ export function openIncident(turn: Turn, failure: Failure, confirmedAt: number):
   const attempts = before?.attempts ?? 0;
   const told = { open: true, quarantineTold: false };
   draft.incident = { id, cause, reason, lostAt, confirmedAt, attempts, ...told };
-  const thread = draft.watch.latest?.sample;
-  const evidence = {
-    proofs: failure.proofs,
-    ...(thread === undefined ? {} : { thread }),
-    ...draft.evidence,
-  };
+  const evidence = evidenceOf(turn, failure.proofs);
   const fields = { incident: id, cause, reason, version: policy.version, evidence };
   const event = { kind: 'incident_opened', component: policy.component, fields } as const;
   effects.push({ kind: 'report', event });
+}
+
+/** What is known of it, as it travels with what is told. */
+export function evidenceOf({ draft }: Turn, proofs: Failure['proofs']): Record<string, unknown> {
+  const thread = draft.watch.latest?.sample;
+  return { proofs, ...(thread === undefined ? {} : { thread }), ...draft.evidence };
 }
 
 export function tellRecovered(turn: Turn): void {

@@ -1,20 +1,37 @@
-// The course of one life and what follows it: start, ready, stop, kill, and after the exit the choice
-// between restart, backoff, quarantine and rest. Handlers (machine.ts, health.ts) say when; this file says
-// what. A restart goes back to the loop before anything else is decided, so that a stop is never starved by
-// a crash loop (OTP supervisor, try_again).
+// The course of one life: start, ready, asked to stop, killed. Handlers (machine.ts, health.ts) say when; this
+// file says what. What follows the end of a life is climb.ts.
 
-import { backoffMs, quarantineMs, random, spend, withinBudget } from './backoff.ts';
-import { type Failure, openIncident, tellQuarantined, tellRecovered } from './incident.ts';
+import { random, spend } from './backoff.ts';
+import { newCeilings } from './ceilings.ts';
+import { openIncident, tellRecovered } from './incident.ts';
+import { signatureOf } from './ladder.ts';
 import type { Cause } from './model.ts';
+import { conclude, useRung } from './outcome.ts';
+import { passiveBy, suppressVerdict } from './passive.ts';
 import * as reasons from './reasons.ts';
-import { answer, DEATH_MS_MAX, type Exit, move, type Planned, type Turn } from './state.ts';
+import {
+  answer,
+  DEATH_MS_MAX,
+  type Failed,
+  type Failure,
+  move,
+  type Planned,
+  TELL_AGAIN_MS,
+  type Turn,
+  tellState,
+} from './state.ts';
+import { tenderUntil } from './tender.ts';
 import { newWatch, watchFromReady } from './watch.ts';
 
-/** Starts a copy; only ever called when there is none. `cause`: this is a restart, and why. */
-export function launch(turn: Turn, reason: string, cause?: Cause): void {
+/**
+ * Starts a copy; only ever called when there is none. `cause`: this is a restart, and why; it takes of the
+ * budget of restarts unless something else paid for it.
+ */
+export function launch(turn: Turn, reason: string, cause?: Cause, spends = true): void {
   const { draft, policy, now, effects } = turn;
   forgetLife(turn);
   draft.failed = undefined;
+  draft.escalation = undefined;
   draft.process = 'spawning';
   draft.wanted = true;
   draft.ceilingAt = now + policy.startTimeoutMsMax;
@@ -22,19 +39,36 @@ export function launch(turn: Turn, reason: string, cause?: Cause): void {
   move(turn, 'starting', now + policy.startTimeoutMs, reason, cause);
   effects.push({ kind: 'spawn', reason });
   if (cause === undefined) return;
-  draft.restarts = spend(policy, draft.restarts, cause, now);
+  if (spends) draft.restarts = spend(policy, draft.restarts, cause, now);
   const { incident } = draft;
   if (incident?.open) draft.incident = { ...incident, attempts: incident.attempts + 1 };
   effects.push({ kind: 'count_restart', cause });
 }
 
-/** At the operator's wish: backoff, budget and quarantine begin anew. */
+/** Asked for: backoff, budget, ladder and quarantine begin anew. The watchdog's own wish changes none of them. */
 export function launchPlanned(turn: Turn, planned: Planned): void {
   const { draft } = turn;
-  draft.failures = 0;
-  draft.restarts = [];
-  draft.quarantine = undefined;
-  launch(turn, planned.reason, 'operator');
+  const { asked, cause, reason, wish } = planned;
+  if (asked) {
+    conclude(turn, false, reasons.OVER_OPERATOR);
+    draft.failures = 0;
+    draft.restarts = [];
+    draft.quarantine = undefined;
+    draft.refused = [];
+  } else if (wish?.failure !== undefined) {
+    useRung(turn, 'restart', failedBy(wish.failure));
+  }
+  launch(turn, reason, cause, asked || wish?.failure !== undefined);
+}
+
+/** When it is old, a fleet apart; drawn only where it is asked for. */
+export function growOld(turn: Turn, agedMs: number): void {
+  const { draft, policy, now } = turn;
+  if (policy.age === undefined) return;
+  const drawn = random(draft.random);
+  draft.random = drawn.seed;
+  const { maxMs, jitterMs } = policy.age;
+  draft.oldAt = now - agedMs + maxMs + Math.round(jitterMs * drawn.value);
 }
 
 export function becomeReady(turn: Turn, reason: string): void {
@@ -52,9 +86,10 @@ export function becomeReady(turn: Turn, reason: string): void {
 export function terminate(turn: Turn, reason: string, cause?: Cause): void {
   const { draft, policy, now } = turn;
   draft.killed = false;
+  draft.aborted = false;
   draft.unkillableTold = false;
   draft.condemned = undefined;
-  draft.ceilingAt = now + Math.max(policy.stopGraceMs, policy.startTimeoutMsMax);
+  draft.ceilingAt = now + Math.max(policy.stopGraceMs, policy.graceMsMax);
   // No grace at all still is a deadline ahead: the next tick kills.
   move(turn, 'stopping', now + Math.max(1, policy.stopGraceMs), reason, cause);
   if (draft.process === 'alive') askToStop(turn, reason);
@@ -71,95 +106,96 @@ export function kill(turn: Turn, reason: string): void {
   effects.push({ kind: 'kill', reason });
 }
 
-/** Evidence is in, or its time is over: tell and kill, in this order. */
+/** No longer asked: ended, with time for a dump where one is wanted (systemd's TimeoutAbortSec). */
+export function end(turn: Turn, reason: string): void {
+  const { draft, policy, now, effects } = turn;
+  if (policy.abortMs <= 0 || draft.aborted || draft.killed || draft.process !== 'alive') {
+    kill(turn, reason);
+    return;
+  }
+  draft.aborted = true;
+  draft.deadline = now + policy.abortMs;
+  effects.push({ kind: 'abort', reason });
+}
+
+/** Evidence is in, or its time is over: tell and kill, in this order, unless something forbids it. */
 export function execute(turn: Turn): void {
   const { draft } = turn;
   const { condemned } = draft;
   if (condemned === undefined) return;
+  if (passiveBy(turn) !== undefined) {
+    suppressVerdict(turn, condemned);
+    draft.condemned = undefined;
+    const isStarting = draft.state === 'starting';
+    draft.deadline = turn.now + (isStarting ? TELL_AGAIN_MS : turn.policy.blockedMs / 2);
+    return;
+  }
+  if (waitsForTender(turn)) return;
   failCommands(turn, condemned.reason);
-  openIncident(turn, condemned, condemned.at);
+  fail(turn, condemned, condemned.at);
   draft.condemned = undefined;
-  draft.failed = { cause: condemned.cause, reason: condemned.reason };
+  draft.failed = failedBy(condemned, draft.remote && condemned.cause === 'start_timeout');
+  dropWish(turn);
+  draft.killed = false;
+  draft.aborted = false;
   draft.unkillableTold = false;
-  kill(turn, condemned.reason);
+  end(turn, condemned.reason);
   move(turn, 'stopping', draft.deadline, condemned.reason, condemned.cause);
 }
 
-/** It ended, or never began, although nobody asked it to stop. */
-export function afterFailure(turn: Turn, failure: Failure, exit: Exit | undefined): void {
-  const { draft, now } = turn;
-  const certain = draft.condemned;
-  const found = certain ?? failure;
-  // What an earlier suspicion found does not belong to a crash.
-  if (certain === undefined && draft.state !== 'suspect') draft.evidence = {};
-  failCommands(turn, found.reason);
-  const clean = certain === undefined && exit?.code === 0 && exit.signal === undefined;
-  const isFailure = !clean || turn.policy.restart === 'permanent';
-  if (draft.planned === undefined && !isRestarted(turn, clean)) {
-    if (clean) rest(turn, reasons.ENDED_BY_ITSELF);
-    else rest(turn, found.reason, found.cause);
-    return;
-  }
-  if (isFailure) openIncident(turn, found, certain?.at ?? now);
-  again(turn, found.reason, found.cause);
+/** Money moves: its outcome may be known a second later, and a kill would leave it in doubt. */
+function waitsForTender(turn: Turn): boolean {
+  const { draft, policy, now } = turn;
+  const { condemned } = draft;
+  if (condemned === undefined) return false;
+  const { at, waits, sayAgainUntil } = condemned;
+  const inFlight = Math.max(tenderUntil(draft.watch), sayAgainUntil ?? Number.NEGATIVE_INFINITY);
+  const until = Math.min(inFlight, at + policy.tenderMsMax);
+  if (until <= now) return false;
+  if (!waits) tellState(turn, draft.state, reasons.tenderInFlight(until - now), condemned.cause);
+  draft.condemned = { ...condemned, waits: true };
+  draft.deadline = until;
+  return true;
 }
 
-/** It ended after being asked or killed. */
-export function afterStop(turn: Turn): void {
-  const { draft } = turn;
-  const { failed, planned, wanted } = draft;
-  if (!wanted) rest(turn, reasons.ENDED_AS_ASKED);
-  else if (planned !== undefined) launchPlanned(turn, planned);
-  else if (failed === undefined) launch(turn, reasons.STOP_CANCELLED);
-  else if (isRestarted(turn, false)) again(turn, failed.reason, failed.cause);
-  else rest(turn, failed.reason, failed.cause);
+/** It failed: whatever was tried before did not hold. */
+export function fail(turn: Turn, failure: Failure, confirmedAt: number): void {
+  conclude(turn, false, reasons.failedAgain(failure.reason));
+  openIncident(turn, failure, confirmedAt);
+}
+
+export const failedBy = (
+  { cause, reason, topFrame }: Pick<Failure, 'cause' | 'reason' | 'topFrame'>,
+  remote = false,
+  permanent = false,
+): Failed => ({
+  cause,
+  reason,
+  remote,
+  permanent,
+  signature: signatureOf(cause, reason, topFrame),
+});
+
+/** What only the watchdog wished is over when the life that it was about is. */
+export function dropWish({ draft }: Turn): void {
+  const { planned } = draft;
+  if (planned?.wish === undefined) return;
+  draft.planned = planned.asked ? { ...planned, wish: undefined } : undefined;
 }
 
 /** Nothing runs and nothing is to run. */
 export function rest(turn: Turn, reason: string, cause?: Cause): void {
-  turn.draft.wanted = false;
-  turn.draft.failed = undefined;
+  const { draft } = turn;
+  draft.wanted = false;
+  draft.failed = undefined;
+  draft.escalation = undefined;
+  draft.trials = [];
   move(turn, 'stopped', undefined, reason, cause);
   forgetLife(turn);
 }
 
-/** After a failure: at once, later, or slowly for ever. */
-function again(turn: Turn, reason: string, cause: Cause): void {
-  const { draft, policy, now } = turn;
-  if (draft.planned !== undefined) {
-    launchPlanned(turn, draft.planned);
-    return;
-  }
-  draft.failures += 1;
-  draft.failed = { cause, reason };
-  if (draft.quarantine !== undefined || !withinBudget(policy, draft.restarts, cause, now)) {
-    quarantine(turn, cause);
-    return;
-  }
-  const drawn = random(draft.random);
-  draft.random = drawn.seed;
-  const delayMs = backoffMs(policy, draft.failures, drawn.value);
-  if (delayMs === 0) launch(turn, reasons.atOnce(reason), cause);
-  else move(turn, 'backoff', now + delayMs, reason, cause);
-}
-
-function quarantine(turn: Turn, cause: Cause): void {
-  const { draft, policy, now } = turn;
-  const retries = draft.quarantine ?? 0;
-  draft.quarantine = retries + 1;
-  const reason = reasons.overBudget(policy.restartsMax, policy.restartsWindowMs);
-  move(turn, 'quarantined', now + quarantineMs(policy.quarantineRetryMs, retries), reason, cause);
-  tellQuarantined(turn, reason);
-}
-
-/** OTP's three words. */
-function isRestarted({ policy }: Turn, clean: boolean): boolean {
-  if (policy.restart === 'permanent') return true;
-  return policy.restart === 'transient' && !clean;
-}
-
 /** A restart that was asked for did not bring it back; the failure itself is healed as any other. */
-function failCommands(turn: Turn, reason: string): void {
+export function failCommands(turn: Turn, reason: string): void {
   if (turn.draft.planned?.phase === 'starting') answer(turn, false, reasons.commandFailed(reason));
 }
 
@@ -170,10 +206,16 @@ function forgetLife(turn: Turn): void {
   draft.pid = undefined;
   draft.earlyExit = undefined;
   draft.killed = false;
+  draft.aborted = false;
   draft.unkillableTold = false;
   draft.condemned = undefined;
   draft.evidence = {};
   draft.evidenceAt = undefined;
   draft.busy = new Map();
   draft.watch = newWatch(now);
+  draft.ceilings = newCeilings;
+  draft.oldAt = undefined;
+  draft.remote = false;
+  if (draft.told.size > 0)
+    draft.told = new Map([...draft.told].filter(([key]) => key.includes(':')));
 }

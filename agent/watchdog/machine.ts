@@ -20,9 +20,14 @@
 // there is something to forgive or a planned restart waits.
 
 import { COMPONENT_STATES } from '../../protocol/events.ts';
+import * as climbing from './climb.ts';
+import { isCalm } from './hang.ts';
 import * as health from './health.ts';
 import type { ComponentEffect, ComponentEvent, ComponentState, Policy } from './model.ts';
 import * as orders from './orders.ts';
+import { trialsUntil } from './outcome.ts';
+import * as passage from './passage.ts';
+import * as planned from './planned.ts';
 import { type Draft, isUp, type Model, type Turn } from './state.ts';
 
 export {
@@ -51,13 +56,14 @@ type Line<K extends Kind> = readonly [
 
 /** Means nothing here, or came too late: seen, and rightly without effect. */
 const _____ = (): void => {};
-const { born, bornLate, stillborn, died, ended, connected, delayed, saidReady, beat } = health;
-const { trouble, busy, begin, touch, end, probe, firstProbe, sample, firstSample, evidence } =
-  health;
-const { start, resume, adopt, extend, idle, paused } = orders;
-const { tickStarting, tickUp, tickStopping, tickBackoff, tickQuarantined } = orders;
+const { born, bornLate, stillborn, died, ended, tickStopping } = passage;
+const { connected, delayed, saidReady, beat, trouble, busy, begin, touch, end } = health;
+const { probe, firstProbe, sample, firstSample, evidence } = health;
+const { progress, pressure, debugged, healed } = health;
+const { start, resume, adopt, extend, hold, paused, tickStarting, tickUp } = orders;
 const { stopRunning, stopWhileStopping, stopWaiting } = orders;
-const { restartRunning, restartStopping, restartWaiting } = orders;
+const { idle, usage, restartRunning, restartStopping, restartWaiting } = planned;
+const { tickBackoff, tickQuarantined, planLaunches, planRefuses } = climbing;
 
 // biome-ignore format: a table is read by its columns
 const table = {
@@ -85,14 +91,14 @@ const table = {
                  stopWaiting],
   restart:      [restartWaiting, restartRunning, restartRunning, restartRunning, restartStopping,
                  restartWaiting, restartWaiting],
-  usage:        [_____,     _____,      _____,   _____,     _____,     _____,     _____],
-  progress:     [_____,     _____,      _____,   _____,     _____,     _____,     _____],
-  pressure:     [_____,     _____,      _____,   _____,     _____,     _____,     _____],
-  debugged:     [_____,     _____,      _____,   _____,     _____,     _____,     _____],
-  hold:         [_____,     _____,      _____,   _____,     _____,     _____,     _____],
-  healed:       [_____,     _____,      _____,   _____,     _____,     _____,     _____],
-  launch:       [_____,     _____,      _____,   _____,     _____,     _____,     _____],
-  refused:      [_____,     _____,      _____,   _____,     _____,     _____,     _____],
+  usage:        [_____,     _____,      usage,   usage,     _____,     _____,     _____],
+  progress:     [_____,     _____,      progress, progress, _____,     _____,     _____],
+  pressure:     [_____,     _____,      pressure, pressure, _____,     _____,     _____],
+  debugged:     [_____,     debugged,   debugged, debugged, _____,     _____,     _____],
+  hold:         [hold,      hold,       hold,    hold,      hold,      hold,      hold],
+  healed:       [_____,     _____,      healed,  healed,    _____,     _____,     _____],
+  launch:       [_____,     _____,      _____,   _____,     _____,     planLaunches, _____],
+  refused:      [_____,     _____,      _____,   _____,     _____,     planRefuses, _____],
   paused:       [_____,     paused,     paused,  paused,    paused,    paused,    paused],
   tick:         [_____,     tickStarting, tickUp, tickUp,   tickStopping, tickBackoff,
                  tickQuarantined],
@@ -105,19 +111,37 @@ const column = Object.fromEntries(COMPONENT_STATES.map((state, index) => [state,
 
 export type Step = { readonly model: Model; readonly effects: readonly ComponentEffect[] };
 
+/** Most of what is told changes nothing. */
+const NOTHING: readonly ComponentEffect[] = Object.freeze([]);
+
 export function step(policy: Policy, model: Model, event: ComponentEvent, now: number): Step {
-  const draft: Draft = { ...model };
-  const effects: ComponentEffect[] = [];
   // The table's type ties each line to its event; a look-up by a union loses that tie.
   const handler = table[event.kind][column[model.state]] as Handler<Kind> | undefined;
-  handler?.({ policy, now, draft, effects }, event);
-  if (draft.state === 'ready') draft.deadline = readyDeadline(policy, draft, now);
+  if (handler === undefined || handler === _____) return { model, effects: NOTHING };
+  if (event.kind === 'tick' && isIdle(policy, model, now)) return { model, effects: NOTHING };
+  const draft: Draft = { ...model };
+  const effects: ComponentEffect[] = [];
+  const turn: Turn = { policy, now, draft, effects };
+  handler(turn, event);
+  if (draft.state === 'ready') draft.deadline = readyDeadline(turn);
   if (mustPersist(model, draft)) effects.push({ kind: 'persist' });
   return { model: draft, effects };
 }
 
+/** A tick that finds nothing to do: how nearly every component is nearly always. */
+function isIdle(policy: Policy, model: Model, now: number): boolean {
+  if (model.deadline !== undefined && now >= model.deadline) return false;
+  if (model.condemned?.waits) return false;
+  if (model.state !== 'ready') return !isUp(model) && model.planned?.phase !== 'waiting';
+  return isCalm(policy, model.watch, now);
+}
+
 /** A calm ready component needs none: samples and ticks sweep it. */
-function readyDeadline(policy: Policy, draft: Draft, now: number): number | undefined {
+function readyDeadline(turn: Turn): number | undefined {
+  const { draft, policy, now } = turn;
+  const isCalm = draft.incident === undefined && draft.failures === 0 && draft.trials.length === 0;
+  const isFree = draft.planned === undefined && draft.oldAt === undefined;
+  if (isCalm && isFree && draft.quarantine === undefined) return undefined;
   const times: number[] = [];
   const unforgiven = draft.incident !== undefined || draft.failures > 0;
   if ((unforgiven || draft.quarantine !== undefined) && draft.readyAt !== undefined) {
@@ -125,7 +149,9 @@ function readyDeadline(policy: Policy, draft: Draft, now: number): number | unde
   }
   if (draft.planned !== undefined) {
     times.push(Math.min(draft.planned.waitUntil, Math.max(now, ...draft.busy.values())));
-  }
+  } else if (draft.oldAt !== undefined) times.push(draft.oldAt);
+  const outcomeAt = trialsUntil(turn);
+  if (outcomeAt !== undefined) times.push(outcomeAt);
   return times.length === 0 ? undefined : Math.min(...times);
 }
 

@@ -107,6 +107,8 @@ export type ComponentEvent =
       readonly instance: string;
       readonly pid: number;
       readonly wasReady: boolean;
+      /** How long it has run already, where that is known. */
+      readonly ageMs?: number | undefined;
     }
   /** Its main loop has connected, perhaps again: it now says anew all that is still true. */
   | { readonly kind: 'connected' }
@@ -145,6 +147,8 @@ export type ComponentEvent =
       readonly kind: 'exited';
       readonly code: number | undefined;
       readonly signal: string | undefined;
+      /** Of an end that nobody asked for: its last lines and what was in flight. */
+      readonly evidence?: unknown;
     }
   /** Without `phase` it belongs to whatever was asked for last. */
   | {

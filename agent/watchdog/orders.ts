@@ -1,26 +1,22 @@
-// What others want of a component (start, stop, restart, adopt), and what time does to it (ticks, a pause of
-// the agent). Planned work is polite: it waits for a busy component and gives up rather than cut off a
-// sale; healing (health.ts) does not ask.
+// What others want of a component (start, stop, adopt, hold), and what time does to it (ticks, a pause of the
+// agent). Planned restarts are planned.ts; healing (health.ts) does not ask.
 
+import { afterPause } from './ceilings.ts';
+import { leaveHold } from './climb.ts';
 import { clearSuspicion, look, type Of } from './health.ts';
 import { condemn, tellRecovered } from './incident.ts';
-import { becomeReady, execute, kill, launch, launchPlanned, rest, terminate } from './life.ts';
+import { becomeReady, execute, growOld, launch, rest, terminate } from './life.ts';
+import { concludeStable } from './outcome.ts';
+import { passiveBy, tellSuppressed } from './passive.ts';
+import { renewWatch } from './pauses.ts';
+import { proceedWhenIdle, wishWhenOld } from './planned.ts';
 import * as reasons from './reasons.ts';
-import {
-  answer,
-  BUSY_WAIT_MS_MAX,
-  COMMANDS_MAX,
-  isBusy,
-  isUp,
-  move,
-  READY_AGE_MS,
-  type Turn,
-  tellState,
-} from './state.ts';
-import { newWatch, renewWatch } from './watch.ts';
+import { answer, isUp, move, READY_AGE_MS, type Turn } from './state.ts';
+import { newWatch } from './watch.ts';
 
-export function start(turn: Turn, { reason }: Of<'start'>): void {
-  if (turn.draft.process === 'none') launch(turn, reason);
+/** As a member of somebody else's recovery it counts as a restart, and takes of no budget of its own. */
+export function start(turn: Turn, { reason, cause }: Of<'start'>): void {
+  if (turn.draft.process === 'none') launch(turn, reason, cause, false);
 }
 
 /** Stopping, but wanted again: it is started when it is gone, never beside the old copy. */
@@ -37,6 +33,7 @@ export function adopt(turn: Turn, event: Of<'adopted'>): void {
   draft.wanted = true;
   draft.instance = event.instance;
   draft.pid = event.pid;
+  growOld(turn, event.ageMs ?? 0);
   draft.watch = { ...newWatch(now), beatAt: graceUntil, graceUntil };
   if (event.wasReady) {
     move(turn, 'ready', undefined, reasons.ADOPTED);
@@ -50,10 +47,15 @@ export function adopt(turn: Turn, event: Of<'adopted'>): void {
   move(turn, 'starting', now + startMs, reasons.ADOPTED);
 }
 
-export function stopRunning(turn: Turn, { reason }: Of<'stop'>): void {
+export function stopRunning(turn: Turn, { reason, cause }: Of<'stop'>): void {
+  if (cause === 'dependency' && passiveBy(turn) !== undefined) {
+    // Healing another one is no order of a person: what is only observed is not stopped for it either.
+    tellSuppressed(turn, cause, 'dependants', { cause, reason: reasons.asMember(reason) });
+    return;
+  }
   turn.draft.wanted = false;
   answer(turn, false, reasons.COMMAND_STOPPED);
-  terminate(turn, reason);
+  terminate(turn, reason, cause);
 }
 
 export function stopWhileStopping(turn: Turn): void {
@@ -61,78 +63,25 @@ export function stopWhileStopping(turn: Turn): void {
   answer(turn, false, reasons.COMMAND_STOPPED);
 }
 
-export function stopWaiting(turn: Turn, { reason }: Of<'stop'>): void {
+export function stopWaiting(turn: Turn, { reason, cause }: Of<'stop'>): void {
   answer(turn, false, reasons.COMMAND_STOPPED);
-  rest(turn, reason);
+  rest(turn, reason, cause);
 }
 
-/** Puts the wish beside those that wait already. */
-function ask(turn: Turn, event: Of<'restart'>): void {
-  const { draft, now, effects } = turn;
-  const before = draft.planned;
-  const commands = [...(before?.commands ?? [])];
-  const { command } = event;
-  if (command !== undefined && !commands.includes(command)) {
-    if (commands.length < COMMANDS_MAX) commands.push(command);
-    else {
-      const reason = reasons.COMMANDS_TOO_MANY;
-      effects.push({ kind: 'command_done', command, ok: false, reason });
-    }
-  }
-  draft.planned = {
-    reason: before?.reason ?? event.reason,
-    commands,
-    phase: before?.phase ?? 'waiting',
-    waitUntil: before?.waitUntil ?? now + BUSY_WAIT_MS_MAX,
-  };
-}
-
-export function restartRunning(turn: Turn, event: Of<'restart'>): void {
-  ask(turn, event);
-  if (event.force && turn.draft.planned?.phase === 'waiting') proceed(turn);
-  else proceedWhenIdle(turn);
-}
-
-export function restartStopping(turn: Turn, event: Of<'restart'>): void {
-  ask(turn, event);
-  const { draft } = turn;
-  draft.wanted = true;
-  if (draft.planned !== undefined) draft.planned = { ...draft.planned, phase: 'stopping' };
-}
-
-export function restartWaiting(turn: Turn, event: Of<'restart'>): void {
-  ask(turn, event);
-  if (turn.draft.planned !== undefined) launchPlanned(turn, turn.draft.planned);
-}
-
-export function idle(turn: Turn, { id }: Of<'idle'>): void {
-  const { draft } = turn;
-  if (draft.busy.has(id)) {
-    const left = new Map(draft.busy);
-    left.delete(id);
-    draft.busy = left;
-  }
-  proceedWhenIdle(turn);
-}
-
-/** A component that is to be killed anyway is not asked to stop first: the restart comes with it. */
-function proceedWhenIdle(turn: Turn): void {
-  const { draft, now } = turn;
-  if (draft.planned?.phase !== 'waiting' || draft.condemned !== undefined) return;
-  if (!isBusy(draft, now)) proceed(turn);
-  else if (now >= draft.planned.waitUntil) answer(turn, false, reasons.COMMAND_STILL_BUSY);
-}
-
-function proceed(turn: Turn): void {
-  const { draft } = turn;
-  if (draft.planned === undefined || draft.condemned !== undefined) return;
-  draft.planned = { ...draft.planned, phase: 'stopping' };
-  terminate(turn, draft.planned.reason, 'operator');
+/** A technician holds the till, or lets it go: what was only told meanwhile is decided anew. */
+export function hold(turn: Turn, { active }: Of<'hold'>): void {
+  const { draft, policy, now } = turn;
+  if (draft.held === active) return;
+  draft.held = active;
+  if (active) return;
+  const isLate = draft.state === 'starting' && draft.told.has('start_timeout');
+  if (isLate) draft.deadline = Math.min(draft.deadline ?? now, now + policy.blockedMs);
+  leaveHold(turn);
 }
 
 /** Must be said again and again, and ends at the ceiling: progress, not a blank cheque. */
 export function extend({ draft, now }: Turn, { ms }: Of<'extend'>): void {
-  if (draft.condemned !== undefined || draft.killed || !(ms > 0)) return;
+  if (draft.condemned !== undefined || draft.killed || draft.aborted || !(ms > 0)) return;
   const asked = Math.max(draft.deadline ?? now, now + ms);
   draft.deadline = Math.min(asked, draft.ceilingAt ?? asked);
 }
@@ -157,14 +106,17 @@ export function tickStarting(turn: Turn): void {
 export function tickUp(turn: Turn): void {
   const { draft, policy, now } = turn;
   if (draft.condemned !== undefined) {
-    if (isDue(turn)) execute(turn);
+    // What waits for a tender is asked each time: it may be over before its deadline.
+    if (isDue(turn) || draft.condemned.waits) execute(turn);
     return;
   }
+  wishWhenOld(turn);
   proceedWhenIdle(turn);
   if (!isUp(draft)) return;
-  const stable = draft.readyAt !== undefined && now - draft.readyAt >= policy.stableMs;
-  if (draft.state === 'ready' && stable) forgive(turn);
   look(turn);
+  if (draft.state !== 'ready' || draft.readyAt === undefined) return;
+  concludeStable(turn);
+  if (now - draft.readyAt >= policy.stableMs) forgive(turn);
 }
 
 /** Ready for long enough: the next failure is a new incident. The budget's window slides on its own. */
@@ -172,28 +124,7 @@ function forgive({ draft }: Turn): void {
   draft.failures = 0;
   draft.quarantine = undefined;
   draft.incident = undefined;
-}
-
-export function tickStopping(turn: Turn): void {
-  const { draft } = turn;
-  if (!isDue(turn)) return;
-  if (!draft.killed) {
-    kill(turn, reasons.GRACE_OVER);
-    return;
-  }
-  if (!draft.unkillableTold && draft.process === 'alive') {
-    draft.unkillableTold = true;
-    tellState(turn, 'stopping', reasons.UNKILLABLE, draft.failed?.cause);
-  }
-  kill(turn, reasons.UNKILLABLE);
-}
-
-export function tickBackoff(turn: Turn): void {
-  if (isDue(turn)) launch(turn, reasons.BACKOFF_OVER, turn.draft.failed?.cause ?? 'crash');
-}
-
-export function tickQuarantined(turn: Turn): void {
-  if (isDue(turn)) launch(turn, reasons.QUARANTINE_RETRY, turn.draft.failed?.cause ?? 'crash');
+  if (draft.refused.length > 0) draft.refused = [];
 }
 
 /** The agent was away: every live deadline moves by the gap, and each proof begins anew. */
@@ -204,7 +135,10 @@ export function paused(turn: Turn, event: Of<'paused'>): void {
   draft.watch = renewWatch(draft.watch, policy, gapMs, now);
   draft.ceilingAt = later(draft.ceilingAt);
   draft.readyAt = later(draft.readyAt);
-  draft.busy = new Map([...draft.busy].map(([id, until]) => [id, until + gapMs]));
+  draft.ceilings = afterPause(draft.ceilings);
+  if (draft.busy.size > 0) {
+    draft.busy = new Map([...draft.busy].map(([id, until]) => [id, until + gapMs]));
+  }
   if (draft.planned !== undefined) {
     draft.planned = { ...draft.planned, waitUntil: draft.planned.waitUntil + gapMs };
   }
@@ -212,7 +146,7 @@ export function paused(turn: Turn, event: Of<'paused'>): void {
   if (draft.condemned?.cause === 'self_reported') return;
   draft.condemned = undefined;
   draft.deadline = later(draft.deadline);
-  if (draft.state === 'suspect') clearSuspicion(turn, reasons.AGENT_PAUSED);
+  if (draft.state === 'suspect') clearSuspicion(turn, reasons.AGENT_PAUSED, false);
   if (draft.state !== 'starting') return;
   draft.deadline = Math.max(draft.deadline ?? now, now + policy.blockedMs);
 }

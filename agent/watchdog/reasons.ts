@@ -3,6 +3,8 @@
 // said are filled in. They are not codes: a reason that needs a manual is not a reason.
 
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
+const megabytes = (bytes: number): string => `${(bytes / 1_000_000).toFixed(0)} MB`;
+const percent = (ratio: number): string => `${(ratio * 100).toFixed(0)} %`;
 
 export const ADOPTED = 'adopted: it ran on without the agent';
 export const READY_BY_CHANNEL = 'it said that it is ready';
@@ -36,6 +38,46 @@ export const notStarted = (why: string): string => `the process could not be sta
 export const startTimeout = (ms: number): string => `it was not ready within ${seconds(ms)}`;
 export const selfReported = (why: string): string => `it reported trouble: ${why}`;
 export const commandFailed = (why: string): string => `not ready again: ${why}`;
+export const exitedPermanent = (code: number): string =>
+  `the process ended with code ${code}: it says that starting it again cannot help`;
+export const exitedRemote = (code: number): string =>
+  `the process ended with code ${code}: it says that a remote party is to blame`;
+export const remoteTrouble = (why: string): string =>
+  `a remote party is to blame, no restart would help: ${why}`;
+export const tenderInFlight = (ms: number): string =>
+  `killed only after the tender that is in flight, at most ${seconds(ms)}`;
+
+// Planned restarts of the watchdog's own.
+export const tooOld = (ms: number): string =>
+  `it has run for longer than ${seconds(ms)}: restarted at idle, as configured`;
+export const memoryOver = (bytes: number, ceiling: number): string =>
+  `it uses ${megabytes(bytes)} of memory, its ceiling is ${megabytes(ceiling)}: restarted at idle`;
+export const descriptorsOver = (count: number, ceiling: number): string =>
+  `it has ${count} descriptors open, its ceiling is ${Math.floor(ceiling)}: restarted at idle`;
+export const cpuOver = (ratio: number, ceiling: number): string =>
+  `it uses ${percent(ratio)} of a core, its ceiling is ${percent(ceiling)}: restarted at idle`;
+export const stillOver = (why: string): string =>
+  `restarts did not help and its budget is spent, so it runs on, a human is needed: ${why}`;
+
+// The recovery ladder.
+export const HELD_STABLE = 'it has been ready for its stable time';
+export const OVER_OPERATOR = 'somebody asked for another restart first';
+export const ESCALATION_OVER =
+  'the rest of the till was not prepared in time: it is tried by itself';
+export const NEVER_AGAIN = 'starting it again cannot help: retried slowly, a human is needed';
+export const LADDER_SPENT = 'every rung of its ladder is spent: retried slowly, a human is needed';
+export const REMOTE_AWAY = 'a remote party is to blame: tried again in a while';
+export const HOLD_OVER = 'the till is no longer held';
+export const failedAgain = (why: string): string => `it failed again: ${why}`;
+export const healFailed = (why: string): string => `it could not heal itself: ${why}`;
+export const climbs = (rung: string, why: string): string =>
+  `restarts alone do not help, next is ${rung}: ${why}`;
+export const asStrategy = (why: string): string => `restarted with what comes after it: ${why}`;
+export const rungRefused = (rung: string, why: string): string =>
+  `${rung} could not be done: ${why}`;
+export const coolsDown = (ms: number): string =>
+  `the last rung was used too short a while ago: the next in ${seconds(ms)}`;
+export const asMember = (why: string): string => `it would be stopped with others: ${why}`;
 
 // Why the main thread is held to be stuck (hang.ts has the rules).
 const silent = (ms: number): string => `no beat for ${seconds(ms)}`;
@@ -63,3 +105,11 @@ export const AND_SILENT = 'its beats are missing';
 export const probesOnly = (failures: number): string => `${failures} probes in a row failed`;
 export const overdue = (name: string, ms: number): string =>
   `work item ${name} is overdue by ${seconds(ms)}`;
+export const noProgress = (ms: number): string =>
+  `work waits and none was completed for ${seconds(ms)}`;
+export const silentInFrame = (ms: number): string =>
+  `${STUCK} stuck: ${silent(ms)}, and two looks found it in the same frame`;
+const ACROSS = 'seen again and again between pauses of the agent';
+export const silentAcross = (ms: number): string => `${STUCK} stuck: ${silent(ms)}, ${ACROSS}`;
+export const stillAcross = (ms: number): string =>
+  `${STUCK} stopped or asleep without waking for ${seconds(ms)}, ${ACROSS}`;

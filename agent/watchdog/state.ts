@@ -2,6 +2,7 @@
 // plain data and read-only; a turn is a private draft of it plus the effects so far, so that handlers read
 // like sentences and the step around them still is a pure function. Everything that fails is bounded here.
 
+import { type Ceilings, newCeilings } from './ceilings.ts';
 import type { Verdict } from './hang.ts';
 import type { Cause, ComponentEffect, ComponentState, Policy, Rung } from './model.ts';
 import { newWatch, type Watch } from './watch.ts';
@@ -23,6 +24,15 @@ export const BUSY_ITEMS_MAX = 64;
 export const SAY_AGAIN_MS_MAX = 2_000;
 /** Commands that wait for one restart together. */
 export const COMMANDS_MAX = 16;
+/** What stays as it is, because nothing may be done about it, is told again after so long. */
+export const TELL_AGAIN_MS = 10 * 60_000;
+/**
+ * The plan answers an escalation within this, or the component is tried by itself: it waits for a sale at most
+ * BUSY_WAIT_MS_MAX, and has its own time for stopping and for hooks.
+ */
+export const ESCALATION_MS_MAX = BUSY_WAIT_MS_MAX + 5 * 60_000;
+/** Uses of rungs that are remembered. */
+export const USES_MAX = 64;
 
 export type Exit = { readonly code: number | undefined; readonly signal: string | undefined };
 
@@ -54,15 +64,55 @@ export type Incident = {
   readonly quarantineTold: boolean;
 };
 
+/** What went wrong, and since when. */
+export type Failure = Omit<Verdict, 'level'> & { readonly topFrame?: string | undefined };
+
 /** A failure that is certain; what is left is its evidence. `judged`: later health takes it back. */
-export type Condemned = Omit<Verdict, 'level'> & { readonly at: number; readonly judged: boolean };
+export type Condemned = Failure & {
+  readonly at: number;
+  readonly judged: boolean;
+  /** Its evidence is in; only a tender in flight holds the kill back. */
+  readonly waits?: boolean | undefined;
+  /** After a new connection: until when a tender may be said again. */
+  readonly sayAgainUntil?: number | undefined;
+};
+
+/** The failure that is being put right. */
+export type Failed = {
+  readonly cause: Cause;
+  readonly reason: string;
+  readonly signature: string;
+  /** Somebody else is to blame: neither budget nor ladder. */
+  readonly remote: boolean;
+  /** It says itself that starting again cannot help. */
+  readonly permanent: boolean;
+};
+
+/** The watchdog's own wish for a restart at idle; it goes on waiting when nobody else does. */
+export type Wish = {
+  readonly what: 'age' | 'memory' | 'descriptors' | 'cpu';
+  readonly reason: string;
+  readonly cause: Cause;
+  /** What is wrong, when something is; age is no failure. */
+  readonly failure: Failure | undefined;
+};
 
 export type Planned = {
   readonly reason: string;
+  readonly cause: Cause;
   readonly commands: readonly string[];
   readonly phase: 'waiting' | 'stopping' | 'starting';
   readonly waitUntil: number;
+  /** By somebody: then backoff, budget and quarantine begin anew. */
+  readonly asked: boolean;
+  readonly wish: Wish | undefined;
 };
+
+/** The plan's work that is waited for; `cooling`: the time until the next rung may be used. */
+export type Escalation =
+  | { readonly kind: 'cooling' }
+  /** `counts`: it stands for a plain restart (rest_for_one), and takes of that budget. */
+  | { readonly kind: 'asked'; readonly rung: Rung; readonly counts: boolean };
 
 export type Model = {
   readonly component: string;
@@ -82,7 +132,12 @@ export type Model = {
   /** While stopping: SIGKILL was sent; it was told that it does not help. */
   readonly killed: boolean;
   readonly unkillableTold: boolean;
+  /** While stopping: SIGABRT was sent. */
+  readonly aborted: boolean;
   readonly watch: Watch;
+  readonly ceilings: Ceilings;
+  /** When this life is old enough for a restart at idle. */
+  readonly oldAt: number | undefined;
   /** Until when each busy item forbids planned work. */
   readonly busy: ReadonlyMap<string, number>;
   readonly planned: Planned | undefined;
@@ -91,12 +146,23 @@ export type Model = {
   readonly evidenceAt: number | undefined;
   readonly incident: Incident | undefined;
   /** The failure that is being put right, until the next start. */
-  readonly failed: { readonly cause: Cause; readonly reason: string } | undefined;
+  readonly failed: Failed | undefined;
+  readonly escalation: Escalation | undefined;
+  /** Rungs that the plan could not do in this incident. */
+  readonly refused: readonly Rung[];
   /** Failures since it was last stable. */
   readonly failures: number;
   readonly restarts: readonly Restart[];
   /** Rungs that were used, oldest first; to be kept over a reboot (effect `remember`). */
   readonly uses: readonly RungUse[];
+  /** Those of them, and of the plain restart, whose outcome is not known yet. */
+  readonly trials: readonly RungUse[];
+  /** Times at which it was asked to heal itself. */
+  readonly heals: readonly number[];
+  /** What was said and is not to be said again at once: key and until when. */
+  readonly told: ReadonlyMap<string, number>;
+  /** In this life it said that a remote party is away. */
+  readonly remote: boolean;
   /** A technician holds the till: as in `observe`. */
   readonly held: boolean;
   /** Slow retries so far; undefined: not in quarantine. */
@@ -122,6 +188,8 @@ export type Remembered = {
   readonly uses?: readonly RungUse[];
 };
 
+const NOTHING_TOLD: ReadonlyMap<string, number> = new Map();
+
 export const initialModel = (policy: Policy, remembered: Remembered = {}): Model => ({
   component: policy.component,
   state: 'stopped',
@@ -135,7 +203,10 @@ export const initialModel = (policy: Policy, remembered: Remembered = {}): Model
   readyAt: undefined,
   killed: false,
   unkillableTold: false,
+  aborted: false,
   watch: newWatch(0),
+  ceilings: newCeilings,
+  oldAt: undefined,
   busy: new Map(),
   planned: undefined,
   condemned: undefined,
@@ -143,9 +214,16 @@ export const initialModel = (policy: Policy, remembered: Remembered = {}): Model
   evidenceAt: undefined,
   incident: undefined,
   failed: undefined,
+  escalation: undefined,
+  refused: [],
   failures: 0,
   restarts: remembered.restarts ?? [],
   uses: remembered.uses ?? [],
+  // A rung that was used by an earlier agent, or before a reboot, still has its outcome to come.
+  trials: (remembered.uses ?? []).filter(({ held }) => held === undefined).slice(-1),
+  heals: [],
+  told: NOTHING_TOLD,
+  remote: false,
   held: false,
   quarantine: undefined,
   random: remembered.seed ?? 1,
@@ -194,6 +272,21 @@ export function tellState(turn: Turn, from: ComponentState, reason: string, caus
   };
   const event = { kind: 'component_state', component: policy.component, fields } as const;
   turn.effects.push({ kind: 'report', event });
+}
+
+/** Whether this has not been said lately; from now on it has. For what lasts and cannot be acted upon. */
+export function sayOnce({ draft, now }: Turn, key: string): boolean {
+  if (now < (draft.told.get(key) ?? Number.NEGATIVE_INFINITY)) return false;
+  const kept = [...draft.told].filter(([, until]) => until > now);
+  draft.told = new Map(kept).set(key, now + TELL_AGAIN_MS);
+  return true;
+}
+
+export function mayBeSaidAgain({ draft }: Turn, key: string): void {
+  if (!draft.told.has(key)) return;
+  const told = new Map(draft.told);
+  told.delete(key);
+  draft.told = told;
 }
 
 /** One answer for each command that waited for this. */

@@ -12,8 +12,8 @@ export const PROBES_MAX = 16;
 export const SPINNING_SHARE = 0.8;
 /** Voluntary switches that a thread may make and still count as not waking. */
 export const STILL_SWITCHES_MAX = 1;
-/** Age of the window in which starvation is measured, when it is turned over. */
-const RECENT_MS = 2_000;
+
+type Of<K extends ComponentEvent['kind']> = Extract<ComponentEvent, { kind: K }>;
 
 export type Reading = { readonly at: number; readonly sample: ThreadSample };
 export type ProbeRecord = { readonly failures: number; readonly goodAt: number };
@@ -22,6 +22,21 @@ export type WorkItem = {
   readonly begunAt: number;
   readonly deadlineMs: number;
   readonly deadlineAt: number;
+  /** Overdue for so long before pauses of the agent, which moved its deadline. */
+  readonly lateMs: number;
+};
+/** Work that waits, as its own metrics tell. */
+export type Progress = {
+  readonly completed: number;
+  /** Since when work waits and none was completed. */
+  readonly stuckAt: number | undefined;
+  readonly seenAt: number;
+};
+/** What pauses of the agent would have wiped out: seen while it did run on time, and never contradicted. */
+export type Carried = {
+  readonly silentMs: number;
+  readonly stillMs: number;
+  readonly failures: number;
 };
 
 export type Watch = {
@@ -31,6 +46,15 @@ export type Watch = {
   readonly beatAt: number;
   /** Nothing is judged before this. */
   readonly graceUntil: number;
+  /** Pauses of the agent of which each began within the grace of the one before. */
+  readonly pausesInRow: number;
+  readonly carried: Carried | undefined;
+  readonly progress: Progress | undefined;
+  /** When the whole machine was last seen starved (PSI). */
+  readonly pressedAt: number | undefined;
+  /** Innermost frame of its silence, and whether a later look found the same. */
+  readonly frame: string | undefined;
+  readonly sameFrame: boolean;
   readonly previous: Reading | undefined;
   readonly latest: Reading | undefined;
   /** First sample after the last beat. */
@@ -51,7 +75,7 @@ export type Watch = {
   readonly dropped: number;
 };
 
-const NO_SAMPLES = {
+export const NO_SAMPLES = {
   previous: undefined,
   latest: undefined,
   sinceBeat: undefined,
@@ -66,6 +90,12 @@ export const newWatch = (now: number): Watch => ({
   goodAt: now,
   beatAt: now,
   graceUntil: now,
+  pausesInRow: 0,
+  carried: undefined,
+  progress: undefined,
+  pressedAt: undefined,
+  frame: undefined,
+  sameFrame: false,
   ...NO_SAMPLES,
   probes: new Map(),
   work: new Map(),
@@ -82,28 +112,24 @@ export const watchFromReady = (watch: Watch, now: number): Watch => ({
   probes: new Map(),
 });
 
-/**
- * The agent was away, or a human held the component: what was seen before proves nothing, so every proof
- * begins anew, each deadline moves by the gap and nothing is judged for one full period.
- * `goodAt` stays: it is what happened, not what is judged.
- */
-export function renewWatch(watch: Watch, policy: Policy, gapMs: number, now: number): Watch {
-  const graceUntil = now + policy.blockedMs;
-  const work = new Map<string, WorkItem>();
-  for (const [id, item] of watch.work) {
-    work.set(id, { ...item, deadlineAt: Math.max(item.deadlineAt + gapMs, graceUntil) });
-  }
-  const probes = new Map<string, ProbeRecord>();
-  for (const [name, record] of watch.probes) probes.set(name, { ...record, failures: 0 });
-  return { ...watch, ...NO_SAMPLES, beatAt: now, graceUntil, probes, work };
-}
+/** What is left of it after a beat; after a good probe; when its thread woke. */
+const notSilent = (carried: Carried): Carried => ({ ...carried, silentMs: 0 });
+const notFailing = (carried: Carried): Carried => ({ ...carried, failures: 0 });
+export const notStill = (carried: Carried): Carried => ({ ...carried, stillMs: 0 });
 
 export function onBeat(watch: Watch, now: number): Watch {
   const still = watch.still && { ...watch.still, beats: watch.still.beats + 1 };
-  return { ...watch, goodAt: now, beatAt: now, sinceBeat: undefined, still };
+  return {
+    ...watch,
+    goodAt: now,
+    beatAt: now,
+    carried: watch.carried && notSilent(watch.carried),
+    frame: undefined,
+    sameFrame: false,
+    sinceBeat: undefined,
+    still,
+  };
 }
-
-type Of<K extends ComponentEvent['kind']> = Extract<ComponentEvent, { kind: K }>;
 
 export function onProbe(watch: Watch, policy: Policy, event: Of<'probe'>, now: number): Watch {
   const record = watch.probes.get(event.probe);
@@ -116,7 +142,8 @@ export function onProbe(watch: Watch, policy: Policy, event: Of<'probe'>, now: n
   // For a black box a good probe is the sign of health that a beat is for the others.
   const goodAt = event.ok && !policy.instrumented ? now : watch.goodAt;
   const sinceAnswer = event.ok ? undefined : watch.sinceAnswer;
-  return { ...watch, goodAt, sinceAnswer, probes };
+  const carried = event.ok ? watch.carried && notFailing(watch.carried) : watch.carried;
+  return { ...watch, goodAt, sinceAnswer, carried, probes };
 }
 
 export function onBegin(watch: Watch, event: Of<'begin'>, now: number): Watch {
@@ -125,7 +152,7 @@ export function onBegin(watch: Watch, event: Of<'begin'>, now: number): Watch {
   }
   const { id, name, deadlineMs } = event;
   const deadlineAt = now + Math.min(event.leftMs ?? deadlineMs, deadlineMs);
-  const item = { name, begunAt: deadlineAt - deadlineMs, deadlineMs, deadlineAt };
+  const item = { name, begunAt: deadlineAt - deadlineMs, deadlineMs, deadlineAt, lateMs: 0 };
   return { ...watch, work: new Map(watch.work).set(id, item) };
 }
 
@@ -138,14 +165,15 @@ export function onDelayed(watch: Watch, policy: Policy, now: number): Watch {
   for (const [id, item] of watch.work) {
     work.set(id, { ...item, deadlineAt: Math.max(item.deadlineAt, now + policy.blockedMs) });
   }
-  return { ...watch, beatAt: now, sinceBeat: undefined, work };
+  const carried = watch.carried && notSilent(watch.carried);
+  return { ...watch, beatAt: now, carried, sinceBeat: undefined, work };
 }
 
 /** Progress on an item: its deadline counts from now. */
 export function onTouch(watch: Watch, id: string, now: number): Watch {
   const item = watch.work.get(id);
   if (item === undefined) return watch;
-  const touched = { ...item, begunAt: now, deadlineAt: now + item.deadlineMs };
+  const touched = { ...item, begunAt: now, deadlineAt: now + item.deadlineMs, lateMs: 0 };
   return { ...watch, work: new Map(watch.work).set(id, touched) };
 }
 
@@ -156,65 +184,18 @@ export function onEnd(watch: Watch, id: string): Watch {
   return { ...watch, work };
 }
 
-export const isTraced = (sample: ThreadSample): boolean => sample.state === 't';
-export const isStopped = (sample: ThreadSample): boolean =>
-  sample.state === 'T' || sample.state === 'D';
-
-/** Share of one core used between two readings. */
-export function coreShare(from: Reading, to: Reading): number {
-  return to.at > from.at ? (to.sample.cpuMs - from.sample.cpuMs) / (to.at - from.at) : 0;
+/** Waiting work that is the fault of somebody else is no lack of progress. */
+export function onProgress(watch: Watch, event: Of<'progress'>, now: number): Watch {
+  const { waiting, completed, remoteDown } = event;
+  const before = watch.progress;
+  const moved = before === undefined || completed !== before.completed;
+  const isIdle = remoteDown || !(waiting > 0);
+  const stuckAt = isIdle ? undefined : ((moved ? undefined : before.stuckAt) ?? now);
+  return { ...watch, progress: { completed, stuckAt, seenAt: now } };
 }
 
-/**
- * A thread that never switched is one whose counter is not kept (hidden /proc, some sandboxes): then only
- * T is believed. D counts only without switches: much disk work is slow, not stuck.
- */
-function canBeStill(sample: ThreadSample): boolean {
-  if (sample.state === 'T') return true;
-  return (sample.state === 'S' || sample.state === 'D') && sample.voluntarySwitches > 0;
-}
-
-function nextStill(watch: Watch, latest: Reading): Watch['still'] {
-  if (!canBeStill(latest.sample)) return undefined;
-  const since = watch.still;
-  const switches = latest.sample.voluntarySwitches - (since?.sample.voluntarySwitches ?? 0);
-  if (since !== undefined && switches <= STILL_SWITCHES_MAX) return since;
-  return { ...latest, beats: 0 };
-}
-
-function nextAwake({ awake }: Watch, latest: Reading): Reading {
-  const slept = latest.sample.voluntarySwitches - (awake?.sample.voluntarySwitches ?? 0);
-  return awake !== undefined && slept <= STILL_SWITCHES_MAX ? awake : latest;
-}
-
-/** Counters only grow within one life; when they do not, the earlier reading was of something else. */
-function sameThread(before: Reading | undefined, sample: ThreadSample): boolean {
-  return (
-    before === undefined ||
-    (sample.cpuMs >= before.sample.cpuMs &&
-      sample.voluntarySwitches >= before.sample.voluntarySwitches)
-  );
-}
-
-export function onSample(seen: Watch, policy: Policy, sample: ThreadSample, now: number): Watch {
-  const latest = { at: now, sample };
-  if (isTraced(sample)) {
-    const gapMs = now - (seen.latest?.at ?? now);
-    return { ...renewWatch(seen, policy, gapMs, now), latest };
-  }
-  const watch = sameThread(seen.latest, sample) ? seen : { ...seen, ...NO_SAMPLES };
-  const [older, newer] = watch.recent;
-  const turned = newer === undefined || now - newer.at >= RECENT_MS;
-  const spins = watch.spin !== undefined && coreShare(watch.spin, latest) >= SPINNING_SHARE;
-  return {
-    ...watch,
-    previous: watch.latest,
-    latest,
-    sinceBeat: watch.sinceBeat ?? latest,
-    sinceAnswer: watch.sinceAnswer ?? latest,
-    awake: nextAwake(watch, latest),
-    still: nextStill(watch, latest),
-    spin: spins ? watch.spin : latest,
-    recent: turned ? [newer ?? latest, latest] : [older, newer],
-  };
+/** The stack of a main thread that is silent: the same frame twice is a proof. */
+export function onFrame(watch: Watch, frame: string): Watch {
+  if (watch.frame === undefined) return { ...watch, frame };
+  return { ...watch, frame, sameFrame: watch.frame === frame };
 }

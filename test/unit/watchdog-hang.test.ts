@@ -59,6 +59,8 @@ describe('an instrumented component', () => {
       'kill',
       'component_state',
       'persist',
+      'recovery',
+      'count_recovery',
       'component_state',
       'spawn',
       'count_restart',

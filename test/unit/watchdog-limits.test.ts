@@ -1,8 +1,9 @@
 // The small print of the watchdog: limits, races and second thoughts, each with the case that needs it.
 
 import { describe, expect, it } from 'vitest';
+import { onSample } from '../../agent/watchdog/samples.ts';
 import { BUSY_ITEMS_MAX, COMMANDS_MAX } from '../../agent/watchdog/state.ts';
-import { newWatch, onSample, WORK_ITEMS_MAX } from '../../agent/watchdog/watch.ts';
+import { newWatch, WORK_ITEMS_MAX } from '../../agent/watchdog/watch.ts';
 import { policy, tell } from './watchdog-story.ts';
 
 describe('evidence', () => {

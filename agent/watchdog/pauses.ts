@@ -1,0 +1,60 @@
+// What is left of all that was seen when the agent itself did not run for a while, or a human held the component:
+// every proof begins anew, each deadline moves by the gap and nothing is judged for one full period, because a
+// watcher that was asleep sees everything late (research/supervisors.md (h)). An agent that is paused again and
+// again would so never confirm anything; therefore the time in which it did run and saw no health is carried
+// over, and from the fourth pause in a row on a grace is only half as long.
+
+import type { Policy } from './model.ts';
+import { type Carried, NO_SAMPLES, type ProbeRecord, type Watch, type WorkItem } from './watch.ts';
+
+/** So many pauses in a row, each within the grace of the one before, get a full grace. */
+export const FULL_GRACES_MAX = 3;
+
+/** `goodAt` stays: it is what happened, not what is judged. */
+export function renewWatch(watch: Watch, policy: Policy, gapMs: number, now: number): Watch {
+  const pausedAt = now - gapMs;
+  const isInRow = watch.pausesInRow > 0 && pausedAt < watch.graceUntil;
+  const pausesInRow = isInRow ? watch.pausesInRow + 1 : 1;
+  const isFull = pausesInRow <= FULL_GRACES_MAX;
+  const graceUntil = now + (isFull ? policy.blockedMs : policy.blockedMs / 2);
+  const carried = carry(watch, policy, pausedAt);
+  const probes = new Map<string, ProbeRecord>();
+  for (const [name, record] of watch.probes) probes.set(name, { ...record, failures: 0 });
+  const work = new Map<string, WorkItem>();
+  for (const [id, item] of watch.work) {
+    const lateMs = item.lateMs + Math.max(0, pausedAt - item.deadlineAt);
+    work.set(id, { ...item, lateMs, deadlineAt: Math.max(item.deadlineAt + gapMs, graceUntil) });
+  }
+  const { stuckAt } = watch.progress ?? {};
+  const progress =
+    stuckAt === undefined ? undefined : { ...watch.progress, stuckAt: stuckAt + gapMs };
+  return {
+    ...watch,
+    ...NO_SAMPLES,
+    beatAt: now,
+    graceUntil,
+    pausesInRow,
+    carried,
+    progress: progress as Watch['progress'],
+    frame: undefined,
+    sameFrame: false,
+    probes,
+    work,
+  };
+}
+
+function carry(watch: Watch, policy: Policy, pausedAt: number): Carried | undefined {
+  const { carried, still, latest, beatAt, probes } = watch;
+  const silentMs = policy.instrumented ? pausedAt - beatAt : 0;
+  // In less than two periods a healthy component need not have been heard.
+  const heardMs = silentMs >= 2 * policy.beatMs ? silentMs : 0;
+  const stillMs = still !== undefined && latest !== undefined ? latest.at - still.at : 0;
+  let failures = 0;
+  for (const record of probes.values()) failures = Math.max(failures, record.failures);
+  const sum = {
+    silentMs: (carried?.silentMs ?? 0) + heardMs,
+    stillMs: (carried?.stillMs ?? 0) + stillMs,
+    failures: (carried?.failures ?? 0) + failures,
+  };
+  return sum.silentMs + sum.stillMs + sum.failures > 0 ? sum : undefined;
+}
