@@ -5,8 +5,10 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Component } from './component.ts';
 import type { ComponentConfig } from './config.ts';
+import { exitEvidence } from './evidence/inquiry.ts';
 import { type Hands, messageOf } from './hands.ts';
 import type { Exit, Life } from './watchdog/control.ts';
+import { type Holder, waitUntilFree } from './watchdog/held.ts';
 import { startProbe } from './watchdog/probes.ts';
 import { startProgress } from './watchdog/progress.ts';
 
@@ -76,10 +78,12 @@ export const onExit =
   ({ code, signal }: Exit): void => {
     const { name, life } = component;
     if (life === undefined) return;
+    const isAsked = component.model.state === 'stopping';
+    const evidence = isAsked ? undefined : exitEvidence(component, { code, signal }, hands);
     component.forget();
     hands.hooks.cancel(name, 'the process that it was for is gone');
     hands.log.info(`${name} ended`, { component: name, pid: life.pid, code, signal });
-    hands.push(name, { kind: 'exited', code, signal });
+    hands.push(name, { kind: 'exited', code, signal, evidence });
     // A new start sweeps by itself; without one, nothing of the old tree may stay behind.
     if (component.model.process === 'none') endTree(name, life, hands);
   };
@@ -107,7 +111,19 @@ export function spawn(component: Component, reason: string, hands: Hands): void 
     env: environmentOf(component, hands),
     logFile: hands.logFileOf(name, instance),
     version: config.version,
+    beforeStart: () => waitUntilFree(name, config.holds, { ...hands, report: tellHeld }),
   };
+  const tellHeld = ({ what, pid, comm }: Holder, why: string): void =>
+    hands.report({
+      kind: 'resource_held',
+      component: name,
+      fields: {
+        what,
+        reason: why,
+        ...(pid === undefined ? {} : { pid }),
+        ...(comm === undefined ? {} : { comm }),
+      },
+    });
   const failed = (why: string): void => {
     component.forget();
     hands.log.error(`${name} could not be started: ${why}`, { component: name });

@@ -21,6 +21,8 @@ export type SpawnSpec = {
   /** Whole; TILLWATCH_INSTANCE is set by control itself. */
   readonly env: Readonly<Record<string, string>>;
   readonly logFile: string;
+  /** Runs when nothing is left of an earlier life and before this one begins; it must end by itself. */
+  readonly beforeStart?: (() => Promise<unknown>) | undefined;
   readonly version?: string | undefined;
 };
 

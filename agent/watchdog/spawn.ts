@@ -107,6 +107,7 @@ async function spawnAlone(
   if (found.kind === 'alive') return fail(`a copy of it already runs as pid ${found.life.pid}`);
   if (found.kind === 'starting') return fail('a copy of it is already starting');
   if (isRecorded) await sweepLeftovers(context, place);
+  await spec.beforeStart?.();
   const prepared = prepare(context, spec, place);
   if (!prepared.ok) return prepared;
   const started = await start(context, spec, onExit);
