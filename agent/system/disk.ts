@@ -9,7 +9,6 @@ import {
   openSync,
   renameSync,
   rmSync,
-  statSync,
   truncateSync,
   writeSync,
 } from 'node:fs';
