@@ -248,7 +248,7 @@ function noteFrame({ draft, policy, now }: Turn, topFrame: string): void {
 export function debugged(turn: Turn): void {
   const { draft, policy, now } = turn;
   const watch = renewWatch(draft.watch, policy, 0, now);
-  draft.watch = { ...watch, carried: undefined, graceUntil: now + DEBUGGED_MS };
+  draft.watch = { ...watch, graceUntil: now + DEBUGGED_MS };
   // Looked for again with the next suspicion.
   draft.evidenceAt = undefined;
   clearSuspicion(turn, reasons.DEBUGGED);

@@ -8,7 +8,7 @@ import { condemn, tellRecovered } from './incident.ts';
 import { becomeReady, execute, growOld, launch, rest, terminate } from './life.ts';
 import { concludeStable } from './outcome.ts';
 import { passiveBy, tellSuppressed } from './passive.ts';
-import { renewWatch } from './pauses.ts';
+import { watchAfterPause } from './pauses.ts';
 import { proceedWhenIdle, wishWhenOld } from './planned.ts';
 import * as reasons from './reasons.ts';
 import { answer, isUp, move, READY_AGE_MS, type Turn } from './state.ts';
@@ -132,7 +132,7 @@ export function paused(turn: Turn, event: Of<'paused'>): void {
   const { draft, policy, now } = turn;
   const gapMs = Number.isFinite(event.gapMs) ? Math.max(0, event.gapMs) : 0;
   const later = (at: number | undefined) => (at === undefined ? undefined : at + gapMs);
-  draft.watch = renewWatch(draft.watch, policy, gapMs, now);
+  draft.watch = watchAfterPause(draft.watch, policy, gapMs, now);
   draft.ceilingAt = later(draft.ceilingAt);
   draft.readyAt = later(draft.readyAt);
   draft.ceilings = afterPause(draft.ceilings);

@@ -46,7 +46,8 @@ export type Watch = {
   readonly beatAt: number;
   /** Nothing is judged before this. */
   readonly graceUntil: number;
-  /** Pauses of the agent of which each began within the grace of the one before. */
+  /** When the agent was last paused, and how many times in a row (pauses.ts). */
+  readonly pausedAt: number;
   readonly pausesInRow: number;
   readonly carried: Carried | undefined;
   readonly progress: Progress | undefined;
@@ -90,6 +91,7 @@ export const newWatch = (now: number): Watch => ({
   goodAt: now,
   beatAt: now,
   graceUntil: now,
+  pausedAt: Number.NEGATIVE_INFINITY,
   pausesInRow: 0,
   carried: undefined,
   progress: undefined,
