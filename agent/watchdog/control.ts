@@ -11,6 +11,7 @@ import type { Life } from './end-watch.ts';
 import { collectEvidence, type Evidence } from './evidence.ts';
 import { amend, type Context, type SpawnSpec } from './hands.ts';
 import { askToEnd, signalIdentity } from './identity.ts';
+import { Kindred } from './kin.ts';
 import type { ThreadSample } from './model.ts';
 import { isDead, parseSchedstat, parseStat, parseStatus } from './proc.ts';
 import type { Exit } from './shim.ts';
@@ -72,6 +73,7 @@ export function createControl({ runDir, ports, log }: ControlOptions): Control {
     watches: new Map(),
     ended: new Map(),
     busy: new Set(),
+    kindred: new Kindred(),
   };
   const usage = createUsage(context);
   return {
@@ -83,7 +85,10 @@ export function createControl({ runDir, ports, log }: ControlOptions): Control {
       await Promise.all(others.map((name) => retire(context, name)));
     },
     record: (life, { ready }) => amend(context, life, { ready }),
-    sample: (life) => sampleThread(ports, life),
+    sample: (life) => {
+      context.kindred.glance(ports, life);
+      return sampleThread(ports, life);
+    },
     usage: usage.tree,
     descriptors: usage.descriptors,
     terminate: (life) => {
@@ -98,9 +103,9 @@ export function createControl({ runDir, ports, log }: ControlOptions): Control {
     killTree: (life) => {
       const watching = context.watches.get(life.component);
       if (watching?.life.instance === life.instance) watching.killing();
-      return killTree(ports, life);
+      return killTree(ports, life, context.kindred.of(life.instance));
     },
     abandon: () => undefined,
-    evidence: (life) => collectEvidence(ports, life),
+    evidence: (life) => collectEvidence(ports, life, context.kindred.of(life.instance)),
   };
 }

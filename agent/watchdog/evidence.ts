@@ -7,6 +7,7 @@
 import { redactString } from '../logs/redact/index.ts';
 import type { Files, Ports } from '../ports.ts';
 import { findDebugger } from './debugger.ts';
+import type { Kin } from './kin.ts';
 import { parsePressure, parseStat, parseStatus, parseSyscall, type Stat } from './proc.ts';
 import { quickMembers, type Target } from './tree.ts';
 
@@ -149,7 +150,7 @@ function readPressure(files: Files): Record<string, Pressure> {
 }
 
 /** From /proc alone, where nothing can wait: some milliseconds, bounded, and it never throws. */
-export function collectEvidence(ports: Ports, target: Target): Evidence {
+export function collectEvidence(ports: Ports, target: Target, kin?: Kin): Evidence {
   const { clock, files } = ports;
   const startMs = clock.monotonicMs();
   let trouble: string | undefined;
@@ -161,7 +162,7 @@ export function collectEvidence(ports: Ports, target: Target): Evidence {
       return otherwise;
     }
   };
-  const members = attempt(() => quickMembers(ports, target), []);
+  const members = attempt(() => quickMembers(ports, target, undefined, kin), []);
   // The main process first: when the list is cut, it must be in it.
   members.sort((a, b) => Number(b.pid === target.main.pid) - Number(a.pid === target.main.pid));
   const listed = members.slice(0, PROCESSES_MAX);

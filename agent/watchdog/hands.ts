@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { Log, Ports } from '../ports.ts';
 import { EndWatch, type Life } from './end-watch.ts';
 import { type Identity, UNKNOWN_START } from './identity.ts';
+import type { Kindred } from './kin.ts';
 import type { Place } from './locate.ts';
 import { type ComponentRecord, readRecord, writeRecord } from './record.ts';
 import type { Exit } from './shim.ts';
@@ -36,6 +37,8 @@ export type Context = {
   readonly ended: Map<string, Life>;
   /** Components whose spawn or adoption is under way. */
   readonly busy: Set<string>;
+  /** Who was seen as a child of each life. */
+  readonly kindred: Kindred;
 };
 
 export const placeOf = ({ runDir }: Context, component: string): Place => ({
@@ -99,7 +102,7 @@ export async function sweepLeftovers(context: Context, place: Place): Promise<vo
   const record = readRecord(context.ports.files, place.dir);
   const target = typeof record === 'object' ? targetOf(record) : context.ended.get(place.component);
   if (target === undefined) return;
-  const { survivors } = await killTree(context.ports, target);
+  const { survivors } = await killTree(context.ports, target, context.kindred.of(target.instance));
   if (survivors.length > 0) {
     const { component } = place;
     context.log.warn('control: leftovers of an earlier life do not die', { component, survivors });

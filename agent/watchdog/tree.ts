@@ -5,6 +5,7 @@
 
 import type { Files, Ports } from '../ports.ts';
 import { type Identity, isAlive, readStat, signalIdentity } from './identity.ts';
+import type { Kin } from './kin.ts';
 import { environValue, isDead, parseStat, type Stat } from './proc.ts';
 
 /** The variable that every process of an instance has inherited. */
@@ -85,14 +86,22 @@ function ownsGroup(
   return all.some((stat) => stat.group === shim.pid && marked.has(stat.pid));
 }
 
-/** Living members by session and descent only: cheap, for usage and evidence. */
+/** Of those who were seen before, the ones that are still the same processes. */
+const stillThere = (all: readonly Stat[], kin: Kin | undefined): number[] =>
+  kin === undefined || kin.size === 0
+    ? []
+    : all.filter(({ pid, startTicks }) => kin.get(pid) === startTicks).map(({ pid }) => pid);
+
+/** Living members by session, descent and memory only: cheap, for usage and evidence. */
 export function quickMembers(
   ports: Ports,
   target: Target,
   all: readonly Stat[] = scan(ports.files),
+  kin?: Kin,
 ): Stat[] {
   const session = isAlive(ports, target.shim) ? target.shim.pid : undefined;
-  const roots = new Set(isAlive(ports, target.main) ? [target.main.pid] : []);
+  const roots = new Set(stillThere(all, kin));
+  if (isAlive(ports, target.main)) roots.add(target.main.pid);
   const spare = new Set([ports.processes.ownPid, target.shim.pid]);
   return membersOf(all, roots, session, () => false, spare);
 }
@@ -120,11 +129,19 @@ function killRound(ports: Ports, target: Target, known: Map<number, number>): St
   return doomed;
 }
 
-/** Ends the tree. @returns the pids of what did not die within the rounds (stuck in the kernel, say). */
-export async function killTree(ports: Ports, target: Target): Promise<{ survivors: number[] }> {
+/**
+ * Ends the tree.
+ * @param kin who was seen in it while it lived
+ * @returns the pids of what did not die within the rounds (stuck in the kernel, say).
+ */
+export async function killTree(
+  ports: Ports,
+  target: Target,
+  kin?: Kin,
+): Promise<{ survivors: number[] }> {
   const bootId = ports.clock.bootId();
   if (target.main.bootId !== bootId) return { survivors: [] }; // the machine has rebooted since
-  const known = new Map([[target.main.pid, target.main.startTicks]]);
+  const known = new Map([...(kin ?? []), [target.main.pid, target.main.startTicks]]);
   let left: Stat[] = [];
   for (const waitMs of ROUND_WAITS_MS) {
     left = killRound(ports, target, known);

@@ -60,7 +60,7 @@ function readDescriptors(files: Files, { main }: Life): Descriptors {
   };
 }
 
-export function createUsage({ ports, watches }: Context): Usage {
+export function createUsage({ ports, watches, kindred }: Context): Usage {
   const scanned = freshScan(ports);
   /** By component: who belonged to it at the last look through all of /proc. */
   const known = new Map<string, Known>();
@@ -68,7 +68,8 @@ export function createUsage({ ports, watches }: Context): Usage {
   function membersOf(life: Life, quick: boolean): readonly Stat[] {
     const before = known.get(life.component);
     if (!quick || before?.instance !== life.instance) {
-      const found = quickMembers(ports, life, scanned());
+      const found = quickMembers(ports, life, scanned(), kindred.of(life.instance));
+      kindred.remember(life.instance, found);
       known.set(life.component, { instance: life.instance, members: found.slice(0, MEMBERS_MAX) });
       return found;
     }
