@@ -15,6 +15,8 @@ export type WorkItem = {
 const WORK_ITEMS_MAX = 256;
 /** Work is told once it has lasted about so long, and its progress at most so often. */
 const TELL_MS = 250;
+/** Delays the kill of a component that hangs (design.md, Recovery ladder). */
+const TENDER = /^tender(:|$)/;
 const TEXT_CHARS_MAX = 500;
 const MS_MAX = 86_400_000;
 
@@ -48,7 +50,9 @@ export class WorkItems {
     const sinceMs = performance.now();
     if (this.#items.size < WORK_ITEMS_MAX) {
       this.#items.set(id, { name: cut(name), deadlineMs, sinceMs, told: false, touched: false });
-      this.#tellSoon();
+      // A kill must know of money that moves from its first moment; a till has one tender at a time.
+      if (TENDER.test(name)) this.#tell();
+      else this.#tellSoon();
     }
     return { touch: () => this.#touch(id), end: (ok = true) => this.#end(id, ok) };
   }

@@ -4,7 +4,7 @@
 // before anything else happens, and money is never asked for twice (research/pos.md 6).
 
 import { randomUUID } from 'node:crypto';
-import type { Channel } from '../../agent/channel/client.ts';
+import type { Channel, WorkItem } from '../../agent/channel/client.ts';
 import { isDiskTrouble } from '../shared/database.ts';
 import type { Log } from '../shared/log.ts';
 import { DISK_PAUSE_MS, sleep } from '../shared/loops.ts';
@@ -67,13 +67,13 @@ export class Lane {
 
   /** First of all after a start: clears up what was in doubt when the last process ended. */
   async resolve(): Promise<void> {
-    const { journal, log } = this.#parts;
+    const { journal, channel, log } = this.#parts;
     this.#busy(this.basket());
     for (const tender of journal.tendersInDoubt()) {
       log.warn('a tender is in doubt: asking the payment', { serviceId: tender.serviceId });
       const basket = this.basket();
       if (tender.state === 'reversing' && basket) this.#reverse(tender, basket);
-      else await this.#settle(tender);
+      else await this.#settle(tender, channel.begin('tender', TENDER_DEADLINE_MS));
     }
     this.#resolving = false;
   }
@@ -185,15 +185,17 @@ export class Lane {
   }
 
   async #payCard(basket: Basket, tender: Tender): Promise<Outcome<Basket>> {
-    const { journal, authoriser, log, now } = this.#parts;
+    const { journal, authoriser, channel, log, now } = this.#parts;
     journal.beginTender(tender, now());
+    // Before the payment is asked: whoever would kill us must know that money moves.
+    const work = channel.begin('tender', TENDER_DEADLINE_MS);
     try {
       authoriser.authorise(tender.serviceId, tender.amountMinor, basket.id);
     } catch (error) {
       // Not asked, or asked and not heard: the status alone says which.
       log.error('the payment could not be asked', { reason: saying(error) });
     }
-    await Promise.race([this.#settle(tender), sleep(ANSWER_MS_MAX, this.#ending.signal)]);
+    await Promise.race([this.#settle(tender, work), sleep(ANSWER_MS_MAX, this.#ending.signal)]);
     const after = this.basket() ?? basket;
     if (after.state === 'paid') return done(after);
     if (after.state === 'tendering') {
@@ -203,9 +205,8 @@ export class Lane {
   }
 
   /** Asks until the payment knows, and writes it down. Ends early only when the lane closes. */
-  async #settle(tender: Tender): Promise<void> {
-    const { channel, log } = this.#parts;
-    const work = channel.begin('tender', TENDER_DEADLINE_MS);
+  async #settle(tender: Tender, work: WorkItem): Promise<void> {
+    const { log } = this.#parts;
     let touchedMs = performance.now();
     let pauseMs = POLL_MS;
     do {
