@@ -3,12 +3,14 @@
 // leads to comes back as an event.
 
 import { randomBytes, randomUUID } from 'node:crypto';
+import { dirname } from 'node:path';
 import type { Component } from './component.ts';
 import type { ComponentConfig } from './config.ts';
 import { exitEvidence } from './evidence/inquiry.ts';
 import { type Hands, messageOf } from './hands.ts';
 import type { Exit, Life } from './watchdog/control.ts';
 import { type Holder, waitUntilFree } from './watchdog/held.ts';
+import { probeEnvironment } from './watchdog/probe-sweep.ts';
 import { startProbe } from './watchdog/probes.ts';
 import { startProgress } from './watchdog/progress.ts';
 
@@ -43,7 +45,8 @@ export const hookEnvironment = (
 
 /** From now on it is asked from outside too; ends with the process. */
 function startProbes(component: Component, hands: Hands): void {
-  const env = { ...hands.inherited, ...component.config.env };
+  const mark = probeEnvironment(dirname(hands.socketPath), hands.ports.processes.ownPid);
+  const env = { ...hands.inherited, ...component.config.env, ...mark };
   const ownOutput = component.life?.logFile;
   component.probes = component.config.probes.map((spec, index) => {
     const probe = `${spec.kind}-${index}`;

@@ -13,6 +13,7 @@ import { amend, type Context, type SpawnSpec } from './hands.ts';
 import { askToEnd, signalIdentity } from './identity.ts';
 import { Kindred } from './kin.ts';
 import type { ThreadSample } from './model.ts';
+import { sweepProbes } from './probe-sweep.ts';
 import { isDead, parseSchedstat, parseStat, parseStatus } from './proc.ts';
 import type { Exit } from './shim.ts';
 import { spawn } from './spawn.ts';
@@ -34,7 +35,10 @@ export type Control = {
   readonly sample: (life: Life) => ThreadSample | undefined;
   readonly usage: Usage['tree'];
   readonly descriptors: Usage['descriptors'];
-  /** Ends what runs under any other name: it was renamed or taken out, and nobody watches it. */
+  /**
+   * Once, when an agent begins. Ends what runs under any other name (it was renamed or taken out, and nobody
+   * watches it) and the probes that an agent before did not live to end.
+   */
   readonly retireOthers: (configured: ReadonlySet<string>) => Promise<void>;
   readonly terminate: (life: Life) => void;
   /** SIGABRT to the main process alone: it is to leave a dump. */
@@ -80,6 +84,8 @@ export function createControl({ runDir, ports, log }: ControlOptions): Control {
     spawn: (spec, onExit) => spawn(context, spec, onExit),
     adopt: (component, onExit) => adopt(context, component, onExit),
     retireOthers: async (configured) => {
+      const probes = sweepProbes(ports, runDir);
+      if (probes.length > 0) log.warn('probes of an agent that was killed are ended', { probes });
       const names = ports.files.list(join(runDir, 'components'));
       const others = names.filter((name) => !configured.has(name));
       await Promise.all(others.map((name) => retire(context, name)));
@@ -87,7 +93,10 @@ export function createControl({ runDir, ports, log }: ControlOptions): Control {
     record: (life, { ready }) => amend(context, life, { ready }),
     sample: (life) => {
       context.kindred.glance(ports, life);
-      return sampleThread(ports, life);
+      const sample = sampleThread(ports, life);
+      const watching = context.watches.get(life.component);
+      if (sample === undefined && watching?.life.instance === life.instance) watching.foundDead();
+      return sample;
     },
     usage: usage.tree,
     descriptors: usage.descriptors,

@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { identify, isAlive, signalIdentity } from '../../agent/watchdog/identity.ts';
+import { probeEnvironment, sweepProbes } from '../../agent/watchdog/probe-sweep.ts';
 import { killTree, scan } from '../../agent/watchdog/tree.ts';
 import {
   control,
@@ -10,6 +11,7 @@ import {
   isRunning,
   output,
   ports,
+  runDir,
   says,
   start,
   until,
@@ -106,6 +108,28 @@ describe('ending a tree', () => {
     }
     expect(isRunning(life.pid) && isRunning(life.shimPid)).toBe(true);
     expect(isAlive(ports, identify(ports, life.pid))).toBe(true);
+  });
+});
+
+describe('a probe whose agent was killed', () => {
+  it('is ended by the next agent of that run directory, and by no other', async () => {
+    const { ownPid } = ports.processes;
+    const orphan = (dir: string, agent: number) =>
+      start(['sh', '-c', 'setsid sleep 1000 & echo is $!; wait'], {
+        component: `probe ${dir.length} ${agent}`,
+        env: { ...env, ...probeEnvironment(dir, agent) },
+      });
+    const [gone, ours, other] = [
+      await orphan(runDir, ownPid + 1),
+      await orphan(runDir, ownPid),
+      await orphan('/elsewhere', ownPid + 1),
+    ].map(({ life }) => life);
+    if (!gone || !ours || !other) throw new Error('not started');
+    for (const life of [gone, ours, other]) await says(life, 'is ');
+    const child = Number(/is (\d+)/.exec(output(gone))?.[1]);
+    expect(sweepProbes(ports, runDir)).toEqual(expect.arrayContaining([gone.pid, child]));
+    await until('it is gone', () => !isRunning(gone.pid) && !isRunning(child));
+    expect([isRunning(ours.pid), isRunning(other.pid)]).toEqual([true, true]);
   });
 });
 
