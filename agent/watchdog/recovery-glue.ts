@@ -24,12 +24,13 @@ export function settingOf(
 ): RecoverySetting {
   const timing = new Map<string, Timing>();
   for (const policy of policies) {
-    const { component, stopGraceMs, startTimeoutMsMax } = policy;
+    const { component, mode, stopGraceMs, graceMsMax, startTimeoutMsMax } = policy;
     timing.set(component, {
       // Killed at the end of its grace, and once more when that was not enough.
-      stopMsMax: Math.max(stopGraceMs, startTimeoutMsMax) + 2 * DEATH_MS_MAX,
+      stopMsMax: Math.max(stopGraceMs, graceMsMax) + policy.abortMs + 2 * DEATH_MS_MAX,
       startMsMax: startTimeoutMsMax,
       resetMs: resetMs.get(component),
+      isObserved: mode === 'observe',
     });
   }
   return { items, timing, reboot };

@@ -33,6 +33,8 @@ export type Timing = {
   readonly startMsMax: number;
   /** The time-out of its deep reset hook; undefined: it has none. */
   readonly resetMs: number | undefined;
+  /** Mode `observe`: nothing is done to it for the sake of another either. */
+  readonly isObserved: boolean;
 };
 
 export type RebootRule = {

@@ -167,10 +167,12 @@ export function wait(turn: RecoveryTurn): void {
 /** The components, beside the failing one, that would be stopped. */
 function touchedBy(turn: RecoveryTurn, { component, rung }: Escalation): string[] {
   if (rung === 'reset') return [];
-  const { items } = turn.setting;
+  const { items, timing } = turn.setting;
   const all = rung === 'dependants' ? dependants(items, component) : startOrder(items);
-  const isActive = (name: string) => stateOf(turn, name) !== 'stopped';
-  return all.filter((name) => name !== component && isActive(name));
+  const isLeft = (name: string) => rung !== 'reboot' && timing.get(name)?.isObserved === true;
+  return all.filter(
+    (name) => name !== component && stateOf(turn, name) !== 'stopped' && !isLeft(name),
+  );
 }
 
 function proceed(turn: RecoveryTurn, touched: readonly string[]): void {

@@ -4,7 +4,7 @@
 import { describe, expect, it } from 'vitest';
 import { BUSY_WAIT_MS_MAX } from '../../agent/watchdog/recovery-model.ts';
 import * as reasons from '../../agent/watchdog/recovery-reasons.ts';
-import { MINUTE, running, till, WHOLE } from './recovery-story.ts';
+import { MINUTE, running, setting, till, WHOLE } from './recovery-story.ts';
 
 describe('a component is restarted with what depends on it', () => {
   it('stops three levels in reverse and starts them in order', () => {
@@ -46,6 +46,20 @@ describe('a component is restarted with what depends on it', () => {
     story.be('sale', 'stopped');
     story.be('display', 'stopped');
     expect(story.take()).toEqual(['stop display', 'launch hardware', 'start display']);
+  });
+
+  it('leaves alone who is only observed', () => {
+    const timing = new Map(setting.timing);
+    const sale = timing.get('sale');
+    if (sale !== undefined) timing.set('sale', { ...sale, isObserved: true });
+    const story = running({}, { timing });
+    story.busy('sale');
+    story.fails('hardware', 'dependants');
+    expect(story.take()).toEqual(['stop display', 'launch hardware', 'start display']);
+    story.fails('hardware', 'reboot');
+    expect(story.take()).toEqual([]);
+    story.busy('sale', false);
+    expect(story.take()).toEqual(['note_reboot']);
   });
 
   it('says what it does in words that the operations centre can read', () => {

@@ -42,6 +42,7 @@ export const setting: RecoverySetting = {
         stopMsMax: 20_000,
         startMsMax: MINUTE,
         resetMs: name === 'hardware' ? 30_000 : undefined,
+        isObserved: false,
       },
     ]),
   ),
