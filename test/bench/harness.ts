@@ -12,6 +12,10 @@ export type Report = {
   figures: Record<string, unknown>;
   targets: Targets;
   notes: string[];
+  /** For people, in place of the figures as JSON. */
+  table?: string;
+  /** What must never happen did: exit code 1. */
+  failed?: boolean;
 };
 
 export function spread(values: readonly number[]): Spread {
@@ -42,18 +46,23 @@ export function machine(): Record<string, unknown> {
 
 /** Prints the report for people or, with --json, for programs. @returns whether each target was met. */
 export function print(report: Report, json: boolean): boolean {
-  const rows = Object.entries(report.targets).map(([path, target]) => {
+  // A part that was not run (--only) has neither figure nor target.
+  const asked = Object.entries(report.targets).filter(
+    ([path]) => report.figures[path.split('.')[0] ?? ''] !== undefined,
+  );
+  const rows = asked.map(([path, target]) => {
     const figure = lookUp(report.figures, path);
     return { path, figure, target, met: typeof figure === 'number' && figure <= target };
   });
   const ok = rows.every((row) => row.met);
-  const { name, figures, targets } = report;
+  const { name, figures } = report;
+  const targets = Object.fromEntries(asked);
   if (json) {
     console.log(JSON.stringify({ name, machine: machine(), figures, targets, ok }));
     return ok;
   }
   console.log(`${name} on ${Object.values(machine()).join(', ')}`);
-  console.log(JSON.stringify(figures, undefined, 2));
+  console.log(report.table ?? JSON.stringify(figures, undefined, 2));
   for (const row of rows) {
     console.log(
       `  ${row.met ? 'met   ' : 'MISSED'} ${row.path} ${row.figure} (target ${row.target})`,

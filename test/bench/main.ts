@@ -1,26 +1,88 @@
-// npm run bench -- NAME [--json]: runs one benchmark on the built programs. Everything before the last
-// line is for people; exit code 0 says that it ran, `ok` whether each target was met.
+// npm run bench -- NAME [--json]: runs one benchmark on the built programs; without a name it lists them. Everything
+// before the last line is for people; exit code 0 says that it ran, `ok` whether each target was met, and 1 that
+// what must never happen did (a false kill in a soak).
 
 import { parseArgs } from 'node:util';
 import { print, type Report } from './harness.ts';
+import type { Options } from './options.ts';
 
-type Options = { readonly seconds: number | undefined; readonly n: number | undefined };
-const benchmarks: Record<string, () => Promise<{ run: (options: Options) => Promise<Report> }>> = {
-  recovery: () => import('./recovery.ts'),
-  footprint: () => import('./footprint.ts'),
+type Benchmark = {
+  readonly what: string;
+  readonly options: string;
+  readonly load: () => Promise<{ run: (options: Options) => Promise<Report> }>;
+};
+const benchmarks: Readonly<Record<string, Benchmark>> = {
+  recovery: {
+    what: 'how long a till is without a component; with --peers beside other supervisors',
+    options: '[--n COUNT] [--peers [--only KEY,KEY]]',
+    load: () => import('./recovery.ts'),
+  },
+  notice: {
+    what: 'how soon a death is heard, adopted or not, beside a plain Node parent',
+    options: '[--n COUNT]',
+    load: () => import('./notice.ts'),
+  },
+  footprint: {
+    what: 'what the agent costs a till at rest',
+    options: '[--seconds TIME]',
+    load: () => import('./footprint.ts'),
+  },
 };
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { json: { type: 'boolean' }, seconds: { type: 'string' }, n: { type: 'string' } },
-});
-const load = benchmarks[positionals[0] ?? ''];
-if (load === undefined) {
-  const names = Object.keys(benchmarks).join(' | ');
-  console.error(`usage: npm run bench -- ${names} [--json] [--n COUNT] [--seconds TIME]`);
-  process.exit(64);
+const EXIT_USAGE = 64;
+
+function list(): string {
+  const rows = Object.entries(benchmarks).map(
+    ([name, { what, options }]) => `  ${name.padEnd(10)} ${what}\n${' '.repeat(13)}${options}`,
+  );
+  return ['usage: npm run bench -- NAME [options] [--json]', ...rows].join('\n');
 }
-const number = (text: string | undefined) => (text === undefined ? undefined : Number(text));
-const { run } = await load();
-const report = await run({ seconds: number(values.seconds), n: number(values.n) });
-print(report, values.json === true);
+
+function usage(problem: string): never {
+  console.error(`bench: ${problem}\n${list()}`);
+  process.exit(EXIT_USAGE);
+}
+
+function read() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        json: { type: 'boolean', default: false },
+        peers: { type: 'boolean', default: false },
+        only: { type: 'string' },
+        n: { type: 'string' },
+        seconds: { type: 'string' },
+        minutes: { type: 'string' },
+        seed: { type: 'string' },
+      },
+    });
+  } catch (error) {
+    return usage((error as Error).message);
+  }
+}
+
+function number(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  return Number.isFinite(value) && value > 0 ? value : usage(`--${name} must be a number above 0`);
+}
+
+const { values, positionals } = read();
+const [name] = positionals;
+if (name === undefined) {
+  console.log(list());
+  process.exit(0);
+}
+const benchmark = benchmarks[name] ?? usage(`there is no benchmark ${name}`);
+const { run } = await benchmark.load();
+const report = await run({
+  n: number('n', values.n),
+  seconds: number('seconds', values.seconds),
+  minutes: number('minutes', values.minutes),
+  seed: number('seed', values.seed),
+  peers: values.peers,
+  only: values.only?.split(','),
+});
+print(report, values.json);
+process.exitCode = report.failed === true ? 1 : 0;
