@@ -123,7 +123,9 @@ class SystemdNotifier implements Notifier {
     return new Promise((done) => {
       let cancel: Cancel = () => undefined;
       let late = false;
+      let isOver = false;
       const ended = (code: number | undefined, signal: string | undefined): void => {
+        isOver = true;
         cancel();
         if (late) done('systemd-notify did not end in time');
         else done(code === 0 ? undefined : `systemd-notify ended with ${code ?? signal}`);
@@ -135,6 +137,7 @@ class SystemdNotifier implements Notifier {
           return;
         }
         const { pid } = started.value;
+        if (isOver) return;
         cancel = timers.after(NOTIFY_MS_MAX, () => {
           late = true;
           processes.signal(pid, 'SIGKILL');

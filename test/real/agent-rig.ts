@@ -55,8 +55,6 @@ export class Rig {
   readonly folder = mkdtempSync(join(tmpdir(), 'tw-agent-'));
   readonly file = join(this.folder, 'agent.yaml');
   agent: ChildProcess | undefined;
-  /** Beside what the test itself has. */
-  environment: Readonly<Record<string, string>> = {};
 
   /** Writes the configuration; the broker is one that refuses, unless given. */
   configure(components: readonly object[], more: object = {}): void {
