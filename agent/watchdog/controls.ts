@@ -20,7 +20,7 @@ export function createControls(
     const { external, run, name, env } = config;
     if (run !== 'external' || external === undefined) continue;
     const setting = { config, external, env: { ...inherited, ...env } };
-    others.set(name, new External(setting, options));
+    others.set(name, new External(setting, { ...options, killTree: own.killTree }));
   }
   return {
     ...own,

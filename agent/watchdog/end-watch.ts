@@ -1,7 +1,8 @@
 // One life of a component, and how its end is heard. Two things may tell of it: the shim's FIFO loses its
 // only writer (also for a life that an earlier agent began), and for our own child the exit of the shim.
 // Whichever comes first starts a look at what is really there, because a shim can be killed alone while the
-// component sells on; then, and only then, the component is looked after by polling.
+// component sells on; then, and only then, the component is looked after by polling. A shim that is stopped
+// tells nothing: there the agent's own looks at the component (control.sample) find it dead.
 
 import type { Cancel, Log, Ports } from '../ports.ts';
 import { isAlive } from './identity.ts';
@@ -32,6 +33,8 @@ export type Life = Target & {
 /** How long to wait before each next look at a component whose shim is gone; the last repeats. */
 const LOOK_WAITS_MS = [1, 2, 5, 10, 20, 50, 100] as const;
 const LOOK_WAIT_MS_MAX = 200;
+/** Of a component that is dead, so long its shim may take to say how; a stopped one never will. */
+const SHIM_WORD_MS_MAX = 1_000;
 
 export class EndWatch {
   readonly life: Life;
@@ -44,6 +47,7 @@ export class EndWatch {
   #shimStatus: number | undefined;
   #shimExited = false;
   #killed = false;
+  #deadSince: number | undefined;
   /** CPU time of a tree falls when a child goes unwaited; a counter must not. */
   cpuSecondsMax = 0;
 
@@ -81,6 +85,11 @@ export class EndWatch {
     this.#killed = true;
   }
 
+  /** Somebody looked, and it was dead. */
+  foundDead(): void {
+    this.#startLooking();
+  }
+
   #shimGone(): boolean {
     return this.#shimExited || !isAlive(this.#ports, this.life.shim);
   }
@@ -102,7 +111,7 @@ export class EndWatch {
     const { files, timers } = this.#ports;
     const written = parseExitFile(files.read(exitFile(this.#dir, this.life.instance), 16));
     const alive = isAlive(this.#ports, this.life.main);
-    if (written !== undefined || (!alive && this.#shimGone())) {
+    if (written !== undefined || (!alive && (this.#shimGone() || this.#isSilent()))) {
       this.#end(written ?? this.#guess());
       return;
     }
@@ -111,6 +120,12 @@ export class EndWatch {
       this.#log.warn('control: no shim to hear of its end, so it is polled', { component, pid });
     }
     timers.after(LOOK_WAITS_MS[round] ?? LOOK_WAIT_MS_MAX, () => this.#look(round + 1));
+  }
+
+  #isSilent(): boolean {
+    const now = this.#ports.clock.monotonicMs();
+    this.#deadSince ??= now;
+    return now - this.#deadSince >= SHIM_WORD_MS_MAX;
   }
 
   #guess(): Exit {

@@ -14,7 +14,6 @@ import { type ExternalRecord, identityOf, readExternal, writeExternal } from './
 import { delay, type SpawnSpec } from './hands.ts';
 import { askToEnd, type Identity, isAlive, readStat, UNKNOWN_START } from './identity.ts';
 import { type Exit, KILLED, UNKNOWN_EXIT } from './shim.ts';
-import { killTree } from './tree.ts';
 
 /** As often as the agent looks at everything else. */
 const DEATH_LOOK_MS = 250;
@@ -33,7 +32,12 @@ export type ExternalSetting = {
   /** The whole environment of its commands. */
   readonly env: Readonly<Record<string, string>>;
 };
-export type ExternalPorts = { readonly ports: Ports; readonly log: Log; readonly runDir: string };
+export type ExternalPorts = {
+  readonly ports: Ports;
+  readonly log: Log;
+  readonly runDir: string;
+  readonly killTree: (life: Life) => Promise<{ survivors: number[] }>;
+};
 
 type Watching = {
   readonly life: Life;
@@ -97,6 +101,7 @@ export class External {
     if (first.kind === 'found') return born(first, '');
     if (first.kind === 'unknown') return fail(`cannot tell whether it runs: ${first.reason}`);
     if (external.start === undefined || this.#abandoned) return fail('it did not appear');
+    await spec.beforeStart?.();
     const { ports, log } = this.#o;
     const { cwd } = config;
     const { command } = external.start;
@@ -281,7 +286,7 @@ export class External {
     if (watching?.life.instance === life.instance) watching.killed = true;
     const stat = readStat(ports.files, life.pid);
     const leads = stat?.startTicks === life.main.startTicks && stat.group === life.pid;
-    const left = await killTree(ports, leads ? { ...life, shim: life.main } : life);
+    const left = await this.#o.killTree(leads ? { ...life, shim: life.main } : life);
     this.#look(); // not only at the next look: whoever waits for the end waits for a till
     return left;
   }
