@@ -35,7 +35,7 @@ export function reporter({ outbox, redactions }: Rooms): (event: NewEvent) => vo
 
 export function handsFor(rooms: Rooms, wires: Wires): Omit<Hands, 'push'> {
   const { config, ports, log, counters, output, environment, ring } = rooms;
-  const { runDir } = config;
+  const { runDir, dataDir } = config;
   const inherited = INHERITED.flatMap((name) => {
     const value = environment[name];
     return value === undefined ? [] : [[name, value] as const];
@@ -45,7 +45,7 @@ export function handsFor(rooms: Rooms, wires: Wires): Omit<Hands, 'push'> {
     ports,
     log,
     ring,
-    control: createControls(config, Object.fromEntries(inherited), { runDir, ports, log }),
+    control: createControls(config, Object.fromEntries(inherited), { runDir, dataDir, ports, log }),
     hooks: createHooks({ runDir, ports, log, bound: emptyOver }),
     socketPath: socketPath(runDir),
     inherited: Object.fromEntries(inherited),

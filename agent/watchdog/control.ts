@@ -17,6 +17,7 @@ import { sweepProbes } from './probe-sweep.ts';
 import { isDead, parseSchedstat, parseStat, parseStatus } from './proc.ts';
 import type { Exit } from './shim.ts';
 import { spawn } from './spawn.ts';
+import { endStrays } from './strays.ts';
 import { killTree } from './tree.ts';
 import { createUsage, type Usage } from './usage.ts';
 
@@ -65,13 +66,16 @@ function sampleThread({ files }: Ports, { main }: Life): ThreadSample | undefine
 export type ControlOptions = {
   /** Must be locked by the caller (lockRunDir): two agents would each start every component. */
   readonly runDir: string;
+  /** The agent's, and its alone: what it started is known by it wherever the run directory was. */
+  readonly dataDir?: string | undefined;
   readonly ports: Ports;
   readonly log: Log;
 };
 
-export function createControl({ runDir, ports, log }: ControlOptions): Control {
+export function createControl({ runDir, dataDir, ports, log }: ControlOptions): Control {
   const context: Context = {
     runDir,
+    dataDir,
     ports,
     log,
     watches: new Map(),
@@ -89,6 +93,7 @@ export function createControl({ runDir, ports, log }: ControlOptions): Control {
       const names = ports.files.list(join(runDir, 'components'));
       const others = names.filter((name) => !configured.has(name));
       await Promise.all(others.map((name) => retire(context, name)));
+      await endStrays(context);
     },
     record: (life, { ready }) => amend(context, life, { ready }),
     sample: (life) => {

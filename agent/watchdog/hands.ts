@@ -31,6 +31,8 @@ export type Context = {
   readonly ports: Ports;
   readonly log: Log;
   readonly runDir: string;
+  /** Marks what is started here; without it, copies under another run directory are not found. */
+  readonly dataDir?: string | undefined;
   /** What lives now, by component. */
   readonly watches: Map<string, EndWatch>;
   /** The last that ended, by component: should its record be gone, its leftovers are known from here. */
@@ -41,7 +43,7 @@ export type Context = {
   readonly kindred: Kindred;
 };
 
-export const placeOf = ({ runDir }: Context, component: string): Place => ({
+export const placeOf = ({ runDir }: Pick<Context, 'runDir'>, component: string): Place => ({
   component,
   dir: join(runDir, 'components', component),
   socketPath: join(runDir, 'channel.sock'),

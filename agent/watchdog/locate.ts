@@ -41,7 +41,7 @@ function lifeOf(record: ComponentRecord, main: Identity, shim: Identity): Life {
 
 type Marked = { readonly stat: Stat; readonly environ: string };
 
-function findMarked(ports: Ports, matches: (environ: string) => boolean): Marked[] {
+export function findMarked(ports: Ports, matches: (environ: string) => boolean): Marked[] {
   const found: Marked[] = [];
   for (const stat of scan(ports.files)) {
     if (stat.pid === ports.processes.ownPid) continue;

@@ -20,7 +20,8 @@ import { identify } from './identity.ts';
 import { locate, type Place } from './locate.ts';
 import { readRecord, writeRecord } from './record.ts';
 import { type Exit, parsePidFile, pidFile, SHIM_FILE, shimCommand } from './shim.ts';
-import { killTree } from './tree.ts';
+import { DATA_MARK } from './strays.ts';
+import { INSTANCE_MARK, killTree } from './tree.ts';
 
 /** Until the shim has written its pid file: 4 ms on an idle machine, seconds on a starved one. */
 const PIDS_WAIT_MS_MAX = 10_000;
@@ -54,10 +55,15 @@ async function start(
   let shimExit: { status: number | undefined } | undefined;
   let watching: EndWatch | undefined;
   const startedMs = ports.clock.wallMs();
+  const { dataDir } = context;
+  const marks = {
+    [INSTANCE_MARK]: instance,
+    ...(dataDir === undefined ? {} : { [DATA_MARK]: dataDir }),
+  };
   const started = await ports.processes.start(
     {
       command: shimCommand(place.dir, instance, spec.command),
-      env: { ...spec.env, TILLWATCH_INSTANCE: instance },
+      env: { ...spec.env, ...marks },
       cwd: spec.cwd,
       logFile,
     },

@@ -1,6 +1,6 @@
 // The agent dies, at any moment of a start; the component must not, and must not be started twice.
 
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createControl, type Exit } from '../../agent/watchdog/control.ts';
@@ -94,6 +94,56 @@ describe('when the agent was killed', () => {
       exited: { code: undefined, signal: undefined },
     });
     expect(isRunning(life.pid)).toBe(true);
+  });
+
+  it('and its run directory was changed, the copy under the old one is ended', async () => {
+    const spec = (folder: string) =>
+      specOf(['sleep', '1000'], {
+        env: {
+          ...env,
+          TILLWATCH_COMPONENT: 'front till',
+          TILLWATCH_SOCKET: join(folder, 'channel.sock'),
+        },
+      });
+    const dataDir = join(runDir, 'data');
+    const before = createControl({ runDir, dataDir, ports, log });
+    const stray = await before.spawn(spec(runDir), () => undefined);
+    const elsewhere = await createControl({ runDir, dataDir: `${dataDir}-2`, ports, log }).spawn(
+      { ...spec(runDir), component: 'other' },
+      () => undefined,
+    );
+    if (!stray.ok || !elsewhere.ok) throw new Error('not started');
+    const moved = join(runDir, 'moved');
+    const after = createControl({ runDir: moved, dataDir, ports, log });
+    expect(await after.adopt('front till', () => undefined)).toBeUndefined();
+    const own = await after.spawn(spec(moved), () => undefined);
+    await after.retireOthers(new Set(['front till']));
+    expect(isRunning(stray.value.pid) || isRunning(stray.value.shimPid)).toBe(false);
+    // Neither another agent's nor what this one has started.
+    expect(isRunning(elsewhere.value.pid)).toBe(true);
+    expect(own.ok && isRunning(own.value.pid)).toBe(true);
+  });
+
+  it('and its run directory has a second name, what was adopted is left alone', async () => {
+    const socket = { TILLWATCH_SOCKET: join(runDir, 'channel.sock') };
+    const spec = specOf(['sleep', '1000'], { env: { ...env, ...socket } });
+    const dataDir = join(runDir, 'data');
+    const first = await createControl({ runDir, dataDir, ports, log }).spawn(spec, () => undefined);
+    if (!first.ok) throw new Error(first.reason);
+    symlinkSync(runDir, join(runDir, 'alias'));
+    const alias = createControl({ runDir: join(runDir, 'alias'), dataDir, ports, log });
+    expect(await alias.adopt('front till', () => undefined)).toBeDefined();
+    await alias.retireOthers(new Set(['front till']));
+    expect(isRunning(first.value.pid)).toBe(true);
+  });
+
+  it('by an older agent, whose record says less, it is adopted by the newer one', async () => {
+    const { life } = await start(['sleep', '1000']);
+    const path = join(runDir, 'components', 'front till', 'record.json');
+    const { asked: _, version: __, ...record } = JSON.parse(readFileSync(path, 'utf8'));
+    writeFileSync(path, JSON.stringify({ ...record, unheardOf: { of: 'later' } }));
+    const found = await createControl({ runDir, ports, log }).adopt('front till', () => undefined);
+    expect(found).toMatchObject({ life: { pid: life.pid, shimPid: life.shimPid } });
   });
 
   it('a record that is not one is not believed either', async () => {
