@@ -3,6 +3,7 @@
 // another start can help at all.
 
 import { recover } from './climb.ts';
+import { boundEvidence } from './incident.ts';
 import {
   askToStop,
   dropWish,
@@ -56,9 +57,9 @@ export function stillborn(turn: Turn, event: Of<'spawn_failed'>): void {
   else afterFailure(turn, crash(turn, reasons.notStarted(event.reason)), undefined);
 }
 
-export function died(turn: Turn, { code, signal }: Of<'exited'>): void {
+export function died(turn: Turn, { code, signal, evidence }: Of<'exited'>): void {
   if (!isGone(turn, { code, signal })) return;
-  afterFailure(turn, crash(turn, reasonOf(turn, { code, signal })), { code, signal });
+  afterFailure(turn, crash(turn, reasonOf(turn, { code, signal })), { code, signal }, evidence);
 }
 
 export function ended(turn: Turn, { code, signal }: Of<'exited'>): void {
@@ -99,13 +100,21 @@ function reasonOf(turn: Turn, exit: Exit): string {
 }
 
 /** It ended, or never began, although nobody asked it to stop. */
-function afterFailure(turn: Turn, failure: Failure, exit: Exit | undefined): void {
+function afterFailure(
+  turn: Turn,
+  failure: Failure,
+  exit: Exit | undefined,
+  evidence?: unknown,
+): void {
   const { draft, now } = turn;
   const certain = draft.condemned;
   const found = certain ?? failure;
   const meaning = certain === undefined ? meaningOf(turn, exit) : undefined;
   // What an earlier suspicion found does not belong to a crash.
   if (certain === undefined && draft.state !== 'suspect') draft.evidence = {};
+  if (evidence !== undefined) {
+    draft.evidence = { ...draft.evidence, exit: boundEvidence(evidence) };
+  }
   failCommands(turn, found.reason);
   dropWish(turn);
   const clean = meaning === 'success';

@@ -142,7 +142,8 @@ export type Model = {
   readonly busy: ReadonlyMap<string, number>;
   readonly planned: Planned | undefined;
   readonly condemned: Condemned | undefined;
-  readonly evidence: { readonly suspect?: unknown; readonly confirmed?: unknown };
+  /** By phase; `exit`: what it left when it ended by itself. */
+  readonly evidence: { readonly [K in 'suspect' | 'confirmed' | 'exit']?: unknown };
   readonly evidenceAt: number | undefined;
   readonly incident: Incident | undefined;
   /** The failure that is being put right, until the next start. */

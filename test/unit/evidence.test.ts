@@ -21,6 +21,7 @@ import type { Evidence } from '../../agent/watchdog/evidence.ts';
 import type { ComponentEvent } from '../../agent/watchdog/model.ts';
 import { EVIDENCE_MS_MAX, type Model } from '../../agent/watchdog/state.ts';
 import { newWatch, onBegin } from '../../agent/watchdog/watch.ts';
+import { tell } from './watchdog-story.ts';
 
 const CARD = '4111111111111111';
 const process = (pid: number) => ({
@@ -115,6 +116,22 @@ describe('a summary', () => {
     const elsewhere = { ...bundle, js: { stack: ['idle (a.js:1)'], reason: undefined } };
     expect(signatureOf(elsewhere, 'hang')).not.toBe(signatureOf(bundle, 'hang'));
     expect(signatureOf(bundle, 'stalled')).not.toBe(signatureOf(bundle, 'hang'));
+  });
+});
+
+describe('an incident', () => {
+  it('of a plain crash tells what the process left behind', () => {
+    const story = tell();
+    story.run(120_000);
+    const left = { exit: { code: 1 }, logLines: ['out of paper'] };
+    story.send({ kind: 'exited', code: 1, signal: undefined, evidence: left });
+    expect(story.reports('incident_opened')).toMatchObject([
+      { cause: 'crash', evidence: { exit: { logLines: ['out of paper'] } } },
+    ]);
+    story.run(120_000);
+    story.send({ kind: 'exited', code: 1, signal: undefined });
+    const [second] = story.reports('incident_opened');
+    expect((second as { evidence?: object }).evidence).not.toHaveProperty('exit');
   });
 });
 
