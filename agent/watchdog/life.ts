@@ -6,7 +6,7 @@ import { newCeilings } from './ceilings.ts';
 import { openIncident, tellRecovered } from './incident.ts';
 import { signatureOf } from './ladder.ts';
 import type { Cause } from './model.ts';
-import { conclude, useRung } from './outcome.ts';
+import { breakOff, conclude, useRung } from './outcome.ts';
 import { passiveBy, suppressVerdict } from './passive.ts';
 import * as reasons from './reasons.ts';
 import {
@@ -50,7 +50,7 @@ export function launchPlanned(turn: Turn, planned: Planned): void {
   const { draft } = turn;
   const { asked, cause, reason, wish } = planned;
   if (asked) {
-    conclude(turn, false, reasons.OVER_OPERATOR);
+    breakOff(turn, reasons.OVER_OPERATOR);
     draft.failures = 0;
     draft.restarts = [];
     draft.quarantine = undefined;

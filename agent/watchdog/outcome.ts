@@ -56,18 +56,27 @@ export function conclude(
   effects.push({ kind: 'remember' });
 }
 
+/** Nobody will know whether it helped: told, but held against no rung. */
+export function breakOff(turn: Turn, reason: string, ended?: (use: RungUse) => boolean): RungUse[] {
+  const { draft, policy, now, effects } = turn;
+  const over = draft.trials.filter(ended ?? (() => true));
+  if (over.length === 0) return over;
+  draft.trials = draft.trials.filter((use) => !over.includes(use));
+  for (const { incident, rung, cause, at } of over) {
+    const afterMs = Math.max(0, now - at);
+    const fields = { incident, rung, cause, held: false, afterMs, reason };
+    const event = { kind: 'recovery_outcome', component: policy.component, fields } as const;
+    effects.push({ kind: 'report', event });
+  }
+  return over;
+}
+
 /** The plan could not do it: it was not used after all, and takes of no budget. */
 export function takeBack(turn: Turn, rung: Rung, reason: string): void {
-  const { draft, policy, now, effects } = turn;
-  const use = draft.trials.find((trial) => trial.rung === rung);
-  if (use === undefined) return;
-  draft.trials = draft.trials.filter((trial) => trial !== use);
-  const { incident, cause, at } = use;
-  const fields = { incident, rung, cause, held: false, afterMs: Math.max(0, now - at), reason };
-  const event = { kind: 'recovery_outcome', component: policy.component, fields } as const;
-  effects.push({ kind: 'report', event });
-  if (!draft.uses.includes(use)) return;
-  draft.uses = draft.uses.filter((one) => one !== use);
+  const { draft, effects } = turn;
+  const over = breakOff(turn, reason, (use) => use.rung === rung);
+  if (!over.some((use) => draft.uses.includes(use))) return;
+  draft.uses = draft.uses.filter((use) => !over.includes(use));
   effects.push({ kind: 'remember' });
 }
 
