@@ -73,10 +73,21 @@ export function hold(turn: Turn, { active }: Of<'hold'>): void {
   const { draft, policy, now } = turn;
   if (draft.held === active) return;
   draft.held = active;
-  if (active) return;
+  if (active) {
+    putOffWish(turn);
+    return;
+  }
   const isLate = draft.state === 'starting' && draft.told.has('start_timeout');
   if (isLate) draft.deadline = Math.min(draft.deadline ?? now, now + policy.blockedMs);
   leaveHold(turn);
+}
+
+/** What the watchdog wished by itself and has not begun: wished anew once the till is let go. */
+function putOffWish({ draft, now }: Turn): void {
+  const { planned } = draft;
+  if (planned?.phase !== 'waiting' || planned.wish === undefined) return;
+  if (planned.wish.what === 'age') draft.oldAt = now;
+  draft.planned = planned.asked ? { ...planned, wish: undefined } : undefined;
 }
 
 /** Must be said again and again, and ends at the ceiling: progress, not a blank cheque. */
@@ -149,4 +160,6 @@ export function paused(turn: Turn, event: Of<'paused'>): void {
   if (draft.state === 'suspect') clearSuspicion(turn, reasons.AGENT_PAUSED, false);
   if (draft.state !== 'starting') return;
   draft.deadline = Math.max(draft.deadline ?? now, now + policy.blockedMs);
+  // An extension must not take back what was just granted.
+  draft.ceilingAt = Math.max(draft.ceilingAt ?? now, draft.deadline);
 }
