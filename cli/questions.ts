@@ -43,14 +43,16 @@ export function addQuestions(program: Command, verb: Verb) {
       // Not a required option of Commander's, which would hide that one is only misspelt.
       .option('--reason <text>', 'why: it stands in the audit log (needed)')
       .option('--no-wait', 'do not wait for the result')
+      .option('--force', 'also in the middle of a sale: what it is doing is lost')
       .option('--json', 'print one JSON object')
       .action((terminal: string, component: string, options: Options) =>
         verb(async () => {
           const { runRestart } = await import('./verbs/restart.ts');
           const reason = String(options['reason'] ?? '');
           const wait = options['wait'] !== false;
+          const force = options['force'] === true;
           return withBroker(options, (context) =>
-            runRestart(context, terminal, component, { reason, wait }),
+            runRestart(context, terminal, component, { reason, wait, force }),
           );
         }),
       ),

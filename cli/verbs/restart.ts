@@ -1,6 +1,7 @@
 // `tillwatch restart TERMINAL COMPONENT --reason TEXT`: asks the broker for a signed command and shows each
 // state that the terminal reports until the last. A component in the middle of a sale restarts when it is
-// idle, so waiting can take minutes; Ctrl-C leaves the command where it is.
+// idle, so waiting can take minutes; Ctrl-C leaves the command where it is. With --force it does not wait for the
+// sale, and the reason, which stands in the audit log, has to say why.
 
 import { COMMAND_EXPIRY_MS, FINAL_STATES } from '../../protocol/commands.ts';
 import { parseId } from '../../protocol/ids.ts';
@@ -25,7 +26,12 @@ const HOW_IT_ENDED: Readonly<Record<string, string>> = {
 export const isFinal = (state: CommandView['state']): boolean =>
   (FINAL_STATES as readonly string[]).includes(state);
 
-export type RestartOptions = { readonly reason: string; readonly wait: boolean };
+export type RestartOptions = {
+  readonly reason: string;
+  readonly wait: boolean;
+  /** Also in the middle of a sale. */
+  readonly force?: boolean;
+};
 
 function checkArguments(terminal: string, component: string, reason: string): string | undefined {
   for (const checked of [parseId('terminal', terminal), parseId('component', component)]) {
@@ -65,13 +71,13 @@ export async function runRestart(
   context: Context,
   terminal: string,
   component: string,
-  { reason, wait }: RestartOptions,
+  { reason, wait, force = false }: RestartOptions,
 ): Promise<Outcome> {
   const wrong = checkArguments(terminal, component, reason);
   if (wrong !== undefined) return ended(EXIT.usage, wrong);
   const created = await context.client.post<{ id: string; state: CommandView['state'] }>(
     `/api/v1/terminals/${terminal}/commands`,
-    { kind: 'restart', arguments: { component }, reason },
+    { kind: 'restart', arguments: { component, ...(force ? { force } : {}) }, reason },
   );
   if (!created.ok) return await refusedFor(context.client, created, { terminal, component });
   const { id } = created.value;

@@ -5,6 +5,7 @@ import { spawn } from 'node:child_process';
 import { resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { fault, isAlive, Rig, until } from './agent-rig.ts';
+import { component } from './recovery-rig.ts';
 
 let rig: Rig;
 beforeEach(() => {
@@ -59,6 +60,23 @@ describe('an agent that is killed', () => {
     const { opened } = await rig.healed('sale');
     expect(opened['cause']).toBe('crash');
     expect(rig.copies('sale')).toHaveLength(1);
+  });
+});
+
+describe('a component that runs on while a new version of it is configured', () => {
+  it('is told with the version that runs, until it is started anew', async () => {
+    rig.configure([fault('sale')]);
+    void rig.start();
+    const pid = await rig.ready('sale');
+    rig.agent?.kill('SIGKILL');
+    await until('the agent is gone', () => rig.agent?.signalCode === 'SIGKILL');
+    rig.configure([fault('sale', [], { version: '2.0.0' })]);
+    void rig.start();
+    await rig.ready('sale', 2);
+    expect((await component(rig, 'sale')).version).toBe('1.0.0');
+    process.kill(pid, 'SIGKILL');
+    await rig.ready('sale', 3);
+    expect((await component(rig, 'sale')).version).toBe('2.0.0');
   });
 });
 

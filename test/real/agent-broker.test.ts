@@ -77,8 +77,8 @@ type View = {
 const TERMINAL = '/api/v1/terminals/lane-1';
 const sale = (view: View) => view.components?.find(({ name }) => name === 'sale');
 
-function startTill(): void {
-  rig.configure([fault('sale')], {
+function startTill(till: object = fault('sale')): void {
+  rig.configure([till], {
     broker: { host: '127.0.0.1', port: mqttPort },
     link: { reconnectMsMin: 100, reconnectMsMax: 500 },
     trust: { commandKeys: [key] },
@@ -86,6 +86,40 @@ function startTill(): void {
   });
   void rig.start();
 }
+
+describe('a restart that is asked for in the middle of a sale', () => {
+  it('waits, and is done at once when it is asked for by force', async () => {
+    const toiler = [process.execPath, resolve('test/real/agent-toiler.ts')];
+    startTill({ name: 'sale', command: toiler });
+    const pid = await rig.ready('sale');
+    await eventually<View>('it is seen', TERMINAL, (v) => sale(v)?.state === 'ready');
+    const restart = (force: boolean) =>
+      ask<{ id: string }>(`${TERMINAL}/commands`, {
+        kind: 'restart',
+        arguments: { component: 'sale', ...(force ? { force } : {}) },
+        reason: force ? 'the cashier agreed' : 'uploads look slow',
+      });
+    const command = async (id: string, state: string): Promise<void> => {
+      await eventually<{ state: string }>(
+        state,
+        `/api/v1/commands/${id}`,
+        (c) => c.state === state,
+      );
+    };
+    const polite = await restart(false);
+    await command(polite.id, 'running');
+    await new Promise((done) => setTimeout(done, 1_000));
+    expect(rig.copies('sale')).toEqual([pid]);
+    const forced = await restart(true);
+    // One restart answers both.
+    await Promise.all([command(forced.id, 'succeeded'), command(polite.id, 'succeeded')]);
+    const after = await eventually<View>('it is counted', TERMINAL, (v) => {
+      return sale(v)?.restarts['operator'] === 1 && sale(v)?.state === 'ready';
+    });
+    expect(sale(after)?.pid).not.toBe(pid);
+    expect(rig.log().some(({ reason }) => reason === 'the cashier agreed')).toBe(true);
+  });
+});
 
 describe('a till and its centre', () => {
   it('agree on state, failures, samples, commands and the death of an agent', async () => {

@@ -45,11 +45,11 @@ describe('completion', () => {
     [['restart', 'bm-lane-1', 'sync', '--reason', ''], []],
     [
       ['restart', 'bm-lane-1', 'sync', '--'],
-      ['--reason', '--no-wait', '--json', '--help'],
+      ['--reason', '--no-wait', '--force', '--json', '--help'],
     ],
     [
       ['restart', 'bm-lane-1', 'sync', ''],
-      ['--reason', '--no-wait', '--json', '--help'],
+      ['--reason', '--no-wait', '--force', '--json', '--help'],
     ],
     [['restart', '--json', 'bm-lane-1', 'sync', '--j'], []],
     [
@@ -59,6 +59,11 @@ describe('completion', () => {
     [['fleet', '--a'], ['--all']],
     [['fleet', '--nonsense', '--a'], ['--all']],
     [['check-config', 'any'], [':files']],
+    [['status', '--run-dir', ''], [':files']],
+    [
+      ['hold', '--r'],
+      ['--reason', '--release', '--run-dir'],
+    ],
     [['broker', '--config', ''], [':files']],
     [['broker', '--config=any'], [':files']],
     [['broker', '--config', '=', 'any'], [':files']],
