@@ -158,6 +158,22 @@ describe('counters of restarts', () => {
     expect(open(disk, '1.1.0').restarts('sale')).toMatchObject({ hang: 0, crash: 0 });
   });
 
+  it('keep the rungs of the ladder too, over versions', () => {
+    const disk = {};
+    const first = open(disk, '1.0.0');
+    first.countLadder('sale', 'used', 'reset', 'crash');
+    first.countLadder('sale', 'used', 'reset', 'crash');
+    first.countLadder('sale', 'outcomes', 'reset', 'held');
+    first.countLadder('nobody', 'used', 'reset', 'crash');
+    first.save();
+    expect(open(disk, '1.1.0').ladder('sale')).toEqual({
+      used: [{ rung: 'reset', cause: 'crash', count: 2 }],
+      outcomes: [{ rung: 'reset', outcome: 'held', count: 1 }],
+      suppressed: [],
+    });
+    expect(open(disk, '1.1.0').ladder('nobody').used).toEqual([]);
+  });
+
   it('begin anew when their file is damaged, and say so', () => {
     warnings.length = 0;
     expect(open({ text: '{"components": 7}' }, '1').restarts('sale').hang).toBe(0);

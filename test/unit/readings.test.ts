@@ -20,6 +20,15 @@ const component: ComponentReading = {
   loopDelayMsMax: 40,
   residentBytes: 5e7,
   cpuSeconds: 12.5,
+  runningVersion: '2.4.0',
+  mode: 'observe',
+  descriptors: 31,
+  workInFlight: 2,
+  ladder: {
+    used: [{ rung: 'reset', cause: 'crash', count: 1 }],
+    outcomes: [{ rung: 'reset', outcome: 'held', count: 1 }],
+    suppressed: [{ rung: 'restart', cause: 'hang', count: 4 }],
+  },
 };
 const agent: AgentReading = {
   version: '0.1.0',
@@ -63,6 +72,7 @@ const agent: AgentReading = {
   },
   scrapeFailures: new Map([['sync', 2]]),
   seriesDropped: new Map([['sale', 7]]),
+  held: true,
 };
 const host = slowSamples(
   '/var/lib/tillwatch',
@@ -111,6 +121,20 @@ describe("the agent's own series", () => {
       ['hang', 3],
       ['operator', 1],
     ]);
+  });
+
+  test('tell what runs, its mode, and the rungs that were used, held or not', () => {
+    expect(value(samples, 'pos_component_info', { version: '2.4.0' })).toBe(1);
+    expect(value(samples, 'pos_component_restarts_total', { version: '2.4.0' })).toBeUndefined();
+    expect(value(samples, 'pos_component_mode', { mode: 'observe' })).toBe(1);
+    expect(value(samples, 'pos_component_mode', { mode: 'act' })).toBeUndefined();
+    const reset = { component: 'sale', rung: 'reset' };
+    expect(value(samples, 'tillwatch_recovery_total', { ...reset, cause: 'crash' })).toBe(1);
+    const held = { ...reset, outcome: 'held' };
+    expect(value(samples, 'tillwatch_recovery_outcome_total', held)).toBe(1);
+    expect(value(samples, 'tillwatch_recovery_suppressed_total', { cause: 'hang' })).toBe(4);
+    expect(value(samples, 'tillwatch_hold')).toBe(1);
+    expect(value(agentSamples({ ...agent, held: false }), 'tillwatch_hold')).toBe(0);
   });
 
   test('are in base units', () => {
