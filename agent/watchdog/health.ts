@@ -233,6 +233,11 @@ export function evidence(turn: Turn, event: Of<'evidence'>): void {
   if (phase === 'confirmed') execute(turn);
 }
 
+/** A pause of the agent was faster than its evidence, which is kept for the next verdict. */
+export function lateEvidence(turn: Turn, event: Of<'evidence'>): void {
+  if (turn.draft.watch.pausesInRow > FULL_GRACES_MAX) evidence(turn, event);
+}
+
 /** Only of a main thread that is silent: one that turns is always found in the frame of its timer. */
 function noteFrame({ draft, policy, now }: Turn, topFrame: string): void {
   if (!policy.instrumented || now - draft.watch.beatAt < policy.blockedMs / 2) return;

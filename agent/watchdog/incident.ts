@@ -50,6 +50,8 @@ export function condemn(turn: Turn, verdict: Failure | Verdict, judged: boolean)
   const { cause, reason, proofs, lostAt } = verdict;
   draft.condemned = { cause, reason, proofs, lostAt, judged, at: now };
   draft.deadline = now + EVIDENCE_MS_MAX;
+  // Of a verdict without an early look: what comes now is fresh for as long as that would be.
+  draft.evidenceAt ??= now;
   effects.push({ kind: 'collect_evidence', phase: 'confirmed', incident: incidentId(turn) });
 }
 

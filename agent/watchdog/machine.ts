@@ -58,7 +58,7 @@ type Line<K extends Kind> = readonly [
 const _____ = (): void => {};
 const { born, bornLate, stillborn, died, ended, tickStopping } = passage;
 const { connected, delayed, saidReady, beat, trouble, busy, begin, touch, end } = health;
-const { probe, firstProbe, sample, firstSample, evidence } = health;
+const { probe, firstProbe, sample, firstSample, evidence, lateEvidence } = health;
 const { progress, pressure, debugged, healed } = health;
 const { start, resume, adopt, extend, hold, paused, tickStarting, tickUp } = orders;
 const { stopRunning, stopWhileStopping, stopWaiting } = orders;
@@ -86,7 +86,7 @@ const table = {
   probe:        [_____,     firstProbe, probe,   probe,     _____,     _____,     _____],
   sample:       [_____,     firstSample, sample, sample,    _____,     _____,     _____],
   exited:       [_____,     died,       died,    died,      ended,     _____,     _____],
-  evidence:     [_____,     evidence,   _____,   evidence,  _____,     _____,     _____],
+  evidence:     [_____,     evidence,   lateEvidence, evidence,  _____,     _____,     _____],
   stop:         [_____,     stopRunning, stopRunning, stopRunning, stopWhileStopping, stopWaiting,
                  stopWaiting],
   restart:      [restartWaiting, restartRunning, restartRunning, restartRunning, restartStopping,
