@@ -263,10 +263,12 @@ class RunningAgent implements Agent {
   }
 
   async #close(): Promise<void> {
-    const { counters, ladder, outbox, log, locks, pulls } = this.#rooms;
+    const { counters, disk, ladder, outbox, output, log, locks, pulls } = this.#rooms;
     await this.#atTill.close();
     await this.#uplink?.stop();
     pulls.stop();
+    disk.stop();
+    output.stop();
     this.#supervisor.end();
     await this.#channel?.close();
     counters.save();

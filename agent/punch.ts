@@ -20,6 +20,8 @@ export type Puncher = {
   readonly punch: (path: string, range: Range) => Promise<Punched>;
   /** Takes the first bytes (whole blocks) out of the file; what follows moves to the front. */
   readonly collapse: (path: string, bytes: number) => Promise<Punched>;
+  /** Makes a file of so many bytes that are really there. */
+  readonly allocate: (path: string, bytes: number) => Promise<Punched>;
 };
 
 /** EOPNOTSUPP, EINVAL (not this file), and a program that is missing or too old [fallocate(1), fallocate(2)]. */
@@ -63,5 +65,6 @@ export function createPuncher(
     punch: (file, { from, to }) =>
       run(['--punch-hole', '--keep-size', '-o', `${from}`, '-l', `${to - from}`, '--', file]),
     collapse: (file, bytes) => run(['--collapse-range', '-o', '0', '-l', `${bytes}`, '--', file]),
+    allocate: (file, bytes) => run(['-l', `${bytes}`, '--', file]),
   };
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fail, ok, type Result } from '../protocol/result.ts';
 import { type Budgets, openBudgets } from './budgets.ts';
 import type { AgentConfig } from './config.ts';
+import { type DiskKeeper, keepDisk } from './disk-keeper.ts';
 import { openRing, type Ring } from './evidence/ring.ts';
 import { LadderFile } from './ladder-file.ts';
 import { type OwnLog, openOwnLog } from './logs/own.ts';
@@ -13,9 +14,11 @@ import { createRedactions, type Redactions } from './logs/redactions.ts';
 import { createOutput, type Output } from './output.ts';
 import type { Ports } from './ports.ts';
 import { createPuncher } from './punch.ts';
+import { openReserve } from './reserve.ts';
 import { Counters } from './restarts.ts';
 import { writeDurably, writeDurablyLater } from './system/disk.ts';
 import { realJournalDisk } from './system/journal-files.ts';
+import { readSpace } from './system/space.ts';
 import { lockRunDir, type Release, realPorts } from './system.ts';
 import { OUTBOX_BYTES_MAX, openOutbox } from './telemetry/outbox.ts';
 import type { Outbox } from './telemetry/types.ts';
@@ -33,6 +36,7 @@ export type Rooms = {
   readonly log: OwnLog;
   readonly locks: readonly Release[];
   readonly outbox: Outbox;
+  readonly disk: DiskKeeper;
   readonly counters: Counters;
   readonly budgets: Budgets;
   readonly ladder: LadderFile;
@@ -70,12 +74,18 @@ export function openRooms(config: AgentConfig, locks: Release[], overrides: Over
   const log = openOwnLog(ownLog, toStderr, {
     found: (counts) => redactions.add('own_log', counts),
   });
+  const puncher = createPuncher(ports, join(runDir, 'fallocate.said'));
+  const reserve = openReserve({
+    path: join(dataDir, 'reserve'),
+    ...{ disk: realJournalDisk, puncher, files, monotonicMs: clock.monotonicMs, log },
+  });
   const outbox = openOutbox({
     path: join(dataDir, 'outbox.db'),
     bytesMax: OUTBOX_BYTES_MAX,
     clock,
     log,
     sendMs: config.sampling.sendMs,
+    makeRoom: reserve.release,
     random,
   });
   const counters = new Counters(
@@ -98,11 +108,14 @@ export function openRooms(config: AgentConfig, locks: Release[], overrides: Over
   });
   const output = createOutput({
     ...{ logDir, ...config.output, disk: realJournalDisk, clock, timers: ports.timers, log },
-    puncher: createPuncher(ports, join(runDir, 'fallocate.said')),
-    pinned: pulls.pinned,
-    report: (event) => outbox.addEvent(event),
+    ...{ puncher, pinned: pulls.pinned, report: (event) => outbox.addEvent(event) },
   });
   const ring = openRing({ folder: join(dataDir, 'evidence'), ...config.evidence, clock, log });
-  const kept = { outbox, counters, budgets, ladder, output, pulls, redactions, ring };
+  const disk = keepDisk({
+    ...{ dataDir, logDir, limits: config.disk, evidenceBytesMax: config.evidence.bytesMax },
+    ...{ readSpace, reserve, output, outbox, evidence: ring, hush: log.hush },
+    ...{ report: (event) => outbox.addEvent(event), clock, timers: ports.timers, log },
+  });
+  const kept = { outbox, disk, counters, budgets, ladder, output, pulls, redactions, ring };
   return { config, ports, log, locks, environment, ...kept };
 }

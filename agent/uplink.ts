@@ -3,6 +3,7 @@
 
 import { startLink } from './link/link.ts';
 import type { Rooms } from './rooms.ts';
+import { parseWritten } from './telemetry/disk-samples.ts';
 import { type SamplerOptions, startSampler } from './telemetry/sampler.ts';
 import { AGENT_VERSION } from './version.ts';
 
@@ -19,7 +20,7 @@ export type Uplink = {
 };
 
 export function openUplink(rooms: Rooms, sources: UplinkSources): Uplink {
-  const { config, ports, log, outbox, pulls, redactions } = rooms;
+  const { config, disk, ports, log, outbox, output, pulls, redactions } = rooms;
   const { clock, timers, random } = ports;
   const { onCommand, ...readings } = sources;
   const link = startLink({
@@ -35,6 +36,10 @@ export function openUplink(rooms: Rooms, sources: UplinkSources): Uplink {
     dataDir: config.dataDir,
     agent: { version: AGENT_VERSION, node: process.versions.node },
     redactions: () => redactions.list(pulls.counts()),
+    diskStats: () => ({
+      ...{ level: disk.level(), levels: disk.levels(), output: output.readings() },
+      writtenBytes: parseWritten(ports.files.read('/proc/self/io')),
+    }),
     ...{ outbox, link, clock, timers, log },
   });
   return {

@@ -14,6 +14,8 @@ const LIMITS: LogFileLimits = { bytesMax: 2 * 1024 * 1024, filesMax: 4 };
 export type OwnLog = Log & {
   /** Resolves when what was logged is in the file. */
   readonly end: () => Promise<void>;
+  /** On a disk that is full to its floor only what is wrong is written. */
+  readonly hush: (on: boolean) => void;
 };
 export type OwnLogOptions = { readonly found?: Found; readonly limits?: LogFileLimits };
 
@@ -57,11 +59,15 @@ export function openOwnLog(path: string, toStderr: boolean, options: OwnLogOptio
     const shown = format.combine(errorsAsText(), redactRecord(), format.timestamp(), human);
     logger.add(new transports.Console({ format: shown, stderrLevels: ['error', 'warn', 'info'] }));
   }
+  let isHushed = false;
   const at =
     (level: 'info' | 'warn' | 'error') =>
     (message: string, fields: Record<string, unknown> = {}): void => {
-      logger.log(level, message, fields);
+      if (level !== 'info' || !isHushed) logger.log(level, message, fields);
     };
+  const hush = (on: boolean): void => {
+    isHushed = on;
+  };
   const end = (): Promise<void> =>
     new Promise((done) => {
       lines.once('finish', () => {
@@ -70,5 +76,5 @@ export function openOwnLog(path: string, toStderr: boolean, options: OwnLogOptio
       });
       logger.end();
     });
-  return { info: at('info'), warn: at('warn'), error: at('error'), end };
+  return { info: at('info'), warn: at('warn'), error: at('error'), end, hush };
 }

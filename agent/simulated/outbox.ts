@@ -168,6 +168,9 @@ export class MemoryOutbox implements Outbox {
     return this.#events.length + this.#results.length + sealed.length;
   }
 
+  /** There is no disk here. */
+  setRoom(): void {}
+
   setSendMs(ms: number): void {
     this.#sendMs = ms;
   }

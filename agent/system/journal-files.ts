@@ -39,6 +39,8 @@ export type JournalDisk = {
   readonly lineStart: (path: string, at: number) => Promise<number | undefined>;
   /** Empties a file and keeps its newest whole lines in another. @returns how many bytes went. */
   readonly cut: (path: string, kept: string, bytesMax: number) => Promise<Result<number>>;
+  /** Writes so many nulls. */
+  readonly allocate: (path: string, bytes: number) => Promise<Result<void>>;
 };
 
 /** A line that is longer is cut in its middle. */
@@ -145,4 +147,13 @@ export const realJournalDisk: JournalDisk = {
   },
   lineStart: (path, at) => orUndefined(() => lineStart(path, at)),
   cut: trimFile,
+  allocate: (path, bytes) =>
+    attempt(`cannot write ${path}`, () =>
+      withFile(path, 'w', async (file) => {
+        const block = Buffer.alloc(COPY_BYTES);
+        for (let left = bytes; left > 0; left -= COPY_BYTES) {
+          await file.writeFile(block.subarray(0, Math.min(left, COPY_BYTES)));
+        }
+      }),
+    ),
 };

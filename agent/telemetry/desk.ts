@@ -2,40 +2,38 @@
 // waits, and deals with a disk that is full, failing or damaged. Separate from outbox.ts so that
 // sealing, sending and acknowledging there can be read without the trouble that a disk makes.
 
-import { randomUUID } from 'node:crypto';
 import type { EventFields, TerminalEvent } from '../../protocol/events.ts';
 import type { Stream } from '../../protocol/wire.ts';
 import type { Clock, Log } from '../ports.ts';
+import {
+  anchorOf,
+  GAP_BYTES,
+  gapEvent,
+  keyOf,
+  NOTHING_WAITS,
+  ROOM_TRIES,
+  resolveTime,
+  writeItem,
+} from './desk-items.ts';
+import { createDrops, piecesOf } from './drops.ts';
 import { createHold, type Held } from './hold.ts';
 import type { Drop, Job, Tally } from './job.ts';
-import { makeRoom, makeRoomForSamples, metricsTooBig } from './room.ts';
+import { makeRoom, makeRoomOnDisk } from './room.ts';
 import type { SealedRow } from './rows.ts';
 import * as rows from './rows.ts';
-import { fold, shelve } from './shelf.ts';
 import { type Opened, type Outcome, openStore, replaceStore, type Store } from './store.ts';
+import { findHome, moveHome } from './store-home.ts';
 import type { BrokerTime } from './time.ts';
+import type { OutboxRoom } from './types.ts';
 
 /** A disk that refused is asked again after this long. */
 export const DISK_RETRY_MS = 5_000;
 /** Held things written in one transaction. */
 const FLUSH_ITEMS = 64;
-/** Pieces dropped for one write; more would empty the outbox for the sake of one item. */
-const ROOM_TRIES = 8;
 /** Above this share of the quota a full database is our own quota, below it the disk itself. */
 const QUOTA_RATIO = 0.85;
-/** What a gap record takes in memory, roughly. */
-const GAP_BYTES = 500;
-
-const EMPTY: Tally = {
-  snapshots: 0,
-  samples: 0,
-  events: 0,
-  results: 0,
-  deadLetters: 0,
-  foldedTo: 0,
-  liveTo: 0,
-};
-const STREAM_OF = { event: 'events', result: 'results', snapshot: 'metrics' } as const;
+/** Free pages given back to a disk that is short of room, at each call. */
+const COMPACT_PAGES = 256;
 
 export type DeskOptions = {
   readonly path: string;
@@ -46,26 +44,28 @@ export type DeskOptions = {
   /** How much is live; asked at each write because it may change. */
   readonly sendMs: () => number;
   readonly onNewEpoch: () => void;
+  readonly makeRoom?: (() => boolean) | undefined;
 };
-
-type Numbered = { readonly stream: Stream; readonly seq: number };
-export const keyOf = (row: Numbered): string => `${row.stream}/${row.seq}`;
 
 export class Desk {
   readonly #options: DeskOptions;
   readonly #sealed = new Map<string, SealedRow>();
-  readonly #drops = new Map<string, Drop>();
-  readonly #hold = createHold((item) => this.#countHeld(item));
+  readonly #drops = createDrops();
+  readonly #hold = createHold((item) => this.#drops.addHeld(item, 'memory'));
   #store: Store;
-  #tally: Tally = EMPTY;
+  #tally: Tally = NOTHING_WAITS;
   #damaged = 0;
+  #room: OutboxRoom = 'all';
+  /** Not written for want of disk, and not told yet. */
+  #shedSamples = 0;
+  #homeAtMs = -Infinity;
   #retryAtMs = -Infinity;
   #troubled = false;
   #closed = false;
 
   constructor(options: DeskOptions) {
     this.#options = options;
-    this.#store = this.#begin(openStore(this.#file()));
+    this.#store = this.#load(openStore(this.#file()));
     this.flush();
   }
 
@@ -83,17 +83,13 @@ export class Desk {
     return { path, bytesMax, log, wallMs: clock.wallMs };
   }
 
-  #begin(opened: Opened): Store {
-    const { store, damage } = opened;
+  #load({ store, damage }: Opened): Store {
     this.#sealed.clear();
     const counted = store.transact(() => {
-      // Anchors of an earlier process mean nothing now: its monotonic clock has ended.
-      store.sql('update sample set mono = null where mono is not null').run();
-      store.sql('update event set mono = null where mono is not null').run();
       for (const row of rows.sealedRows(store)) this.#sealed.set(keyOf(row), row);
       return rows.countWaiting(store);
     });
-    this.#tally = counted.ok ? counted.value : EMPTY;
+    this.#tally = counted.ok ? counted.value : NOTHING_WAITS;
     if (damage !== undefined) {
       this.#damaged += 1;
       const epoch = damage.epoch === '' ? 'unknown' : damage.epoch;
@@ -106,22 +102,23 @@ export class Desk {
   run<T>(work: (job: Job) => T): Outcome<T> {
     if (this.#closed) return { ok: false, trouble: 'disk', reason: 'the outbox is closed' };
     const store = this.#store;
+    const { time, clock } = this.#options;
     const tally = { ...this.#tally };
     const gap: Job['gap'] = (fields) => {
       rows.addEventRow(store, this.#gapEvent({ epoch: this.#epoch(), ...fields }), this.anchor());
       tally.events += 1;
     };
-    const resolve: Job['resolve'] = (timeMs, mono) => this.#resolve(timeMs, mono);
+    const resolve: Job['resolve'] = (timeMs, mono) => resolveTime(time, clock, timeMs, mono);
     const job: Job = { store, tally, drops: [], sealed: [], unsealed: [], gap, resolve };
     const outcome = store.transact(() => work(job));
     if (outcome.ok) {
       this.#tally = tally;
       for (const row of job.sealed) this.#sealed.set(keyOf(row), row);
       for (const row of job.unsealed) this.#sealed.delete(keyOf(row));
-      for (const drop of job.drops) this.#count(drop);
+      for (const drop of job.drops) this.#drops.add(drop);
     } else if (outcome.trouble === 'damaged') {
       store.close();
-      this.#store = this.#begin(replaceStore(this.#file(), outcome.reason));
+      this.#store = this.#load(replaceStore(this.#file(), outcome.reason));
       this.#options.onNewEpoch();
     }
     return outcome;
@@ -129,7 +126,12 @@ export class Desk {
 
   put(item: Held): void {
     if (this.#closed) {
-      this.#countHeld(item);
+      this.#drops.addHeld(item, 'memory');
+      return;
+    }
+    if (this.#room === 'urgent' && item.kind === 'snapshot') {
+      this.#drops.addHeld(item, 'disk');
+      this.#shedSamples += piecesOf(item);
       return;
     }
     this.#hold.add(item);
@@ -138,7 +140,7 @@ export class Desk {
 
   /** Counts something that can never be sent, and tells the broker of it. */
   refuse(drop: Drop, reason: string): void {
-    this.#count(drop);
+    this.#drops.add(drop);
     const { stream } = drop;
     this.#holdEvent(this.#gapEvent({ epoch: this.#epoch(), stream, reason }));
     this.flush();
@@ -148,8 +150,9 @@ export class Desk {
   flush(): void {
     const { clock, log } = this.#options;
     if (this.#closed || clock.monotonicMs() < this.#retryAtMs) return;
+    if (!this.#store.durable) this.#goHome();
     let tries = 0;
-    while (this.#hold.size() > 0 || this.#untold()) {
+    while (this.#hold.size() > 0 || this.#hold.untold()) {
       const items = this.#hold.peek(FLUSH_ITEMS);
       const outcome = this.#writeHeld(items);
       if (outcome.ok) {
@@ -159,7 +162,8 @@ export class Desk {
       }
       tries += 1;
       const again =
-        outcome.trouble === 'damaged' || (outcome.trouble === 'full' && this.#roomMade());
+        outcome.trouble === 'damaged' ||
+        (outcome.trouble === 'full' && (this.#roomMade() || this.#options.makeRoom?.() === true));
       if (again && tries <= ROOM_TRIES) continue;
       this.#retryAtMs = clock.monotonicMs() + DISK_RETRY_MS;
       if (!this.#troubled) log.error('the disk takes no telemetry', { reason: outcome.reason });
@@ -168,6 +172,44 @@ export class Desk {
     }
     if (this.#troubled) log.info('the disk takes telemetry again');
     this.#troubled = false;
+  }
+
+  /** How much the disk has for it; while that is little, each call gives up a part of what waits. */
+  setRoom(room: OutboxRoom): void {
+    this.#room = room;
+    if (this.#closed) return;
+    if (room !== 'urgent' && this.#shedSamples > 0) {
+      const reason = 'not written: the disk was full to its floor';
+      const gap = { stream: 'metrics' as const, samples: this.#shedSamples, reason };
+      this.#shedSamples = 0;
+      this.#holdEvent(this.#gapEvent({ epoch: this.#epoch(), ...gap }));
+      this.flush();
+    }
+    if (room === 'all') return;
+    for (let tries = 0; tries < ROOM_TRIES; tries += 1) {
+      const made = this.run(makeRoomOnDisk);
+      if (!made.ok || !made.value) break;
+    }
+    this.#store.compact(COMPACT_PAGES);
+  }
+
+  /** From memory to the disk, once nothing of the memory's epoch is on its way. */
+  #goHome(): void {
+    const { clock, log, onNewEpoch } = this.#options;
+    const now = clock.monotonicMs();
+    if (this.#sealed.size > 0 || now < this.#homeAtMs) return;
+    this.#homeAtMs = now + DISK_RETRY_MS;
+    const home = findHome(this.#file());
+    if (home === undefined) return;
+    const moved = moveHome(this.#store, home.store);
+    if (!moved.ok) {
+      home.store.close();
+      return;
+    }
+    this.#store.close();
+    this.#store = this.#load(home);
+    onNewEpoch();
+    log.info('the outbox is on disk again', { path: this.#options.path });
   }
 
   /** A sealed batch's bytes; a damaged one is dropped, counted and told. */
@@ -199,7 +241,7 @@ export class Desk {
   /** Monotonic time of something that happened `ageMs` ago, while the broker's time is not known. */
   anchor(ageMs = 0): number | null {
     const { time, clock } = this.#options;
-    return time.known() ? null : clock.monotonicMs() - Math.max(0, ageMs);
+    return anchorOf(time, clock, ageMs);
   }
 
   stats() {
@@ -212,7 +254,7 @@ export class Desk {
       bytes: used.ok ? used.value : 0,
       batches: { events: of('events'), metrics: of('metrics'), results: of('results') },
       waiting: { samples, events, results },
-      drops: [...this.#drops.values()],
+      drops: this.#drops.list(),
       deadLetters,
       damaged: this.#damaged,
       held: this.#hold.size(),
@@ -231,51 +273,21 @@ export class Desk {
     return Buffer.from(this.#store.epoch).toString('hex');
   }
 
-  #resolve(timeMs: number, mono: number | null): number {
-    const { time, clock } = this.#options;
-    if (mono === null || !time.known()) return timeMs;
-    return time.nowMs() - (clock.monotonicMs() - mono);
-  }
-
   #gapEvent(fields: EventFields<'gap'>): TerminalEvent {
-    const timeMs = this.#options.time.nowMs();
-    return { id: randomUUID(), timeMs, kind: 'gap', component: '', fields };
+    return gapEvent(this.#options.time.nowMs(), fields);
   }
 
   #holdEvent(event: TerminalEvent): void {
     this.#hold.add({ kind: 'event', event, mono: this.anchor(), bytes: GAP_BYTES });
   }
 
-  #untold(): boolean {
-    const { samples, events, results } = this.#hold.lost();
-    return samples + events + results > 0;
-  }
-
   #writeHeld(items: readonly Held[]): Outcome<void> {
     return this.run((job) => {
-      if (this.#untold()) {
+      if (this.#hold.untold()) {
         job.gap({ ...this.#hold.lost(), reason: 'dropped: the disk took nothing for too long' });
       }
-      for (const item of items) this.#write(job, item);
+      for (const item of items) writeItem(job, item, this.#options.sendMs());
     });
-  }
-
-  #write(job: Job, item: Held): void {
-    switch (item.kind) {
-      case 'event':
-        rows.addEventRow(job.store, item.event, item.mono);
-        job.tally.events += 1;
-        return;
-      case 'result':
-        rows.addResultRow(job.store, item.body);
-        job.tally.results += 1;
-        return;
-      case 'snapshot':
-        for (let i = 0; i < ROOM_TRIES && metricsTooBig(job) && makeRoomForSamples(job); i += 1);
-        shelve(job, item.snapshot, item.mono);
-        fold(job, this.#options.sendMs());
-        return;
-    }
   }
 
   /** True when our own quota was what refused, and something was dropped for it. */
@@ -284,15 +296,5 @@ export class Desk {
     if (!full.ok || !full.value) return false;
     const made = this.run(makeRoom);
     return made.ok && made.value;
-  }
-
-  #count(drop: Drop): void {
-    const key = `${drop.stream} ${drop.reason}`;
-    this.#drops.set(key, { ...drop, count: drop.count + (this.#drops.get(key)?.count ?? 0) });
-  }
-
-  #countHeld(item: Held): void {
-    const count = item.kind === 'snapshot' ? item.snapshot.samples.length : 1;
-    this.#count({ stream: STREAM_OF[item.kind], reason: 'memory', count });
   }
 }

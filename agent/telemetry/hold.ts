@@ -36,6 +36,7 @@ export type Hold = {
   readonly size: () => number;
   /** Dropped and not yet told; `told` takes what a committed gap record named. */
   readonly lost: () => Lost;
+  readonly untold: () => boolean;
   readonly told: () => void;
 };
 
@@ -72,6 +73,7 @@ export function createHold(onDrop: (item: Held) => void): Hold {
     },
     size: () => items.length,
     lost: () => lost,
+    untold: () => lost.samples + lost.events + lost.results > 0,
     told: () => {
       lost = NONE;
     },

@@ -18,7 +18,13 @@ export type Tally = {
   liveTo: number;
 };
 
-export type DropReason = 'quota' | 'damaged' | 'memory' | 'unencodable' | 'dead_letter_quota';
+export type DropReason =
+  | 'quota'
+  | 'damaged'
+  | 'memory'
+  | 'disk'
+  | 'unencodable'
+  | 'dead_letter_quota';
 export type Drop = {
   readonly stream: Stream;
   readonly reason: DropReason;

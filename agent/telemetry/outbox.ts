@@ -16,14 +16,22 @@ import * as limits from '../../protocol/limits.ts';
 import type { Snapshot } from '../../protocol/metric-body.ts';
 import { type Ack, DRAIN_ORDER, type Refusal, type Stream } from '../../protocol/wire.ts';
 import type { Clock, Log } from '../ports.ts';
-import { Desk, keyOf } from './desk.ts';
+import { Desk } from './desk.ts';
+import { keyOf } from './desk-items.ts';
 import { seal } from './envelope.ts';
 import { SAMPLE_BYTES } from './hold.ts';
 import type { SealedRow } from './rows.ts';
 import * as rows from './rows.ts';
 import { fitFields } from './seal.ts';
 import { type BrokerTime, createBrokerTime } from './time.ts';
-import type { Acknowledged, Outbox, OutboxOptions, OutboxStats, Outgoing } from './types.ts';
+import type {
+  Acknowledged,
+  Outbox,
+  OutboxOptions,
+  OutboxRoom,
+  OutboxStats,
+  Outgoing,
+} from './types.ts';
 import { type Flight, fly, isDue, land, RESEND, type ResendPolicy } from './window.ts';
 
 export type { Acknowledged, Outbox, OutboxOptions, OutboxStats, Outgoing } from './types.ts';
@@ -175,6 +183,10 @@ class FileOutbox implements Outbox {
 
   setSendMs(ms: number): void {
     this.#sendMs = ms;
+  }
+
+  setRoom(room: OutboxRoom): void {
+    this.#desk.setRoom(room);
   }
 
   onWork(call: () => void): void {

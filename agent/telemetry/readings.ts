@@ -14,6 +14,7 @@ import type { MetricName } from '../../protocol/metrics.ts';
 import type { LinkStats } from '../link/link.ts';
 import type { Redaction } from '../logs/redactions.ts';
 import type { LadderCounts } from '../restarts.ts';
+import { type DiskStats, diskSamples } from './disk-samples.ts';
 import type { OutboxStats } from './types.ts';
 
 /** What the agent says of one component; times are durations that end now. */
@@ -57,6 +58,7 @@ export type AgentReading = {
   readonly evidence?: { readonly bytes: number; readonly dropped: number } | undefined;
   /** Whether a technician holds the till. */
   readonly held?: boolean;
+  readonly disk?: DiskStats | undefined;
 };
 
 const ALWAYS_COUNTED: readonly string[] = ['crash', 'hang'] satisfies Cause[];
@@ -165,6 +167,7 @@ export function agentSamples(agent: AgentReading): Sample[] {
     ...(agent.dropped > 0 ? [sample('tillwatch_agent_events_dropped_total', agent.dropped)] : []),
     ...maybe('tillwatch_evidence_bytes', agent.evidence?.bytes, {}),
     ...maybe('tillwatch_evidence_dropped_total', agent.evidence?.dropped, {}),
+    ...(agent.disk === undefined ? [] : diskSamples(agent.disk)),
     ...outboxSamples(agent.outbox),
     ...linkSamples(agent.link),
     ...counted('tillwatch_channel_rejected_total', 'reason', Object.entries(agent.channelRejected)),

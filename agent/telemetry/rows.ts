@@ -91,6 +91,12 @@ export function removeSamples(store: Store, first: number, last: number): void {
   store.sql('delete from sample where id between ? and ?').run(first, last);
 }
 
+/** Of all samples that wait unsealed. */
+export function sampleBytes(store: Store): number {
+  const found = store.sql('select sum(length(body)) as bytes from sample').get();
+  return Number(found?.['bytes'] ?? 0);
+}
+
 export type Piece = {
   readonly last: number;
   readonly rows: number;

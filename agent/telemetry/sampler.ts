@@ -34,6 +34,7 @@ export type SamplerOptions = {
   readonly readComponents: () => readonly ComponentReading[];
   readonly loopStats: () => Pick<AgentReading, 'dropped' | 'pauses' | 'loopDelayMsMax'>;
   readonly evidenceStats?: () => AgentReading['evidence'];
+  readonly diskStats?: () => AgentReading['disk'];
   readonly channelRejected: () => Readonly<Record<string, number>>;
   readonly commandCounts: () => Readonly<Record<string, number>>;
   readonly redactions?: () => readonly Redaction[];
@@ -143,6 +144,7 @@ class AgentSampler implements Sampler {
       residentBytes: process.memoryUsage.rss(),
       cpuSeconds: (cpu.user + cpu.system) / 1e6,
       evidence: this.#o.evidenceStats?.(),
+      disk: this.#o.diskStats?.(),
       channelRejected: this.#o.channelRejected(),
       commandCounts: this.#o.commandCounts(),
       redactions: this.#o.redactions?.() ?? [],

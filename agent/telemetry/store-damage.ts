@@ -2,7 +2,15 @@
 // deleted at once, because a person may still want to read it; the newest few are kept. The old epoch
 // is read from it if it still can be, so that the gap record names what was lost.
 
-import { existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { Stream } from '../../protocol/wire.ts';
@@ -24,6 +32,16 @@ const stem = (path: string): string => basename(path).replace(/\.db$/, '');
 
 /** Files and folders alike: whatever stands in the way is moved. */
 export const inTheWay = (path: string): boolean => SIDES.some((side) => existsSync(path + side));
+
+/** Of the file system that it is on [access(2): EROFS]. */
+export function isReadOnly(path: string): boolean {
+  try {
+    accessSync(dirname(path), constants.W_OK);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EROFS';
+  }
+}
 
 /**
  * A file of no bytes is a valid empty database to SQLite, which then also deletes its log; and a log

@@ -12,7 +12,14 @@ import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { EPOCH_BYTES } from '../../protocol/wire.ts';
 import type { Log } from '../ports.ts';
-import { type Damage, examine, inTheWay, looksEmptied, setAside } from './store-damage.ts';
+import {
+  type Damage,
+  examine,
+  inTheWay,
+  isReadOnly,
+  looksEmptied,
+  setAside,
+} from './store-damage.ts';
 
 export type Trouble = 'full' | 'disk' | 'damaged';
 export type Outcome<T> =
@@ -30,6 +37,8 @@ export type Store = {
   readonly transact: <T>(run: () => T) => Outcome<T>;
   readonly usedBytes: () => number;
   readonly bytesMax: number;
+  /** Gives so many free pages of the file back to the disk; what it cannot do now it does later. */
+  readonly compact: (pagesMax: number) => void;
   readonly close: () => void;
 };
 
@@ -39,6 +48,7 @@ export type OpenOptions = {
   readonly bytesMax: number;
   readonly wallMs: () => number;
   readonly log: Log;
+  readonly busyMsMax?: number;
 };
 
 const PAGE_BYTES = 4096;
@@ -109,6 +119,7 @@ function check(db: DatabaseSync): void {
 function prepare(db: DatabaseSync, bytesMax: number): { epoch: Uint8Array; starts: number } {
   db.exec(`
     pragma page_size = ${PAGE_BYTES};
+    pragma auto_vacuum = incremental;
     pragma locking_mode = exclusive;
     pragma journal_mode = wal;
     pragma synchronous = full;
@@ -126,6 +137,9 @@ function prepare(db: DatabaseSync, bytesMax: number): { epoch: Uint8Array; start
   }
   check(db);
   db.exec("update meta set value = value + 1 where key = 'starts'");
+  // Anchors of an earlier process mean nothing now: its monotonic clock has ended.
+  db.exec('update sample set mono = null where mono is not null');
+  db.exec('update event set mono = null where mono is not null');
   const read = db.prepare('select value from meta where key = ?');
   const epoch = read.get('epoch')?.['value'];
   const starts = read.get('starts')?.['value'];
@@ -168,6 +182,15 @@ function wrap(db: DatabaseSync, bytesMax: number, durable: boolean): Store {
     transact,
     usedBytes: () => (pages('page_count') - pages('freelist_count')) * PAGE_BYTES,
     bytesMax,
+    compact: (pagesMax) => {
+      try {
+        // Files of earlier versions have no map of their pages: nothing happens, their free pages are used again.
+        db.exec(`pragma incremental_vacuum(${Math.floor(pagesMax)})`);
+        db.exec('pragma wal_checkpoint(truncate)');
+      } catch (error) {
+        if (troubleOf(error) === undefined) throw error;
+      }
+    },
     close: () => {
       // Closing folds the log into the file; when the disk refuses, the log stays and nothing is lost.
       if (db.isOpen) db.close();
@@ -175,8 +198,8 @@ function wrap(db: DatabaseSync, bytesMax: number, durable: boolean): Store {
   };
 }
 
-function openFile(path: string, bytesMax: number): Store {
-  const db = new DatabaseSync(path, { timeout: BUSY_MS_MAX });
+function openFile({ path, bytesMax, busyMsMax = BUSY_MS_MAX }: OpenOptions): Store {
+  const db = new DatabaseSync(path, { timeout: busyMsMax });
   try {
     return wrap(db, bytesMax, true);
   } catch (error) {
@@ -200,7 +223,7 @@ export function replaceStore(options: OpenOptions, why: string): Opened {
   try {
     const aside = setAside(path, options.wallMs());
     log.error(damage.reason, { aside });
-    return { store: openFile(path, options.bytesMax), damage };
+    return { store: openFile(options), damage };
   } catch (error) {
     return inMemory(options, damage, error);
   }
@@ -208,15 +231,15 @@ export function replaceStore(options: OpenOptions, why: string): Opened {
 
 /** @returns always a working store; `damage` says what of an earlier one was lost, and why. */
 export function openStore(options: OpenOptions): Opened {
-  const { path, bytesMax } = options;
+  const { path } = options;
   try {
     mkdirSync(dirname(path), { recursive: true });
     if (looksEmptied(path)) return replaceStore(options, 'the file was emptied');
-    return { store: openFile(path, bytesMax), damage: undefined };
+    return { store: openFile(options), damage: undefined };
   } catch (error) {
-    // A file that somebody else holds, or a full disk, is no damage.
+    // A file that somebody else holds, a full or a read-only disk is no damage.
     const busy = BUSY_CODES.includes(codeOf(error));
-    if (busy || troubleOf(error) === 'full' || !inTheWay(path)) {
+    if (busy || troubleOf(error) === 'full' || isReadOnly(path) || !inTheWay(path)) {
       return inMemory(options, undefined, error);
     }
     return replaceStore(options, textOf(error));

@@ -9,6 +9,12 @@ import type { Clock, Log } from '../ports.ts';
 import type { BrokerTime } from './time.ts';
 import type { ResendPolicy } from './window.ts';
 
+/**
+ * What it may write: everything; no backlog of metrics beyond a little; or events and results only, while samples
+ * are counted and told as a gap.
+ */
+export type OutboxRoom = 'all' | 'little' | 'urgent';
+
 export type OutboxOptions = {
   readonly path: string;
   readonly bytesMax: number;
@@ -19,6 +25,8 @@ export type OutboxOptions = {
   readonly resend?: ResendPolicy;
   /** 0 to below 1, for the jitter of resends. */
   readonly random?: () => number;
+  /** The disk is full: makes room, if it can, and says whether it did. */
+  readonly makeRoom?: () => boolean;
 };
 
 export type Outgoing = {
@@ -68,6 +76,8 @@ export type Outbox = {
   /** Events and results not acknowledged. */
   readonly urgent: () => number;
   readonly setSendMs: (ms: number) => void;
+  /** Called again and again as long as the disk is short: each call gives up a part. */
+  readonly setRoom: (room: OutboxRoom) => void;
   /** Called when something was added that should go at once. */
   readonly onWork: (call: () => void) => void;
   readonly stats: () => OutboxStats;

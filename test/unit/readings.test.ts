@@ -73,6 +73,11 @@ const agent: AgentReading = {
   scrapeFailures: new Map([['sync', 2]]),
   seriesDropped: new Map([['sale', 7]]),
   held: true,
+  evidence: { bytes: 1, dropped: 1 },
+  disk: {
+    ...{ level: 'journal', levels: ['normal', 'journal'], writtenBytes: 4_096 },
+    output: [{ component: 'sale', bytes: 10, dropped: { rate: 5 } }],
+  },
 };
 const host = slowSamples(
   '/var/lib/tillwatch',

@@ -1,0 +1,66 @@
+// Single things on their way to the outbox's disk: how each kind is written, when it happened while the broker's
+// time is not known, and how a loss is told. Apart from desk.ts, which is about the disk.
+
+import { randomUUID } from 'node:crypto';
+import type { EventFields, TerminalEvent } from '../../protocol/events.ts';
+import type { Stream } from '../../protocol/wire.ts';
+import type { Clock } from '../ports.ts';
+import type { Held } from './hold.ts';
+import type { Job, Tally } from './job.ts';
+import { makeRoomForSamples, metricsTooBig } from './room.ts';
+import * as rows from './rows.ts';
+import { fold, shelve } from './shelf.ts';
+import type { BrokerTime } from './time.ts';
+
+type Numbered = { readonly stream: Stream; readonly seq: number };
+export const keyOf = (row: Numbered): string => `${row.stream}/${row.seq}`;
+
+/** Pieces dropped for one write; more would empty the outbox for the sake of one item. */
+export const ROOM_TRIES = 8;
+/** What a gap record takes in memory, roughly. */
+export const GAP_BYTES = 500;
+
+export const NOTHING_WAITS: Tally = {
+  snapshots: 0,
+  samples: 0,
+  events: 0,
+  results: 0,
+  deadLetters: 0,
+  foldedTo: 0,
+  liveTo: 0,
+};
+
+export function writeItem(job: Job, item: Held, sendMs: number): void {
+  switch (item.kind) {
+    case 'event':
+      rows.addEventRow(job.store, item.event, item.mono);
+      job.tally.events += 1;
+      return;
+    case 'result':
+      rows.addResultRow(job.store, item.body);
+      job.tally.results += 1;
+      return;
+    case 'snapshot':
+      for (let i = 0; i < ROOM_TRIES && metricsTooBig(job) && makeRoomForSamples(job); i += 1);
+      shelve(job, item.snapshot, item.mono);
+      fold(job, sendMs);
+      return;
+  }
+}
+
+/** Monotonic time of something that happened `ageMs` ago, while the broker's time is not known. */
+export const anchorOf = (time: BrokerTime, clock: Clock, ageMs: number): number | null =>
+  time.known() ? null : clock.monotonicMs() - Math.max(0, ageMs);
+
+/** The broker's time of it, as soon as that is known. */
+export const resolveTime = (
+  time: BrokerTime,
+  clock: Clock,
+  timeMs: number,
+  mono: number | null,
+): number =>
+  mono === null || !time.known() ? timeMs : time.nowMs() - (clock.monotonicMs() - mono);
+
+export const gapEvent = (timeMs: number, fields: EventFields<'gap'>): TerminalEvent => ({
+  ...{ id: randomUUID(), timeMs, kind: 'gap', component: '', fields },
+});
