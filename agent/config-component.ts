@@ -77,8 +77,9 @@ const probe = v.variant(
     probeOf('tcp', { host: v.optional(localHost, '127.0.0.1'), port }),
     probeOf('exec', { command }),
     /**
-     * Reads the component's own output, or `path`: fails when a line with `failOn` came since the last
-     * look, or when nothing at all (with `expect`: no such line) came for `silenceMs`. Patterns are re2js.
+     * Reads the component's own output, or `path`: fails from a line with `failOn` until one with `expect`
+     * (without that, for the rest of its life), and when nothing at all (with `expect`: no such line) came
+     * for `silenceMs`. Alone, `expect` is the line by which it says that it is ready. Patterns are RE2's.
      */
     probeOf('log', {
       path: v.optional(text('a file')),

@@ -49,7 +49,7 @@ export const placeOf = ({ runDir }: Pick<Context, 'runDir'>, component: string):
   socketPath: join(runDir, 'channel.sock'),
 });
 
-export const delay = (ports: Ports, ms: number): Promise<void> =>
+export const delay = (ports: Pick<Ports, 'timers'>, ms: number): Promise<void> =>
   new Promise((resolve) => {
     ports.timers.after(ms, resolve);
   });

@@ -5,6 +5,7 @@
 
 import { codeOf } from '../system/files.ts';
 import { type FileFacts, readTail, type Stretch } from '../system/tail.ts';
+import { delay } from './hands.ts';
 import { compilePattern, type Pattern } from './patterns.ts';
 import type { Answer, Asker, ProbePorts, ProbeSpec } from './probes.ts';
 
@@ -14,8 +15,10 @@ export type LogSpec = Extract<ProbeSpec, { kind: 'log' }>;
 export const LOOK_BYTES_MAX = 512 * 1024;
 /** Of a line, as much is matched; the rest is not worth what a slow pattern would cost. */
 export const LINE_CHARS_MAX = 1_000;
-/** All patterns over all lines of one look: longer, and the agent's own loop would stand. */
-export const MATCH_MS_MAX = 15;
+/** Matching at one stretch: longer, and the agent's own loop would stand. */
+const MATCH_MS_MAX = 5;
+/** Of one look; what is then left of it is given up. */
+export const STRETCHES_MAX = 20;
 /** Of a line that is not finished. */
 const PARTIAL_BYTES_MAX = 8 * 1024;
 const TOLD_CHARS_MAX = 80;
@@ -106,8 +109,9 @@ class Hearing {
   constructor(spec: LogSpec, now: number) {
     this.#spec = spec;
     this.#signAt = now;
-    // Without anything to wait for, no output is as good as any.
-    this.#heard = spec.expect === undefined && spec.silenceMs === undefined;
+    // Without anything to wait for, no output is as good as any; beside failOn, `expect` only ends what that began.
+    const waits = spec.failOn === undefined && spec.expect !== undefined;
+    this.#heard = !waits && spec.silenceMs === undefined;
   }
 
   sign(now: number): void {
@@ -166,17 +170,24 @@ export function logAsker(spec: LogSpec, ports: ProbePorts, own: string | undefin
     };
   }
 
-  function hear(lines: readonly string[], patterns: Patterns): void {
+  /** In order, because what was said last counts. @returns how many lines were heard. */
+  function hearSome(lines: readonly string[], from: number, patterns: Patterns): number {
     const startMs = clock.monotonicMs();
-    // From the newest line backwards nothing could be judged in order, so the oldest come first.
-    for (const [index, line] of lines.entries()) {
+    for (let at = from; at < lines.length; at += 1) {
       const now = clock.monotonicMs();
-      if (now - startMs > MATCH_MS_MAX) {
-        for (const missed of lines.slice(index)) tailer.skippedBytes += missed.length + 1;
-        return;
-      }
-      hearing.line(line, patterns, now);
+      if (now - startMs > MATCH_MS_MAX) return at;
+      hearing.line(lines[at] ?? '', patterns, now);
     }
+    return lines.length;
+  }
+
+  async function hear(lines: readonly string[], patterns: Patterns): Promise<void> {
+    let at = hearSome(lines, 0, patterns);
+    for (let stretch = 1; at < lines.length && stretch < STRETCHES_MAX; stretch += 1) {
+      await delay(ports, 1);
+      at = hearSome(lines, at, patterns);
+    }
+    for (const missed of lines.slice(at)) tailer.skippedBytes += missed.length + 1;
   }
 
   async function look(): Promise<Answer> {
@@ -192,7 +203,7 @@ export function logAsker(spec: LogSpec, ports: ProbePorts, own: string | undefin
     }
     if (tailer.began === 'unseen') hearing.presume();
     if (tailer.grown && spec.expect === undefined) hearing.sign(now);
-    hear(tailer.take(tail.read), patterns);
+    await hear(tailer.take(tail.read), patterns);
     if (tailer.skippedBytes > 0 && !skipped) {
       skipped = true;
       const { skippedBytes } = tailer;

@@ -1,92 +1,14 @@
-// Probes that watch files: what a component prints, and what it writes again and again. Real files, which are
-// cut, replaced, punched and torn as they are on tills.
+// A probe that watches what a component prints. Real files, which are cut, replaced, punched and torn as they are on
+// tills.
 
 import { execFileSync } from 'node:child_process';
-import {
-  appendFileSync,
-  mkdtempSync,
-  renameSync,
-  rmSync,
-  statSync,
-  truncateSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { appendFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { realPorts } from '../../agent/system.ts';
+import { describe, expect, it } from 'vitest';
 import { patternProblems } from '../../agent/watchdog/patterns.ts';
-import { type Probe, type ProbeSpec, startProbe } from '../../agent/watchdog/probes.ts';
-import { LOOK_BYTES_MAX, MATCH_MS_MAX } from '../../agent/watchdog/probes-log.ts';
+import { LOOK_BYTES_MAX, STRETCHES_MAX } from '../../agent/watchdog/probes-log.ts';
+import { clocks, folder, own, pause, warnings, watchLog } from './watching-rig.ts';
 
-type Seen = { ok: boolean; reason: string };
-type Kind<K extends ProbeSpec['kind']> = Omit<
-  Extract<ProbeSpec, { kind: K }>,
-  'kind' | 'everyMs' | 'timeoutMs'
->;
-const real = realPorts();
-let folder: string;
-let own: string;
-let probes: Probe[];
-let warnings: string[];
-/** Moves the probes' wall clock and stands in for a monotonic one that runs ahead. */
-let wallOffsetMs: number;
-let aheadMs: number;
-/** That each look at the clock takes. */
-let lookMs: number;
-
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'tw watching '));
-  own = join(folder, 'own.log');
-  writeFileSync(own, '');
-  probes = [];
-  warnings = [];
-  wallOffsetMs = 0;
-  aheadMs = 0;
-  lookMs = 0;
-});
-afterEach(() => {
-  for (const probe of probes) probe.stop();
-  rmSync(folder, { recursive: true, force: true });
-});
-
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-
-class Watched {
-  readonly seen: Seen[] = [];
-  readonly probe: Probe;
-
-  constructor(spec: ProbeSpec) {
-    const warn = (message: string, fields?: Record<string, unknown>) =>
-      warnings.push(`${message}: ${fields?.['reason'] ?? ''}`);
-    const log = { info: () => undefined, warn, error: () => undefined };
-    const clock = {
-      ...real.clock,
-      monotonicMs: () => {
-        aheadMs += lookMs;
-        return real.clock.monotonicMs() + aheadMs;
-      },
-      wallMs: () => real.clock.wallMs() + wallOffsetMs,
-    };
-    const told = (ok: boolean, reason: string) => this.seen.push({ ok, reason });
-    this.probe = startProbe(spec, { ...real, clock, log }, told, { ownOutput: own });
-    probes.push(this.probe);
-  }
-
-  /** Waits for the next answer that began after this was called. */
-  async next(): Promise<Seen> {
-    const from = this.seen.length + 1; // the one in flight may have looked before
-    for (let n = 0; n < 4_000 && this.seen.length <= from; n += 1) await pause(5);
-    const found = this.seen[from];
-    if (found === undefined) throw new Error('no answer');
-    return found;
-  }
-}
-
-const rhythm = { everyMs: 20, timeoutMs: 5_000 };
-const watchLog = (more: Kind<'log'>): Watched => new Watched({ kind: 'log', ...rhythm, ...more });
-const watchFile = (more: Kind<'file'>) => new Watched({ kind: 'file', ...rhythm, ...more });
 const well = { ok: true, reason: 'its output is as it should be' };
 const sick = { ok: false, reason: 'its output says "FATAL|lost the printer"' };
 const failOn = 'FATAL|lost the printer';
@@ -119,7 +41,7 @@ describe('a log probe', () => {
     expect(watched.seen).toEqual([]); // it has not said a word, and its time is not over
     appendFileSync(own, '.');
     expect(await watched.next()).toEqual(well);
-    aheadMs = 1_000_001;
+    clocks.aheadMs = 1_000_001;
     expect(await watched.next()).toEqual({ ok: false, reason: 'it prints nothing for 1000000 ms' });
     appendFileSync(own, '.');
     expect(await watched.next()).toEqual(well);
@@ -129,7 +51,7 @@ describe('a log probe', () => {
     const watched = watchLog({ expect: 'sold \\d+', silenceMs: 1_000_000 });
     appendFileSync(own, 'sold 3\n');
     expect(await watched.next()).toEqual(well);
-    aheadMs = 1_000_001;
+    clocks.aheadMs = 1_000_001;
     appendFileSync(own, 'still here\n');
     const reason = 'it does not print "sold \\d+" for 1000000 ms';
     expect(await watched.next()).toEqual({ ok: false, reason });
@@ -141,7 +63,7 @@ describe('a log probe', () => {
     const watched = watchLog({ silenceMs: 1_000_000 });
     appendFileSync(own, '.');
     expect(await watched.next()).toEqual(well);
-    aheadMs = 1_000_001;
+    clocks.aheadMs = 1_000_001;
     watched.probe.dropInFlight();
     expect(await watched.next()).toEqual(well);
     expect(watched.seen.every(({ ok }) => ok)).toBe(true);
@@ -151,9 +73,6 @@ describe('a log probe', () => {
     const path = join(folder, 'kiosk.log');
     writeFileSync(path, 'FATAL of yesterday\n');
     const watched = watchLog({ path, failOn, expect: 'well' });
-    await pause(100);
-    expect(watched.seen).toEqual([]);
-    appendFileSync(path, 'well\n');
     expect(await watched.next()).toEqual(well);
     truncateSync(path);
     appendFileSync(path, 'FATAL\n');
@@ -192,8 +111,8 @@ describe('a log probe', () => {
   it('gives up lines that take too long to match, and says so', async () => {
     const watched = watchLog({ failOn: 'FATAL' });
     expect(await watched.next()).toEqual(well);
-    lookMs = 1;
-    appendFileSync(own, `${'a line that takes a millisecond\n'.repeat(2 * MATCH_MS_MAX)}FATAL\n`);
+    clocks.lookMs = 1;
+    appendFileSync(own, `${'a line that takes a millisecond\n'.repeat(10 * STRETCHES_MAX)}FATAL\n`);
     expect(await watched.next()).toEqual(well);
     expect(warnings).toEqual(['probe: output comes faster than it can be matched: ']);
   });
@@ -204,6 +123,15 @@ describe('a log probe', () => {
     await pause(100);
     expect(watched.seen).toEqual([]);
     expect(warnings).toEqual(['probe: could not be asked: its output file is not there']);
+  });
+
+  it('waits for the line by which it says that it is ready', async () => {
+    const watched = watchLog({ expect: 'listening' });
+    appendFileSync(own, 'begun\n');
+    await pause(100);
+    expect(watched.seen).toEqual([]);
+    appendFileSync(own, 'listening on 8090\n');
+    expect(await watched.next()).toEqual(well);
   });
 
   it('counts an adopted life, whose beginning it does not read, as begun', async () => {
@@ -240,61 +168,5 @@ describe('a log probe', () => {
     watchLog({ path: join(folder, 'fifo'), failOn });
     await pause(100);
     expect(warnings[0]).toContain('is not a file');
-  });
-});
-
-describe('a file probe', () => {
-  const stale = (path: string, seconds: number): void => {
-    const then = statSync(path).mtimeMs / 1_000 - seconds;
-    utimesSync(path, then, then);
-  };
-
-  it('fails when the file is missing or was not written for too long', async () => {
-    const path = join(folder, 'alive');
-    const watched = watchFile({ path, ageMsMax: 1_000_000 });
-    expect(await watched.next()).toEqual({ ok: false, reason: `${path} is missing` });
-    writeFileSync(path, '1');
-    expect(await watched.next()).toEqual({ ok: true, reason: 'was written' });
-    aheadMs = 1_000_001;
-    const reason = `${path} was not written for 1000000 ms`;
-    expect(await watched.next()).toEqual({ ok: false, reason });
-    writeFileSync(path, '2');
-    expect(await watched.next()).toEqual({ ok: true, reason: 'was written' });
-  });
-
-  it('is not misled by a clock that jumps, forward or back', async () => {
-    const path = join(folder, 'alive');
-    writeFileSync(path, '1');
-    const watched = watchFile({ path, ageMsMax: 60_000 });
-    expect(await watched.next()).toMatchObject({ ok: true });
-    wallOffsetMs = 365 * 86_400_000;
-    expect(await watched.next()).toMatchObject({ ok: true });
-    stale(path, 86_400); // written by a clock that was set back a day
-    expect(await watched.next()).toMatchObject({ ok: true });
-    aheadMs = 60_001;
-    expect(await watched.next()).toMatchObject({ ok: false });
-  });
-
-  it('waits for the first change of a file from an earlier day, and then judges', async () => {
-    const path = join(folder, 'alive');
-    writeFileSync(path, '1');
-    stale(path, 86_400);
-    const watched = watchFile({ path, ageMsMax: 60_000 });
-    await pause(100);
-    expect(watched.seen).toEqual([]);
-    aheadMs = 60_001;
-    expect(await watched.next()).toMatchObject({ ok: false });
-    writeFileSync(path, '2');
-    expect(await watched.next()).toMatchObject({ ok: true });
-  });
-
-  it('forgives while the agent itself stood still', async () => {
-    const path = join(folder, 'alive');
-    writeFileSync(path, '1');
-    const watched = watchFile({ path, ageMsMax: 60_000 });
-    expect(await watched.next()).toMatchObject({ ok: true });
-    aheadMs = 60_001;
-    watched.probe.dropInFlight();
-    expect(await watched.next()).toMatchObject({ ok: true });
   });
 });
