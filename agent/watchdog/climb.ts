@@ -143,7 +143,9 @@ export function leaveHold(turn: Turn): void {
   const { draft, policy } = turn;
   const suppressed = policy.rungs.some(({ rung }) => draft.told.has(rungKey(rung)));
   draft.told = new Map();
-  if (draft.state !== 'quarantined' || !suppressed) return;
+  // One that says that starting it again cannot help, or is only observed, waits on.
+  const waitsOn = draft.failed?.permanent === true || passiveBy(turn) !== undefined;
+  if (draft.state !== 'quarantined' || !suppressed || waitsOn) return;
   draft.quarantine = undefined;
   climb(turn);
 }

@@ -253,9 +253,8 @@ function noteFrame({ draft, policy, now }: Turn, topFrame: string): void {
 export function debugged(turn: Turn): void {
   const { draft, policy, now } = turn;
   const watch = renewWatch(draft.watch, policy, 0, now);
-  draft.watch = { ...watch, graceUntil: now + DEBUGGED_MS };
-  // Looked for again with the next suspicion.
-  draft.evidenceAt = undefined;
+  // A grace after a pause may last longer.
+  draft.watch = { ...watch, graceUntil: Math.max(draft.watch.graceUntil, now + DEBUGGED_MS) };
   clearSuspicion(turn, reasons.DEBUGGED);
   if (draft.state === 'starting') {
     draft.deadline = Math.max(draft.deadline ?? now, now + DEBUGGED_MS);

@@ -121,8 +121,8 @@ export function tickUp(turn: Turn): void {
     if (isDue(turn) || draft.condemned.waits) execute(turn);
     return;
   }
-  wishWhenOld(turn);
   proceedWhenIdle(turn);
+  if (isUp(draft)) wishWhenOld(turn);
   if (!isUp(draft)) return;
   look(turn);
   if (draft.state !== 'ready' || draft.readyAt === undefined) return;

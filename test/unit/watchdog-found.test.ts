@@ -72,3 +72,62 @@ describe('a planned restart of the watchdog’s own that waits for a sale', () =
     expect(stops(story)).toBe(1);
   });
 });
+
+describe('a debugger that is found while the agent has just come back', () => {
+  it('does not shorten the grace', () => {
+    const story = tell({
+      blockedMs: 40_000,
+      spinningMs: 60_000,
+      hasProbes: true,
+      probeFailures: 1,
+    });
+    story.run();
+    story.sleep(20_000, 'blocked');
+    story.pass(5_000, 'blocked');
+    story.send({ kind: 'debugged' });
+    story.send({ kind: 'probe', probe: 'http', ok: false, reason: 'no answer' });
+    story.pass(34_000, 'blocked');
+    expect(story.kills()).toEqual([]);
+  });
+});
+
+describe('a component in quarantine', () => {
+  const permanent = { kind: 'exited', code: 125, signal: undefined } as const;
+  const rungs = [{ rung: 'all', times: 1, windowMs: 60_000, coolDownMs: 0 }] as const;
+
+  it('that says that starting it again cannot help is not hurried by the end of a hold', () => {
+    const story = tell({ rungs, restartsMax: 0, quarantineRetryMs: 60_000 });
+    story.run();
+    story.send({ kind: 'hold', active: true });
+    story.send({ kind: 'exited', code: 1, signal: undefined });
+    story.pass(61_000);
+    story.send(permanent);
+    expect(story.state()).toBe('quarantined');
+    story.send({ kind: 'hold', active: false });
+    expect(story.state()).toBe('quarantined');
+  });
+
+  it('that is only observed is not hurried by it either', () => {
+    const story = tell({ rungs, restartsMax: 0, quarantineRetryMs: 60_000, mode: 'observe' });
+    story.run();
+    story.send({ kind: 'exited', code: 1, signal: undefined });
+    const { deadline } = story.model();
+    story.pass(1_000);
+    story.send({ kind: 'hold', active: true });
+    story.send({ kind: 'hold', active: false });
+    expect(story.model()).toMatchObject({ state: 'quarantined', deadline });
+  });
+});
+
+describe('a component that is old', () => {
+  it('is restarted although a restart that somebody asked for was given up', () => {
+    const story = tell({ age: { maxMs: 60_000, jitterMs: 0 } });
+    story.run();
+    story.send({ kind: 'busy', id: 'a', reason: 'sale', ceilingMs: 16 * 60_000 });
+    story.send({ kind: 'restart', reason: 'asked', command: 'c1', force: false });
+    story.pass(15 * 60_000, 'healthy', () => story.of('command_done').length > 0);
+    expect(story.of('command_done')).toMatchObject([{ ok: false }]);
+    // In the same breath it is wished, not only at the next look.
+    expect(story.model().planned).toMatchObject({ asked: false });
+  });
+});
