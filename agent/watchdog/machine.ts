@@ -131,7 +131,6 @@ export function step(policy: Policy, model: Model, event: ComponentEvent, now: n
 /** A tick that finds nothing to do: how nearly every component is nearly always. */
 function isIdle(policy: Policy, model: Model, now: number): boolean {
   if (model.deadline !== undefined && now >= model.deadline) return false;
-  if (model.condemned?.waits) return false;
   if (model.state !== 'ready') return !isUp(model) && model.planned?.phase !== 'waiting';
   return isCalm(policy, model.watch, now);
 }

@@ -197,5 +197,6 @@ describe('age', () => {
     story.pass(300_000, 'healthy');
     expect(story.of('terminate')).toEqual([]);
     expect(story.of('count_suppressed')).toHaveLength(1);
+    expect(story.model().deadline).toBeGreaterThan(story.now());
   });
 });

@@ -292,6 +292,16 @@ describe('healing itself', () => {
     expect(story.of('heal')).toHaveLength(2);
   });
 
+  it('cools down in between', () => {
+    const story = tell({ canHeal: true, heal: { times: 9, windowMs: 60_000, coolDownMs: 10_000 } });
+    story.run();
+    for (let round = 0; round < 10; round += 1) {
+      story.pass(1_500, 'blocked');
+      story.pass(1_000, 'healthy');
+    }
+    expect(story.of('heal')).toHaveLength(3);
+  });
+
   it('that fails is told as such', () => {
     const story = tell(heals);
     story.run();

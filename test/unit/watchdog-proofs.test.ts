@@ -176,6 +176,18 @@ describe('a debugger of its own language', () => {
     expect(story.kills()).toHaveLength(1);
   });
 
+  it('is looked for again only after a while', () => {
+    const story = started();
+    story.hands.collects = false;
+    for (let round = 0; round < 240; round += 1) {
+      const looks = story.of('collect_evidence').length;
+      story.pass(250, 'blocked');
+      if (story.of('collect_evidence').length > looks) story.send({ kind: 'debugged' });
+    }
+    expect(story.of('collect_evidence').length).toBeLessThanOrEqual(6);
+    expect(story.kills()).toEqual([]);
+  });
+
   it('that comes with the second evidence still is in time', () => {
     const story = started();
     story.hands.collects = false;
@@ -279,6 +291,18 @@ describe('an agent that is paused again and again', () => {
       slow.sleep(600, 'blocked');
     }
     expect(slow.kills()).toEqual([]);
+  });
+
+  it('learns nothing from stretches in which two beats need not have come', () => {
+    const story = started();
+    story.hands.samples = false;
+    for (let round = 0; round < 40; round += 1) {
+      story.pass(900, 'blocked');
+      story.sleep(600, 'blocked');
+    }
+    story.pass(1_500, 'blocked');
+    story.pass(2_000, 'healthy');
+    expect(story.kills()).toEqual([]);
   });
 
   it('finds a black box that a signal stopped, and one whose probes fail', () => {
