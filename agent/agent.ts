@@ -179,7 +179,7 @@ class RunningAgent implements Agent {
     const { operation } = this.#supervisor;
     const facts = {
       ...{ terminal: config.terminal, agent: AGENT_VERSION, pid: process.pid },
-      ...{ upMs: Math.round(now - this.#begunAt), disk: 'normal' },
+      ...{ upMs: Math.round(now - this.#begunAt), disk: this.#rooms.disk.level() },
       ...(hold === undefined ? {} : { hold }),
       ...(operation === undefined ? {} : { operation }),
     };
