@@ -1,0 +1,49 @@
+// A real agent on a disk of 200 MB, with a component that prints 50 MB/s for half a minute: run by
+// output-flood.test.ts in a world of its own.
+
+import { statfsSync } from 'node:fs';
+import { join } from 'node:path';
+import { Rig, until } from '../real/agent-rig.ts';
+import { allocatedIn, MEBIBYTE, prove } from '../real/output-rig.ts';
+import { drain, eventsOf, fakeClock, open } from '../unit/outbox-rig.ts';
+import { pause, tell } from './disk-world.ts';
+
+const RATE = 50;
+const SECONDS = 30;
+const WRITER = new URL('../real/flood-writer.ts', import.meta.url).pathname;
+
+const rig = new Rig();
+try {
+  rig.configure([
+    {
+      ...{ name: 'sale', restart: 'temporary', channel: false },
+      command: [process.execPath, WRITER, `${RATE}`, `${SECONDS}`],
+    },
+  ]);
+  const ended = rig.start();
+  await rig.ready('sale');
+  const logs = join(rig.folder, 'data', 'logs');
+  let [freeLeast, most] = [Infinity, 0];
+  const isOver = (): boolean => rig.lines('sale').some(({ to }) => to === 'stopped');
+  const untilMs = performance.now() + 120_000;
+  while (!isOver() && performance.now() < untilMs) {
+    const { bavail, bsize } = statfsSync(rig.folder);
+    freeLeast = Math.min(freeLeast, bavail * bsize);
+    most = Math.max(most, allocatedIn(join(logs, 'sale')));
+    await pause(50);
+  }
+  await until('all is freed', () => allocatedIn(join(logs, 'sale')) < 12 * MEBIBYTE);
+  await pause(12_000);
+  const { lines, lastNumber, waitedMs, holes, keptBytes } = prove(logs);
+  const gone = holes.reduce((sum, { bytes }) => sum + bytes, 0);
+  tell('flood', { freeLeast, most, lines, lastNumber, waitedMs, gone, keptBytes });
+  rig.agent?.kill('SIGTERM');
+  await ended;
+  const outbox = open(join(rig.folder, 'data'), fakeClock(), { bytesMax: 64 * MEBIBYTE });
+  const batches = drain(outbox).filter(({ stream }) => stream === 'events');
+  const told = batches.flatMap(eventsOf).filter(({ kind }) => kind === 'output_dropped');
+  tell('events', { bytes: told.map(({ fields }) => fields['bytes']) });
+  outbox.close();
+} finally {
+  await rig.clean();
+}
