@@ -22,6 +22,11 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
     options: '[--n COUNT]',
     load: () => import('./notice.ts'),
   },
+  soak: {
+    what: 'a till with sales and random faults: false kills, time to recovery',
+    options: '[--minutes TIME] [--seed NUMBER]',
+    load: () => import('./soak.ts'),
+  },
   footprint: {
     what: 'what the agent costs a till at rest',
     options: '[--seconds TIME]',

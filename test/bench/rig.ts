@@ -20,7 +20,12 @@ export type EventRow = {
   fields: Record<string, unknown>;
 };
 export type Rig = {
+  /** The one that runs now. */
   readonly agent: ChildProcess;
+  /** Where everything of this till lies: the mark by which its processes are found. */
+  readonly root: string;
+  readonly startAgent: () => void;
+  readonly portFile: (name: string) => string;
   readonly broker: ChildProcess;
   readonly component: (name: string) => Promise<{ pid: number; port: number; startedMs: number }>;
   readonly events: (after: number) => Promise<EventRow[]>;
@@ -52,8 +57,15 @@ const componentConfig = (
   ...extra,
 });
 
-/** Starts broker and agent. `sales`: how many sale components; `extra`: settings for each component. */
-export async function startRig(sales: number, extra: object = {}): Promise<Rig> {
+/**
+ * Starts broker and agent. `sales`: how many sale components; `extra`: settings for each component;
+ * `more`: further components as the configuration has them.
+ */
+export async function startRig(
+  sales: number,
+  extra: object = {},
+  more: (root: string) => readonly object[] = () => [],
+): Promise<Rig> {
   const root = mkdtempSync(join(tmpdir(), 'tw-'));
   const prices = join(root, 'prices.json');
   const brokerFile = join(root, 'broker.yaml');
@@ -118,12 +130,15 @@ export async function startRig(sales: number, extra: object = {}): Promise<Rig> 
       onExit: 'stop',
       broker: { host: '127.0.0.1', port: ready.mqttPort },
       trust: { commandKeys: [readFileSync(join(brokerDir, 'command-key.pub'), 'utf8').trim()] },
-      components,
+      components: [...components, ...more(root)],
     }),
   );
-  const agent = spawn(process.execPath, [...AGENT_FLAGS, dist('agent'), '--config', agentFile], {
-    stdio: 'ignore',
-  });
+  const startAgent = (): ChildProcess =>
+    spawn(process.execPath, [...AGENT_FLAGS, dist('agent'), '--config', agentFile], {
+      stdio: 'ignore',
+    });
+  let agent = startAgent();
+  const portFile = (name: string): string => join(root, name, `${name.replace(/-\d+$/, '')}.json`);
   const token = readFileSync(join(brokerDir, 'api-token'), 'utf8').trim();
   const get = async (path: string): Promise<unknown> => {
     const response = await fetch(ready.url + path, {
@@ -133,7 +148,14 @@ export async function startRig(sales: number, extra: object = {}): Promise<Rig> 
     return response.json();
   };
   return {
-    agent,
+    get agent() {
+      return agent;
+    },
+    root,
+    startAgent: () => {
+      agent = startAgent();
+    },
+    portFile,
     broker,
     component: (name) =>
       until(`component ${name}`, async () => {
@@ -141,7 +163,7 @@ export async function startRig(sales: number, extra: object = {}): Promise<Rig> 
           components: { name: string; state: string; pid?: number; sinceMs: number }[];
         };
         const found = view.components?.find((c) => c.name === name);
-        const file = join(root, name, `${name.replace(/-\d+$/, '')}.json`);
+        const file = portFile(name);
         if (found?.state !== 'ready' || found.pid === undefined || !existsSync(file))
           return undefined;
         const told = JSON.parse(readFileSync(file, 'utf8')) as { port: number; pid: number };

@@ -4,7 +4,7 @@
 // over a socket of the same kind; under the others both are absent and it is what they call an application.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { appendFileSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { appendFileSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -13,6 +13,8 @@ import { connectChannel } from '../../../agent/channel/client.ts';
 const dir = process.env['BENCH_DIR'] ?? '.';
 const port = Number(process.env['BENCH_PORT']);
 const LINE_EVERY_MS = 50;
+const FLOOD = { everyMs: 20, bytes: 1024 * 1024, times: 150 };
+const STALL_MS = 2_000;
 /** Printed with the last breath: what a reader of a pipe must still take. */
 const LAST_LINES = 200;
 
@@ -60,6 +62,20 @@ const faults: Readonly<Record<string, () => void>> = {
   spin: () => {
     for (;;);
   },
+  /** Work that is begun and never ends, while the loop turns and beats. */
+  stall: () => {
+    channel.begin('an order that nobody ends', STALL_MS);
+  },
+  /** 50 MB a second for three seconds: no failure. */
+  flood: () => {
+    const text = `${'~'.repeat(1023)}\n`.repeat(FLOOD.bytes / 1024);
+    let times = 0;
+    const timer = setInterval(() => {
+      process.stdout.write(text);
+      times += 1;
+      if (times === FLOOD.times) clearInterval(timer);
+    }, FLOOD.everyMs);
+  },
 };
 
 /** WATCHDOG=1 from the main loop at half the interval, as sd_watchdog_enabled(3) advises. */
@@ -89,6 +105,11 @@ server.on('error', (error) => {
 });
 server.listen(port, '127.0.0.1', () => {
   say({ kind: 'serving' });
+  const portFile = process.env['BENCH_PORT_FILE'];
+  const address = server.address();
+  if (portFile !== undefined && typeof address === 'object') {
+    writeFileSync(portFile, JSON.stringify({ port: address?.port, pid: process.pid }));
+  }
   channel.ready();
   const path = process.env['BENCH_NOTIFY'];
   if (path !== undefined) notify(path, Number(process.env['BENCH_NOTIFY_MS']) / 2);
