@@ -99,9 +99,9 @@ function heal(component: Component, incident: string, hands: Hands): void {
 }
 
 /** What runs is not always what is configured: an adopted component keeps its version until it is restarted. */
-function withVersion({ life, config }: Component, event: NewEvent): NewEvent {
-  const version = life?.version;
-  if (version === undefined || version === config.version) return event;
+function withVersion({ life, config, version }: Component, event: NewEvent): NewEvent {
+  const begins = event.kind === 'component_state' && event.fields.to === 'starting';
+  if (version === config.version || (begins && life === undefined)) return event;
   if (!('version' in event.fields)) return event;
   return { ...event, fields: { ...event.fields, version } } as NewEvent;
 }
@@ -123,6 +123,7 @@ function tell({ name, life }: Component, event: NewEvent, log: Log): void {
         ...about,
         incident: event.fields.incident,
         cause: event.fields.cause,
+        version: event.fields.version,
       });
       return;
     default:

@@ -31,6 +31,8 @@ export class Component {
   status = '';
   /** Open descriptors of the main process, as last counted. */
   descriptors: number | undefined;
+  /** The version of the last life, until the next is begun: its end is told with it. */
+  ran: string | undefined;
   /** Why it is in its state, and since when. */
   state: { readonly reason: string; readonly at: number } | undefined;
   #metricsUrl: string | undefined;
@@ -46,9 +48,9 @@ export class Component {
     return this.config.name;
   }
 
-  /** Of the program that runs; an adopted one keeps its own until it is started anew. */
+  /** Of the program that runs, or that has just ended; an adopted one keeps its own until it is started anew. */
   get version(): string {
-    return this.life?.version ?? this.config.version;
+    return this.life?.version ?? this.ran ?? this.config.version;
   }
 
   stateTold(reason: string, at: number): void {
@@ -83,6 +85,7 @@ export class Component {
 
   /** The process is gone, and with it what was only true of it. */
   forget(): void {
+    this.ran = this.life?.version;
     for (const probe of this.probes) probe.stop();
     this.probes = [];
     this.answers.clear();

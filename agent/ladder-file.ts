@@ -62,7 +62,7 @@ export class LadderFile {
   readonly #baseMs: number;
   readonly #found: Kept | undefined;
   readonly damaged: boolean;
-  #uses: Readonly<Record<string, readonly RungUse[]>> = {};
+  #uses: Readonly<Record<string, readonly RungUse[]>>;
   #reboots: readonly RebootToken[];
   #writing = false;
   #changed = false;
@@ -77,6 +77,8 @@ export class LadderFile {
     this.#baseMs = baseOf(this.#found, clock);
     this.#reboots = this.#found?.reboots ?? [];
     this.#keptAtMs = clock.bootMs();
+    const names = Object.keys(this.#found?.uses ?? {});
+    this.#uses = Object.fromEntries(names.map((name) => [name, this.restored(name)]));
     if (!this.damaged) return;
     log.error(`${path} cannot be read: no reboot for a day of uptime`, { path });
     const unknown = { atMs: this.upMs(), component: '', incident: 'unknown', held: false };
@@ -117,12 +119,15 @@ export class LadderFile {
 
   /** @returns once they are on disk for good, or why not: then nothing may be rebooted. */
   spendReboot(reboots: readonly RebootToken[]): Promise<Result<void>> {
-    const { path, timers, writeDurably } = this.#options;
+    const { path, timers, log, writeDurably } = this.#options;
     if (this.#writing) return Promise.resolve(fail('the ladder is being written already'));
     this.#reboots = reboots.slice(-REBOOTS_KEPT_MAX);
     this.#writing = true;
     return new Promise((done) => {
-      const late = (): void => done(fail('the disk did not take it in time'));
+      const late = (): void => {
+        log.error('ladder: the disk does not take the token of a reboot', { path });
+        done(fail('the disk did not take it in time'));
+      };
       const cancel = timers.after(TOKEN_MS_MAX, late);
       void writeDurably(path, this.#text()).then((written) => {
         cancel();

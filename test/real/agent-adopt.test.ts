@@ -77,6 +77,9 @@ describe('a component that runs on while a new version of it is configured', () 
     process.kill(pid, 'SIGKILL');
     await rig.ready('sale', 3);
     expect((await component(rig, 'sale')).version).toBe('2.0.0');
+    // The failure was the old version's, what began after it is the new one.
+    const events = rig.lines('sale').map((line) => [line.message, line['version']]);
+    expect(events).toContainEqual([expect.stringContaining('incident opened'), '1.0.0']);
   });
 });
 

@@ -84,6 +84,13 @@ describe('the uses of rungs', () => {
     expect(open().restored('sale')).toEqual([use(300 - 20_000 - 400)]);
   });
 
+  it('are kept by an agent that used none itself', () => {
+    open().remember({ sale: [use(600)] });
+    const idle = open();
+    idle.setReboots([]);
+    expect(open().restored('sale')).toEqual([use(600)]);
+  });
+
   it('are written with how long the machine is up, while there are any', () => {
     const empty = open();
     pass(3_600_000);
