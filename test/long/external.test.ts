@@ -2,12 +2,11 @@
 // again by whoever keeps them, and ready, without a second copy. The two examples in deploy/ are what runs here.
 
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { Rig, until } from '../real/agent-rig.ts';
-import { FAULT, isRunning, Outside, pause } from '../real/external-rig.ts';
+import { FAULT, freePort, isRunning, Outside, pause } from '../real/external-rig.ts';
 
 let rig: Rig;
 let outside: Outside;
@@ -24,14 +23,6 @@ afterEach(async () => {
   await rig.clean();
   await outside.clean();
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const address = server.address();
-  await new Promise((done) => server.close(done));
-  return typeof address === 'object' ? (address?.port ?? 0) : 0;
-}
 
 async function watch(example: string, probes?: readonly object[]): Promise<string> {
   const port = await freePort();

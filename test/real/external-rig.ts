@@ -12,6 +12,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { loadConfig } from '../../agent/config.ts';
@@ -39,6 +40,15 @@ export async function until<T>(
 export const pause = (ms: number) => new Promise((done) => setTimeout(done, ms));
 export const isRunning = (pid: number): boolean =>
   scan(ports.files).some((stat) => stat.pid === pid);
+
+/** Free a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  const address = server.address();
+  await new Promise((done) => server.close(done));
+  return typeof address === 'object' ? (address?.port ?? 0) : 0;
+}
 
 /**
  * Keeps one unit as systemd would: its process is a child of a keeper in the background, which starts it again
