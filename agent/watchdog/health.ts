@@ -77,9 +77,9 @@ function confirm(turn: Turn, verdict: Verdict, isNew: boolean): void {
 
 /** Time for a second look at its stack: the same frame again is the second proof. */
 function isSilentWithFrame({ draft, policy, now }: Turn): boolean {
-  const { frame, sameFrame, beatAt } = draft.watch;
+  const { frame, lookedAgain, beatAt } = draft.watch;
   return (
-    frame !== undefined && !sameFrame && policy.instrumented && now - beatAt >= policy.spinningMs
+    frame !== undefined && !lookedAgain && policy.instrumented && now - beatAt >= policy.spinningMs
   );
 }
 

@@ -32,6 +32,7 @@ export function collectAgain(turn: Turn): void {
   const { draft, now, effects } = turn;
   if (draft.evidenceAt === undefined || now - draft.evidenceAt < EVIDENCE_MS_MAX) return;
   draft.evidenceAt = now;
+  draft.watch = { ...draft.watch, lookedAgain: true };
   effects.push({ kind: 'collect_evidence', phase: 'suspect', incident: incidentId(turn) });
 }
 

@@ -52,6 +52,7 @@ function moved(watch: Watch, gapMs: number, now: number, graceUntil: number): Wa
           },
     frame: undefined,
     sameFrame: false,
+    lookedAgain: false,
     probes,
     work,
   };

@@ -155,7 +155,7 @@ export function usage(turn: Turn, event: Of<'usage'>): void {
   const failure = { cause, reason, proofs: [], lostAt: over.sinceAt } as const;
   if (passiveBy(turn) !== undefined) tellSuppressed(turn, what, 'restart', failure);
   else if (withinBudget(policy, draft.restarts, cause, now)) {
-    wishFor(turn, { what, reason, cause, failure });
+    wishFor(turn, { what, reason: reasons.atIdle(reason), cause, failure });
   } else if (draft.planned === undefined && sayOnce(turn, `budget:${what}`)) {
     tellState(turn, draft.state, reasons.stillOver(reason), cause);
   }

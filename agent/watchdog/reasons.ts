@@ -51,11 +51,12 @@ export const tenderInFlight = (ms: number): string =>
 export const tooOld = (ms: number): string =>
   `it has run for longer than ${seconds(ms)}: restarted at idle, as configured`;
 export const memoryOver = (bytes: number, ceiling: number): string =>
-  `it uses ${megabytes(bytes)} of memory, its ceiling is ${megabytes(ceiling)}: restarted at idle`;
+  `it uses ${megabytes(bytes)} of memory, its ceiling is ${megabytes(ceiling)}`;
 export const descriptorsOver = (count: number, ceiling: number): string =>
-  `it has ${count} descriptors open, its ceiling is ${Math.floor(ceiling)}: restarted at idle`;
+  `it has ${count} descriptors open, its ceiling is ${Math.floor(ceiling)}`;
 export const cpuOver = (ratio: number, ceiling: number): string =>
-  `it uses ${percent(ratio)} of a core, its ceiling is ${percent(ceiling)}: restarted at idle`;
+  `it uses ${percent(ratio)} of a core, its ceiling is ${percent(ceiling)}`;
+export const atIdle = (why: string): string => `${why}; restarted at idle`;
 export const stillOver = (why: string): string =>
   `restarts did not help and its budget is spent, so it runs on, a human is needed: ${why}`;
 

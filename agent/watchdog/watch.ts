@@ -56,6 +56,8 @@ export type Watch = {
   /** Innermost frame of its silence, and whether a later look found the same. */
   readonly frame: string | undefined;
   readonly sameFrame: boolean;
+  /** The later look was asked for. */
+  readonly lookedAgain: boolean;
   readonly previous: Reading | undefined;
   readonly latest: Reading | undefined;
   /** First sample after the last beat. */
@@ -98,6 +100,7 @@ export const newWatch = (now: number): Watch => ({
   pressedAt: undefined,
   frame: undefined,
   sameFrame: false,
+  lookedAgain: false,
   ...NO_SAMPLES,
   probes: new Map(),
   work: new Map(),
@@ -128,6 +131,7 @@ export function onBeat(watch: Watch, now: number): Watch {
     carried: watch.carried && notSilent(watch.carried),
     frame: undefined,
     sameFrame: false,
+    lookedAgain: false,
     sinceBeat: undefined,
     still,
   };

@@ -42,10 +42,12 @@ describe('a ceiling', () => {
     look(story, 1, { mb: 251 });
     expect(story.of('terminate')).toHaveLength(1);
     expect(story.of('count_restart')).toMatchObject([{ cause: 'memory' }]);
-    const reason = 'it uses 251 MB of memory, its ceiling is 200 MB: restarted at idle';
+    const reason = 'it uses 251 MB of memory, its ceiling is 200 MB';
     expect(story.reports('incident_opened')).toMatchObject([{ cause: 'memory', reason }]);
     expect(story.reports('incident_recovered')).toMatchObject([{ cause: 'memory', attempts: 1 }]);
     expect(story.reports('recovery')).toMatchObject([{ rung: 'restart', cause: 'memory' }]);
+    const told = story.reports('component_state').map((one) => one['reason']);
+    expect(told).toContain(`${reason}; restarted at idle`);
     expect(story.kills()).toEqual([]);
   });
 
@@ -54,7 +56,7 @@ describe('a ceiling', () => {
     look(story, 3, { fds: 922 });
     expect(story.of('count_restart')).toMatchObject([{ cause: 'memory' }]);
     expect(story.reports('incident_opened')[0]?.['reason']).toBe(
-      'it has 922 descriptors open, its ceiling is 921: restarted at idle',
+      'it has 922 descriptors open, its ceiling is 921',
     );
   });
 
@@ -63,7 +65,7 @@ describe('a ceiling', () => {
     look(story, 4, { cores: 0.9 });
     expect(story.of('count_restart')).toMatchObject([{ cause: 'stalled' }]);
     expect(story.reports('incident_opened')[0]?.['reason']).toBe(
-      'it uses 90 % of a core, its ceiling is 50 %: restarted at idle',
+      'it uses 90 % of a core, its ceiling is 50 %',
     );
   });
 
@@ -109,6 +111,24 @@ describe('a ceiling', () => {
     expect(story.reports('recovery_suppressed')).toMatchObject([
       { rung: 'restart', cause: 'memory' },
     ]);
+  });
+
+  it('whose restart waits when a technician comes is put off until he goes', () => {
+    for (const age of [undefined, { maxMs: 20_000, jitterMs: 0 }]) {
+      const story = started({ age, ...(age === undefined ? {} : { limits: policy.limits }) });
+      story.send(sale);
+      look(story, 4, { mb: 250 });
+      expect(story.model().planned).toBeDefined();
+      story.send({ kind: 'hold', active: true });
+      story.send({ kind: 'idle', id: 's' });
+      look(story, 2, { mb: 250 });
+      expect(story.of('terminate')).toEqual([]);
+      expect(story.of('count_suppressed')).toHaveLength(1);
+      story.send({ kind: 'hold', active: false });
+      story.pass(600_000, 'healthy', () => story.of('terminate').length > 0);
+      look(story, 1, { mb: 250 });
+      expect(story.of('terminate')).toHaveLength(1);
+    }
   });
 
   it('does not ask twice: a crash before brings the restart with it, as a crash', () => {

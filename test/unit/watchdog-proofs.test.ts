@@ -87,6 +87,9 @@ describe('the same frame', () => {
     const story = started();
     frames(story, 'total (sale.js:10)', 'round (sale.js:20)');
     expect(story.model().watch.sameFrame).toBe(false);
+    story.pass(1_500, 'blocked');
+    const early = story.of('collect_evidence').filter(({ phase }) => phase === 'suspect');
+    expect(early).toHaveLength(2);
   });
 
   it('of a main thread that beats proves nothing: it is always found in its timer', () => {
