@@ -15,9 +15,14 @@
 //     +--------+           +-- quarantined <------+
 //       stop, planned restart     slow retry for ever; left when stable or by an operator's restart
 //
-// One deadline per state: starting (start timeout), suspect (next look, or end of the wait for evidence),
-// stopping (end of grace, then each 5 s), backoff and quarantined (next start); ready only has one while
-// there is something to forgive or a planned restart waits.
+// What is more than a restart of this component alone is asked of the plan (`escalate`); meanwhile it stays in
+// backoff, until `launch` or `refused`. In observe, or while the till is held, `confirmed` is told and the
+// component stays suspect. A tender in flight holds the kill back, still in suspect.
+//
+// One deadline per state: starting (start timeout), suspect (next look, end of the wait for evidence or for a
+// tender), stopping (end of grace, of the time for a dump, then each 5 s), backoff (next start, end of a cool-down
+// or of the wait for the plan), quarantined (next start); ready only has one while there is something to
+// forgive, an outcome to learn, a planned restart waits or age will come.
 
 import { COMPONENT_STATES } from '../../protocol/events.ts';
 import * as climbing from './climb.ts';
