@@ -2,29 +2,17 @@
 // effects and the state that the model shows, and keeps its own books. None of them shares a line with the
 // machine, so that a wrong idea there cannot excuse itself here.
 
-import type { Model } from '../../agent/watchdog/machine.ts';
-import type { ComponentEffect, ComponentEvent, Policy } from '../../agent/watchdog/model.ts';
-
-export type Seen = {
-  readonly event: ComponentEvent;
-  readonly now: number;
-  readonly before: Pick<Model, 'state' | 'deadline'>;
-  readonly after: Pick<Model, 'state' | 'deadline'>;
-  readonly effects: readonly ComponentEffect[];
-  /** Copies that truly live or are being started, before the effects are performed. */
-  readonly copies: number;
-};
-
-export type Checker = {
-  /** A sentence when the rule is broken. */
-  readonly see: (seen: Seen) => string | undefined;
-  /** After everything was stopped. */
-  readonly end?: () => string | undefined;
-};
+import type { Cause, ComponentEffect, Policy } from '../../agent/watchdog/model.ts';
+import { actionCheckers } from './checkers-action.ts';
+import type { Checker, MakeChecker, Seen } from './seen.ts';
 
 type Effect<K extends ComponentEffect['kind']> = Extract<ComponentEffect, { kind: K }>;
-const only = <K extends ComponentEffect['kind']>(seen: Seen, kind: K): Effect<K>[] =>
-  seen.effects.filter((effect): effect is Effect<K> => effect.kind === kind);
+/** Most steps have no effect at all, and millions are seen. */
+const NOTHING: readonly never[] = [];
+const only = <K extends ComponentEffect['kind']>(seen: Seen, kind: K): readonly Effect<K>[] =>
+  seen.effects.length === 0
+    ? NOTHING
+    : seen.effects.filter((effect): effect is Effect<K> => effect.kind === kind);
 const reports = (seen: Seen) => only(seen, 'report').map(({ event }) => event);
 
 function neverTwoCopies(): Checker {
@@ -38,44 +26,103 @@ function neverTwoCopies(): Checker {
   };
 }
 
+/**
+ * Restarts by the watchdog's own decision. What a person asks for begins anew; what a rung or an operation
+ * launches has its own budget, but where the strategy is rest_for_one every restart is launched so: then it is
+ * no use of a rung that is to be remembered.
+ */
 function neverOverBudget(policy: Policy): Checker {
-  let restarts: number[] = [];
+  let restarts: { at: number; cause: string }[] = [];
   let quarantinedAt = Number.NEGATIVE_INFINITY;
+  let isAsked = false;
+  let isRemote = false;
+  let isStrategy = false;
+  const judge = (cause: Cause, at: number): string | undefined => {
+    restarts = [...restarts, { at, cause }];
+    restarts = restarts.filter((each) => each.at > at - policy.restartsWindowMs);
+    const max = policy.budgetCauses[cause];
+    const same = restarts.filter((each) => each.cause === cause).length;
+    if (restarts.length > policy.restartsMax) return 'restarted more often than the budget';
+    return max !== undefined && same > max ? `restarted too often for ${cause}` : undefined;
+  };
+  const forget = (): void => {
+    isAsked = false;
+    isRemote = false;
+    isStrategy = false;
+  };
   return {
+    rebooted: () => {
+      restarts = [];
+    },
+    newAgent: () => {
+      quarantinedAt = Number.NEGATIVE_INFINITY;
+      forget();
+    },
     see: (seen) => {
-      const { now, before, after } = seen;
+      const { now, before, after, event, till, effects } = seen;
       let broken: string | undefined;
+      if (event.kind === 'restart') isAsked = true;
+      if (event.kind === 'trouble' && event.remote) isRemote = true;
+      if (event.kind === 'exited' && policy.exit.remote.includes(event.code ?? 0)) isRemote = true;
+      if (only(seen, 'escalate').length > 0) {
+        const used = effects.findIndex(({ kind }) => kind === 'count_recovery');
+        isStrategy = effects[used + 1]?.kind !== 'remember';
+      }
       for (const { cause } of only(seen, 'count_restart')) {
-        if (cause === 'operator') restarts = [];
-        else if (before.state === 'quarantined') {
+        const launched = event.kind === 'start' || (event.kind === 'launch' && !isStrategy);
+        if (isAsked) restarts = [];
+        else if (before.state === 'quarantined' && isLetGo(event)) {
+          // What a hold forbade to climb is climbed as soon as it ends, and may be a restart again.
+          restarts = [];
+        } else if (before.state === 'quarantined') {
           if (now - quarantinedAt < policy.quarantineRetryMs) broken = 'quarantine was hurried';
-        } else {
-          restarts = [...restarts, now].filter((at) => at > now - policy.restartsWindowMs);
-          if (restarts.length > policy.restartsMax) broken = 'restarted more often than the budget';
+        } else if (!launched && !isRemote && cause !== 'operator') {
+          broken = judge(cause, till.totalMs);
         }
       }
+      if (only(seen, 'spawn').length > 0) forget();
       if (after.state === 'quarantined' && before.state !== 'quarantined') quarantinedAt = now;
       return broken;
     },
   };
 }
 
+const isLetGo = (event: Seen['event']): boolean => event.kind === 'hold' && !event.active;
+
 /** Only what the component said itself, or an order, may kill so soon after the agent was away. */
 function noKillInGrace(policy: Policy): Checker {
   let graceUntil = Number.NEGATIVE_INFINITY;
   let troubled = false;
+  let pausedAt = Number.NEGATIVE_INFINITY;
+  let inRow = 0;
   return {
+    // Who adopts has no proof yet either.
+    newAgent: () => {
+      troubled = false;
+      graceUntil = Number.NEGATIVE_INFINITY;
+      pausedAt = Number.NEGATIVE_INFINITY;
+      inRow = 0;
+    },
     see: (seen) => {
       const { event, now, before } = seen;
-      if (event.kind === 'paused') graceUntil = now + policy.blockedMs;
-      if (event.kind === 'trouble') troubled = true;
-      const killed = only(seen, 'kill').length > 0;
+      if (event.kind === 'paused') {
+        const gapMs = Number.isFinite(event.gapMs) ? Math.max(0, event.gapMs) : 0;
+        const ranMs = now - gapMs - pausedAt;
+        inRow = ranMs >= 0 && ranMs < policy.blockedMs ? inRow + 1 : 1;
+        pausedAt = now;
+        // An agent that stutters for ever must find a hang as well: after five in a row half of it is enough.
+        graceUntil = now + (inRow > 5 ? policy.blockedMs / 2 : policy.blockedMs);
+      }
+      if (event.kind === 'trouble' && event.remote !== true) troubled = true;
+      const killed = only(seen, 'kill').length + only(seen, 'abort').length > 0;
       const decided = killed && before.state !== 'stopping';
       const broken = decided && now < graceUntil && !troubled;
       if (only(seen, 'spawn').length > 0) {
         // All that is known of a new life was seen after the pause.
         troubled = false;
         graceUntil = Number.NEGATIVE_INFINITY;
+        pausedAt = Number.NEGATIVE_INFINITY;
+        inRow = 0;
       }
       return broken
         ? `killed ${graceUntil - now} ms before the grace after a pause was over`
@@ -84,6 +131,9 @@ function noKillInGrace(policy: Policy): Checker {
   };
 }
 
+/** Nothing that is configured takes longer; a deadline further away is as good as none. */
+const AHEAD_MS_MAX = 6 * 3_600_000;
+
 function alwaysADeadline(): Checker {
   const needs = new Set(['starting', 'suspect', 'stopping', 'backoff', 'quarantined']);
   return {
@@ -91,6 +141,7 @@ function alwaysADeadline(): Checker {
       const { state, deadline } = after;
       if (deadline === undefined) return needs.has(state) ? `${state} has no deadline` : undefined;
       if (!Number.isFinite(deadline)) return `${state} has the deadline ${deadline}`;
+      if (deadline > now + AHEAD_MS_MAX) return `${state} waits for ${deadline - now} ms`;
       if (event.kind === 'tick' && deadline <= now) return `${state} ignores its deadline`;
       return undefined;
     },
@@ -101,19 +152,21 @@ function oneAnswerPerCommand(): Checker {
   const asked = new Set<string>();
   const answered = new Set<string>();
   return {
+    // Whoever gave a command to an agent that died asks the next one.
+    newAgent: () => asked.clear(),
     see: (seen) => {
       const { event } = seen;
       if (event.kind === 'restart' && event.command !== undefined) asked.add(event.command);
       for (const { command } of only(seen, 'command_done')) {
-        if (!asked.has(command)) return `command ${command} was answered and never given`;
         if (answered.has(command)) return `command ${command} was answered twice`;
+        if (!asked.has(command)) return `command ${command} was answered and never given`;
         answered.add(command);
+        asked.delete(command);
       }
       return undefined;
     },
     end: () => {
-      const open = [...asked].filter((command) => !answered.has(command));
-      return open.length > 0 ? `commands without an answer: ${open.join(' ')}` : undefined;
+      return asked.size > 0 ? `commands without an answer: ${[...asked].join(' ')}` : undefined;
     },
   };
 }
@@ -123,13 +176,18 @@ function noKillWithoutStory(): Checker {
   let collected = false;
   let isOpen = false;
   return {
+    newAgent: () => {
+      collected = false;
+      isOpen = false;
+    },
     see: (seen) => {
       let broken: string | undefined;
       for (const effect of seen.effects) {
         if (effect.kind === 'spawn') collected = false;
         if (effect.kind === 'collect_evidence' && effect.phase === 'confirmed') collected = true;
         if (effect.kind === 'report' && effect.event.kind === 'incident_opened') isOpen = true;
-        if (effect.kind === 'kill' && seen.before.state !== 'stopping') {
+        const kills = effect.kind === 'kill' || effect.kind === 'abort';
+        if (kills && seen.before.state !== 'stopping') {
           if (!collected) broken = 'killed without evidence';
           if (!isOpen) broken = 'killed without an incident';
         }
@@ -143,6 +201,9 @@ function noKillWithoutStory(): Checker {
 function incidentsAreStories(): Checker {
   let open: string | undefined;
   return {
+    newAgent: () => {
+      open = undefined;
+    },
     see: (seen) => {
       for (const event of reports(seen)) {
         if (event.kind === 'incident_opened') {
@@ -166,6 +227,9 @@ function incidentsAreStories(): Checker {
 function statesAreTold(): Checker {
   let told = 'stopped';
   return {
+    newAgent: () => {
+      told = 'stopped';
+    },
     see: (seen) => {
       for (const event of reports(seen)) {
         if (event.kind !== 'component_state') continue;
@@ -187,5 +251,6 @@ export const checkers = {
   noKillWithoutStory,
   incidentsAreStories,
   statesAreTold,
-} satisfies Record<string, (policy: Policy) => Checker>;
+  ...actionCheckers,
+} satisfies Record<string, MakeChecker>;
 export type CheckerName = keyof typeof checkers;

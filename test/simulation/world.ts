@@ -1,224 +1,218 @@
-// A world in which everything goes wrong, by seed: a component that hangs, lies, crashes and recovers at
-// random, an agent that is paused, operators who ask at the wrong moment, and events that come when they
-// mean nothing. Its processes are true (a copy lives from its spawn to its exit), so that checkers can tell
-// what the machine believes from what is.
+// A till in which everything goes wrong, by seed: components that hang, lie, crash and recover, sales that are
+// open, people who ask at the wrong moment, agents that die, machines that sleep and reboot, disks and hooks that
+// fail. The same seed is the same run; a run that breaks a rule can be repeated with its tale.
 
-import { initialModel, type Model, type step as realStep } from '../../agent/watchdog/machine.ts';
-import type { ComponentEffect, ComponentEvent, Policy } from '../../agent/watchdog/model.ts';
-import { type CheckerName, checkers } from './checkers.ts';
+import { step } from '../../agent/watchdog/machine.ts';
+import { stepRecovery } from '../../agent/watchdog/recovery.ts';
+import type { Copy } from './copy.ts';
+import { type Dice, dice } from './dice.ts';
+import { House } from './house.ts';
+import { type Broken, Judges, type Machines } from './judges.ts';
+import { type Scenario, scenarioOf } from './scenario.ts';
+import type { Seat } from './seat.ts';
+import { surprise } from './surprises.ts';
 
-export type StepFunction = typeof realStep;
-export type Outcome = {
-  readonly broken: { readonly checker: CheckerName; readonly sentence: string } | undefined;
+export const MACHINES: Machines = { step, stepRecovery };
+export type { Broken, Machines };
+
+export type RunOptions = {
+  readonly seed: number;
   readonly steps: number;
-  /** How often each effect, state and report was seen: a simulation that saw nothing proves nothing. */
-  readonly seen: ReadonlyMap<string, number>;
+  readonly machines?: Machines;
+  readonly tells?: boolean;
+  readonly muted?: ReadonlySet<string>;
+  /** Another till than the seed's own. */
+  readonly scenario?: (roll: Dice) => Scenario;
+};
+export type Outcome = {
+  readonly broken: Broken | undefined;
+  readonly steps: number;
+  readonly tale: readonly string[];
+  readonly counts: ReadonlyMap<string, number>;
 };
 
-/** xorshift32; the world's own, not the machine's. */
-function dice(seed: number) {
-  let bits = seed | 1;
-  const next = (): number => {
-    bits ^= bits << 13;
-    bits ^= bits >>> 17;
-    bits ^= bits << 5;
-    return (bits >>> 0) / 2 ** 32;
-  };
-  const below = (limit: number): number => Math.floor(next() * limit);
-  const pick = <T>(choices: readonly [T, ...T[]]): T =>
-    choices[below(choices.length)] ?? choices[0];
-  return { next, below, pick, chance: (share: number): boolean => next() < share };
-}
-type Dice = ReturnType<typeof dice>;
+const NOTHING_MUTED: ReadonlySet<string> = new Set();
+const DAY_MS = 86_400_000;
 
-const THREADS = ['S', 'S', 'S', 'S', 'still', 'R', 'starved', 'T', 'D', 't', 'Z'] as const;
-
-type Copy = { phase: 'spawning' | 'alive'; thread: (typeof THREADS)[number]; lies: boolean };
-
-export function simulate(step: StepFunction, policy: Policy, seed: number, steps: number): Outcome {
-  const world = newWorld(step, policy, dice(seed));
-  let taken = 0;
-  while (taken < steps && world.broken() === undefined) {
-    world.move();
-    taken += 1;
-  }
-  world.finish();
-  return { broken: world.broken(), steps: taken, seen: world.seen };
+export function simulate(options: RunOptions): Outcome {
+  const roll = dice(options.seed);
+  const scenario = (options.scenario ?? scenarioOf)(roll);
+  const judges = (till: House['till']) => new Judges(scenario, till, options.tells === true);
+  const house = new House(options.machines ?? MACHINES, scenario, roll, judges);
+  const world = new World(house, options.muted ?? NOTHING_MUTED);
+  house.begin();
+  while (house.steps < options.steps && house.judges.broken === undefined) world.move();
+  if (house.judges.broken === undefined) world.finish();
+  const { broken, tale, counts } = house.judges;
+  return { broken, steps: house.steps, tale: tale ?? [], counts };
 }
 
-function newWorld(step: StepFunction, policy: Policy, roll: Dice) {
-  const watching = Object.entries(checkers).map(([name, make]) => ({
-    name: name as CheckerName,
-    checker: make(policy),
-  }));
-  const seen = new Map<string, number>();
-  const queue: ComponentEvent[] = [];
-  const counters = { cpuMs: 0, voluntarySwitches: 10, runDelayMs: 0 };
-  let model: Model = initialModel(policy, { seed: roll.below(1e9) });
-  let broken: Outcome['broken'];
-  let now = 1;
-  let copy: Copy | undefined;
-  let lives = 0;
-  let commands = 0;
+class World {
+  readonly #house: House;
+  readonly #roll: Dice;
+  readonly #muted: ReadonlySet<string>;
+  readonly #scale: number;
+  #moves = 0;
+  #asked = 0;
+  #pressure = 0;
 
-  const note = (what: string): void => void seen.set(what, (seen.get(what) ?? 0) + 1);
-
-  function send(event: ComponentEvent): void {
-    const before = model;
-    const copies = copy === undefined ? 0 : 1;
-    const result = step(policy, before, event, now);
-    model = result.model;
-    const { effects } = result;
-    for (const { name, checker } of watching) {
-      const sentence = checker.see({ event, now, before, after: model, effects, copies });
-      if (sentence !== undefined) broken ??= { checker: name, sentence };
-    }
-    note(model.state);
-    for (const effect of effects) perform(effect);
+  constructor(house: House, muted: ReadonlySet<string>) {
+    this.#house = house;
+    this.#roll = house.roll;
+    this.#muted = muted;
+    this.#scale = house.scenario.sweepMs / 250;
   }
 
-  function perform(effect: ComponentEffect): void {
-    note(effect.kind === 'report' ? effect.event.kind : effect.kind);
-    if (effect.kind === 'spawn') copy = { phase: 'spawning', thread: 'S', lies: false };
-    if (effect.kind === 'kill' && roll.chance(0.9)) exit('SIGKILL');
-    if (effect.kind === 'terminate' && roll.chance(0.7)) exit(undefined);
-    if (effect.kind === 'collect_evidence' && roll.chance(0.8)) {
-      queue.push({
-        kind: 'evidence',
-        summary: effect.phase,
-        phase: roll.pick([effect.phase, undefined]),
-      });
+  move(): void {
+    const house = this.#house;
+    this.#moves += 1;
+    this.#fate();
+    for (const later of house.later.splice(0)) {
+      if (later.moves <= 0) later.happen();
+      else house.later.push({ ...later, moves: later.moves - 1 });
+    }
+    for (const seat of house.seats) this.#live(seat);
+    house.drain();
+    this.#pass();
+    for (const seat of house.seats) this.#look(seat);
+    for (const seat of house.seats) house.push(seat, { kind: 'tick' });
+    house.drain();
+    const { uptimeMs, totalMs } = house.till;
+    house.tell({ kind: 'tick', uptimeMs, totalMs });
+    house.drain();
+  }
+
+  /** What befalls the whole till. */
+  #fate(): void {
+    const house = this.#house;
+    const draw = this.#roll.next();
+    if (house.isRebooting ? draw < 0.3 : draw < 0.0002) this.#boot();
+    else if (draw < 0.001) house.newAgent(false);
+    else if (draw < 0.002) this.#sleep();
+    else if (draw < (house.till.held ? 0.01 : 0.003)) this.#hold(!house.till.held);
+  }
+
+  #boot(): void {
+    const { till } = this.#house;
+    till.uptimeMs = 1_000;
+    till.totalMs += 1_000;
+    till.held = false;
+    this.#house.newAgent(true);
+  }
+
+  #hold(active: boolean): void {
+    const house = this.#house;
+    house.till.held = active;
+    house.judges.say(active ? 'held' : 'let go');
+    house.tell({ kind: 'hold', active });
+    for (const seat of house.seats) house.push(seat, { kind: 'hold', active });
+  }
+
+  /** The machine sleeps: uptime goes on, monotonic time does not. */
+  #sleep(): void {
+    const house = this.#house;
+    const ms = this.#roll.below(DAY_MS / 2);
+    house.till.uptimeMs += ms;
+    house.till.totalMs += ms;
+    house.judges.say('slept');
+    this.#away(0);
+  }
+
+  #away(gapMs: number): void {
+    const house = this.#house;
+    house.tell({ kind: 'paused', gapMs });
+    for (const seat of house.seats) house.handle(seat, { kind: 'paused', gapMs });
+  }
+
+  #pass(): void {
+    const roll = this.#roll;
+    const house = this.#house;
+    const { sweepMs } = house.scenario;
+    const isLong = roll.chance(0.01);
+    const ms = isLong ? roll.below(80 * sweepMs) : roll.chance(0.8) ? sweepMs : roll.below(sweepMs);
+    house.now += ms;
+    house.till.uptimeMs += ms;
+    house.till.totalMs += ms;
+    if (ms > 2 * sweepMs && roll.chance(0.8)) this.#away(ms - sweepMs);
+    for (const { copy } of house.seats) if (copy?.phase === 'alive') copy.passed(ms);
+  }
+
+  /** What a process and its starter do by themselves, and what befalls it. */
+  #live(seat: Seat): void {
+    const house = this.#house;
+    const roll = this.#roll;
+    const { trouble } = house.scenario;
+    const { copy, model } = seat;
+    if (copy?.phase === 'spawning') this.#beBorn(seat, copy);
+    else if (copy !== undefined) {
+      if (seat.isAway) {
+        seat.isAway = false;
+        for (const said of copy.sayAgain(house.now)) house.push(seat, said);
+      }
+      const said = copy.speak(seat.policy, model.state === 'starting', trouble, this.#scale);
+      for (const each of said) house.push(seat, each);
+      if (roll.chance(0.004 * trouble)) house.exit(seat, roll.pick([undefined, 'SIGSEGV']));
+    } else if (model.state === 'stopped' && roll.chance(0.1) && !house.isMember(seat.name)) {
+      house.push(seat, { kind: 'start', reason: 'wanted' });
+    }
+    if (!roll.chance(0.02 * trouble)) return;
+    this.#asked += 1;
+    const event = surprise(roll, this.#asked, this.#muted);
+    if (event !== undefined) house.push(seat, event);
+    // A new connection is honest: whatever lasts is said again.
+    if (copy?.phase === 'alive' && roll.chance(0.03)) seat.isAway = true;
+  }
+
+  #beBorn(seat: Seat, copy: Copy): void {
+    const house = this.#house;
+    const draw = this.#roll.next();
+    if (draw < 0.03 * house.scenario.trouble) {
+      seat.copy = undefined;
+      house.push(seat, { kind: 'spawn_failed', reason: 'no such file' });
+    } else if (draw < 0.8) {
+      copy.phase = 'alive';
+      seat.lives += 1;
+      house.push(seat, { kind: 'spawned', instance: `life-${seat.lives}`, pid: seat.lives });
     }
   }
 
-  function exit(signal: string | undefined): void {
+  /** What the agent sees when it looks. */
+  #look(seat: Seat): void {
+    const house = this.#house;
+    const { copy, policy, name } = seat;
     if (copy?.phase !== 'alive') return;
-    copy = undefined;
-    queue.push({ kind: 'exited', code: signal === undefined ? roll.below(3) : undefined, signal });
+    house.push(seat, copy.sample());
+    if (policy.hasProbes && this.#roll.chance(0.25)) {
+      const ok = copy.isWell ? !this.#roll.chance(0.02) : this.#roll.chance(0.1);
+      house.push(seat, { kind: 'probe', probe: name, ok, reason: ok ? 'good' : 'no answer' });
+    }
+    if (this.#moves % 4 !== 0) return;
+    if (this.#roll.chance(0.01)) this.#pressure = this.#roll.pick([0, 20, 79, 80, 95]);
+    house.push(seat, { kind: 'pressure', cpuSome: this.#pressure });
+    house.push(seat, copy.usage());
+    house.push(seat, copy.progress());
   }
 
-  /** What the process and its starter do by themselves. */
-  function live(): void {
-    if (copy === undefined) return;
-    if (copy.phase === 'spawning') {
-      if (roll.chance(0.1)) {
-        copy = undefined;
-        queue.push({ kind: 'spawn_failed', reason: 'no such file' });
-      } else if (roll.chance(0.8)) {
-        copy.phase = 'alive';
-        lives += 1;
-        queue.push({ kind: 'spawned', instance: `life-${lives}`, pid: lives });
+  /** Everything ends. A life that came and went unseen would be the world's fault, not the machine's. */
+  finish(): void {
+    const house = this.#house;
+    house.isOver = true;
+    for (const seat of house.seats) {
+      for (
+        let turns = 0;
+        turns < 50 && (seat.model.state !== 'stopped' || turns === 0);
+        turns += 1
+      ) {
+        if (seat.model.process === 'spawning' && seat.copy?.phase === 'spawning') {
+          seat.copy.phase = 'alive';
+          house.handle(seat, { kind: 'spawned', instance: 'last', pid: 1 });
+        }
+        house.handle(seat, { kind: 'stop', reason: 'the end' });
+        if (seat.model.process !== 'alive') continue;
+        seat.copy = undefined;
+        house.handle(seat, { kind: 'exited', code: 0, signal: undefined });
       }
-      return;
     }
-    if (roll.chance(0.05)) copy.thread = roll.pick(THREADS);
-    if (roll.chance(0.02)) copy.lies = !copy.lies;
-    if (model.state === 'starting' && roll.chance(0.3)) queue.push({ kind: 'ready' });
-    const beats = copy.lies || copy.thread === 'S';
-    if (beats && roll.chance(0.5)) queue.push({ kind: 'beat', loopDelayMsMax: roll.below(100) });
-    if (roll.chance(0.01)) exit(roll.pick([undefined, 'SIGSEGV']));
+    house.judges.end();
   }
-
-  function look(ms: number): void {
-    if (copy?.phase !== 'alive') return;
-    const { thread } = copy;
-    if (thread === 'S') counters.voluntarySwitches += 1 + roll.below(4);
-    if (thread === 'R') counters.cpuMs += ms;
-    if (thread === 'starved') counters.runDelayMs += ms;
-    const state = thread === 'still' ? 'S' : thread === 'starved' ? 'R' : thread;
-    queue.push({ kind: 'sample', sample: { state, ...counters } });
-  }
-
-  function drain(): void {
-    // Each event to its end, and what it caused in turn; bounded, or the machine talks to itself.
-    for (let turns = 0; queue.length > 0 && turns < 100; turns += 1) {
-      const event = queue.shift();
-      if (event !== undefined) send(event);
-    }
-  }
-
-  function move(): void {
-    const wasDown = copy === undefined && model.state === 'stopped';
-    live();
-    if (wasDown && roll.chance(0.3)) rise();
-    if (roll.chance(0.1)) queue.push(surprise());
-    drain();
-    const ms = roll.chance(0.02) ? roll.below(20_000) : roll.chance(0.7) ? 250 : roll.below(60);
-    now += ms;
-    if (ms > 500 && roll.chance(0.8)) queue.push({ kind: 'paused', gapMs: ms - 250 });
-    look(ms);
-    queue.push({ kind: 'tick' });
-    drain();
-  }
-
-  function rise(): void {
-    if (roll.chance(0.8)) {
-      queue.push({ kind: 'start', reason: 'wanted' });
-      return;
-    }
-    lives += 1;
-    copy = { phase: 'alive', thread: 'S', lies: false };
-    const wasReady = roll.chance(0.5);
-    queue.push({ kind: 'adopted', instance: `life-${lives}`, pid: lives, wasReady });
-  }
-
-  /** Anything at any time, also what makes no sense just now. */
-  function surprise(): ComponentEvent {
-    const id = `${roll.below(6)}`;
-    const ms = roll.pick([0, 10, 1_000, 5_000, 60_000, Number.NaN, Number.POSITIVE_INFINITY, -5]);
-    const restart = (): ComponentEvent => {
-      commands += 1;
-      const command = roll.chance(0.9) ? `c${commands}` : undefined;
-      return { kind: 'restart', reason: 'asked', command, force: roll.chance(0.3) };
-    };
-    const failed = (): ComponentEvent => {
-      return { kind: 'probe', probe: id, ok: roll.chance(0.4), reason: 'probe' };
-    };
-    const anything: (() => ComponentEvent)[] = [
-      restart,
-      failed,
-      failed,
-      () => ({ kind: 'stop', reason: 'stop' }),
-      () => ({ kind: 'start', reason: 'start' }),
-      () => ({ kind: 'trouble', reason: 'sick' }),
-      () => ({ kind: 'busy', id, reason: 'sale', ceilingMs: ms }),
-      () => ({ kind: 'idle', id }),
-      () => ({ kind: 'begin', id, name: 'work', deadlineMs: ms }),
-      () => ({ kind: 'touch', id }),
-      () => ({ kind: 'end', id }),
-      () => ({ kind: 'extend', ms }),
-      () => ({ kind: 'ready' }),
-      () => ({ kind: 'connected' }),
-      () => ({ kind: 'delayed' }),
-      () => ({ kind: 'beat', loopDelayMsMax: ms }),
-      () => ({ kind: 'evidence', summary: 'late' }),
-      () => ({ kind: 'paused', gapMs: ms }),
-      () => ({ kind: 'tick' }),
-    ];
-    return (anything[roll.below(anything.length)] ?? restart)();
-  }
-
-  /** Everything ends: only now can a forgotten command be told from a slow one. */
-  function finish(): void {
-    queue.splice(0);
-    // A life that came and went unseen would be the world's fault, not the machine's.
-    for (let turns = 0; turns < 50 && (model.state !== 'stopped' || turns === 0); turns += 1) {
-      if (model.process === 'spawning' && copy?.phase === 'spawning') {
-        copy.phase = 'alive';
-        send({ kind: 'spawned', instance: 'last', pid: 1 });
-      }
-      send({ kind: 'stop', reason: 'the end' });
-      if (model.process === 'alive') {
-        copy = undefined;
-        send({ kind: 'exited', code: 0, signal: undefined });
-      }
-      queue.splice(0);
-    }
-    for (const { name, checker } of watching) {
-      const sentence = checker.end?.();
-      if (sentence !== undefined) broken ??= { checker: name, sentence };
-    }
-  }
-
-  return { move, finish, seen, broken: () => broken };
 }
