@@ -19,7 +19,7 @@ export type Act = (component: Component, effect: ComponentEffect) => void;
 
 export function createAct(hands: Hands): Act {
   const { control, log } = hands;
-  const inquiry = createInquiry({ ...hands, evidence: control.evidence });
+  const inquiry = createInquiry({ ...hands, evidence: control.evidence, disturb: control.disturb });
   const executors: Executors = {
     spawn: (component, { reason }) => spawn(component, reason, hands),
     terminate: (component, { graceMs, reason }) => {

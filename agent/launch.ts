@@ -81,11 +81,11 @@ export const onExit =
   ({ code, signal }: Exit): void => {
     const { name, life } = component;
     if (life === undefined) return;
+    hands.log.info(`${name} ended`, { component: name, pid: life.pid, code, signal });
     const isAsked = component.model.state === 'stopping';
     const evidence = isAsked ? undefined : exitEvidence(component, { code, signal }, hands);
     component.forget();
     hands.hooks.cancel(name, 'the process that it was for is gone');
-    hands.log.info(`${name} ended`, { component: name, pid: life.pid, code, signal });
     hands.push(name, { kind: 'exited', code, signal, evidence });
     // A new start sweeps by itself; without one, nothing of the old tree may stay behind.
     if (component.model.process === 'none') endTree(name, life, hands);

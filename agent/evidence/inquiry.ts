@@ -32,6 +32,8 @@ export type InquiryOptions = {
   readonly ports: Ports;
   readonly log: Log;
   readonly evidence: (life: Life) => Evidence;
+  /** Around a question to the main thread; what is returned ends it. */
+  readonly disturb: (life: Life) => () => void;
   readonly askStack: (component: string) => Promise<StackAnswer | undefined>;
   readonly ring: Ring;
   readonly push: (component: string, event: ComponentEvent) => void;
@@ -86,8 +88,18 @@ export function createInquiry(options: InquiryOptions): Inquiry {
   /** The newest question to each witness: an answer told twice would look like the same frame seen twice. */
   const asks = new Map<string, Promise<unknown>>();
 
-  function ask(name: string): Promise<StackAnswer | undefined> {
-    const asked = (asks.get(name) ?? Promise.resolve()).then(() => askStack(name));
+  async function askUndisturbed(name: string, life: Life): Promise<StackAnswer | undefined> {
+    const end = options.disturb(life);
+    try {
+      return await askStack(name);
+    } finally {
+      end();
+    }
+  }
+
+  function ask(name: string, life: Life): Promise<StackAnswer | undefined> {
+    const before = asks.get(name) ?? Promise.resolve();
+    const asked = before.then(() => askUndisturbed(name, life));
     const settled = asked
       .catch(() => undefined)
       .then(() => {
@@ -98,16 +110,17 @@ export function createInquiry(options: InquiryOptions): Inquiry {
   }
 
   /** By then, or what there is by then; a source that fails is one that says nothing. */
-  function gather(name: string, logFile: string, hasHuman: boolean): Promise<Parts> {
+  function gather(name: string, life: Life | undefined, hasHuman: boolean): Promise<Parts> {
     const parts: Parts = { js: undefined, logLines: [] };
     const tell = (what: string) => (error: unknown) =>
       log.warn(`evidence: no ${what} of ${name}`, { component: name, reason: String(error) });
-    const stack = hasHuman
-      ? undefined
-      : ask(name).then((js) => {
-          parts.js = js;
-        }, tell('stack'));
-    const lines = readLines(logFile).then((logLines) => {
+    const stack =
+      hasHuman || life === undefined
+        ? undefined
+        : ask(name, life).then((js) => {
+            parts.js = js;
+          }, tell('stack'));
+    const lines = readLines(life?.logFile ?? '').then((logLines) => {
       parts.logLines = logLines;
     }, tell('last lines'));
     return new Promise((done) => {
@@ -131,7 +144,7 @@ export function createInquiry(options: InquiryOptions): Inquiry {
         push(name, { kind: 'debugged' });
       }
       const cause = model.condemned?.cause;
-      void gather(name, life?.logFile ?? '', system?.debugger !== undefined).then((parts) => {
+      void gather(name, life, system?.debugger !== undefined).then((parts) => {
         const what = { phase, incident, system, exit: undefined };
         const summary = keep(ring, bundleOf(subject, what, parts, ports), cause);
         const topFrame = topFrameOf(parts.js?.stack ?? []);

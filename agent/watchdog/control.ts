@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { Result } from '../../protocol/result.ts';
 import type { Log, Ports } from '../ports.ts';
 import { type Adopted, adopt, retire } from './adopt.ts';
+import { Disturbances } from './disturbance.ts';
 import type { Life } from './end-watch.ts';
 import { collectEvidence, type Evidence } from './evidence.ts';
 import { amend, type Context, type SpawnSpec } from './hands.ts';
@@ -34,6 +35,8 @@ export type Control = {
   readonly record: (life: Life, facts: { readonly ready: boolean }) => void;
   /** The main thread; undefined when it is gone. */
   readonly sample: (life: Life) => ThreadSample | undefined;
+  /** The agent has the main thread asked something: until the answer, samples say what was so before. */
+  readonly disturb: (life: Life) => () => void;
   readonly usage: Usage['tree'];
   readonly descriptors: Usage['descriptors'];
   /**
@@ -84,6 +87,7 @@ export function createControl({ runDir, dataDir, ports, log }: ControlOptions): 
     kindred: new Kindred(),
   };
   const usage = createUsage(context);
+  const disturbances = new Disturbances(ports.timers);
   return {
     spawn: (spec, onExit) => spawn(context, spec, onExit),
     adopt: (component, onExit) => adopt(context, component, onExit),
@@ -101,8 +105,9 @@ export function createControl({ runDir, dataDir, ports, log }: ControlOptions): 
       const sample = sampleThread(ports, life);
       const watching = context.watches.get(life.component);
       if (sample === undefined && watching?.life.instance === life.instance) watching.foundDead();
-      return sample;
+      return disturbances.undone(life.instance, sample);
     },
+    disturb: (life) => disturbances.begin(life.instance, () => sampleThread(ports, life)),
     usage: usage.tree,
     descriptors: usage.descriptors,
     terminate: (life) => {

@@ -42,6 +42,11 @@ describe('the evidence of an agent', () => {
     expect(main?.threadStates?.length).toBeGreaterThan(2);
     expect(confirmed.logLines.at(-1)).toContain('hanging block');
     expect((await rig.healed('stuck')).opened.cause).toBe('hang');
+    // The witness wakes the thread that it asks; that must not look as if it had come round.
+    const story = rig.lines('stuck').map(({ message }) => message);
+    const asked = story.findIndex((message) => message.includes('asleep without waking'));
+    const killed = story.findIndex((message) => message.includes('is killed'));
+    expect(story.slice(asked, killed).filter((message) => message.includes('cleared'))).toEqual([]);
     const crash = await until('the crash is written down', () => bundles('crashed')[0]);
     expect(crash).toMatchObject({ phase: 'exit', exit: { code: 7 } });
     expect(crash.logLines.length).toBeGreaterThan(0);

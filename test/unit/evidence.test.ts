@@ -161,6 +161,7 @@ function setUp({ askStack = async () => undefined, readLines = async () => [], .
     ports,
     log: { info: () => undefined, warn: () => undefined, error: () => undefined },
     evidence: () => more.system ?? system,
+    disturb: () => () => undefined,
     ...{ askStack, readLines },
     ring: {
       write: (one: Bundle) => {
