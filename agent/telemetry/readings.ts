@@ -100,12 +100,14 @@ export function componentSamples(reading: ComponentReading): Sample[] {
     ...(reading.mode === undefined
       ? []
       : [sample('pos_component_mode', 1, { component, mode: reading.mode })]),
-    ...ladderSamples(component, reading.ladder),
   ];
 }
 
-/** Only what happened: with all its rungs and causes a component would have a hundred series of nothing. */
-function ladderSamples(component: string, ladder: LadderCounts | undefined): Sample[] {
+/**
+ * Only what happened: with all its rungs and causes a component would have a hundred series of nothing. Apart from
+ * the rest, so that a till with a long story loses these first where series are bounded, and not its link.
+ */
+export function ladderSamples({ name: component, ladder }: ComponentReading): Sample[] {
   if (ladder === undefined) return [];
   return [
     ...ladder.used.map(({ rung, cause, count }) =>

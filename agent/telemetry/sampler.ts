@@ -13,6 +13,7 @@ import {
   agentSamples,
   type ComponentReading,
   componentSamples,
+  ladderSamples,
 } from './readings.ts';
 import { scrape } from './scrape.ts';
 import { type Scraped, withinBudget } from './series.ts';
@@ -104,6 +105,7 @@ class AgentSampler implements Sampler {
       ...host,
       ...components.flatMap(componentSamples),
       ...agentSamples(this.#agentReading()),
+      ...components.flatMap(ladderSamples),
     ];
     const { samples, dropped } = withinBudget(own, scraped);
     for (const [component, names] of dropped) this.#drop(component, names);

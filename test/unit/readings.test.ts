@@ -5,6 +5,7 @@ import {
   agentSamples,
   type ComponentReading,
   componentSamples,
+  ladderSamples,
 } from '../../agent/telemetry/readings.ts';
 import { CAUSES, type Cause } from '../../protocol/events.ts';
 import type { Sample } from '../../protocol/metric-body.ts';
@@ -93,7 +94,12 @@ const value = (samples: readonly Sample[], name: string, labels: Record<string, 
   )?.value;
 
 describe("the agent's own series", () => {
-  const samples = [...componentSamples(component), ...agentSamples(agent), ...host];
+  const samples = [
+    ...componentSamples(component),
+    ...ladderSamples(component),
+    ...agentSamples(agent),
+    ...host,
+  ];
 
   test('have only names of the catalogue that the agent exposes, with exactly its labels', () => {
     for (const sample of samples) {
