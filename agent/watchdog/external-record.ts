@@ -4,6 +4,7 @@
 
 import * as v from 'valibot';
 import type { Files } from '../ports.ts';
+import type { Life } from './end-watch.ts';
 import type { Identity } from './identity.ts';
 
 const schema = v.object({
@@ -34,6 +35,21 @@ export const identityOf = ({ bootId, pid, startTicks }: ExternalRecord): Identit
   pid,
   startTicks,
 });
+
+/** What is noted of a life; what was said of it before stays said. */
+export function recordOf(
+  { instance, logFile, startedMs, version, main }: Life,
+  stamp: string | undefined,
+  before: ExternalRecord | undefined,
+): ExternalRecord {
+  const kept = before?.instance === instance ? before : undefined;
+  return {
+    ...{ v: 1, phase: 'running', ready: false, asked: false, ...kept },
+    ...{ ...main, instance, logFile, startedMs },
+    ...(stamp === undefined ? {} : { stamp }),
+    ...(version === undefined ? {} : { version }),
+  };
+}
 
 /** Of this boot only: what an earlier one knew names processes that are gone. */
 export function readExternal(

@@ -10,7 +10,13 @@ import type { Adopted } from './adopt.ts';
 import type { Life } from './end-watch.ts';
 import { runTool } from './external-command.ts';
 import { type FoundPid, findPid, type Known } from './external-pid.ts';
-import { type ExternalRecord, identityOf, readExternal, writeExternal } from './external-record.ts';
+import {
+  type ExternalRecord,
+  identityOf,
+  readExternal,
+  recordOf,
+  writeExternal,
+} from './external-record.ts';
 import { delay, type SpawnSpec } from './hands.ts';
 import { askToEnd, type Identity, isAlive, readStat, UNKNOWN_START } from './identity.ts';
 import { type Exit, KILLED, UNKNOWN_EXIT } from './shim.ts';
@@ -22,7 +28,8 @@ export const TAKE_OVER_MS = 2_000;
 /** Between two looks while a start is under way, and while it is waited for whoever starts it. */
 const LOOK_MS = 250;
 const WAIT_LOOK_MS = 1_000;
-const ADOPT_LOOKS = 3;
+/** An agent that begins asks again for so long where it cannot be told; all the others wait for that. */
+const ADOPT_MS_MAX = 750;
 /** What is left of the grace that the agent before had given it. */
 const STOPPING_WAIT_MS_MAX = 3_000;
 
@@ -189,16 +196,9 @@ export class External {
     if (this.#watching !== undefined && this.#watching !== watching) return;
     const { ports, runDir, log } = this.#o;
     const { life, stamp } = watching;
-    const { instance, logFile, startedMs, version, main } = life;
-    const before = readExternal(ports.files, runDir, this.#name, main.bootId);
-    const kept = before?.instance === instance ? before : undefined;
-    const written = writeExternal(ports.files, runDir, this.#name, {
-      ...{ v: 1, phase: 'running', ready: false, asked: false, ...kept },
-      ...{ ...main, instance, logFile, startedMs },
-      ...(stamp === undefined ? {} : { stamp }),
-      ...(version === undefined ? {} : { version }),
-      ...change,
-    });
+    const before = readExternal(ports.files, runDir, this.#name, life.main.bootId);
+    const record = { ...recordOf(life, stamp, before), ...change };
+    const written = writeExternal(ports.files, runDir, this.#name, record);
     if (!written.ok) log.error(`control: ${written.reason}`, { component: this.#name });
   }
 
@@ -210,8 +210,9 @@ export class External {
     const { ports, runDir, log } = this.#o;
     const record = readExternal(ports.files, runDir, this.#name, ports.clock.bootId());
     if (record !== undefined) this.#last = { identity: identityOf(record), stamp: record.stamp };
+    const untilMs = ports.clock.monotonicMs() + ADOPT_MS_MAX;
     let found = await this.#find();
-    for (let look = 1; found.kind === 'unknown' && look < ADOPT_LOOKS; look += 1) {
+    while (found.kind === 'unknown' && ports.clock.monotonicMs() < untilMs) {
       await delay(ports, LOOK_MS);
       found = await this.#find();
     }
