@@ -32,7 +32,7 @@ import type { ComponentEffect, ComponentEvent, ComponentState, Policy } from './
 import * as orders from './orders.ts';
 import { trialsUntil } from './outcome.ts';
 import * as passage from './passage.ts';
-import * as planned from './planned.ts';
+import * as planning from './planned.ts';
 import { type Draft, isUp, type Model, type Turn } from './state.ts';
 
 export {
@@ -67,7 +67,7 @@ const { probe, firstProbe, sample, firstSample, evidence, lateEvidence } = healt
 const { progress, pressure, debugged, healed } = health;
 const { start, resume, adopt, extend, hold, paused, tickStarting, tickUp } = orders;
 const { stopRunning, stopWhileStopping, stopWaiting } = orders;
-const { idle, usage, restartRunning, restartStopping, restartWaiting } = planned;
+const { idle, usage, restartRunning, restartStopping, restartWaiting } = planning;
 const { tickBackoff, tickQuarantined, planLaunches, planRefuses } = climbing;
 
 // biome-ignore format: a table is read by its columns
@@ -140,23 +140,19 @@ function isIdle(policy: Policy, model: Model, now: number): boolean {
   return isCalm(policy, model.watch, now);
 }
 
-/** A calm ready component needs none: samples and ticks sweep it. */
+/** A calm ready component needs none: samples and ticks sweep it. Asked at each step: it makes nothing new. */
 function readyDeadline(turn: Turn): number | undefined {
   const { draft, policy, now } = turn;
-  const isCalm = draft.incident === undefined && draft.failures === 0 && draft.trials.length === 0;
-  const isFree = draft.planned === undefined && draft.oldAt === undefined;
-  if (isCalm && isFree && draft.quarantine === undefined) return undefined;
-  const times: number[] = [];
-  const unforgiven = draft.incident !== undefined || draft.failures > 0;
-  if ((unforgiven || draft.quarantine !== undefined) && draft.readyAt !== undefined) {
-    times.push(draft.readyAt + policy.stableMs);
-  }
-  if (draft.planned !== undefined) {
-    times.push(Math.min(draft.planned.waitUntil, Math.max(now, ...draft.busy.values())));
-  } else if (draft.oldAt !== undefined) times.push(draft.oldAt);
-  const outcomeAt = trialsUntil(turn);
-  if (outcomeAt !== undefined) times.push(outcomeAt);
-  return times.length === 0 ? undefined : Math.min(...times);
+  const { incident, failures, quarantine, readyAt, planned, oldAt, busy } = draft;
+  let first = trialsUntil(turn) ?? Number.POSITIVE_INFINITY;
+  const isUnforgiven = incident !== undefined || failures > 0 || quarantine !== undefined;
+  if (isUnforgiven && readyAt !== undefined) first = Math.min(first, readyAt + policy.stableMs);
+  if (planned !== undefined) {
+    let idleAt = now;
+    for (const until of busy.values()) if (until > idleAt) idleAt = until;
+    first = Math.min(first, planned.waitUntil, idleAt);
+  } else if (oldAt !== undefined) first = Math.min(first, oldAt);
+  return first === Number.POSITIVE_INFINITY ? undefined : first;
 }
 
 /** What an agent that starts after this one has to know. */

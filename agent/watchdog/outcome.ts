@@ -80,17 +80,19 @@ export function takeBack(turn: Turn, rung: Rung, reason: string): void {
   effects.push({ kind: 'remember' });
 }
 
-/** When the outcome of the last use is known at the latest, if it stays ready. */
+/** When the next outcome is known, if it stays ready. Asked at each step: it makes nothing new. */
 export function trialsUntil({ draft, policy }: Turn): number | undefined {
   if (draft.trials.length === 0 || draft.readyAt === undefined) return undefined;
-  const first = Math.min(...draft.trials.map(({ at }) => at));
+  let first = Number.POSITIVE_INFINITY;
+  for (const { at } of draft.trials) if (at < first) first = at;
   return Math.max(draft.readyAt, first) + policy.stableMs;
 }
 
 /** Ready for its stable time since then: it held. */
 export function concludeStable(turn: Turn): void {
   const { draft, policy, now } = turn;
-  if (draft.trials.length === 0) return;
+  const until = trialsUntil(turn);
+  if (until === undefined || now < until) return;
   const since = now - policy.stableMs;
   conclude(
     turn,
