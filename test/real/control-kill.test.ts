@@ -40,6 +40,11 @@ describe('a component that does not go', () => {
 
   it('obeys TERM although it was stopped', async () => {
     const { life, ended } = await start(['sleep', '1000']);
+    // Before it is itself, it is a shell that is about to become it, and has not yet forgotten our traps.
+    await until(
+      'its program',
+      () => scan(ports.files).find((s) => s.pid === life.pid)?.comm === 'sleep',
+    );
     process.kill(life.pid, 'SIGSTOP');
     await until('state T', () => stateOf(life.pid) === 'T');
     control.terminate(life);

@@ -98,6 +98,7 @@ export class Outside {
   readonly warnings: string[] = [];
   readonly exits: Exit[] = [];
   readonly #started: ChildProcess[] = [];
+  readonly #cancels: (() => void)[] = [];
   #instances = 0;
 
   constructor() {
@@ -147,12 +148,18 @@ export class Outside {
       warn: (message: string) => this.warnings.push(message),
       error: (message: string) => this.warnings.push(message),
     };
+    const every = (ms: number, run: () => void) => {
+      const cancel = ports.timers.every(ms, run);
+      this.#cancels.push(cancel);
+      return cancel;
+    };
+    const timers = { ...ports.timers, every };
     const inherited = { PATH: `${this.bin}:${process.env['PATH'] ?? ''}` };
     const runDir = join(this.folder, 'run');
     return createControls(loaded.config, inherited, {
       runDir,
       log,
-      ports: { ...ports, ...change },
+      ports: { ...ports, timers, ...change },
     });
   }
 
@@ -178,6 +185,7 @@ export class Outside {
 
   /** Ends who starts first, then what was started. */
   async clean(): Promise<void> {
+    for (const cancel of this.#cancels) cancel(); // else a death is noted in a folder that is gone
     for (const child of this.#started) child.kill('SIGKILL');
     writeFileSync(join(this.unit, 'stopped'), '');
     const keepers = this.#lines('keeper').map(Number);
