@@ -24,6 +24,10 @@ export function resume(turn: Turn): void {
   turn.draft.wanted = true;
 }
 
+/** Whether a sale is open in an adopted copy has to be said again: until then planned work waits. */
+const NOT_SAID_YET = 'not said yet';
+const NOT_SAID_YET_MS = 5_000;
+
 /** A copy that outlived its agent. Its client has yet to come back, so it gets a period more. */
 export function adopt(turn: Turn, event: Of<'adopted'>): void {
   const { draft, policy, now } = turn;
@@ -35,6 +39,7 @@ export function adopt(turn: Turn, event: Of<'adopted'>): void {
   draft.pid = event.pid;
   growOld(turn, event.ageMs ?? 0);
   draft.watch = { ...newWatch(now), beatAt: graceUntil, graceUntil };
+  draft.busy = new Map([[NOT_SAID_YET, now + NOT_SAID_YET_MS]]);
   if (event.wasReady) {
     move(turn, 'ready', undefined, reasons.ADOPTED);
     draft.readyAt = now;

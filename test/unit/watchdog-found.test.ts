@@ -131,3 +131,30 @@ describe('a component that is old', () => {
     expect(story.model().planned).toMatchObject({ asked: false });
   });
 });
+
+describe('a copy that an earlier agent started', () => {
+  const adopted = { kind: 'adopted', instance: 'life-1', pid: 1, wasReady: true } as const;
+  const asked = { kind: 'restart', reason: 'asked', command: 'c1', force: false } as const;
+
+  it('is not restarted before it could say that a sale is open', () => {
+    const story = tell();
+    story.send(adopted);
+    story.send(asked);
+    story.pass(4_000, 'healthy');
+    expect(story.of('terminate')).toEqual([]);
+    story.send({ kind: 'connected' });
+    story.send({ kind: 'busy', id: 'a', reason: 'sale', ceilingMs: 60_000 });
+    story.pass(30_000, 'healthy');
+    expect(story.of('terminate')).toEqual([]);
+    story.send({ kind: 'idle', id: 'a' });
+    expect(story.of('terminate')).toHaveLength(1);
+  });
+
+  it('is restarted when it says nothing', () => {
+    const story = tell();
+    story.send(adopted);
+    story.send(asked);
+    story.pass(5_000, 'healthy');
+    expect(story.of('terminate')).toHaveLength(1);
+  });
+});
