@@ -23,6 +23,7 @@ import { tillView } from './till-view.ts';
 import { openUplink, type Uplink } from './uplink.ts';
 import { AGENT_VERSION } from './version.ts';
 import { commandsFor, handsFor, type Wires } from './wiring.ts';
+import { within } from './within.ts';
 
 export type Agent = {
   /** Ends it; `components` is what the configuration says unless given. Safe to call twice. */
@@ -31,6 +32,8 @@ export type Agent = {
   readonly ended: Promise<string>;
 };
 
+/** The agent does not wait longer for its disk when it ends. */
+const KEPT_MS_MAX = 2_000;
 /** Once a second: what the disk has to know, and what it must not be filled with. */
 const KEEP_EVERY_SWEEPS = 4;
 
@@ -229,7 +232,7 @@ class RunningAgent implements Agent {
 
   #keepHouse(): void {
     const { config, counters, ladder, output, ports } = this.#rooms;
-    counters.save();
+    void counters.save();
     ladder.keep();
     this.#hold.look();
     for (const { name } of config.components) {
@@ -271,9 +274,10 @@ class RunningAgent implements Agent {
     output.stop();
     this.#supervisor.end();
     await this.#channel?.close();
-    counters.save();
     ladder.keep(true);
     this.#saveBudgets();
+    const kept = Promise.all([counters.saveAll(), ladder.settled()]);
+    await within(this.#rooms.ports.timers, KEPT_MS_MAX, kept);
     outbox.close();
     // Last of all: until here a hang of the agent is still the machine's watchdog's to end.
     this.#alive.ended();

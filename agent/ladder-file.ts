@@ -64,8 +64,9 @@ export class LadderFile {
   readonly damaged: boolean;
   #uses: Readonly<Record<string, readonly RungUse[]>>;
   #reboots: readonly RebootToken[];
-  #writing = false;
-  #changed = false;
+  /** A write that has not begun yet, and the last of all. */
+  #next: Promise<Result<void>> | undefined;
+  #last: Promise<unknown> = Promise.resolve();
   #keptAtMs: number;
 
   constructor(options: LadderOptions) {
@@ -83,7 +84,7 @@ export class LadderFile {
     log.error(`${path} cannot be read: no reboot for a day of uptime`, { path });
     const unknown = { atMs: this.upMs(), component: '', incident: 'unknown', held: false };
     this.#reboots = Array.from({ length: REBOOTS_KEPT_MAX }, () => unknown);
-    this.#changed = true;
+    this.#keep();
   }
 
   /** Accumulated over all boots that are known of. */
@@ -103,46 +104,64 @@ export class LadderFile {
     return this.#reboots;
   }
 
-  /** Written soon, not synced: what a power cut takes is one use. */
+  /** Written soon and in the background: a disk that hangs must not stop who supervises. */
   remember(uses: Readonly<Record<string, readonly RungUse[]>>): void {
     this.#uses = uses;
-    this.#changed = true;
-    this.#write();
+    this.#keep();
   }
 
   /** The plan's view of them, after an outcome is known. */
   setReboots(reboots: readonly RebootToken[]): void {
     this.#reboots = reboots.slice(-REBOOTS_KEPT_MAX);
-    this.#changed = true;
-    this.#write();
+    this.#keep();
   }
 
   /** @returns once they are on disk for good, or why not: then nothing may be rebooted. */
   spendReboot(reboots: readonly RebootToken[]): Promise<Result<void>> {
-    const { path, timers, log, writeDurably } = this.#options;
-    if (this.#writing) return Promise.resolve(fail('the ladder is being written already'));
+    const { path, timers, log } = this.#options;
     this.#reboots = reboots.slice(-REBOOTS_KEPT_MAX);
-    this.#writing = true;
     return new Promise((done) => {
       const late = (): void => {
         log.error('ladder: the disk does not take the token of a reboot', { path });
         done(fail('the disk did not take it in time'));
       };
       const cancel = timers.after(TOKEN_MS_MAX, late);
-      void writeDurably(path, this.#text()).then((written) => {
+      void this.#write().then((written) => {
         cancel();
-        this.#writing = false;
         done(written);
       });
     });
   }
 
-  /** Once a second and at the end: what changed meanwhile, and how long the machine is up. */
+  /** Once a second and at the end: how long the machine is up, while there is something to remember. */
   keep(ending = false): void {
-    const { clock } = this.#options;
     const isEmpty = this.#reboots.length === 0 && Object.keys(this.#uses).length === 0;
-    const due = ending || clock.bootMs() - this.#keptAtMs >= KEEP_EVERY_MS;
-    if (this.#changed || (due && !isEmpty)) this.#write();
+    const due = ending || this.#options.clock.bootMs() - this.#keptAtMs >= KEEP_EVERY_MS;
+    if (due && !isEmpty) this.#keep();
+  }
+
+  /** When what was asked for so far is on disk; for ever on one that hangs. */
+  settled(): Promise<unknown> {
+    return this.#last;
+  }
+
+  #keep(): void {
+    const { log } = this.#options;
+    void this.#write().then((written) => {
+      if (!written.ok) log.error(`ladder: ${written.reason}`);
+    });
+  }
+
+  /** One at a time; who asks while one waits to begin shares it, because it writes what is known by then. */
+  #write(): Promise<Result<void>> {
+    const { path, writeDurably, clock } = this.#options;
+    this.#keptAtMs = clock.bootMs();
+    this.#next ??= this.#last.then(() => {
+      this.#next = undefined;
+      return writeDurably(path, this.#text());
+    });
+    this.#last = this.#next;
+    return this.#next;
   }
 
   #text(): string {
@@ -157,16 +176,6 @@ export class LadderFile {
       });
     const kept = { v: 1, bootId: clock.bootId(), bootMs: clock.bootMs(), upMs };
     return JSON.stringify({ ...kept, uses: Object.fromEntries(uses), reboots: this.#reboots });
-  }
-
-  #write(): void {
-    // Never beside a token that is on its way to disk: what changed is written after it.
-    if (this.#writing) return;
-    const { path, files, log, clock } = this.#options;
-    this.#changed = false;
-    this.#keptAtMs = clock.bootMs();
-    const written = files.replace(path, this.#text(), 0o600);
-    if (!written.ok) log.error(`ladder: ${written.reason}`);
   }
 }
 

@@ -41,7 +41,8 @@ const none = (): Record<Cause, number> =>
 export type CountersOptions = {
   readonly path: string;
   readonly read: (path: string, bytesMax: number) => string | undefined;
-  readonly write: (path: string, text: string) => Result<void>;
+  /** In the background: a disk that hangs must not stop who supervises. */
+  readonly write: (path: string, text: string) => Promise<Result<void>>;
   readonly log: Log;
 };
 
@@ -61,6 +62,7 @@ export class Counters {
   readonly #options: CountersOptions;
   readonly #state: State;
   #changed = false;
+  #saving: Promise<void> | undefined;
 
   /** @param components names with the version that is configured. */
   constructor(options: CountersOptions, components: ReadonlyMap<string, string>) {
@@ -118,12 +120,24 @@ export class Counters {
     this.#changed = true;
   }
 
-  /** Called from the sweep and at the end. */
-  save(): void {
-    if (!this.#changed) return;
-    const written = this.#options.write(this.#options.path, JSON.stringify(this.#state));
+  /** Called from the sweep and at the end; one write at a time. @returns when what was counted is written. */
+  save(): Promise<void> {
+    if (this.#changed && this.#saving === undefined) this.#saving = this.#write();
+    return this.#saving ?? Promise.resolve();
+  }
+
+  /** With what was counted while a write was under way. */
+  async saveAll(): Promise<void> {
+    await this.save();
+    await this.save();
+  }
+
+  async #write(): Promise<void> {
+    const { path, write, log } = this.#options;
     // Tried again with the next change, not each second: a full disk needs no help.
     this.#changed = false;
-    if (!written.ok) this.#options.log.error(`counters: ${written.reason}`);
+    const written = await write(path, JSON.stringify(this.#state));
+    this.#saving = undefined;
+    if (!written.ok) log.error(`counters: ${written.reason}`);
   }
 }

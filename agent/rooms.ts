@@ -89,7 +89,7 @@ export function openRooms(config: AgentConfig, locks: Release[], overrides: Over
     random,
   });
   const counters = new Counters(
-    { path: join(dataDir, 'restarts.json'), read: files.read, write: writeDurably, log },
+    { path: join(dataDir, 'restarts.json'), read: files.read, write: writeDurablyLater, log },
     new Map(config.components.map(({ name, version }) => [name, version])),
   );
   const budgets = openBudgets({ path: join(runDir, 'budgets.json'), clock, files, log });

@@ -140,7 +140,7 @@ describe('counters of restarts', () => {
         read: () => disk.text,
         write: (_path, text) => {
           disk.text = text;
-          return ok(undefined);
+          return Promise.resolve(ok(undefined));
         },
         log,
       },
@@ -153,9 +153,40 @@ describe('counters of restarts', () => {
     first.count('sale', 'hang');
     first.count('sale', 'hang');
     first.count('nobody', 'crash');
-    first.save();
+    void first.save();
     expect(open(disk, '1.0.0').restarts('sale')).toMatchObject({ hang: 2, crash: 0 });
     expect(open(disk, '1.1.0').restarts('sale')).toMatchObject({ hang: 0, crash: 0 });
+  });
+
+  it('are written one at a time, with what came meanwhile, and none when nothing came', async () => {
+    const written: string[] = [];
+    const end: (() => void)[] = [];
+    const counters = new Counters(
+      {
+        path: 'restarts.json',
+        read: () => undefined,
+        write: (_path, text) => {
+          written.push(text);
+          return new Promise((done) => end.push(() => done(ok(undefined))));
+        },
+        log,
+      },
+      new Map([['sale', '1']]),
+    );
+    await counters.saveAll();
+    expect(written).toEqual([]);
+    counters.count('sale', 'crash');
+    void counters.save();
+    counters.count('sale', 'crash');
+    void counters.save();
+    expect(written).toHaveLength(1);
+    const all = counters.saveAll();
+    end[0]?.();
+    await new Promise((done) => setImmediate(done));
+    end[1]?.();
+    await all;
+    expect(written).toHaveLength(2);
+    expect(written[1]).toContain('"crash":2');
   });
 
   it('keep the rungs of the ladder too, over versions', () => {
@@ -165,7 +196,7 @@ describe('counters of restarts', () => {
     first.countLadder('sale', 'used', 'reset', 'crash');
     first.countLadder('sale', 'outcomes', 'reset', 'held');
     first.countLadder('nobody', 'used', 'reset', 'crash');
-    first.save();
+    void first.save();
     expect(open(disk, '1.1.0').ladder('sale')).toEqual({
       used: [{ rung: 'reset', cause: 'crash', count: 2 }],
       outcomes: [{ rung: 'reset', outcome: 'held', count: 1 }],
