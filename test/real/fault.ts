@@ -14,6 +14,8 @@ const { values: knobs } = parseArgs({
   options: {
     /** End by itself after this long, with --exit (or by --signal). */
     'run-ms': number,
+    /** The same, counted from when it said that it is ready. */
+    'live-ms': number,
     exit: number,
     signal: { type: 'string' },
     /** End by an exception that nobody catches. */
@@ -44,7 +46,7 @@ const { values: knobs } = parseArgs({
   },
 });
 
-const ms = (name: 'run-ms' | 'slow-start-ms' | 'hang-after-ms' | 'gc-ms'): number =>
+const ms = (name: 'run-ms' | 'live-ms' | 'slow-start-ms' | 'hang-after-ms' | 'gc-ms'): number =>
   Number(knobs[name] ?? 0);
 const say = (...words: unknown[]): void => console.log(words.join(' '));
 const sleep = (forMs: number): Promise<void> =>
@@ -175,6 +177,7 @@ async function main(): Promise<void> {
   if (knobs.port !== undefined) await listen(Number(knobs.port));
   if (!knobs['no-ready']) channel?.ready();
   say('ready');
+  if (knobs['live-ms'] !== undefined) setTimeout(end, ms('live-ms'));
   const line = 'x'.repeat(99);
   for (let n = 0; n < Number(knobs['log-lines'] ?? 0); n += 1) console.log(line);
   if (knobs['log-lines'] !== undefined) say('logged', leaked.length);

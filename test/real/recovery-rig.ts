@@ -29,7 +29,7 @@ export const flaky = (
     `echo $$ >> '${lives}'`,
     `test -e '${join(rig.folder, `${name}.cured`)}' && exec ${program} ${quoted(knobs)}`,
     `test $(wc -l < '${lives}') -gt ${failures} && exec ${program} ${quoted(knobs)}`,
-    `exec ${program} --run-ms 150 --exit 1`,
+    `exec ${program} --live-ms 150 --exit 1`,
   ].join('\n');
   return { name, command: ['/bin/sh', '-c', script], version: '1.0.0', ...QUICK, ...more };
 };
