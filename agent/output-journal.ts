@@ -32,7 +32,12 @@ export type NewHole = Pick<Hole, 'firstMs' | 'lastMs' | 'reason' | 'limit'> & {
 };
 
 /** Shared by all components: whether the file system under them can free at all. */
-export type Means = { refused: string | undefined; retryAtMs: number };
+export type Means = {
+  refused: string | undefined;
+  retryAtMs: number;
+  /** Said last: the same trouble again is no news. */
+  said: string;
+};
 
 export type JournalOptions = {
   readonly component: string;
@@ -204,7 +209,9 @@ export class Journal {
   }
 
   #say({ reason }: Punched): void {
-    const { log, folder } = this.#o;
+    const { log, folder, means } = this.#o;
+    if (reason === means.said) return;
+    means.said = reason;
     log.warn('output cannot be freed behind its writer', { folder, reason });
   }
 
