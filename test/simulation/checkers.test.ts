@@ -11,7 +11,7 @@ const STEPS = 6_000;
 /** @returns the first seed whose run breaks this rule. */
 function foundBy(checker: string, machines: Machines): number | undefined {
   for (let seed = 1; seed <= SEEDS_MAX; seed += 1) {
-    const { broken } = simulate({ seed, steps: STEPS, machines });
+    const { broken } = simulate({ seed, steps: STEPS, machines, harsh: seed % 2 === 0 });
     if (broken?.checker === checker) return seed;
   }
   return undefined;

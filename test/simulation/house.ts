@@ -158,7 +158,7 @@ export class House {
     switch (effect.kind) {
       case 'spawn':
         seat.copy = new Copy(roll, 'spawning', this.scenario.trouble);
-        seat.isAway = false;
+        seat.backAt = undefined;
         return;
       case 'kill':
         if (roll.chance(0.9)) this.exit(seat, 'SIGKILL');
@@ -273,7 +273,9 @@ export class House {
     for (const seat of this.seats) {
       const before = seat.model;
       forget(seat, till, this.now, booted, roll.below(1e9));
-      for (const event of booted ? [] : takenOver(seat, before)) this.push(seat, event);
+      // Clients come back within a few seconds; on a till with coarse looks, before the next.
+      const backAt = this.now + (scenario.sweepMs > 1_000 ? 0 : roll.below(4_000));
+      for (const event of booted ? [] : takenOver(seat, before, backAt)) this.push(seat, event);
       if (till.held) this.push(seat, { kind: 'hold', active: true });
     }
     if (till.held) this.tell({ kind: 'hold', active: true });

@@ -174,11 +174,11 @@ const ofThePlan: Record<PlanCheckerName, Readonly<Record<string, Machines>>> = {
         ? { model, effects: [] }
         : stepRecovery(setting, model, event, now),
     ),
-    'goes on where it was': inPlan((setting, model, event, now) => {
-      const result = stepRecovery(setting, model, event, now);
-      if (result.model.deadline === undefined) return result;
-      return { ...result, model: { ...result.model, deadline: now + 60_000 } };
-    }),
+    'believes that a reboot always comes': inPlan((setting, model, event, now) =>
+      event.kind === 'tick' && model.phase === 'rebooting'
+        ? { model, effects: [] }
+        : stepRecovery(setting, model, event, now),
+    ),
   },
   stopsInReverse: {
     'knows of no order': planWith((setting) => ({
@@ -220,10 +220,14 @@ const ofThePlan: Record<PlanCheckerName, Readonly<Record<string, Machines>>> = {
   },
   stopsNobodyInASale: {
     'does not hear of sales': planDeafTo('busy'),
-    'believes idle whom it does not know yet': planBelieving((model) => ({
-      ...model,
-      settledAt: 0,
-    })),
+    'believes idle whom it does not know yet': inPlan((setting, model, event, now) => {
+      const { settledAt } = model;
+      // The component's own machine guards it as well, so that has to be unheard.
+      if (now < settledAt && event.kind === 'busy') return { model, effects: [] };
+      const result = stepRecovery(setting, { ...model, settledAt: 0 }, event, now);
+      const known = Math.max(settledAt, result.model.settledAt);
+      return { ...result, model: { ...result.model, settledAt: known } };
+    }),
   },
   beginsNothingWhenHeld: { 'does not hear of a hold': planDeafTo('hold') },
   rebootsOnlyIdle: {
@@ -245,7 +249,13 @@ const ofThePlan: Record<PlanCheckerName, Readonly<Record<string, Machines>>> = {
       ...model,
       reboots: model.reboots.map((token) => ({ ...token, held: true })),
     })),
-    'loses count when its agent ends': planWithout(({ kind }) => kind === 'note_reboot'),
+    'writes down nothing': inPlan((setting, model, event, now) => {
+      const result = stepRecovery(setting, model, event, now);
+      const effects = result.effects.map((effect) =>
+        effect.kind === 'note_reboot' ? { ...effect, reboots: [] } : effect,
+      );
+      return { ...result, effects };
+    }),
   },
   rebootsAreNoted: {
     'does not wait for the disk': inPlan((setting, model, event, now) => {

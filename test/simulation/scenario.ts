@@ -70,6 +70,10 @@ function rungsOf(roll: Dice, scale: number, hasDependants: boolean, hasReset: bo
   ];
 }
 
+const often = (rung: RungRule['rung']): readonly RungRule[] => [
+  { rung, times: 9, windowMs: 60_000, coolDownMs: 0 },
+];
+
 function policyOf(
   roll: Dice,
   scale: number,
@@ -99,23 +103,25 @@ function policyOf(
   };
 }
 
-export function scenarioOf(roll: Dice): Scenario {
-  const scale = roll.pick([1, 1, 4, 20]);
+/** @param harsh everything fails often, and there is only one rung, which is used often. */
+export function scenarioOf(roll: Dice, harsh = false): Scenario {
+  const scale = harsh ? roll.pick([1, 20]) : roll.pick([1, 1, 4, 20]);
   const items = itemsOf(roll);
   const resets = new Map<string, number>();
   const policies = items.map(({ name }) => {
     const hasReset = roll.chance(0.4);
     if (hasReset) resets.set(name, 5_000 * scale);
     const hasDependants = dependants(items, name).length > 0;
-    return policyOf(roll, scale, name, rungsOf(roll, scale, hasDependants, hasReset));
+    const rungs = rungsOf(roll, scale, hasDependants, hasReset);
+    return policyOf(roll, scale, name, harsh ? often(roll.pick(['reboot', 'all'])) : rungs);
   });
   const uptimeMsMin = roll.pick([30_000, 120_000]) * scale;
-  const reboot = roll.chance(0.85) ? { uptimeMsMin, hourMax: 1, dayMax: 3 } : undefined;
+  const reboot = harsh || roll.chance(0.85) ? { uptimeMsMin, hourMax: 1, dayMax: 3 } : undefined;
   return {
     items,
     policies,
     setting: settingOf(items, policies, resets, reboot),
     sweepMs: 250 * scale,
-    trouble: roll.pick([0.2, 1, 1, 3]),
+    trouble: harsh ? 3 : roll.pick([0.2, 1, 1, 3]),
   };
 }

@@ -25,8 +25,8 @@ export type Seat = {
   model: Model;
   copy: Copy | undefined;
   lives: number;
-  /** It has to say again what lasts. */
-  isAway: boolean;
+  /** When its client is back and says again what lasts. */
+  backAt: number | undefined;
   readonly kept: Kept;
   readonly seen: Seen;
 };
@@ -45,7 +45,7 @@ export function newSeat(policy: Policy, till: TillView, seed: number): Seat {
   };
   const kept: Kept = { isUp: false, restarts: [], uses: [] };
   const name = policy.component;
-  return { name, policy, model, copy: undefined, lives: 0, isAway: false, kept, seen };
+  return { name, policy, model, copy: undefined, lives: 0, backAt: undefined, kept, seen };
 }
 
 const moved = <T extends { readonly at: number }>(all: readonly T[], ms: number): readonly T[] =>
@@ -76,13 +76,13 @@ export function forget(seat: Seat, till: TillView, now: number, booted: boolean,
 }
 
 /** What the new agent finds of what the one before, with its model `before`, has left running. */
-export function takenOver(seat: Seat, before: Model): readonly ComponentEvent[] {
+export function takenOver(seat: Seat, before: Model, backAt: number): readonly ComponentEvent[] {
   const { copy, kept, lives } = seat;
   const instance = `life-${lives}`;
   if (copy !== undefined) {
     copy.phase = 'alive';
     copy.tenders.clear();
-    seat.isAway = true;
+    seat.backAt = backAt;
     return [{ kind: 'adopted', instance, pid: 1, wasReady: kept.isUp }];
   }
   if (before.process !== 'alive') return [];

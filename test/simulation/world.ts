@@ -8,7 +8,7 @@ import type { Copy } from './copy.ts';
 import { type Dice, dice } from './dice.ts';
 import { House } from './house.ts';
 import { type Broken, Judges, type Machines } from './judges.ts';
-import { type Scenario, scenarioOf } from './scenario.ts';
+import { scenarioOf } from './scenario.ts';
 import type { Seat } from './seat.ts';
 import { surprise } from './surprises.ts';
 
@@ -21,8 +21,8 @@ export type RunOptions = {
   readonly machines?: Machines;
   readonly tells?: boolean;
   readonly muted?: ReadonlySet<string>;
-  /** Another till than the seed's own. */
-  readonly scenario?: (roll: Dice) => Scenario;
+  /** A till on which everything fails often. */
+  readonly harsh?: boolean;
 };
 export type Outcome = {
   readonly broken: Broken | undefined;
@@ -36,7 +36,7 @@ const DAY_MS = 86_400_000;
 
 export function simulate(options: RunOptions): Outcome {
   const roll = dice(options.seed);
-  const scenario = (options.scenario ?? scenarioOf)(roll);
+  const scenario = scenarioOf(roll, options.harsh);
   const judges = (till: House['till']) => new Judges(scenario, till, options.tells === true);
   const house = new House(options.machines ?? MACHINES, scenario, roll, judges);
   const world = new World(house, options.muted ?? NOTHING_MUTED);
@@ -85,8 +85,9 @@ class World {
   /** What befalls the whole till. */
   #fate(): void {
     const house = this.#house;
-    const draw = this.#roll.next();
-    if (house.isRebooting ? draw < 0.3 : draw < 0.0002) this.#boot();
+    const { trouble } = house.scenario;
+    const draw = this.#roll.next() / trouble;
+    if (house.isRebooting ? draw < 0.1 : draw < 0.0002) this.#boot();
     else if (draw < 0.001) house.newAgent(false);
     else if (draw < 0.002) this.#sleep();
     else if (draw < (house.till.held ? 0.01 : 0.003)) this.#hold(!house.till.held);
@@ -133,7 +134,9 @@ class World {
     house.now += ms;
     house.till.uptimeMs += ms;
     house.till.totalMs += ms;
-    if (ms > 2 * sweepMs && roll.chance(0.8)) this.#away(ms - sweepMs);
+    // Not every long look was a pause; but one that is not told just after a start would be a lie.
+    const isNew = house.seats.some(({ backAt }) => backAt !== undefined);
+    if (ms > 2 * sweepMs && (isNew || roll.chance(0.8))) this.#away(ms - sweepMs);
     for (const { copy } of house.seats) if (copy?.phase === 'alive') copy.passed(ms);
   }
 
@@ -145,8 +148,9 @@ class World {
     const { copy, model } = seat;
     if (copy?.phase === 'spawning') this.#beBorn(seat, copy);
     else if (copy !== undefined) {
-      if (seat.isAway) {
-        seat.isAway = false;
+      if (seat.backAt !== undefined && house.now < seat.backAt) return;
+      if (seat.backAt !== undefined) {
+        seat.backAt = undefined;
         for (const said of copy.sayAgain(house.now)) house.push(seat, said);
       }
       const said = copy.speak(seat.policy, model.state === 'starting', trouble, this.#scale);
@@ -160,7 +164,7 @@ class World {
     const event = surprise(roll, this.#asked, this.#muted);
     if (event !== undefined) house.push(seat, event);
     // A new connection is honest: whatever lasts is said again.
-    if (copy?.phase === 'alive' && roll.chance(0.03)) seat.isAway = true;
+    if (copy?.phase === 'alive' && roll.chance(0.03)) seat.backAt = house.now;
   }
 
   #beBorn(seat: Seat, copy: Copy): void {
