@@ -224,12 +224,14 @@ function unnote(turn: RecoveryTurn): void {
 /** On disk. Somebody may have begun a sale meanwhile: then it waits again. */
 export function noted(turn: RecoveryTurn, { ok, reason }: Of<'noted'>): void {
   const { draft, now, effects } = turn;
-  const { operation, uptimeMs } = draft;
+  const { operation, uptimeMs, totalMs, reboots } = draft;
   if (operation === undefined) return;
+  // A machine that slept meanwhile would reboot later than its token says.
+  const isFresh = (totalMs ?? 0) - (reboots.at(-1)?.atMs ?? 0) <= NOTE_MS_MAX;
   const { component, incident, cause } = operation;
   const isGone = !operation.launches || hasLeft(draft.states.get(component));
   const isFree = !touchedBy(turn, operation).some((name) => isBusy(turn, name));
-  if (ok && !isGone && !draft.held && isFree && now >= draft.settledAt) {
+  if (ok && isFresh && !isGone && !draft.held && isFree && now >= draft.settledAt) {
     const why = reasons.launched('reboot', operation.reason);
     const fields = { incident, reason: why, uptimeMs: uptimeMs ?? 0 };
     effects.push({ kind: 'report', event: { kind: 'reboot', component, fields } });

@@ -155,6 +155,20 @@ describe('the reboot', () => {
     expect(story.take()).toEqual(['note_reboot', 'reboot', 'reboot sale']);
   });
 
+  it('is noted again when the machine slept before the answer: the token must not be older', () => {
+    const story = running();
+    story.fails('sale', 'reboot');
+    story.later(7 * HOUR_MS);
+    story.send({ kind: 'paused', gapMs: 0 });
+    story.pass(5_000);
+    story.send(NOTED);
+    expect(story.take()).toEqual(['note_reboot', 'remember', 'note_reboot']);
+    story.send(NOTED);
+    expect(story.take()).toEqual(['reboot', 'reboot sale']);
+    const { reboots, totalMs = 0 } = story.model();
+    expect(reboots).toMatchObject([{ atMs: totalMs }]);
+  });
+
   it('is not done for a component that came back, nor on a held till', () => {
     const back = running();
     back.fails('sale', 'reboot');
