@@ -119,8 +119,6 @@ describe('pulls', () => {
   });
 });
 
-describe('output that a pull reads', () => {});
-
 describe('the link', () => {
   /** A link over a session that the test plays, with an outbox of events and a pull. */
   function linked() {
