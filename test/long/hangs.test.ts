@@ -3,6 +3,7 @@
 // healed, and told with the right cause and a reason; and nobody else may be touched meanwhile.
 
 import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fault, isAlive, type LogLine, Rig, until } from '../real/agent-rig.ts';
 import { type Patient, ward } from './patients/ward.ts';
@@ -74,10 +75,18 @@ const leaks: readonly Case[] = (['node', 'python'] as const).flatMap((language):
 ]);
 
 /** Instrumented: what only a program that speaks to us can be asked. */
-const instrumented = [
-  fault('lying', ['--mode', 'lie', '--hang-after-ms', '3000']),
-  fault('never', ['--mode', 'never', '--hang-after-ms', '3000', '--deadline-ms', '4000']),
-];
+const instrumented = (folder: string) => {
+  const once = (name: string) => [
+    '--hang-after-ms',
+    '3000',
+    '--once',
+    join(folder, `${name}.once`),
+  ];
+  return [
+    fault('lying', ['--mode', 'lie', ...once('lying')]),
+    fault('never', ['--mode', 'never', '--deadline-ms', '4000', ...once('never')]),
+  ];
+};
 
 let rig: Rig;
 beforeAll(async () => {
@@ -85,7 +94,7 @@ beforeAll(async () => {
   const cases = [...hangs, ...leaks];
   const configured = await ward([...cases, ...WELL], rig.folder);
   const components = configured.map((one, at) => ({ ...one, ...cases[at]?.more }));
-  rig.configure([...components, ...instrumented]);
+  rig.configure([...components, ...instrumented(rig.folder)]);
   void rig.start();
 });
 afterAll(() => rig.clean());

@@ -3,7 +3,7 @@
 // channel when it is started with one, and says on its output what it is doing, one word and numbers a line.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import type { Channel } from '../../agent/channel/client.ts';
@@ -30,6 +30,8 @@ const { values: knobs } = parseArgs({
     'lie-spin': flag,
     /** never only. */
     'deadline-ms': number,
+    /** A file by which later lives know that they are not to hang. */
+    once: { type: 'string' },
     'ignore-term': flag,
     /** Held, and never given back. */
     'leak-mb': number,
@@ -152,6 +154,8 @@ async function listen(port: number): Promise<void> {
 }
 
 async function main(): Promise<void> {
+  const wasHere = knobs.once !== undefined && existsSync(knobs.once);
+  if (knobs.once !== undefined) writeFileSync(knobs.once, '');
   say('started', process.pid);
   const keepAlive = setInterval(() => undefined, 1_000);
   const stop = (): void => {
@@ -166,7 +170,7 @@ async function main(): Promise<void> {
   await sleep(ms('slow-start-ms'));
   for (let n = 0; n < Number(knobs['leak-mb'] ?? 0); n += 1) leaked.push(Buffer.alloc(2 ** 20, n));
   if (process.env['TILLWATCH_SOCKET'] !== undefined) {
-    if (knobs.mode === 'lie') startLiar();
+    if (knobs.mode === 'lie' && !wasHere) startLiar();
     else {
       const { connectChannel } = await import('../../agent/channel/client.ts');
       channel = connectChannel({
@@ -186,7 +190,7 @@ async function main(): Promise<void> {
     spin(ms('gc-ms'), true);
     say('collected');
   }
-  if (knobs.mode !== undefined) {
+  if (knobs.mode !== undefined && !wasHere) {
     await sleep(ms('hang-after-ms'));
     await hang(knobs.mode);
   }
