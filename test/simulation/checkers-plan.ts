@@ -96,7 +96,9 @@ function following(
       const { event, effects, now } = seen;
       if (operation !== undefined && event.kind === 'state') {
         const { component, state } = event;
-        if (operation.called.has(component) && state !== 'stopped') operation.begun.add(component);
+        // A failing one that was launched was in backoff: stopped, it went its own way.
+        const isNew = state !== 'stopped' || component === operation.failing;
+        if (operation.called.has(component) && isNew) operation.begun.add(component);
         if (state === 'stopped') operation.down.add(component);
         const waits = state === 'backoff' || state === 'quarantined';
         if (component === operation.failing && !waits) operation.isReleased = true;
