@@ -90,10 +90,10 @@ export class Loop {
     if (gapMs > 0) this.#wasAway(gapMs, now);
   }
 
-  #wasAway(gapMs: number, now: number): void {
+  #wasAway(gapMs: number, now: number, sleptMs = 0): void {
     const { paused, log } = this.#options;
     this.#pauses += 1;
-    log.warn('the agent itself did not run for a while', { gapMs: Math.round(gapMs) });
+    log.warn('the agent itself did not run for a while', { gapMs: Math.round(gapMs + sleptMs) });
     paused(gapMs, now);
   }
 
@@ -104,7 +104,8 @@ export class Loop {
     this.#dueAt = now + SWEEP_MS;
     this.#drain();
     const sleptMs = this.#pause.swept(clock.monotonicMs(), clock.bootMs());
-    if (sleptMs > 0) this.#wasAway(sleptMs, now);
+    // Monotonic time stood still meanwhile: proofs begin anew, and no deadline has come nearer.
+    if (sleptMs > 0) this.#wasAway(0, now, sleptMs);
     // Timers come before sockets in Node's loop: judged now, a beat that has arrived would be missed.
     this.#cancelObserve();
     this.#cancelObserve = timers.after(0, observe);
