@@ -12,6 +12,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
+import { builtinModules } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { licencesText } from './licences.js';
@@ -54,6 +55,40 @@ const options = {
   outExtension: { '.js': '.mjs' },
   banner: { js: banner },
 };
+
+/**
+ * Node's own modules, without their price. An `import` of one reads each of its exports, and those of node:fs,
+ * node:crypto and node:http load readline, WebCrypto and an HTTP client with WebAssembly behind getters: 22 modules
+ * that nothing here uses. Asked for this way, an export is loaded when it is read.
+ */
+const ownModules = {
+  name: 'own-modules',
+  setup(build) {
+    const names = new Set(builtinModules);
+    const nameOf = (path) => path.replace(/^node:/, '');
+    build.onResolve({ filter: /^(node:)?[a-z_0-9/]+$/ }, ({ path }) =>
+      path.startsWith('node:') || names.has(path)
+        ? { path: nameOf(path), namespace: 'own-modules' }
+        : undefined,
+    );
+    build.onLoad({ filter: /.*/, namespace: 'own-modules' }, ({ path }) => ({
+      contents: `module.exports = process.getBuiltinModule('node:${path}')`,
+    }));
+  },
+};
+
+/**
+ * V8 keeps the source of a program in memory for as long as it runs, in two bytes a character when one of them is
+ * not ASCII. esbuild escapes those but in regular expressions, where the same escape means the same.
+ */
+function toAscii(file) {
+  const text = readFileSync(file, 'utf8');
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: ASCII begins with them
+  const ascii = text.replace(/[^\x00-\x7f]/g, (unit) => {
+    return `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  });
+  if (ascii !== text) writeFileSync(file, ascii);
+}
 
 /** Files, their newest change and their number: a deleted source must make a new build too. */
 function sourceState() {
@@ -138,7 +173,13 @@ async function build(state) {
   mkdirSync(join(outdir, 'parts'), { recursive: true });
   removeStale();
   try {
-    const one = await bundle({ ...options, entryPoints: programs, outdir });
+    const one = await bundle({
+      ...options,
+      entryPoints: programs,
+      outdir,
+      plugins: [ownModules],
+    });
+    for (const program of Object.keys(programs)) toAscii(join(outdir, `${program}.mjs`));
     const other = await bundle({
       ...options,
       entryPoints: { tillwatch: commandLine },

@@ -41,14 +41,15 @@ const KEEPALIVE_SECONDS = 60;
 const SUBACK_FAILURE = 128;
 
 /** Loaded with the first connection: it costs 15 MB, and an agent must supervise before it reports. */
-let loading: Promise<typeof import('mqtt')> | undefined;
-const load = (): Promise<typeof import('mqtt')> => {
-  loading ??= import('mqtt');
+let loading: Promise<typeof MqttClient> | undefined;
+/** Its client alone: the whole brings WebSockets and proxies along, 120 kB of source that no till runs. */
+const load = (): Promise<typeof MqttClient> => {
+  loading ??= import('mqtt/lib/client').then(({ default: client }) => client.default);
   return loading;
 };
 
 function createClient(
-  mqtt: typeof import('mqtt'),
+  Client: typeof MqttClient,
   options: SessionOptions,
   keep: (socket: Socket) => void,
 ): MqttClient {
@@ -58,7 +59,7 @@ function createClient(
     keep(socket);
     return socket;
   };
-  return new mqtt.MqttClient(build, {
+  return new Client(build, {
     protocolId: 'MQTT',
     protocolVersion: 4,
     clean: true,
@@ -93,7 +94,7 @@ class OneSession implements Session {
       this.destroy(`the broker did not answer within ${connectTimeoutMs} ms`),
     );
     load().then(
-      (mqtt) => this.#start(mqtt),
+      (Client) => this.#start(Client),
       (error: unknown) => this.destroy(`mqtt cannot be loaded: ${String(error)}`),
     );
   }
@@ -133,10 +134,10 @@ class OneSession implements Session {
     this.destroy('the agent ends');
   }
 
-  #start(mqtt: typeof import('mqtt')): void {
+  #start(Client: typeof MqttClient): void {
     if (this.#down) return;
     const { terminal } = this.#options;
-    const client = createClient(mqtt, this.#options, (socket) => {
+    const client = createClient(Client, this.#options, (socket) => {
       this.#socket = socket;
     });
     this.#client = client;
