@@ -244,7 +244,9 @@ const ofThePlan: Record<PlanCheckerName, Readonly<Record<string, Machines>>> = {
   rebootsWithinBudget: {
     'soon after a boot': reboots({ uptimeMsMin: 0 }),
     'too often an hour': reboots({ hourMax: 100 }),
-    'forgets them': planBelieving((model) => ({ ...model, reboots: [] })),
+    'forgets them': planBelieving((model) =>
+      model.phase === 'noting' ? model : { ...model, reboots: [] },
+    ),
     'each one helped': planBelieving((model) => ({
       ...model,
       reboots: model.reboots.map((token) => ({ ...token, held: true })),
