@@ -44,7 +44,11 @@ const SUBACK_FAILURE = 128;
 let loading: Promise<typeof MqttClient> | undefined;
 /** Its client alone: the whole brings WebSockets and proxies along, 120 kB of source that no till runs. */
 const load = (): Promise<typeof MqttClient> => {
-  loading ??= import('mqtt/lib/client').then(({ default: client }) => client.default);
+  loading ??= import('mqtt/lib/client').then(({ default: it }) => {
+    // Node and the bundle hand out what CommonJS exports, vitest the default within it.
+    const told: { default: typeof MqttClient } | typeof MqttClient = it;
+    return 'default' in told ? told.default : told;
+  });
   return loading;
 };
 
