@@ -72,6 +72,21 @@ export function print(report: Report, json: boolean): boolean {
   return ok;
 }
 
+/** Time in which something waited for a processor, in microseconds since boot (/proc/pressure/cpu). */
+const waitedMicros = (): number => {
+  try {
+    return Number(/^some .*total=(\d+)/m.exec(readFileSync('/proc/pressure/cpu', 'utf8'))?.[1]);
+  } catch {
+    return Number.NaN;
+  }
+};
+
+/** How starved the machine was while a benchmark ran: the watchdog waits twice as long above 80 %. */
+export function measurePressure(): () => number {
+  const [atMs, micros] = [performance.now(), waitedMicros()];
+  return () => round((waitedMicros() - micros) / 10 / (performance.now() - atMs));
+}
+
 export const sleep = (ms: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, ms));
 

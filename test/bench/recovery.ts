@@ -5,7 +5,7 @@
 // few minutes are n first failures and not a crash loop.
 
 import { request } from 'node:http';
-import { type Report, round, sleep, spread, until } from './harness.ts';
+import { measurePressure, type Report, round, sleep, spread, until } from './harness.ts';
 import { NOTICE_NOTE, NOTICE_TARGETS, noticing } from './notice.ts';
 import type { Options } from './options.ts';
 import { runPeers } from './peers/run.ts';
@@ -100,10 +100,12 @@ const summary = (times: readonly Times[]) => ({
 const PEERS_N = 5;
 
 async function besidePeers({ n = PEERS_N, only }: Options): Promise<Report> {
+  const pressure = measurePressure();
   const outcome = await runPeers({ n, only });
+  const cpuPressurePercent = pressure();
   return {
     name: 'recovery beside other supervisors',
-    figures: { n, ...outcome.peers, skipped: outcome.skipped },
+    figures: { n, cpuPressurePercent, ...outcome.peers, skipped: outcome.skipped },
     table: table(outcome),
     targets: {
       'tillwatch.faults.stop.detectedMs.p95': 2_500,
@@ -112,6 +114,8 @@ async function besidePeers({ n = PEERS_N, only }: Options): Promise<Report> {
       'tillwatch.faults.deadlock.readyMs.p95': 3_500,
       'tillwatch.faults.spin.detectedMs.p95': 5_500,
       'tillwatch.faults.spin.readyMs.p95': 6_500,
+      'tillwatch.computed.killed': 0,
+      'blackBox.computed.killed': 0,
       'blackBox.faults.stop.detectedMs.p95': 5_000,
       'blackBox.faults.stop.readyMs.p95': 6_000,
       'blackBox.faults.deadlock.readyMs.p95': 6_000,
@@ -119,6 +123,7 @@ async function besidePeers({ n = PEERS_N, only }: Options): Promise<Report> {
       'blackBox.faults.spin.readyMs.p95': 6_000,
     },
     notes: [
+      `something waited for a processor ${cpuPressurePercent} % of the time; a quiet machine has under 20 %`,
       'the same program under each, one after the other on this machine; each hang that was never',
       'found was asked once. A crash counts from the last act of the program, a hang from what caused',
       'it, both to the first answer of the next process. Tillwatch with its shipped defaults; only',

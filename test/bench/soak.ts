@@ -6,7 +6,7 @@
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { startCashier } from '../../cli/demo/cashier.ts';
-import { type Report, round, sleep, spread } from './harness.ts';
+import { measurePressure, type Report, round, sleep, spread } from './harness.ts';
 import type { Options } from './options.ts';
 import { bundleProgram } from './peers/trial.ts';
 import { type EventRow, type Rig, startRig } from './rig.ts';
@@ -138,6 +138,7 @@ function misread(done: readonly Done[], events: readonly EventRow[]): string[] {
 export async function run(options: Options): Promise<Report> {
   const minutes = options.minutes ?? MINUTES;
   const seed = Math.floor(options.seed ?? Math.random() * 2 ** 31);
+  const pressure = measurePressure();
   const built = await bundleProgram();
   const rig = await startRig(1, RELAXED, (root) => [orderComponent(root, built.program)]);
   console.error(`soak: seed ${seed}, ${minutes} minutes, the till is in ${rig.root}`);
@@ -164,6 +165,7 @@ export async function run(options: Options): Promise<Report> {
     const figures = {
       seed,
       minutes,
+      cpuPressurePercent: pressure(),
       drills: done.length,
       troubles: troubles.length,
       falseKills: lives.falseKills().length,
@@ -202,6 +204,7 @@ export async function run(options: Options): Promise<Report> {
         processesLeft: 0,
       },
       notes: [
+        `something waited for a processor ${figures.cpuPressurePercent} % of the time`,
         `the same drills again: --seed ${seed} --minutes ${minutes}`,
         'shipped defaults but for backoff and budget, so that many failures are no crash loop',
       ],

@@ -15,6 +15,7 @@ const port = Number(process.env['BENCH_PORT']);
 const LINE_EVERY_MS = 50;
 const FLOOD = { everyMs: 20, bytes: 1024 * 1024, times: 150 };
 const STALL_MS = 2_000;
+const COMPUTE_MS = 4_000;
 /** Printed with the last breath: what a reader of a pipe must still take. */
 const LAST_LINES = 200;
 
@@ -61,6 +62,11 @@ const faults: Readonly<Record<string, () => void>> = {
   },
   spin: () => {
     for (;;);
+  },
+  /** Busy for four seconds, and then well again: no failure. */
+  compute: () => {
+    const endMs = performance.now() + COMPUTE_MS;
+    while (performance.now() < endMs);
   },
   /** Work that is begun and never ends, while the loop turns and beats. */
   stall: () => {

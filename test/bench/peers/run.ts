@@ -10,7 +10,7 @@ import { FAULTS, type Fault, type Peer } from './peer.ts';
 import { pm2Peers } from './pm2.ts';
 import { runitPeers } from './runit.ts';
 import { supervisordPeers } from './supervisord.ts';
-import { type Leftovers, leftovers } from './till.ts';
+import { ask, type Leftovers, leftovers } from './till.ts';
 import { tillwatchPeers } from './tillwatch.ts';
 import * as trials from './trial.ts';
 
@@ -40,6 +40,8 @@ export type PeerFigures = {
   readonly model: boolean;
   readonly blind: string | undefined;
   readonly faults: Partial<Record<Fault, FaultFigures>>;
+  /** Computations of four seconds, and how many were killed for it; none are asked of the blind. */
+  readonly computed: { n: number; killed: number };
   /** Lives that ended by a fault, and what was there after the last, the supervisor still running. */
   readonly deaths: number;
   readonly left: Leftovers;
@@ -47,6 +49,8 @@ export type PeerFigures = {
   readonly killed: trials.Death | undefined;
   /** Processes of the till that ran on after the supervisor was ended in good order. */
   readonly leftAfterStop: number;
+  /** And one of them still answers on the till's port. */
+  readonly portHeldAfterStop: boolean;
 };
 export type Outcome = {
   readonly peers: Record<string, PeerFigures>;
@@ -120,6 +124,16 @@ class PeerRun {
   }
 }
 
+async function computed(peer: Peer, run: PeerRun, n: number) {
+  let killed = 0;
+  for (let i = 0; i < n; i += 1) {
+    const phaseMs = ((i + 0.5) / n) * (peer.phaseMs ?? PHASE_MS);
+    if (await trials.computes(await run.running(), phaseMs)) killed += 1;
+  }
+  if (n > 0) line(`${peer.name}: ${killed} of ${n} computations of 4 s killed`);
+  return { n, killed };
+}
+
 async function one(peer: Peer, built: { root: string; program: string }, n: number) {
   const run = new PeerRun(peer, built);
   try {
@@ -128,14 +142,17 @@ async function one(peer: Peer, built: { root: string; program: string }, n: numb
       const times = peer.waitMs !== undefined ? Math.ceil(n / SLOW_SHARE) : n;
       await run.series(fault, times);
     }
+    const computations = await computed(peer, run, peer.blind ? 0 : Math.ceil(n / 2));
     const running = await run.running();
     const left = leftovers(running.till);
     const killed = await trials.killSupervisor(running);
     await running.supervisor.stop().catch(() => undefined);
     const leftAfterStop = leftovers(running.till).running;
+    const portHeldAfterStop = (await ask(running.till)) !== undefined;
     const { name, settings, blind, model = false } = peer;
     const { faults, deaths, lost } = run;
-    return { name, settings, model, blind, faults, deaths, left, lost, killed, leftAfterStop };
+    const after = { computed: computations, leftAfterStop, portHeldAfterStop };
+    return { name, settings, model, blind, faults, deaths, left, lost, killed, ...after };
   } finally {
     await run.close();
   }

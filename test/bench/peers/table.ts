@@ -5,7 +5,7 @@ import type { Spread } from '../harness.ts';
 import { FAULTS, type Fault } from './peer.ts';
 import type { FaultFigures, Outcome, PeerFigures } from './run.ts';
 
-const NAME_CHARS = 21;
+const NAME_CHARS = 20;
 const CELL_CHARS = 14;
 const TITLES: Readonly<Record<Fault, string>> = {
   crash: 'crash',
@@ -50,11 +50,12 @@ const times = (
   '',
 ];
 
-const LEFT_CHARS = 11;
+const LEFT_CHARS = 10;
 const left = (peers: readonly PeerFigures[]): string[] => [
   'left behind: helpers still there per death, second copies, zombies, log lines',
-  'lost, and processes of the till after the supervisor was stopped in good order',
-  row('', ['orphans', 'copies', 'zombies', 'lines', 'after stop'], LEFT_CHARS),
+  'lost; processes (and its port) still there after the supervisor was stopped well',
+  'and how many computations of four seconds, which are no hang, were killed',
+  row('', ['orphans', 'copies', 'zombies', 'lines', 'at end', '4 s busy'], LEFT_CHARS),
   ...peers.map((peer) =>
     row(
       peer.name,
@@ -63,7 +64,8 @@ const left = (peers: readonly PeerFigures[]): string[] => [
         String(peer.left.duplicates),
         String(peer.left.zombies),
         peer.deaths === 0 ? '-' : String(peer.lost.lines),
-        String(peer.leftAfterStop),
+        `${peer.leftAfterStop}${peer.portHeldAfterStop ? ' + port' : ''}`,
+        peer.computed.n === 0 ? '-' : `${peer.computed.killed} of ${peer.computed.n}`,
       ],
       LEFT_CHARS,
     ),

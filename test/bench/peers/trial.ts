@@ -15,6 +15,8 @@ export const NEVER_MS = 30_000;
 const FIRST_START_MS = 30_000;
 /** Longer than the slowest start window of a peer: supervisord's is 1 s, monit's is set to 2 s. */
 const SETTLE_MS = 3_000;
+/** Four seconds of work and what a slow supervisor may need to act on them. */
+const COMPUTE_WATCHED_MS = 8_000;
 const ALONE_MS = 3_000;
 const RETURN_MS = 6_000;
 /** Until what was printed last is on the disk of whoever reads it through a pipe. */
@@ -100,6 +102,15 @@ export async function trial(
     detectedMs: foundMs === undefined ? undefined : foundMs - startMs,
     readyMs: next && next.atMs - startMs,
   };
+}
+
+/** A computation of four seconds is no hang. @returns whether it was killed for it. */
+export async function computes(running: Running, phaseMs: number): Promise<boolean> {
+  const { till } = running;
+  await sleep(SETTLE_MS + phaseMs);
+  const before = tills.lives(till).map((life) => life.pid);
+  await tills.ask(till, '/fault?kind=compute');
+  return (await tills.served(till, before, COMPUTE_WATCHED_MS)) !== undefined;
 }
 
 export type Death = {
