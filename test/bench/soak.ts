@@ -3,7 +3,7 @@
 // time to recovery by fault and by cause, and above all false kills, which are seen from outside (lives.ts). What
 // was drawn can be drawn again with the printed seed; when exactly a component is hit depends on the machine.
 
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { startCashier } from '../../cli/demo/cashier.ts';
 import { measurePressure, type Report, round, sleep, spread } from './harness.ts';
@@ -212,6 +212,7 @@ export async function run(options: Options): Promise<Report> {
     };
   } finally {
     await close();
+    rmSync(built.root, { recursive: true, force: true });
   }
 }
 
