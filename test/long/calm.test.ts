@@ -107,7 +107,8 @@ async function manyQuickRequests(): Promise<number> {
   const customer = async (): Promise<void> => {
     while (left > 0) {
       left -= 1;
-      answered += await ask();
+      const one = await ask();
+      answered += one;
     }
   };
   await Promise.all(Array.from({ length: TOGETHER }, customer));
