@@ -11,10 +11,13 @@ const blocks = [...readme.matchAll(/```yaml\n([\s\S]*?)```/g)].map((match) => ma
 const KEY = `ed25519:${Buffer.alloc(32, 7).toString('base64')}`;
 
 describe('the README', () => {
-  it('shows an agent and a broker configuration that are right as they stand', () => {
-    const agent = blocks.find((block) => block.includes('components:'));
+  it('shows configurations of agent and broker that are right as they stand', () => {
+    const agents = blocks.filter((block) => block.includes('components:'));
     const broker = blocks.find((block) => block.includes('terminals:'));
-    expect(loadAgent((agent ?? '').replace('ed25519:...', KEY), '/')).toMatchObject({ ok: true });
+    expect(agents.length).toBeGreaterThanOrEqual(2);
+    for (const agent of agents) {
+      expect(loadAgent(agent.replace('ed25519:...', KEY), '/')).toMatchObject({ ok: true });
+    }
     expect(loadBroker(broker ?? '', '/')).toMatchObject({ ok: true });
   });
 
