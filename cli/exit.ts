@@ -19,7 +19,7 @@ export const EXIT_MEANINGS: Readonly<Record<keyof typeof EXIT, string>> = {
   usage: 'the command line or a configuration file is wrong',
   unavailable: 'something is not there: the broker, a port, Node 24',
   bug: 'a bug of ours',
-  denied: 'not allowed: the token is wrong',
+  denied: "not allowed: a wrong token, or another user's agent",
 };
 
 export type Outcome = { readonly exit: ExitCode; readonly sentence?: string };
