@@ -7,7 +7,6 @@ import type { Hands } from './hands.ts';
 import { parsePressure } from './watchdog/proc.ts';
 
 const PRESSURE_EVERY_MS = 1_000;
-const PRESSURE_BYTES_MAX = 256;
 
 export type FeedingOptions = {
   readonly components: readonly Component[];
@@ -33,7 +32,7 @@ export class Feeding {
   #press(now: number): void {
     const { components, hands } = this.#options;
     this.#pressureAt = now;
-    const text = hands.ports.files.read('/proc/pressure/cpu', PRESSURE_BYTES_MAX);
+    const text = hands.ports.files.reread('/proc/pressure/cpu');
     // Kernels without it say nothing, and nothing is made up.
     const cpuSome = parsePressure(text)?.some;
     if (cpuSome === undefined) return;

@@ -12,6 +12,7 @@ export type Clock = {
 export type Cancel = () => void;
 
 export type Timers = {
+  /** After 0 means as soon as all sockets were read that have something now, without waking up once more. */
   readonly after: (ms: number, run: () => void) => Cancel;
   readonly every: (ms: number, run: () => void) => Cancel;
 };
@@ -38,6 +39,11 @@ export type BootClock = Clock & {
 export type Files = {
   /** At most the first `bytesMax` bytes; undefined when absent, unreadable or gone meanwhile. */
   readonly read: (path: string, bytesMax?: number) => string | undefined;
+  /**
+   * As `read`, for small files of /proc that are read again and again: it stays open, which is one system call
+   * instead of four, and of a process that is gone nothing is read, whoever has its number now [proc(5)].
+   */
+  readonly reread: (path: string) => string | undefined;
   /** At most the last `bytesMax` bytes. */
   readonly readEnd: (path: string, bytesMax: number) => string | undefined;
   readonly list: (path: string) => readonly string[];

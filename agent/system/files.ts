@@ -65,6 +65,8 @@ function readWith(path: string, use: (descriptor: number) => string): string | u
  * 24.21), and a wrong path in a configuration must not cost a processor: so step by step, upwards once.
  */
 export function makeFolders(path: string, mode: number): void {
+  // Asked first, because it nearly always is there, and an error costs more than the question.
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
   try {
     mkdirSync(path, { mode });
   } catch (error) {
@@ -74,6 +76,35 @@ export function makeFolders(path: string, mode: number): void {
     if (code !== 'ENOENT' || parent === path || existsSync(parent)) throw error;
     makeFolders(parent, mode);
     mkdirSync(path, { mode });
+  }
+}
+
+/** Four of each component; the oldest is closed for one more. */
+const HELD_MAX = 256;
+const held = new Map<string, number>();
+
+function holdOpen(path: string): number {
+  const [oldest] = held;
+  if (oldest !== undefined && held.size >= HELD_MAX) letGo(...oldest);
+  const descriptor = openSync(path, 'r');
+  held.set(path, descriptor);
+  return descriptor;
+}
+
+function letGo(path: string, descriptor: number): void {
+  held.delete(path);
+  closeSync(descriptor);
+}
+
+/** One read hands out a whole file of this kind, as large as the buffer allows (seq_file of the kernel). */
+function reread(path: string): string | undefined {
+  let descriptor = held.get(path);
+  try {
+    descriptor ??= holdOpen(path);
+    return shared.toString('utf8', 0, readSync(descriptor, shared, 0, READ_BYTES_MAX, 0));
+  } catch {
+    if (descriptor !== undefined) letGo(path, descriptor);
+    return undefined;
   }
 }
 
@@ -140,6 +171,7 @@ export const realFiles: Files = {
       const buffer = bufferFor(bytesMax);
       return buffer.toString('utf8', 0, fill(descriptor, buffer, 0));
     }),
+  reread,
   readEnd: (path, bytesMax) =>
     readWith(path, (descriptor) => {
       const buffer = bufferFor(bytesMax);

@@ -12,7 +12,6 @@ import type { Stat } from './proc.ts';
 const SEEN_MAX = 512;
 /** The lives of all components and some that ended. */
 const LIVES_MAX = 64;
-const CHILDREN_BYTES_MAX = 8 * 1024;
 
 /** Pid and start time. */
 export type Kin = ReadonlyMap<number, number>;
@@ -44,7 +43,7 @@ export class Kindred {
   /** Between two such looks: the children of the main thread, one read [proc(5), task/TID/children]. */
   glance({ files }: Ports, { instance, main }: Life): void {
     const at = `/proc/${main.pid}/task/${main.pid}/children`;
-    const children = files.read(at, CHILDREN_BYTES_MAX)?.trim();
+    const children = files.reread(at)?.trim();
     if (children === undefined || children === '') return;
     const seen = this.#open(instance);
     for (const pid of children.split(' ').map(Number)) {
