@@ -40,7 +40,13 @@ describe('the plan', () => {
       ['display', 'starting'],
     ] as const);
     expect(mayStart(till, states)).toEqual(['sale']);
-    expect(mayStart(till, new Map([['hardware', 'suspect']] as const))).toEqual(['display']);
+    expect(mayStart(till, new Map([['hardware', 'starting']] as const))).toEqual(['display']);
+  });
+
+  it('waits for nothing that failed, is suspected or is not to be started', () => {
+    for (const state of ['suspect', 'backoff', 'quarantined'] as const) {
+      expect(mayStart(till, new Map([['hardware', state]]))).toEqual(['sale', 'display']);
+    }
   });
 
   it('lets stop what nothing that runs depends on', () => {
