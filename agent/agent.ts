@@ -3,7 +3,6 @@
 // starts; and closed in the opposite one. Components are left running unless the configuration or the
 // caller says otherwise, because an agent that ends is no reason to stop selling.
 
-import { hostname, release, type as systemName } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from '../protocol/commands.ts';
 import type { NewEvent } from '../protocol/events.ts';
@@ -14,7 +13,10 @@ import { AtTill } from './at-till.ts';
 import { type ChannelServer, openChannel } from './channel/server.ts';
 import type { Commands } from './commands.ts';
 import { type AgentConfig, socketPath } from './config.ts';
+import type { DrillDesk } from './drill/desk.ts';
+import { drillsAtTill, obeyDrill, openDrills } from './drill/open.ts';
 import { Hold } from './hold.ts';
+import { Introduction } from './introduction.ts';
 import { type Overrides, openRooms, type Rooms, takeFolders } from './rooms.ts';
 import { Supervisor } from './supervisor.ts';
 import { socketFiles } from './system/disk.ts';
@@ -41,6 +43,8 @@ class RunningAgent implements Agent {
   readonly ended: Promise<string>;
   readonly #rooms: Rooms;
   readonly #supervisor: Supervisor;
+  readonly #introduction: Introduction;
+  readonly #drills: DrillDesk;
   readonly #commands: Commands;
   readonly #alive: Alive;
   readonly #hold: Hold;
@@ -52,7 +56,6 @@ class RunningAgent implements Agent {
   #ending: Promise<void> | undefined;
   #resolveEnded: (reason: string) => void = () => undefined;
   #sweeps = 0;
-  #inventory = '';
 
   constructor(rooms: Rooms) {
     this.#rooms = rooms;
@@ -61,9 +64,10 @@ class RunningAgent implements Agent {
       this.#resolveEnded = done;
     });
     const { config, budgets, counters, ladder } = rooms;
+    const hands = handsFor(rooms, this.#wires());
     this.#supervisor = new Supervisor({
       config,
-      hands: handsFor(rooms, this.#wires()),
+      hands,
       remembered: (name) => ({
         seed: Math.floor(rooms.ports.random() * 2 ** 31),
         restarts: budgets.restored(name),
@@ -75,7 +79,9 @@ class RunningAgent implements Agent {
       ledger: ladder,
       onSweep: () => this.#onSweep(),
       onSwept: () => this.#alive.swept(),
+      onStep: (...step) => this.#drills?.step(...step),
     });
+    this.#introduction = new Introduction(rooms, () => this.#supervisor.components());
     this.#alive = createAlive({
       ...{ ...rooms.ports, environment: rooms.environment, log: rooms.log },
       ...{ runDir: config.runDir, watchdogDevice: config.watchdogDevice },
@@ -87,6 +93,11 @@ class RunningAgent implements Agent {
       ...{ runDir: config.runDir, timers: rooms.ports.timers, log: rooms.log, hold: this.#hold },
       view: () => this.#view(),
     });
+    this.#drills = openDrills(rooms, {
+      ...{ hands, supervisor: this.#supervisor, commands: () => this.#commands },
+      isHeld: () => this.#hold.active(),
+    });
+    drillsAtTill(this.#atTill, this.#drills);
     rooms.pulls.start((...end) => this.#commands.done(...end));
   }
 
@@ -100,8 +111,9 @@ class RunningAgent implements Agent {
       remember: () => ladder.remember(this.#supervisor.uses()),
       started: ({ name, life }) => {
         output.tidy(name, life?.logFile);
-        this.#tellInventory();
+        this.#introduction.tell();
       },
+      told: (event) => this.#drills?.told(event),
     };
   }
 
@@ -125,9 +137,8 @@ class RunningAgent implements Agent {
 
   #obey(command: Command): void {
     if (command.kind === 'logs') this.#rooms.pulls.begin(command);
-    else if (command.kind === 'drill') {
-      this.#commands.done(command.id, false, 'drills are not run by this version yet');
-    } else {
+    else if (command.kind === 'drill') obeyDrill(this.#drills, this.#commands, command);
+    else {
       const reason = `${command.operator} asked for it: ${command.reason}`;
       const { component, force = false } = command.arguments;
       this.#supervisor.restart(component, reason, command.id, force);
@@ -150,7 +161,8 @@ class RunningAgent implements Agent {
       return channel;
     }
     this.#channel = channel.value;
-    this.#introduce(adopted);
+    this.#introduction.begin(adopted);
+    await this.#drills.recall();
     // Before anything is judged: what a technician works on is not acted on by a new agent either.
     if (this.#hold.active()) this.#supervisor.hold(true);
     this.#supervisor.begin();
@@ -185,31 +197,9 @@ class RunningAgent implements Agent {
       ...{ upMs: Math.round(now - this.#begunAt), disk: this.#rooms.disk.level() },
       ...(hold === undefined ? {} : { hold }),
       ...(operation === undefined ? {} : { operation }),
+      ...(this.#drills.isRunning ? { drill: this.#drills.what } : {}),
     };
     return tillView(facts, this.#supervisor.components(), now);
-  }
-
-  /** Who is here now; what was left running is named, so that nobody takes this for a restart of it. */
-  #introduce(adopted: readonly string[]): void {
-    const { log, ports } = this.#rooms;
-    const node = process.versions.node;
-    const bootId = ports.clock.bootId();
-    log.info('agent started', { version: AGENT_VERSION, node, pid: process.pid, adopted });
-    this.#report('agent_started', { version: AGENT_VERSION, node, bootId, adopted: [...adopted] });
-    this.#tellInventory();
-  }
-
-  /** At the start, and when something else runs than was told. */
-  #tellInventory(): void {
-    const components = this.#supervisor.components().map((component) => {
-      const { name, version, policy } = component;
-      return { name, version, mode: policy.mode };
-    });
-    const text = JSON.stringify(components);
-    if (text === this.#inventory) return;
-    this.#inventory = text;
-    const os = `${systemName()} ${release()}`;
-    this.#report('inventory', { agent: AGENT_VERSION, os, hostname: hostname(), components });
   }
 
   #report<K extends NewEvent['kind']>(
@@ -256,6 +246,7 @@ class RunningAgent implements Agent {
     const { log } = this.#rooms;
     log.info(`agent ends: ${reason}`, { components });
     this.#alive.stopping();
+    await this.#drills.end(`the agent ends: ${reason}`);
     if (components === 'stop') {
       const left = await this.#supervisor.stopAll(`the agent ends: ${reason}`);
       if (left.length > 0) log.error('components that did not end', { components: left });

@@ -4,6 +4,7 @@
 
 import * as v from 'valibot';
 import { CAUSES } from '../protocol/events.ts';
+import type { Component } from './component.ts';
 import type { BootClock, Files, Log } from './ports.ts';
 import type { Restart } from './watchdog/machine.ts';
 
@@ -28,6 +29,18 @@ export type Remains = {
   readonly restarts: readonly Restart[];
   readonly rested?: string | undefined;
 };
+
+/** @param rested the names of those that ended for good. */
+export const remainsOf = (
+  components: Iterable<Pick<Component, 'name' | 'model' | 'config'>>,
+  rested: ReadonlySet<string>,
+): Map<string, Remains> =>
+  new Map(
+    [...components].map(({ name, model, config }) => [
+      name,
+      { restarts: model.restarts, rested: rested.has(name) ? config.version : undefined },
+    ]),
+  );
 
 export type Budgets = {
   /** On this process's monotonic clock; may be negative. */

@@ -29,6 +29,8 @@ export class Component {
   /** The newest answer of each probe, for evidence. */
   readonly answers = new Map<string, string>();
   status = '';
+  /** Who wants to hear its status as it is said. */
+  onStatus: (text: string) => void = () => undefined;
   /** Open descriptors of the main process, as last counted. */
   descriptors: number | undefined;
   /** The version of the last life, until the next is begun: its end is told with it. */
@@ -51,6 +53,11 @@ export class Component {
   /** Of the program that runs, or that has just ended; an adopted one keeps its own until it is started anew. */
   get version(): string {
     return this.life?.version ?? this.ran ?? this.config.version;
+  }
+
+  statusTold(text: string): void {
+    this.status = text;
+    this.onStatus(text);
   }
 
   stateTold(reason: string, at: number): void {

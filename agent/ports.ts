@@ -74,7 +74,7 @@ export type StartSpec = {
   readonly logFile?: string | undefined;
 };
 
-export type Signal = 'SIGTERM' | 'SIGCONT' | 'SIGABRT' | 'SIGKILL';
+export type Signal = 'SIGTERM' | 'SIGCONT' | 'SIGABRT' | 'SIGKILL' | 'SIGSTOP';
 
 export type Processes = {
   readonly ownPid: number;

@@ -18,7 +18,7 @@ export function eventOf(component: Component, said: Said): ComponentEvent | unde
       component.beatTold(said.loopDelayMsMax ?? 0);
       return { kind: 'beat', loopDelayMsMax: said.loopDelayMsMax ?? 0 };
     case 'status':
-      component.status = said.text;
+      component.statusTold(said.text);
       return undefined;
     case 'stopping':
       component.status = 'stopping';

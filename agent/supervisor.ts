@@ -5,7 +5,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { type Act, createAct } from './act.ts';
-import type { Remains } from './budgets.ts';
+import { type Remains, remainsOf } from './budgets.ts';
 import type { Expected } from './channel/admission.ts';
 import type { ChannelEvent } from './channel/server.ts';
 import { Component, EARLY_EVENTS_MAX } from './component.ts';
@@ -21,9 +21,10 @@ import { type RebootLedger, Recover } from './recover.ts';
 import type { LadderCounts, RestartsByCause } from './restarts.ts';
 import { eventOf } from './said.ts';
 import type { ComponentReading } from './telemetry/readings.ts';
-import { type Remembered, type RungUse, step } from './watchdog/machine.ts';
-import type { ComponentEvent } from './watchdog/model.ts';
+import { orderState, type Remembered, type RungUse, step } from './watchdog/machine.ts';
+import type { ComponentEffect, ComponentEvent } from './watchdog/model.ts';
 import type { States } from './watchdog/plan.ts';
+import { Watched } from './watched.ts';
 
 /** Beyond all graces: for processes that the kernel does not let die. */
 const STOP_ALL_EXTRA_MS = 15_000;
@@ -41,12 +42,18 @@ export type SupervisorOptions = {
   readonly onSweep: () => void;
   /** At the very end of each sweep, after everything was judged. */
   readonly onSwept: () => void;
+  /** After each step of a component's machine. */
+  readonly onStep?: (
+    component: Component,
+    event: ComponentEvent,
+    effects: readonly ComponentEffect[],
+  ) => void;
 };
 
 export class Supervisor {
   readonly #hands: Hands;
   readonly #options: SupervisorOptions;
-  readonly #components = new Map<string, Component>();
+  readonly watched: Watched;
   readonly #act: Act;
   readonly #loop: Loop;
   readonly #order: Order;
@@ -61,14 +68,13 @@ export class Supervisor {
     this.#options = options;
     this.#hands = { ...hands, push: (name, event) => this.#loop.push(name, event) };
     this.#act = createAct(this.#hands);
-    for (const component of config.components) {
-      const before = options.remembered(component.name);
-      this.#components.set(component.name, new Component(component, config, before));
-    }
-    const components = [...this.#components.values()];
+    const components = config.components.map(
+      (component) => new Component(component, config, options.remembered(component.name)),
+    );
+    this.watched = new Watched(components);
     const policies = components.map(({ policy }) => policy);
     this.#recover = new Recover({ config, policies, hands: this.#hands, ledger });
-    this.#feeding = new Feeding({ components, hands: this.#hands });
+    this.#feeding = new Feeding({ components: this.watched.all, hands: this.#hands });
     this.#order = new Order({
       plan: planOf(config),
       states: () => this.#states(),
@@ -108,14 +114,18 @@ export class Supervisor {
   }
 
   expected(name: string): Expected | undefined {
-    return this.#components.get(name)?.expected();
+    return this.watched.find(name)?.expected();
+  }
+
+  tell(name: string, event: ComponentEvent): void {
+    this.#loop.push(name, event);
   }
 
   /** Takes over what an earlier agent left running. @returns the names. */
   async adoptAll(): Promise<string[]> {
     const adopted: string[] = [];
     await this.#hands.hooks.endLeftovers();
-    for (const component of this.#components.values()) {
+    for (const component of this.components()) {
       const { name } = component;
       const found = await this.#hands.control.adopt(name, onExit(component, this.#hands));
       if (found === undefined) continue;
@@ -133,13 +143,13 @@ export class Supervisor {
       this.#loop.push(name, { kind: 'exited', ...found.exited });
     }
     // Before anything is started: a component under its old name may hold the ports of the new one.
-    await this.#hands.control.retireOthers(new Set(this.#components.keys()));
+    await this.#hands.control.retireOthers(this.watched.names());
     return adopted;
   }
 
   /** Starts the rest, each as soon as what it needs is ready. */
   begin(): void {
-    for (const { name, model } of this.#components.values()) {
+    for (const { name, model } of this.components()) {
       if (model.state === 'stopped' && !this.#rested.has(name)) this.#order.toStart(name);
     }
     this.#judge();
@@ -152,12 +162,12 @@ export class Supervisor {
   /** A technician holds the till, or lets it go. */
   hold(active: boolean): void {
     this.#recover.tell({ kind: 'hold', active });
-    for (const name of this.#components.keys()) this.#loop.push(name, { kind: 'hold', active });
+    for (const { name } of this.watched.all) this.#loop.push(name, { kind: 'hold', active });
   }
 
   /** Ends all in reverse order of their start. @returns the names of those that did not end. */
   async stopAll(reason: string): Promise<string[]> {
-    const graces = [...this.#components.values()].map(({ policy }) => policy.stopGraceMs);
+    const graces = this.components().map(({ policy }) => policy.stopGraceMs);
     const msMax = graces.reduce((sum, ms) => sum + ms, STOP_ALL_EXTRA_MS);
     await new Promise<void>((done) => {
       const cancel = this.#hands.ports.timers.after(msMax, done);
@@ -172,13 +182,13 @@ export class Supervisor {
 
   /** Names of components with a process. */
   alive(): string[] {
-    return [...this.#components.values()]
+    return this.components()
       .filter(({ life }) => life !== undefined)
       .map(({ name }) => name);
   }
 
   components(): readonly Component[] {
-    return [...this.#components.values()];
+    return this.watched.configured();
   }
 
   get operation(): Recover['operation'] {
@@ -187,14 +197,14 @@ export class Supervisor {
 
   /** The files that present lives print to. */
   openOutput(name: string): string | undefined {
-    return this.#components.get(name)?.life?.logFile;
+    return this.watched.find(name)?.life?.logFile;
   }
 
   readings(): ComponentReading[] {
     const { control, ports } = this.#hands;
     const { restarts, ladder } = this.#options;
     const now = ports.clock.monotonicMs();
-    return [...this.#components.values()].map((component) => {
+    return this.components().map((component) => {
       const { name, life } = component;
       const usage = life && control.usage(life);
       return component.read(now, { restarts: restarts(name), ladder: ladder(name) }, usage);
@@ -203,16 +213,12 @@ export class Supervisor {
 
   /** What the next agent of this boot should know. */
   remains(): Map<string, Remains> {
-    const all = [...this.#components.values()].map(({ name, model, config }) => {
-      const rested = this.#rested.has(name) ? config.version : undefined;
-      return [name, { restarts: model.restarts, rested }] as const;
-    });
-    return new Map(all);
+    return remainsOf(this.components(), this.#rested);
   }
 
   /** What any later agent should know: the rungs that were used. */
   uses(): Record<string, readonly RungUse[]> {
-    const all = [...this.#components.values()].map(({ name, model }) => [name, model.uses]);
+    const all = this.components().map(({ name, model }) => [name, model.uses]);
     return Object.fromEntries(all);
   }
 
@@ -223,13 +229,13 @@ export class Supervisor {
   /** Ends the watching, not what is watched. */
   end(): void {
     this.#loop.stop();
-    for (const component of this.#components.values()) {
+    for (const component of this.watched.all) {
       for (const probe of component.probes) probe.stop();
     }
   }
 
   hear(event: ChannelEvent): void {
-    const component = this.#components.get(event.component);
+    const component = this.watched.find(event.component);
     if (component === undefined || event.kind === 'disconnected') return;
     if (component.identity?.instance !== event.instance) return;
     const told = event.kind === 'said' ? eventOf(component, event.message) : { kind: event.kind };
@@ -239,25 +245,26 @@ export class Supervisor {
   }
 
   #handle(name: string, event: ComponentEvent, now: number): void {
-    const component = this.#components.get(name);
+    const component = this.watched.find(name);
     if (component === undefined) return;
+    const isGuest = this.watched.isGuest(name);
     // While everything is being stopped the plan starts nobody again.
     if (this.#order.isStopping && (event.kind === 'start' || event.kind === 'launch')) return;
     const { model, effects } = step(component.policy, component.model, event, now);
     const ended = model.state === 'stopped' && component.model.state !== 'stopped';
+    const isForGood = ended && !this.#order.isStopping && !this.#recover.isMember(name);
     if (model.state !== 'stopped') this.#rested.delete(name);
-    else if (ended && !this.#order.isStopping && !this.#recover.isMember(name)) {
-      this.#rested.add(name);
-    }
+    else if (isForGood && !isGuest) this.#rested.add(name);
     component.model = model;
     for (const effect of effects) this.#act(component, effect);
-    this.#recover.hear(component.policy, model, effects, now);
+    if (!isGuest) this.#recover.hear(component.policy, model, effects, now);
+    this.#options.onStep?.(component, event, effects);
   }
 
   /** Everything that was seen before the pause looks late: said before any other event. */
   #paused(gapMs: number, now: number): void {
     this.#recover.tell({ kind: 'paused', gapMs });
-    for (const component of this.#components.values()) {
+    for (const component of this.watched.all) {
       for (const probe of component.probes) probe.dropInFlight();
       this.#handle(component.name, { kind: 'paused', gapMs }, now);
     }
@@ -266,7 +273,7 @@ export class Supervisor {
   #observe(): void {
     const now = this.#hands.ports.clock.monotonicMs();
     this.#sweeps += 1;
-    for (const component of this.#components.values()) {
+    for (const component of this.watched.all) {
       const { name, life } = component;
       // A component in good health is looked at every second time: three files each, the agent's main cost.
       const calm = component.isCalm(now) && this.#sweeps % 2 === 1;
@@ -278,11 +285,11 @@ export class Supervisor {
   }
 
   #judge(): void {
-    for (const name of this.#components.keys()) this.#loop.push(name, { kind: 'tick' });
+    for (const { name } of [...this.watched.all]) this.#loop.push(name, { kind: 'tick' });
     this.#recover.tick();
   }
 
   #states(): States {
-    return new Map([...this.#components].map(([name, { model }]) => [name, model.state]));
+    return new Map(this.components().map(({ name, model }) => [name, orderState(model)]));
   }
 }

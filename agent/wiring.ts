@@ -22,6 +22,8 @@ const COMMANDS_BYTES_MAX = 2 * 1024 * 1024;
 /** What only the running agent knows. */
 export type Wires = Pick<Hands, 'commandDone' | 'changed' | 'remember' | 'started' | 'askStack'> & {
   readonly send: (component: string, message: ToComponent) => boolean;
+  /** What was reported of components, for whoever looks on. */
+  readonly told: (event: NewEvent) => void;
 };
 
 /** What a component says of itself, and its last lines, leave the terminal here. */
@@ -36,12 +38,14 @@ export function reporter({ outbox, redactions }: Rooms): (event: NewEvent) => vo
 export function handsFor(rooms: Rooms, wires: Wires): Omit<Hands, 'push'> {
   const { config, ports, log, counters, output, environment, ring } = rooms;
   const { runDir, dataDir } = config;
+  const { told, ...rest } = wires;
+  const report = reporter(rooms);
   const inherited = INHERITED.flatMap((name) => {
     const value = environment[name];
     return value === undefined ? [] : [[name, value] as const];
   });
   return {
-    ...wires,
+    ...rest,
     ports,
     log,
     ring,
@@ -50,7 +54,10 @@ export function handsFor(rooms: Rooms, wires: Wires): Omit<Hands, 'push'> {
     socketPath: socketPath(runDir),
     inherited: Object.fromEntries(inherited),
     logFileOf: output.fileOf,
-    report: reporter(rooms),
+    report: (event) => {
+      report(event);
+      told(event);
+    },
     countRestart: (component, cause) => counters.count(component, cause),
     countRecovery: (component, rung, cause) => counters.countLadder(component, 'used', rung, cause),
     countOutcome: (component, rung, held) =>

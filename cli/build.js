@@ -32,6 +32,7 @@ const programs = {
   hardware: 'terminal/hardware/main.ts',
   printer: 'terminal/hardware/printer-main.ts',
   centre: 'terminal/centre/main.ts',
+  drill: 'terminal/drill/main.ts',
   simulate: 'agent/simulated/main.ts',
 };
 const commandLine = 'cli/tillwatch.ts';

@@ -84,6 +84,8 @@ export type CommandView = {
     readonly state: CommandState | 'pending';
     readonly timeMs: number;
     readonly reason?: string;
+    /** What the terminal told beside it, by kind of command. */
+    readonly detail?: unknown;
   }[];
 };
 

@@ -6,6 +6,7 @@ import { Command, CommanderError } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
 import { say, type Verb } from './command.ts';
 import { addCompletion, COMPLETE, runComplete } from './completion/verb.ts';
+import { addDrillVerb } from './drill-verb.ts';
 import { addEventsVerb } from './events-verb.ts';
 import { done, EXIT, EXIT_MEANINGS, type ExitCode, type Outcome } from './exit.ts';
 import { addPrograms } from './programs.ts';
@@ -39,6 +40,7 @@ export function createProgram(verb: Verb): Command {
   addEventsVerb(program, verb);
   addReportVerb(program, verb);
   addTillVerbs(program, verb);
+  addDrillVerb(program, verb);
   addCompletion(program, verb);
   program.addHelpText(
     'after',

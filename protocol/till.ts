@@ -47,6 +47,8 @@ export const tillSchema = v.object({
   operation: v.optional(
     v.object({ component: v.string(), rung: v.picklist(RUNGS), phase: v.string() }),
   ),
+  /** A drill that is under way: what is broken is broken on purpose. */
+  drill: v.optional(v.object({ fault: v.string(), component: v.string() })),
   components: v.array(tillComponentSchema),
 });
 

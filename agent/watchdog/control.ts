@@ -13,6 +13,7 @@ import { collectEvidence, type Evidence } from './evidence.ts';
 import { amend, type Context, type SpawnSpec } from './hands.ts';
 import { askToEnd, signalIdentity } from './identity.ts';
 import { Kindred } from './kin.ts';
+import { endMarked, markedPids } from './marked.ts';
 import type { ThreadSample } from './model.ts';
 import { sweepProbes } from './probe-sweep.ts';
 import { isDead, parseSchedstat, parseStat, parseStatus } from './proc.ts';
@@ -51,6 +52,12 @@ export type Control = {
   /** A start that is under way is no longer waited for; only one of a process that we do not start ourselves. */
   readonly abandon: (component: string) => void;
   readonly evidence: (life: Life) => Evidence;
+  /** For drills: stops the main process as anybody's SIGSTOP does, or lets it go on. */
+  readonly freeze: (life: Life, on: boolean) => boolean;
+  /** Processes that carry the marks of a component of this run directory, of whichever life but that one. */
+  readonly marked: (component: string, exceptInstance?: string) => number[];
+  /** Ends all of those. @returns who is left. */
+  readonly endMarked: (component: string) => Promise<number[]>;
 };
 
 /** One look at the main thread, whose number is the pid [proc(5)]: three reads, about 20 us. */
@@ -126,5 +133,8 @@ export function createControl({ runDir, dataDir, ports, log }: ControlOptions): 
     },
     abandon: () => undefined,
     evidence: (life) => collectEvidence(ports, life, context.kindred.of(life.instance)),
+    freeze: (life, on) => signalIdentity(ports, life.main, on ? 'SIGSTOP' : 'SIGCONT'),
+    marked: (component, except) => markedPids(context, component, except),
+    endMarked: (component) => endMarked(context, component),
   };
 }

@@ -24,6 +24,8 @@ export type HistoryEntry = {
   readonly state: QueueState;
   readonly timeMs: number;
   readonly reason: string;
+  /** What the terminal told beside it, by kind of command. */
+  readonly detail?: CommandResult['detail'];
 };
 
 export type QueuedCommand = {
@@ -125,11 +127,12 @@ function giveUp(queued: QueuedCommand, now: number): QueueStep | undefined {
 }
 
 function takeResult(queued: QueuedCommand, result: CommandResult, now: number): QueueStep {
-  const { state, timeMs, reason } = result;
+  const { state, timeMs, reason, detail } = result;
   const unchanged: QueueStep = { queued, effects: [] };
   const isKnown = queued.history.some((entry) => entry.state === state && entry.timeMs === timeMs);
   if (isKnown) return unchanged;
-  const entry = { state, timeMs, reason };
+  const told = Object.keys(detail).length === 0 ? {} : { detail };
+  const entry = { state, timeMs, reason, ...told };
   if (queued.assumed || RANK[state] > RANK[queued.state]) return enter(queued, entry, now, false);
   // A word that arrives behind a later one is history; a second final word changes nothing at all.
   if (isFinal(state)) return unchanged;

@@ -4,6 +4,7 @@
 // Terminals resend and catch up, so whatever arrives may be old; places and times decide (model.ts).
 
 import * as v from 'valibot';
+import { DRILL_COMPONENT } from '../../protocol/drill.ts';
 import { type EventKind, eventSchemas } from '../../protocol/events.ts';
 import { isId } from '../../protocol/ids.ts';
 import type { Snapshot } from '../../protocol/metric-body.ts';
@@ -124,10 +125,26 @@ const OF_COMPONENT: readonly string[] = [
   'incident_quarantined',
 ];
 
+/**
+ * What is broken on purpose ails nobody: it is no component of the terminal and opens no incident. Its restarts are
+ * counted, under its own name.
+ */
+function applyDrill(model: TerminalModel, event: PlacedEvent, place: Place): TerminalModel {
+  if (event.kind !== 'component_state') return model;
+  const next = rules.component_state(model, event, place);
+  const drill = own(next.components, DRILL_COMPONENT);
+  if (drill === undefined) return next;
+  const components = { ...next.components, [DRILL_COMPONENT]: { ...drill, listed: false } };
+  return { ...next, components };
+}
+
 function applyEvent(model: TerminalModel, event: PlacedEvent, place: Place): TerminalModel {
   const counted = { ...model, events: model.events + 1 };
   if (!Object.hasOwn(rules, event.kind)) return counted;
   if (OF_COMPONENT.includes(event.kind) && !isId(event.component)) return counted;
+  if (OF_COMPONENT.includes(event.kind) && event.component === DRILL_COMPONENT) {
+    return applyDrill(counted, event, place);
+  }
   return rules[event.kind as EventKind](counted, event, place);
 }
 

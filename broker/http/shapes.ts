@@ -191,7 +191,9 @@ export const shapes = {
     issuedMs: timeMs,
     expiresMs: timeMs,
     sends: count,
-    history: list(object({ state: commandState, timeMs, reason: text })),
+    history: list(
+      object({ state: commandState, timeMs, reason: text, detail: anything }, 'detail'),
+    ),
   }),
   LogQueued: object({ id: text, state: logState, connected: flag, expiresMs: timeMs }),
   LogRequest: logRequest,

@@ -4,6 +4,8 @@
 // that is not there is no error here: then there are no names.
 
 import type { Command, Option } from 'commander';
+import { DRILL_FAULTS } from '../../protocol/commands.ts';
+import { DRILL_LINES } from '../../protocol/drill.ts';
 import { EVENT_KINDS } from '../../protocol/events.ts';
 import { isId } from '../../protocol/ids.ts';
 import { SHELLS } from './scripts.ts';
@@ -78,6 +80,9 @@ async function valuesFor(
     if (name === 'store') return plain(await ask.stores(), 'store');
     if (name === 'component') return plain(await ask.components(terminal), 'component');
     if (name === 'kind') return plain(EVENT_KINDS, 'kind of event');
+    if (name === 'fault') {
+      return DRILL_FAULTS.map((word) => ({ word, about: DRILL_LINES[word] }));
+    }
     if (name === 'shell') return plain(SHELLS, 'shell');
     if (name === 'file' || name === 'dir') return [{ word: FILES, about: '' }];
   }

@@ -115,6 +115,7 @@ export function agentConfig(place: Place, till: Till, settings: AgentSettings): 
     link: { reconnectMsMin: 250, reconnectMsMax: 5_000 },
     sampling: { everyMs: 2_500, sendMs: 5_000 },
     trust: { commandKeys: [settings.commandKey] },
+    drills: true,
     components: [
       component('hardware', HARDWARE_VERSION, [], {
         POS_HARDWARE_PORT: '0',

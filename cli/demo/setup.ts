@@ -38,6 +38,7 @@ export const SOURCES: Readonly<Record<string, string>> = {
   hardware: 'terminal/hardware/main.ts',
   printer: 'terminal/hardware/printer-main.ts',
   centre: 'terminal/centre/main.ts',
+  drill: 'terminal/drill/main.ts',
   simulate: 'agent/simulated/main.ts',
 };
 

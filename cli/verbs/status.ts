@@ -32,7 +32,7 @@ function troubleOf(component: TillComponent, style: Style): string[] {
 }
 
 function headLines(till: TillAnswer, style: Style): string[] {
-  const { terminal, agent, pid, upMs, hold, disk, operation, components } = till;
+  const { terminal, agent, pid, upMs, hold, disk, operation, drill, components } = till;
   const ready = components.filter(({ state }) => state === 'ready').length;
   const lines = [
     `${style.bold(tame(terminal))}: ${ready} of ${plural(components.length, 'component')} ready`,
@@ -46,6 +46,10 @@ function headLines(till: TillAnswer, style: Style): string[] {
   if (operation !== undefined) {
     const { rung, component, phase } = operation;
     lines.push(style.warn(`recovery: ${rung} for ${component}, ${phase}`));
+  }
+  if (drill !== undefined) {
+    const of = drill.component === '' ? '' : ` of ${tame(drill.component)}`;
+    lines.push(style.warn(`a drill is under way: ${tame(drill.fault)}${of}, on purpose`));
   }
   return lines;
 }
