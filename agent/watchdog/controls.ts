@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto';
 import type { AgentConfig } from '../config.ts';
 import { type Control, type ControlOptions, createControl } from './control.ts';
 import { External } from './external.ts';
+import { ownerOf } from './external-others.ts';
 
 /** @param inherited of the agent's own environment, for the commands of external components. */
 export function createControls(
@@ -19,7 +20,9 @@ export function createControls(
   for (const config of components) {
     const { external, run, name, env } = config;
     if (run !== 'external' || external === undefined) continue;
-    const setting = { config, external, env: { ...inherited, ...env } };
+    const rest = components.filter((other) => other !== config);
+    const owner = (pid: number) => ownerOf(options.ports, options.runDir, rest, pid);
+    const setting = { config, external, env: { ...inherited, ...env }, ownerOf: owner };
     others.set(name, new External(setting, { ...options, killTree: own.killTree }));
   }
   return {

@@ -1,7 +1,8 @@
 // Which process is it now? For a component that something else starts, the configuration says how to find its pid:
 // a command that prints it, or a file that names it. Both can be wrong, late or left over from yesterday, so the
-// answer is only believed where it names a living program that is neither the agent nor what started it; and a pid
-// file is not believed that is older than the process it names (monit's trap: a stale file and a reused number).
+// answer is only believed where it names a living program that is neither the agent, nor what started it, nor another
+// component; and a pid file is not believed that is older than the process it names (monit's trap: a stale file and a
+// reused number).
 
 import type { ComponentConfig } from '../config.ts';
 import type { Ports } from '../ports.ts';
@@ -61,15 +62,17 @@ async function askFile(path: string): Promise<Said> {
 type CommandContext = {
   readonly cwd: string | undefined;
   readonly env: Readonly<Record<string, string>>;
+  /** The component that has a process already. */
+  readonly ownerOf?: ((pid: number) => string | undefined) | undefined;
 };
 
 async function askPidCommand(
   ports: Ports,
   command: readonly string[],
-  context: CommandContext,
+  { cwd, env }: CommandContext,
 ): Promise<Said> {
   const limits = { timeoutMs: PID_TIMEOUT_MS, outputBytesMax: OUTPUT_BYTES_MAX };
-  const answer = await askCommand({ command, ...context, ...limits }, ports.timers);
+  const answer = await askCommand({ command, cwd, env, ...limits }, ports.timers);
   if (!answer.ok) return unknown(`its pid command: ${answer.reason}`);
   // As pgrep(1) says that there is none.
   return answer.value.code === 0 ? parse(answer.value.output, 'command') : NONE;
@@ -93,10 +96,17 @@ function isStale({ clock }: Ports, file: FileFacts, stat: Stat): boolean {
   return file.modifiedMs < startedMs - OLDER_MS_MIN;
 }
 
+/** kill(2) takes the number of a thread too, and then ends its whole process: the agent's, say. */
+function leaderOf({ files }: Ports, pid: number): number {
+  const leader = /^Tgid:\s+(\d+)/m.exec(files.read(`/proc/${pid}/status`) ?? '')?.[1];
+  return leader === undefined ? pid : Number(leader);
+}
+
 function judge(
   ports: Ports,
   { pid, file }: Extract<Said, { kind: 'said' }>,
   known: Known | undefined,
+  ownerOf: CommandContext['ownerOf'],
 ): FoundPid {
   const stat = readStat(ports.files, pid);
   if (stat === undefined || isDead(stat)) return NONE;
@@ -104,6 +114,10 @@ function judge(
     return unknown(`its pid ${pid} is the system's own`);
   }
   if (isOurLine(ports, pid)) return unknown(`its pid ${pid} is the agent or what started it`);
+  const leader = leaderOf(ports, pid);
+  if (leader !== pid) return unknown(`its pid ${pid} is a thread of ${leader}`);
+  const owner = ownerOf?.(pid);
+  if (owner !== undefined) return unknown(`its pid ${pid} is that of ${owner}`);
   const identity = { bootId: ports.clock.bootId(), pid, startTicks: stat.startTicks };
   const stamp = file && stampOf(file);
   const isKnown =
@@ -128,5 +142,5 @@ export async function findPid(
     'file' in source
       ? await askFile(source.file)
       : await askPidCommand(ports, source.command, context);
-  return said.kind === 'said' ? judge(ports, said, known) : said;
+  return said.kind === 'said' ? judge(ports, said, known, context.ownerOf) : said;
 }

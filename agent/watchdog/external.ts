@@ -38,6 +38,7 @@ export type ExternalSetting = {
   readonly external: NonNullable<ComponentConfig['external']>;
   /** The whole environment of its commands. */
   readonly env: Readonly<Record<string, string>>;
+  readonly ownerOf: (pid: number) => string | undefined;
 };
 export type ExternalPorts = {
   readonly ports: Ports;
@@ -76,10 +77,11 @@ export class External {
   }
 
   #find(): Promise<FoundPid> {
-    const { external, config, env } = this.#setting;
+    const { external, config, env, ownerOf } = this.#setting;
     const watched = this.#watching;
     const known = watched && { identity: watched.life.main, stamp: watched.stamp };
-    return findPid(this.#o.ports, external.pid, { cwd: config.cwd, env }, known ?? this.#last);
+    const context = { cwd: config.cwd, env, ownerOf };
+    return findPid(this.#o.ports, external.pid, context, known ?? this.#last);
   }
 
   async spawn(spec: SpawnSpec, onExit: (exit: Exit) => void): Promise<Result<Life>> {
@@ -111,8 +113,7 @@ export class External {
     await spec.beforeStart?.();
     const { ports, log } = this.#o;
     const { cwd } = config;
-    const { command } = external.start;
-    const toolMs = external.start.timeoutMs;
+    const { command, timeoutMs: toolMs } = external.start;
     const tool = await runTool(
       ports,
       { what: 'start', command, cwd, env: this.#setting.env, timeoutMs: toolMs },
@@ -217,9 +218,8 @@ export class External {
       found = await this.#find();
     }
     if (found.kind === 'unknown') {
-      log.warn(`cannot tell whether ${this.#name} runs: ${found.reason}`, {
-        component: this.#name,
-      });
+      const fields = { component: this.#name };
+      log.warn(`cannot tell whether ${this.#name} runs: ${found.reason}`, fields);
     }
     const ran = record?.phase === 'running' ? record : undefined;
     if (found.kind !== 'found') {
@@ -269,8 +269,8 @@ export class External {
     }
     watching.stopped = true;
     const { command, timeoutMs } = external.stop;
-    const failed = (reason: string): void =>
-      log.warn(`${this.#name}: ${reason}`, { component: this.#name });
+    const told = { component: this.#name };
+    const failed = (reason: string): void => log.warn(`${this.#name}: ${reason}`, told);
     const spec = { what: 'stop', command, cwd: config.cwd, env, timeoutMs } as const;
     void runTool(ports, spec, undefined, failed).then((tool) => {
       if (tool.ok) return;
