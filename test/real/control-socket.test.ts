@@ -10,6 +10,7 @@ import {
   type ControlSocket,
   openControlSocket,
   REQUEST_BYTES_MAX,
+  REQUEST_MS_MAX,
 } from '../../agent/control-socket.ts';
 import { socketFiles } from '../../agent/system/disk.ts';
 import { realPorts } from '../../agent/system.ts';
@@ -94,6 +95,36 @@ describe('the control socket', () => {
     const silent = Array.from({ length: CONTROL_CONNECTIONS_MAX + 4 }, () => raw(''));
     expect(await Promise.all(silent)).toEqual(silent.map(() => ''));
     expect((await tillIn(folder)({ kind: 'echo' })).ok).toBe(true);
+  }, 30_000);
+
+  it('does not keep whoever got an answer and stays', async () => {
+    // As `nc -U` does it whose own input is still open.
+    const staying = Array.from({ length: CONTROL_CONNECTIONS_MAX }, () => {
+      const client = connect({ path, allowHalfOpen: true });
+      client.on('error', () => undefined);
+      client.write('{"kind":"echo"}\n');
+      return client;
+    });
+    const answered = staying.map((client) => new Promise((done) => client.once('data', done)));
+    await Promise.all(answered);
+    const untilMs = performance.now() + 3 * REQUEST_MS_MAX;
+    let hasRoom = false;
+    while (!hasRoom && performance.now() < untilMs) {
+      await new Promise((done) => setTimeout(done, 200));
+      hasRoom = (await tillIn(folder)({ kind: 'echo' })).ok;
+    }
+    expect(hasRoom).toBe(true);
+    for (const client of staying) client.destroy();
+  }, 30_000);
+
+  it('tells who finds it crowded that an agent is there', async () => {
+    const silent = Array.from({ length: CONTROL_CONNECTIONS_MAX }, () => raw(''));
+    const reply = await tillIn(folder)({ kind: 'echo' });
+    expect(reply).toMatchObject({
+      exit: EXIT.unavailable,
+      sentence: expect.stringContaining('others ask it at this moment'),
+    });
+    await Promise.all(silent);
   }, 30_000);
 
   it('comes back when somebody removes it', async () => {

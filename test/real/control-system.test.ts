@@ -94,6 +94,16 @@ describe('the real ports', () => {
     expect(fired).toBe(false);
   });
 
+  it('do not wait for whoever would write into a pipe with the name of a file', () => {
+    execFileSync('mkfifo', [`${folder}/hold.json`]);
+    const read = `import { realFiles } from '${dirname(SYSTEM)}/system/files.ts';
+      console.log(JSON.stringify([realFiles.read('hold.json'), realFiles.readEnd('hold.json', 9)]));`;
+    const said = execFileSync(process.execPath, ['--input-type=module-typescript', '-e', read], {
+      ...{ cwd: folder, timeout: 20_000, encoding: 'utf8' },
+    });
+    expect(JSON.parse(said)).toEqual(['', '']);
+  }, 30_000);
+
   it('read the beginning and the end of a file, replace it whole, and take absence calmly', () => {
     const path = join(folder, 'new', 'file');
     expect(files.replace(path, 'x'.repeat(100_000).concat('end'), 0o600)).toMatchObject({

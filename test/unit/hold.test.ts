@@ -127,4 +127,12 @@ describe('a till that is held', () => {
     });
     expect(open().view()?.leftMs).toBe(HOLD_MS_MAX);
   });
+
+  it('has an end also when a file says that it began in the future, or never', () => {
+    for (const fromBootMs of ['1e15', '1e999', '-1e999']) {
+      const ends = '"untilBootMs":1e999,"reason":"","by":""';
+      text = `{"bootId":"${bootId}","fromBootMs":${fromBootMs},${ends}}`;
+      expect(open().view()?.leftMs ?? 0, fromBootMs).toBeLessThanOrEqual(HOLD_MS_MAX);
+    }
+  });
 });
