@@ -46,7 +46,7 @@ export class Order {
     const { plan, states, push } = this.#options;
     if (this.#stopping !== undefined) this.#followStop(this.#stopping);
     else if (this.#toStart.size > 0) {
-      for (const name of mayStart(plan, states())) {
+      for (const name of mayStart(plan, states(), this.#toStart)) {
         if (!this.#toStart.delete(name)) continue;
         push(name, { kind: 'start', reason: 'the agent starts it' });
       }

@@ -21,9 +21,9 @@ import { type RebootLedger, Recover } from './recover.ts';
 import type { LadderCounts, RestartsByCause } from './restarts.ts';
 import { eventOf } from './said.ts';
 import type { ComponentReading } from './telemetry/readings.ts';
-import { orderState, type Remembered, type RungUse, step } from './watchdog/machine.ts';
+import { type Remembered, type RungUse, step } from './watchdog/machine.ts';
 import type { ComponentEffect, ComponentEvent } from './watchdog/model.ts';
-import type { States } from './watchdog/plan.ts';
+import { orderState, type States } from './watchdog/plan.ts';
 import { Watched } from './watched.ts';
 
 /** Beyond all graces: for processes that the kernel does not let die. */

@@ -8,6 +8,21 @@ export type PlanItem = { readonly name: string; readonly after: readonly string[
 export type PlanProblem = { readonly name: string; readonly reason: string };
 export type States = ReadonlyMap<string, ComponentState>;
 
+type Standing = {
+  readonly state: ComponentState;
+  readonly told: ReadonlyMap<string, unknown>;
+  readonly unkillableTold: boolean;
+};
+
+/**
+ * Its state to those that come after it: one that is late for good and only observed, or that the kernel does not
+ * let die, holds nobody up any longer.
+ */
+export function orderState({ state, told, unkillableTold }: Standing): ComponentState {
+  const isLate = state === 'starting' && told.has('start_timeout');
+  return isLate || (state === 'stopping' && unkillableTold) ? 'suspect' : state;
+}
+
 /** Everything that makes the order impossible, as sentences for the configuration's author. */
 export function planProblems(items: readonly PlanItem[]): readonly PlanProblem[] {
   const names = new Set(items.map(({ name }) => name));
@@ -51,13 +66,24 @@ export function startOrder(items: readonly PlanItem[]): readonly string[] {
 export const stopOrder = (items: readonly PlanItem[]): readonly string[] =>
   startOrder(items).toReversed();
 
-/** Those that are stopped and whose `after` are all ready, in start order. */
-export function mayStart(items: readonly PlanItem[], states: States): readonly string[] {
-  const needs = new Map(items.map(({ name, after }) => [name, after]));
+/**
+ * Those that are stopped and wait for nothing in their `after`, in start order. What failed is not waited for, or a
+ * till whose scanner is broken, or whose line is down, would not sell. `toStart`: who is yet to be started.
+ */
+export function mayStart(
+  items: readonly PlanItem[],
+  states: States,
+  toStart?: ReadonlySet<string>,
+): readonly string[] {
+  const after = new Map(items.map((item) => [item.name, item.after]));
+  const holdsUp = (other: string): boolean => {
+    const state = states.get(other) ?? 'stopped';
+    if (state === 'stopped') return toStart?.has(other) ?? true;
+    return state === 'starting' || state === 'stopping';
+  };
   return startOrder(items).filter(
     (name) =>
-      (states.get(name) ?? 'stopped') === 'stopped' &&
-      (needs.get(name) ?? []).every((other) => states.get(other) === 'ready'),
+      (states.get(name) ?? 'stopped') === 'stopped' && !(after.get(name) ?? []).some(holdsUp),
   );
 }
 

@@ -3,6 +3,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { Order } from '../../agent/order.ts';
+import { orderState } from '../../agent/watchdog/plan.ts';
 import { tell } from './watchdog-story.ts';
 
 const PLAN = [
@@ -18,7 +19,7 @@ function boot(changes: Parameters<typeof tell>[0] = {}, toStart = ['hardware', '
     plan: PLAN,
     states: () =>
       new Map([
-        ['hardware', hardware.state()],
+        ['hardware', orderState(hardware.model())],
         ['sale', started.includes('sale') ? 'ready' : 'stopped'],
       ]),
     push: (name, event) => {

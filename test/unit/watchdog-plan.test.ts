@@ -47,6 +47,8 @@ describe('the plan', () => {
     for (const state of ['suspect', 'backoff', 'quarantined'] as const) {
       expect(mayStart(till, new Map([['hardware', state]]))).toEqual(['sale', 'display']);
     }
+    const toStart = new Set(['sale']);
+    expect(mayStart(till, new Map(), toStart)).toEqual(['hardware', 'sale', 'display']);
   });
 
   it('lets stop what nothing that runs depends on', () => {
