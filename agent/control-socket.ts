@@ -54,10 +54,13 @@ class Desk {
 
   accept(socket: Socket): void {
     this.#sockets.add(socket);
-    const cancel = this.#options.timers.after(REQUEST_MS_MAX, () => socket.destroy());
+    let cancel = this.#options.timers.after(REQUEST_MS_MAX, () => socket.destroy());
     const send = (answer: ControlAnswer): void => {
       cancel();
-      if (!socket.destroyed) socket.end(`${textOf(answer)}\n`);
+      if (socket.destroyed) return;
+      socket.end(`${textOf(answer)}\n`);
+      // Nor is anybody kept who does not read it, or does not close their side.
+      cancel = this.#options.timers.after(REQUEST_MS_MAX, () => socket.destroy());
     };
     const reader = createLineReader(REQUEST_BYTES_MAX, (line) => {
       cancel();

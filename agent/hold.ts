@@ -14,8 +14,8 @@ export const HOLD_TEXT_CHARS_MAX = 200;
 const schema = v.object({
   bootId: v.string(),
   /** Since boot. */
-  fromBootMs: v.number(),
-  untilBootMs: v.number(),
+  fromBootMs: v.pipe(v.number(), v.finite()),
+  untilBootMs: v.pipe(v.number(), v.finite()),
   reason: v.string(),
   by: v.string(),
 });
@@ -55,7 +55,9 @@ export class Hold {
     const { path, files, clock, log } = options;
     const read = parse(files.read(path, 8 * 1024));
     if (read === 'damaged') log.warn(`${path} cannot be read: the till is not held`, { path });
-    else if (read !== undefined && read.bootId === clock.bootId()) this.#kept = bounded(read);
+    else if (read !== undefined && read.bootId === clock.bootId()) {
+      this.#kept = bounded(read, clock.bootMs());
+    }
   }
 
   active(): boolean {
@@ -140,7 +142,8 @@ function parse(written: string | undefined): Kept | 'damaged' | undefined {
 }
 
 /** Whoever wrote into the file by hand gets no hold without an end. */
-const bounded = (kept: Kept): Kept => ({
-  ...kept,
-  untilBootMs: Math.min(kept.untilBootMs, kept.fromBootMs + HOLD_MS_MAX),
-});
+const bounded = (kept: Kept, nowMs: number): Kept => {
+  // What seems to begin in the future began now at the latest.
+  const fromBootMs = Math.min(kept.fromBootMs, nowMs);
+  return { ...kept, fromBootMs, untilBootMs: Math.min(kept.untilBootMs, fromBootMs + HOLD_MS_MAX) };
+};

@@ -53,6 +53,11 @@ function refusal(code: string | undefined, runDir: string): TillReply<never> {
     const sentence = `the agent in ${runDir} is not yours to ask: become its user (sudo)`;
     return { ok: false, exit: EXIT.denied, sentence };
   }
+  // It was let in and put out again: all places are taken (CONTROL_CONNECTIONS_MAX), for seconds at most.
+  if (code === 'EPIPE' || code === 'ECONNRESET') {
+    const sentence = `the agent in ${runDir} has no time: others ask it at this moment; try again`;
+    return { ok: false, exit: EXIT.unavailable, sentence };
+  }
   const sentence = `no agent listens in ${runDir} (${code ?? 'no reason given'}): ${HINT}`;
   return { ok: false, exit: EXIT.unavailable, sentence };
 }

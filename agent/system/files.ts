@@ -44,10 +44,13 @@ function fill(descriptor: number, into: Buffer, position: number): number {
   return length;
 }
 
+/** Whoever puts a FIFO where a file is looked for does not stop the agent [open(2)]. */
+const READING = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
+
 function readWith(path: string, use: (descriptor: number) => string): string | undefined {
   let descriptor: number;
   try {
-    descriptor = openSync(path, 'r');
+    descriptor = openSync(path, READING);
   } catch {
     return undefined;
   }
