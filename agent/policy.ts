@@ -60,6 +60,8 @@ function rungsOf(component: ComponentConfig, { ladder, components }: Till): Rung
     const { times, windowMs, coolDownMs } = component.reset;
     rungs.push({ rung: 'reset', times, windowMs, coolDownMs });
   }
+  // One that is only waited for may not have been started yet today, which is no reason to stop the others.
+  if (component.run === 'external' && component.external?.start === undefined) return rungs;
   if (components.length > 1) rungs.push({ rung: 'all', ...ladder.all });
   if (ladder.reboot !== undefined) {
     // The tokens of the whole till are the plan's (recovery); this one is the component's own share.
