@@ -3,7 +3,7 @@
 // they are freed, so that a reader skips gigabytes without reading them, says what is missing, and an agent that
 // was killed in between frees them again. Without that note, what the file system says it holds bounds the reading.
 
-import { readFileSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import * as v from 'valibot';
 
 /** Each with the words for it; `unknown`: the note was lost. */
@@ -12,7 +12,9 @@ export type HoleReason = (typeof HOLE_REASONS)[number];
 
 /** Kept pieces of a flood lie between holes; the oldest is given up when there are more. */
 export const HOLES_MAX = 64;
-const SIDECAR_BYTES_MAX = 64 * 1024;
+export const SIDECAR_BYTES_MAX = 64 * 1024;
+/** What a date can hold, either way [ECMA-262, Time Values]. */
+const TIME_MS_MAX = 8.64e15;
 /** Less than this between size and blocks is the file system's own (tail packing, metadata). */
 const SPARSE_BYTES_MIN = 1024 * 1024;
 const MEBIBYTE = 1024 * 1024;
@@ -20,14 +22,15 @@ const MEBIBYTE = 1024 * 1024;
 export type Range = { readonly from: number; readonly to: number };
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+const time = v.pipe(v.number(), v.minValue(0), v.maxValue(TIME_MS_MAX / 2));
 export const holeSchema = v.object({
   from: count,
   to: count,
   /** Bytes that went here: more than its width where the file was shortened in front. */
   bytes: count,
   /** Terminal's wall clock: when they were printed, as far as it was seen. */
-  firstMs: v.number(),
-  lastMs: v.number(),
+  firstMs: time,
+  lastMs: time,
   reason: v.picklist(HOLE_REASONS),
   /** The limit that they were over, in bytes (a second). */
   limit: v.optional(count),
@@ -65,16 +68,31 @@ export function guessHoles({ size, blocks }: SparseStat, nowMs: number): Hole[] 
   return [{ ...range, firstMs: nowMs, lastMs: nowMs, reason: 'unknown' }];
 }
 
+/** Opening a pipe would wait for its other end [fifo(7)]: of plain files it asks nothing. */
+export const READ_PLAIN = constants.O_RDONLY | constants.O_NONBLOCK;
+
+function readNote(path: string): string | undefined {
+  let file: number;
+  try {
+    file = openSync(path, READ_PLAIN);
+  } catch {
+    return undefined; // there is none: the file is whole, or its note was lost
+  }
+  try {
+    const stat = fstatSync(file);
+    return stat.isFile() && stat.size <= SIDECAR_BYTES_MAX ? readFileSync(file, 'utf8') : undefined;
+  } catch {
+    return undefined;
+  } finally {
+    closeSync(file);
+  }
+}
+
 /** Of a file that is open or known by its path. Synchronous, one small read. */
 export function readHoles(path: string, stat: SparseStat & { readonly mtimeMs: number }): Hole[] {
-  try {
-    const text = readFileSync(sidecarOf(path), 'utf8');
-    const holes = text.length <= SIDECAR_BYTES_MAX ? decodeHoles(text, stat.ino, stat.size) : [];
-    if (holes !== undefined) return holes;
-  } catch {
-    // There is none: the file is whole, or its note was lost.
-  }
-  return guessHoles(stat, stat.mtimeMs);
+  const text = readNote(sidecarOf(path));
+  const noted = text === undefined ? undefined : decodeHoles(text, stat.ino, stat.size);
+  return noted ?? guessHoles(stat, stat.mtimeMs);
 }
 
 /** The hole at a place. */

@@ -8,7 +8,15 @@ import { closeSync, fstatSync, openSync, readdirSync, readSync, statSync } from 
 import { basename, dirname, join } from 'node:path';
 import * as v from 'valibot';
 import { fail, ok, type Result } from '../../protocol/result.ts';
-import { type Hole, holeAt, holeSchema, holeText, keptBytes, readHoles } from './holes.ts';
+import {
+  type Hole,
+  holeAt,
+  holeSchema,
+  holeText,
+  keptBytes,
+  READ_PLAIN,
+  readHoles,
+} from './holes.ts';
 import { BLOCK_BYTES, type Line, LineReader } from './lines.ts';
 import { findTime, firstTime, lineStartAt, type Opened } from './search.ts';
 import { timeOfLine } from './times.ts';
@@ -63,7 +71,7 @@ function readNames(folder: string): string[] {
 function withFile<T>(path: string, use: (file: number) => T): T | undefined {
   let file: number;
   try {
-    file = openSync(path, 'r');
+    file = openSync(path, READ_PLAIN);
   } catch {
     return undefined;
   }
@@ -212,7 +220,7 @@ function openSegment({ path, inode, to, component }: Segment): Result<number> {
     const at = join(folder, name);
     try {
       if (statSync(at).ino !== inode) continue;
-      const file = openSync(at, 'r');
+      const file = openSync(at, READ_PLAIN);
       if (fstatSync(file).size >= to) return ok(file);
       closeSync(file);
       return fail(CUT_MEANWHILE(component));

@@ -6,7 +6,6 @@ import {
   type FileHandle,
   open,
   readdir,
-  readFile,
   rename,
   rm,
   stat,
@@ -15,6 +14,7 @@ import {
 } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail, ok, type Result } from '../../protocol/result.ts';
+import { READ_PLAIN, SIDECAR_BYTES_MAX } from '../logs/holes.ts';
 import { codeOf } from './files.ts';
 
 export type FileStat = {
@@ -31,6 +31,7 @@ export type JournalDisk = {
   readonly stat: (path: string) => Promise<FileStat | undefined>;
   /** Plain files of a folder; none when it cannot be read. */
   readonly list: (folder: string) => Promise<readonly FileStat[]>;
+  /** A note of holes; nothing when it is longer than any. */
   readonly read: (path: string) => Promise<string | undefined>;
   /** Readers see the old text or the new. */
   readonly replace: (path: string, text: string) => Promise<Result<void>>;
@@ -70,7 +71,7 @@ async function statFile(path: string): Promise<FileStat | undefined> {
 
 async function withFile<T>(
   path: string,
-  flags: string,
+  flags: string | number,
   use: (file: FileHandle) => Promise<T>,
 ): Promise<T> {
   const file = await open(path, flags, 0o600);
@@ -136,7 +137,14 @@ export const realJournalDisk: JournalDisk = {
     }
     return found;
   },
-  read: (path) => orUndefined(() => readFile(path, 'utf8')),
+  read: (path) =>
+    orUndefined(() =>
+      withFile(path, READ_PLAIN, async (file) => {
+        const found = await file.stat();
+        const isNote = found.isFile() && found.size <= SIDECAR_BYTES_MAX;
+        return isNote ? await file.readFile('utf8') : undefined;
+      }),
+    ),
   replace: (path, text) =>
     attempt(`cannot write ${path}`, async () => {
       await writeFile(`${path}.new`, text, { mode: 0o600 });
