@@ -10,6 +10,7 @@ import { fail, ok, type Result } from '../../protocol/result.ts';
 import type { Cancel } from '../ports.ts';
 import { type Hello, type MainPin, maySay, type RejectReason, refuseHello } from './admission.ts';
 import { type StackAnswer, StackAsks } from './ask.ts';
+import { cleanWord } from './clean.ts';
 import { createLineReader } from './lines.ts';
 import { readLine, type ToComponent } from './messages.ts';
 import type { ChannelOptions, ChannelServer } from './types.ts';
@@ -115,12 +116,13 @@ class Channel {
       const { component, instance } = hello;
       // The instance may have been replaced meanwhile: its last words are not the new one's.
       if (this.#options.expected(component)?.instance !== instance) return;
-      if (hello.role === 'witness' && read.message.kind === 'evidence') {
-        const { stack, reason } = read.message;
+      const message = cleanWord(read.message);
+      if (hello.role === 'witness' && message.kind === 'evidence') {
+        const { stack, reason } = message;
         this.#asks.answer(component, connection, { stack, reason });
         return;
       }
-      this.#options.onEvent({ kind: 'said', component, instance, message: read.message });
+      this.#options.onEvent({ kind: 'said', component, instance, message });
     }
   }
 

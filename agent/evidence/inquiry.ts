@@ -10,7 +10,7 @@ import type { Exit, Life } from '../watchdog/control.ts';
 import { type Evidence, lastLines } from '../watchdog/evidence.ts';
 import type { ComponentEvent } from '../watchdog/model.ts';
 import type { Model } from '../watchdog/state.ts';
-import { type Bundle, inFlightOf, probesOf, signatureOf, summaryOf } from './bundle.ts';
+import { type Bundle, clean, inFlightOf, probesOf, signatureOf, summaryOf } from './bundle.ts';
 import { readLastLines } from './last-lines.ts';
 import type { Ring } from './ring.ts';
 
@@ -67,7 +67,7 @@ function bundleOf(
     instance: life?.instance,
     wallMs: what.system?.wallMs ?? ports.clock.wallMs(),
     state: model.state,
-    status,
+    status: clean(status),
     js,
     inFlight: inFlightOf(model, now),
     probes: probesOf(model, answers, now),

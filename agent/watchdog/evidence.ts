@@ -67,6 +67,9 @@ export type Evidence = {
   readonly trouble: string | undefined;
 };
 
+/** Before anything is cut: half a card number would pass the redactor. */
+const clean = (text: string): string => redactString(text).value;
+
 /** What is open, by what /proc/PID/fd leads to: `socket:[1]`, `pipe:[2]`, `anon_inode:[eventpoll]`, a path. */
 export function describeDescriptors(links: readonly string[]): DescriptorEvidence {
   const kinds: Record<string, number> = {};
@@ -74,9 +77,9 @@ export function describeDescriptors(links: readonly string[]): DescriptorEvidenc
   for (const link of links) {
     const kind = /^(socket|pipe|anon_inode):/.exec(link)?.[1] ?? 'file';
     kinds[kind] = (kinds[kind] ?? 0) + 1;
+    if (kind !== 'file' || named.length >= DESCRIPTORS_NAMED_MAX) continue;
     // A path can hold what was asked for; what stands behind a question mark is nobody's business.
-    const name = redactString(link.replace(/\?.*$/s, '?').slice(0, NAME_CHARS_MAX)).value;
-    if (kind === 'file' && named.length < DESCRIPTORS_NAMED_MAX) named.push(name);
+    named.push(clean(link.replace(/\?.*$/s, '?')).slice(0, NAME_CHARS_MAX));
   }
   return { kinds, named };
 }
@@ -84,7 +87,7 @@ export function describeDescriptors(links: readonly string[]): DescriptorEvidenc
 function readDetail(files: Files, pid: number): Pick<ProcessEvidence, 'threadStates' | 'open'> {
   const threadStates = files.some(`/proc/${pid}/task`, THREADS_MAX).flatMap((id) => {
     const stat = parseStat(files.read(`/proc/${pid}/task/${id}/stat`));
-    return stat === undefined ? [] : [{ name: stat.comm, state: stat.state }];
+    return stat === undefined ? [] : [{ name: clean(stat.comm), state: stat.state }];
   });
   const links = files
     .some(`/proc/${pid}/fd`, DESCRIPTORS_MAX)
@@ -99,7 +102,7 @@ function readProcess(files: Files, stat: Stat): ProcessEvidence {
   return {
     pid: stat.pid,
     parent: stat.parent,
-    comm: stat.comm,
+    comm: clean(stat.comm),
     state: stat.state,
     wchan: files.read(`${at}/wchan`)?.slice(0, WORD_CHARS_MAX),
     syscall: parseSyscall(files.read(`${at}/syscall`)),
