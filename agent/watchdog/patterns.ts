@@ -4,6 +4,7 @@
 // whoever reads the configuration.
 
 import type { AgentConfig } from '../config.ts';
+import { optimiseFromNow } from '../system/compilers.ts';
 
 export type Pattern = { readonly matches: (line: string) => boolean };
 export type PatternProblem = { readonly path: string; readonly sentence: string };
@@ -14,6 +15,7 @@ const messageOf = (error: unknown): string =>
 /** @throws when it is no pattern of RE2's syntax. */
 export async function compilePattern(text: string): Promise<Pattern> {
   const { RE2JS } = await import('re2js');
+  optimiseFromNow();
   const compiled = RE2JS.compile(text);
   return { matches: (line) => compiled.matcher(line).find() };
 }

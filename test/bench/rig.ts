@@ -8,7 +8,13 @@ import { join, resolve } from 'node:path';
 import { stringify } from 'yaml';
 import { until } from './harness.ts';
 
-export const AGENT_FLAGS = ['--max-semi-space-size=1', '--max-old-space-size=48'];
+/** Those of deploy/tillwatch-agent, for whoever starts the agent without it. */
+export const AGENT_FLAGS = [
+  '--max-semi-space-size=1',
+  '--max-old-space-size=48',
+  '--no-opt',
+  '--no-maglev',
+];
 const dist = (program: string): string => resolve('dist', `${program}.mjs`);
 
 export type EventRow = {
@@ -134,8 +140,9 @@ export async function startRig(
     }),
   );
   const startAgent = (): ChildProcess =>
-    spawn(process.execPath, [...AGENT_FLAGS, dist('agent'), '--config', agentFile], {
+    spawn(resolve('deploy/tillwatch-agent'), ['--config', agentFile], {
       stdio: 'ignore',
+      env: { ...process.env, TILLWATCH_NODE: process.execPath },
     });
   let agent = startAgent();
   const portFile = (name: string): string => join(root, name, `${name.replace(/-\d+$/, '')}.json`);
