@@ -2,6 +2,7 @@
 // reads when it is wrong. How values fit together is checked in config.ts; the defaults are in config-defaults.ts.
 
 import * as v from 'valibot';
+import { DRILL_COMPONENT } from '../protocol/drill.ts';
 import { CAUSES } from '../protocol/events.ts';
 import { DEFAULTS } from './config-defaults.ts';
 import {
@@ -138,7 +139,13 @@ const series = strict({
 
 /** Every key of one component. */
 export const componentSchema = strict({
-  name: id,
+  name: v.pipe(
+    id,
+    v.check(
+      (name) => name !== DRILL_COMPONENT,
+      'is the name of what a drill breaks: choose another',
+    ),
+  ),
   /** external: something else starts it (a systemd unit, a kiosk script); see `external`. */
   run: v.optional(oneOf('managed', 'external'), DEFAULTS.run),
   command: v.optional(command),

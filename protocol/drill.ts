@@ -12,15 +12,15 @@ export const DRILL_COMPONENT = 'drill';
 
 /** One line for each, as `tillwatch drill --list` tells them. */
 export const DRILL_LINES: Readonly<Record<DrillFault, string>> = {
-  hang: 'its main thread spins for ever: found as a computation without end',
-  stop: 'it is stopped by a signal, as a debugger or a tired administrator does',
+  hang: 'its main thread spins for ever',
+  stop: 'a signal stops it, as somebody in a shell does (SIGSTOP)',
   deadlock: 'its main thread waits for ever for what never comes',
   leak: 'it grows past its memory ceiling and is restarted when idle',
   'crash-loop': 'it dies after each start until its budget is spent',
   fork: 'it starts 200 children, some in sessions of their own, and hangs',
-  'log-flood': 'it prints 50 MB a second: neither blocked nor filling the disk',
-  'port-held': 'a child that escaped keeps its port after the kill: named, and waited for',
-  'disk-full': "the till's own disk fills: old output, evidence and waiting metrics are given up",
+  'log-flood': 'it prints 50 MB a second: not blocked, and the disk keeps its bound',
+  'port-held': 'an escaped child keeps its port after the kill, for a while',
+  'disk-full': "the till's disk fills: old output, evidence and metrics are given up",
 };
 
 export const DRILL_PHASES = [

@@ -7,12 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { DRILL_FAULTS, type DrillFault } from '../../protocol/commands.ts';
-import {
-  DRILL_COMPONENT,
-  type DrillReport,
-  isDrillFault,
-  isDrillOver,
-} from '../../protocol/drill.ts';
+import { DRILL_COMPONENT, type DrillReport, isDrillFault } from '../../protocol/drill.ts';
 import type { EventFields, NewEvent } from '../../protocol/events.ts';
 import { fail, ok, type Result } from '../../protocol/result.ts';
 import type { Component } from '../component.ts';
@@ -32,11 +27,12 @@ const SEED_MAX = 2 ** 31;
 export const DRILLS_NOT_ALLOWED =
   "drills are not allowed here: this till's own configuration does not say drills: true";
 
+const ENDING = 'the agent ends just now';
+
 const noteSchema = v.object({
   drill: v.string(),
   fault: v.picklist(DRILL_FAULTS),
   component: v.string(),
-  bootId: v.string(),
 });
 type Note = v.InferOutput<typeof noteSchema>;
 
@@ -58,6 +54,7 @@ export class DrillDesk {
   #last: DrillReport | undefined;
   /** Between the wish and the beginning: the disk is asked. */
   #asking = false;
+  #hasEnded = false;
 
   constructor(hands: DrillHands) {
     const { runDir } = hands.config;
@@ -122,7 +119,7 @@ export class DrillDesk {
     try {
       const text = ports.files.read(this.#notePath, NOTE_BYTES_MAX);
       const read = v.safeParse(noteSchema, JSON.parse(text ?? ''));
-      return read.success && read.output.bootId === ports.clock.bootId() ? read.output : undefined;
+      return read.success ? read.output : undefined;
     } catch {
       return undefined;
     }
@@ -138,6 +135,7 @@ export class DrillDesk {
       this.#asking = false;
     });
     if (scarce !== undefined) return fail(scarce);
+    if (this.#hasEnded) return fail(ENDING);
     const drill = this.#open(fault, wish.component as string | undefined);
     if (!drill.ok) return drill;
     this.#drill = drill.value;
@@ -150,6 +148,7 @@ export class DrillDesk {
   #refusal({ fault, component }: DrillWish): string | undefined {
     const { config, supervisor } = this.#hands;
     if (!config.drills) return DRILLS_NOT_ALLOWED;
+    if (this.#hasEnded) return ENDING;
     if (!isDrillFault(fault)) return `a drill is one of: ${DRILL_FAULTS.join(', ')}`;
     if (this.isRunning) return 'a drill is under way: one at a time';
     if (component === undefined) {
@@ -215,14 +214,18 @@ export class DrillDesk {
     const first = drill.report();
     const { drill: id, fault, component } = first;
     ports.files.remove(this.#marker);
-    const noted: Note = { drill: id, fault, component, bootId: ports.clock.bootId() };
+    const noted: Note = { drill: id, fault, component };
     const written = ports.files.replace(this.#notePath, JSON.stringify(noted), 0o600);
     if (!written.ok) log.warn(`a drill that this agent does not outlive: ${written.reason}`);
     this.#tell({ ...first, verdict: 'it was asked for' }, 'begun');
-    const report = await drill.run();
+    // Only a bug gets here: the till must go on, and the next drill must be possible.
+    const report = await drill.run().catch((error: unknown): DrillReport => {
+      log.error('a drill broke off', { drill: id, reason: String(error) });
+      return { ...drill.report(), state: 'failed', verdict: 'it broke off: see the log' };
+    });
     ports.files.remove(this.#notePath);
     const isPassed = report.state === 'passed';
-    this.#last = isDrillOver(report) ? report : { ...report, state: 'failed' };
+    this.#last = report;
     this.#drill = undefined;
     log.warn(`a drill ends: ${fault} ${report.state}: ${report.verdict}`, { drill: id });
     this.#tell(report, isPassed ? 'passed' : 'failed', report);
@@ -231,6 +234,7 @@ export class DrillDesk {
 
   /** The agent ends. @returns when nothing of a drill is left. */
   async end(reason: string): Promise<void> {
+    this.#hasEnded = true;
     this.#drill?.end(reason);
     await this.#running;
   }

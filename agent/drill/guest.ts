@@ -56,13 +56,15 @@ export type GuestOptions = {
 export function createGuest(options: GuestOptions): Component {
   const { fault, part, marker, port, version, till, seed } = options;
   const command = [process.execPath, part, fault, marker, ...(port ? [String(port)] : [])];
-  const config = v.parse(componentSchema, {
-    name: DRILL_COMPONENT,
+  const shipped = v.parse(componentSchema, {
+    name: 'of-a-drill',
     version,
     command,
     ...(fault === 'leak' ? { limits: { memoryBytes: LEAK_CEILING_BYTES } } : {}),
     ...(port === undefined ? {} : { holds: { ports: [port] } }),
   });
+  // No configured component may have its name, so it gets it here.
+  const config = { ...shipped, name: DRILL_COMPONENT };
   // Alone in its till: no dependants, no `all`, no reboot.
   const { reboot: _none, ...ladder } = till.ladder;
   const alone = { mode: till.mode, ladder, components: [config] };
