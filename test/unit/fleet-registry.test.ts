@@ -161,6 +161,32 @@ describe('incidents', () => {
     );
     expect(story.at(10).openIncidents).toEqual([]);
   });
+
+  it('are open again when the component failed again before it was stable', () => {
+    const opened = incident('incident_opened', 'i1');
+    const first = events(1, [1, opened], [9, recovered('i1')]);
+    const again = events(2, [11, opened]);
+    const spent = events(3, [12, recovered('i1')], [13, opened]);
+    const human = events(4, [13, incident('incident_quarantined', 'i1')]);
+    expect(tell([9, first], [11, again]).at(11).openIncidents).toMatchObject([{ incident: 'i1' }]);
+    // Whatever order they come in, the newest word counts.
+    for (const order of [
+      [first, again, spent, human],
+      [human, spent, again, first],
+      [again, human, first, spent],
+    ]) {
+      const story = tell(...order.map((one) => [14, one] as const));
+      expect(story.at(14).openIncidents).toMatchObject([{ incident: 'i1', quarantined: true }]);
+    }
+    const over = events(5, [90, recovered('i1')]);
+    for (const order of [
+      [first, again, spent, human, over],
+      [over, human, spent, again, first],
+    ]) {
+      const story = tell(...order.map((one) => [91, one] as const));
+      expect(story.at(91).openIncidents).toEqual([]);
+    }
+  });
 });
 
 describe('a terminal that invents', () => {
