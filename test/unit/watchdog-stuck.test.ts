@@ -1,0 +1,126 @@
+// Stories of a till that must not be left lying: what was not possible at one time is tried again at another, and a
+// component is not kept down for the sake of what it would be restarted with.
+
+import { describe, expect, it } from 'vitest';
+import type { Policy, RungRule } from '../../agent/watchdog/model.ts';
+import { MINUTE, running } from './recovery-story.ts';
+import { tell } from './watchdog-story.ts';
+
+const crash = { kind: 'exited', code: 1, signal: undefined } as const;
+const rung = (name: RungRule['rung']): RungRule => ({
+  rung: name,
+  times: 3,
+  windowMs: 24 * 60 * MINUTE,
+  coolDownMs: 0,
+});
+/** Two crashes, then what is above a restart. */
+const climber: Partial<Policy> = { restartsMax: 1, rungs: [rung('all'), rung('reboot')] };
+
+/** Restarted alone and with everything, in vain; the machine was too young for a reboot. */
+function quarantined() {
+  const story = tell(climber);
+  story.run();
+  story.send(crash);
+  story.send(crash);
+  story.send({ kind: 'launch', rung: 'all', reason: 'done' });
+  story.send(crash);
+  story.send({ kind: 'refused', rung: 'reboot', reason: 'the machine is up for 3.0 min' });
+  expect(story.state()).toBe('quarantined');
+  expect(story.of('escalate').map((one) => one.rung)).toEqual(['all', 'reboot']);
+  return story;
+}
+
+/** Tried again and again, and each time it crashes. */
+function retries(story: ReturnType<typeof tell>, ms: number): void {
+  for (const end = story.now() + ms; story.now() < end; ) {
+    story.pass(5_000, 'healthy', () => story.state() === 'ready');
+    if (story.state() === 'ready') story.send(crash);
+  }
+}
+
+describe('a component in quarantine', () => {
+  it('is given the rung that was not possible before, once it may be', () => {
+    const story = quarantined();
+    retries(story, 10 * MINUTE);
+    expect(story.of('escalate')).toHaveLength(2);
+    retries(story, 20 * MINUTE);
+    expect(story.of('escalate').map((one) => one.rung)).toEqual(['all', 'reboot', 'reboot']);
+    story.send({ kind: 'refused', rung: 'reboot', reason: 'a sale goes on' });
+    expect(story.state()).toBe('quarantined');
+    const lives = story.lives();
+    retries(story, 6 * MINUTE);
+    expect(story.lives()).toBeGreaterThan(lives);
+  });
+
+  it('is not given again in the same incident what did not help, whatever it fails of now', () => {
+    const story = quarantined();
+    retries(story, 30 * MINUTE);
+    story.send({ kind: 'launch', rung: 'reboot', reason: 'done' });
+    for (let code = 2; code < 20; code += 1) {
+      story.send({ ...crash, code });
+      retries(story, 20 * MINUTE);
+    }
+    expect(story.of('escalate')).toHaveLength(3);
+    expect(story.state()).toBe('quarantined');
+  });
+
+  it('is not given any while it is only observed', () => {
+    const story = tell({ ...climber, mode: 'observe' });
+    story.run();
+    retries(story, 90 * MINUTE);
+    expect(story.of('escalate')).toEqual([]);
+  });
+});
+
+describe('rest_for_one', () => {
+  const strategy = { ...climber, strategy: 'rest_for_one', rungs: [rung('dependants')] } as const;
+
+  it('asks for patience of seconds only: a sale may need it to come to its end', () => {
+    const story = tell(strategy);
+    story.run();
+    story.send(crash);
+    const [asked] = story.of('escalate');
+    expect(asked?.patienceMs).toBeLessThanOrEqual(10_000);
+    story.send({ kind: 'refused', rung: 'dependants', reason: 'sale stayed busy' });
+    expect(story.state()).toBe('ready');
+    // The next failure may find nobody busy.
+    story.pass(2 * MINUTE, 'healthy');
+    story.send(crash);
+    expect(story.of('escalate')).toHaveLength(2);
+  });
+
+  it('the plan waits no longer than that', () => {
+    const story = running();
+    story.busy('sale');
+    story.be('hardware', 'backoff');
+    const about = { incident: 'i-1', cause: 'crash', reason: 'it crashed' } as const;
+    const escalation = { component: 'hardware', rung: 'dependants', ...about } as const;
+    story.send({ kind: 'escalated', ...escalation, patienceMs: 10_000 });
+    story.pass(11_000);
+    expect(story.take()).toEqual(['refuse hardware dependants: sale stayed busy for 0.2 min']);
+  });
+
+  it('nor behind another recovery', () => {
+    const story = running();
+    story.busy('sale');
+    story.fails('sync', 'all');
+    story.be('hardware', 'backoff');
+    const about = { incident: 'i-1', cause: 'crash', reason: 'it crashed' } as const;
+    const escalation = { component: 'hardware', rung: 'dependants', ...about } as const;
+    story.send({ kind: 'escalated', ...escalation, patienceMs: 10_000 });
+    story.pass(11_000);
+    expect(story.take()).toEqual(['refuse hardware dependants: other recoveries took too long']);
+  });
+});
+
+describe('a recovery of several', () => {
+  it('is not begun for one that meanwhile is in quarantine', () => {
+    const story = running();
+    story.busy('sale');
+    story.fails('hardware', 'dependants');
+    story.be('hardware', 'quarantined');
+    story.busy('sale', false);
+    expect(story.take()).toEqual([]);
+    expect(story.model().phase).toBe('idle');
+  });
+});
