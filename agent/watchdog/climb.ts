@@ -11,6 +11,11 @@ import { passiveBy, rungKey, tellSuppressed } from './passive.ts';
 import * as reasons from './reasons.ts';
 import { ESCALATION_MS_MAX, type Failed, move, type Turn } from './state.ts';
 
+/** How long a restart waits for those that it would take along: the sale that is open may need the failed one. */
+const STRATEGY_PATIENCE_MS = 10_000;
+/** In quarantine a rung that could not be done is asked for again after so long: a machine grows older, a sale ends. */
+export const REFUSED_MS_MAX = 15 * 60_000;
+
 type Of<K extends ComponentEvent['kind']> = Extract<ComponentEvent, { kind: K }>;
 
 /** Of a state that was restored without it: never, but a decision has to be total. */
@@ -26,7 +31,8 @@ export function recover(turn: Turn, failed: Failed): void {
   }
   draft.failures += 1;
   draft.failed = failed;
-  if (failed.permanent || draft.quarantine !== undefined) quarantine(turn);
+  if (failed.permanent) quarantine(turn);
+  else if (draft.quarantine !== undefined) climbAgain(turn);
   // At once would be in vain: what is away is not here.
   else if (failed.remote) backOff(turn, Math.max(2, draft.failures));
   else climb(turn);
@@ -59,6 +65,16 @@ function climb(turn: Turn): void {
   move(turn, 'backoff', choice.until, reasons.coolsDown(choice.until - now), failed.cause);
 }
 
+/** A slow retry failed: is there by now a rung that was not possible before? */
+function climbAgain(turn: Turn): void {
+  const { draft, now } = turn;
+  draft.refused = draft.refused.filter(({ at }) => at > now - REFUSED_MS_MAX);
+  const { cause, signature, remote } = failedOf(turn);
+  const choice = choose(turn, cause, signature);
+  if (choice.kind === 'rung' && !remote && passiveBy(turn) === undefined) climb(turn);
+  else quarantine(turn);
+}
+
 function backOff(turn: Turn, failures: number): void {
   const { draft, policy, now } = turn;
   const { reason, cause, remote } = failedOf(turn);
@@ -77,7 +93,7 @@ function again(turn: Turn, reason: string): void {
     policy.strategy === 'rest_for_one' &&
     !failed.remote &&
     passiveBy(turn) === undefined &&
-    !draft.refused.includes('dependants') &&
+    !draft.refused.some(({ rung }) => rung === 'dependants') &&
     policy.rungs.some(({ rung }) => rung === 'dependants');
   if (withRest) escalate(turn, 'dependants', reasons.asStrategy(failed.reason), true);
   else restart(turn, reason);
@@ -90,13 +106,17 @@ function restart(turn: Turn, reason: string): void {
 }
 
 function escalate(turn: Turn, rung: Rung, reason: string, counts: boolean): void {
-  const { draft, now, effects } = turn;
+  const { draft, policy, now, effects } = turn;
   const { cause, signature } = failedOf(turn);
   useRung(turn, rung, { cause, reason, signature }, !counts);
   draft.escalation = { kind: 'asked', rung, counts };
   move(turn, 'backoff', now + ESCALATION_MS_MAX, reason, cause);
   const incident = draft.incident?.id ?? '';
-  effects.push({ kind: 'escalate', rung, incident, cause, reason, signature });
+  const fields = { rung, incident, cause, reason, signature } as const;
+  // Meanwhile it is down, and no slow retry is done either.
+  const isSlow = draft.quarantine !== undefined;
+  const patienceMs = counts ? STRATEGY_PATIENCE_MS : isSlow ? policy.quarantineRetryMs : undefined;
+  effects.push({ kind: 'escalate', ...fields, ...(patienceMs !== undefined && { patienceMs }) });
 }
 
 export function planLaunches(turn: Turn, event: Of<'launch'>): void {
@@ -111,9 +131,12 @@ export function planRefuses(turn: Turn, event: Of<'refused'>): void {
   if (escalation?.kind !== 'asked' || escalation.rung !== event.rung) return;
   const reason = reasons.rungRefused(event.rung, event.reason);
   takeBack(turn, event.rung, reason);
-  draft.refused = [...draft.refused, event.rung];
-  if (escalation.counts) restart(turn, reason);
-  else climb(turn);
+  if (escalation.counts) {
+    restart(turn, reason);
+    return;
+  }
+  draft.refused = [...draft.refused, { rung: event.rung, at: turn.now }];
+  climb(turn);
 }
 
 const isDue = ({ draft, now }: Turn): boolean =>

@@ -234,6 +234,8 @@ export type ComponentEffect =
       readonly cause: Cause;
       readonly reason: string;
       readonly signature: string;
+      /** It is refused rather than wait longer for those that are busy; undefined: as long as the plan waits. */
+      readonly patienceMs?: number | undefined;
     }
   | { readonly kind: 'count_recovery'; readonly rung: Rung; readonly cause: Cause }
   | { readonly kind: 'count_outcome'; readonly rung: Rung; readonly held: boolean }

@@ -105,12 +105,16 @@ export function concludeStable(turn: Turn): void {
 /** What would be done about this failure, and is, in mode `act`. */
 export function choose(turn: Turn, cause: Cause, signature: string): Choice {
   const { draft, policy, now } = turn;
+  const incident = incidentId(turn);
+  const refused = draft.refused.map(({ rung }) => rung);
+  // Out of quarantine leads only what this incident has not seen yet, whatever it fails of now.
+  const seen = draft.uses.filter((use) => use.incident === incident).map(({ rung }) => rung);
   return chooseRung({
     rungs: policy.rungs,
     used: draft.uses,
-    refused: draft.refused,
+    refused: draft.quarantine === undefined ? refused : [...refused, ...seen],
     signature,
-    incident: incidentId(turn),
+    incident,
     restartAllowed:
       draft.quarantine === undefined && withinBudget(policy, draft.restarts, cause, now),
     now,

@@ -58,6 +58,8 @@ export type Escalation = {
   readonly cause: Cause;
   readonly reason: string;
   readonly signature?: string | undefined;
+  /** Refused rather than wait longer: what waits is down meanwhile. */
+  readonly patienceMs?: number | undefined;
 };
 
 /** One reboot by us. `atMs`: the machine's uptime, added up over boots. `held`: did it help; undefined: not known yet. */

@@ -4,7 +4,6 @@
 
 import { dependants, startOrder } from './plan.ts';
 import {
-  BUSY_WAIT_MS_MAX,
   type Escalation,
   HOOK_EXTRA_MS,
   NOTE_MS_MAX,
@@ -27,6 +26,7 @@ import {
   restartAll,
   shifted,
   stateOf,
+  waitMs,
 } from './recovery-restart.ts';
 
 type Of<K extends RecoveryEvent['kind']> = Extract<RecoveryEvent, { kind: K }>;
@@ -111,7 +111,9 @@ export function queue(turn: RecoveryTurn, { kind: _, ...escalation }: Of<'escala
   const { draft, now, setting } = turn;
   if (!setting.timing.has(escalation.component)) return;
   unqueue(turn, escalation.component);
-  draft.queue = [...draft.queue, { ...escalation, deadline: now + QUEUE_MS_MAX }];
+  const { patienceMs = QUEUE_MS_MAX } = escalation;
+  const deadline = now + Math.min(QUEUE_MS_MAX, patienceMs);
+  draft.queue = [...draft.queue, { ...escalation, deadline }];
 }
 
 export function next(turn: RecoveryTurn): void {
@@ -156,7 +158,7 @@ export function wait(turn: RecoveryTurn): void {
   const touched = touchedBy(turn, operation);
   const busy = touched.filter((name) => isBusy(turn, name));
   const settled = touched.length === 0 || now >= draft.settledAt;
-  draft.deadline = operation.since + BUSY_WAIT_MS_MAX;
+  draft.deadline = operation.since + waitMs(operation);
   if (settled && busy.length === 0) proceed(turn, touched);
   else if (now >= draft.deadline) {
     const waited = now - operation.since;

@@ -16,9 +16,13 @@ import {
 } from './recovery-model.ts';
 import * as reasons from './recovery-reasons.ts';
 
-/** The failing component waits for the plan in these only. */
+/** The failing component waits for the plan in this state only. */
 export const hasLeft = (state: ComponentState | undefined): boolean =>
-  state !== undefined && state !== 'backoff' && state !== 'quarantined';
+  state !== undefined && state !== 'backoff';
+
+/** How long those that are busy are waited for. */
+export const waitMs = ({ patienceMs = BUSY_WAIT_MS_MAX }: Escalation): number =>
+  Math.min(BUSY_WAIT_MS_MAX, patienceMs);
 
 export const stateOf = ({ draft }: RecoveryTurn, name: string): ComponentState =>
   draft.states.get(name) ?? 'stopped';
@@ -130,8 +134,9 @@ export function stopNext(turn: RecoveryTurn): void {
     else if (after !== before) set(draft, after);
     if (after?.progress === 'asked') deadlines.push((after.at ?? now) + stopMsMax(setting, name));
     if (after?.progress !== 'active' || after.at === undefined) continue;
-    deadlines.push(after.at + BUSY_WAIT_MS_MAX);
-    if (now < after.at + BUSY_WAIT_MS_MAX) continue;
+    const until = after.at + waitMs(operation);
+    deadlines.push(until);
+    if (now < until) continue;
     turnBack(turn, reasons.stillBusy([name], now - after.at));
     return;
   }

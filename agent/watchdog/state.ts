@@ -150,7 +150,7 @@ export type Model = {
   readonly failed: Failed | undefined;
   readonly escalation: Escalation | undefined;
   /** Rungs that the plan could not do in this incident. */
-  readonly refused: readonly Rung[];
+  readonly refused: readonly { readonly rung: Rung; readonly at: number }[];
   /** Failures since it was last stable. */
   readonly failures: number;
   readonly restarts: readonly Restart[];

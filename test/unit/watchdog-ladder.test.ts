@@ -260,6 +260,11 @@ describe('climbing', () => {
     story.send({ kind: 'refused', rung: 'dependants', reason: 'a sale goes on' });
     expect(story.lives()).toBe(3);
     story.send(crash);
-    expect(story.of('escalate')[2]).toMatchObject({ rung: 'reset' });
+    // Now as a rung, for which it waits as long as a sale takes.
+    const [, , rung] = story.of('escalate');
+    expect(rung).toMatchObject({ rung: 'dependants' });
+    expect(rung).not.toHaveProperty('patienceMs');
+    story.send({ kind: 'refused', rung: 'dependants', reason: 'a sale goes on' });
+    expect(story.of('escalate')[3]).toMatchObject({ rung: 'reset' });
   });
 });
