@@ -3,6 +3,7 @@
 // After a plain crash, when nothing may be waited for, launch.ts reads them at once (what was just written
 // is still in memory).
 
+import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { lastLines } from '../watchdog/evidence.ts';
 
@@ -13,7 +14,8 @@ export const FULL_LINES_BYTES_MAX = 32 * 1024;
 export async function readLastLines(path: string): Promise<string[]> {
   if (path === '') return [];
   try {
-    const file = await open(path, 'r');
+    // O_NONBLOCK: a FIFO of that name must not keep a thread of the pool [fifo(7)].
+    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const { size } = await file.stat();
       const from = Math.max(0, size - FULL_LINES_BYTES_MAX);
