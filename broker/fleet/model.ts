@@ -11,7 +11,7 @@ import type { Presence } from './view.ts';
 /** Components of one terminal, and counters of restarts of one component (cause and version). */
 export const COMPONENTS_MAX = 64;
 export const RESTART_COUNTERS_MAX = 64;
-/** Incidents that are over, remembered in case their opening arrives after their end. */
+/** Incidents that are over, remembered with the place of their end in case their opening arrives after it. */
 export const CLOSED_INCIDENTS_MAX = 32;
 /** Names and versions are cut to this before they become state or labels. */
 export const WORD_CHARS_MAX = 64;
@@ -74,6 +74,8 @@ export type Incident = {
   readonly reason: string;
   readonly openedMs: number;
   readonly quarantined: boolean;
+  /** Of the newest word of it; absent in records of older brokers. */
+  readonly at?: Place | undefined;
 };
 
 /** What samples last said of a device; `signs` are its troubles in words, by kind. */
@@ -112,7 +114,7 @@ export type TerminalModel = {
   readonly components: Readonly<Record<string, ComponentModel>>;
   /** The open incident of each component. */
   readonly incidents: Readonly<Record<string, Incident>>;
-  readonly closedIncidents: readonly string[];
+  readonly closedIncidents: readonly { readonly incident: string; readonly at: Place }[];
   /** By `component/device`. */
   readonly devices: Readonly<Record<string, DeviceModel>>;
   /** Absent in records of older brokers. */

@@ -46,29 +46,38 @@ const withAgent = (model: TerminalModel, fields: Fields, place: Place): Terminal
 function openIncident(model: TerminalModel, event: PlacedEvent, place: Place): TerminalModel {
   const incident = word(event.fields['incident']);
   const known = own(model.incidents, event.component);
-  if (model.closedIncidents.includes(incident)) return model;
+  const closed = model.closedIncidents.find((one) => one.incident === incident);
+  // One that is opened again after its end failed again before it was stable: it is the same story.
+  if (closed !== undefined && !isNewer(place, closed.at)) return model;
+  const isSame = known?.incident === incident;
+  if (isSame && !isNewer(place, known.at ?? NOWHERE)) return model;
   // A component has one incident at a time; a younger one means that the older is over.
-  if (known !== undefined && known.openedMs > place.timeMs) return model;
+  if (known !== undefined && known.openedMs > place.timeMs && !isSame) return model;
   if (known === undefined && Object.keys(model.incidents).length >= COMPONENTS_MAX) return model;
   const opened: Incident = {
     incident,
     cause: word(event.fields['cause']),
     reason: sentence(event.fields['reason']),
-    openedMs: known?.incident === incident ? known.openedMs : place.timeMs,
+    openedMs: isSame ? known.openedMs : place.timeMs,
     quarantined: event.kind === 'incident_quarantined',
+    at: place,
   };
   return { ...model, incidents: { ...model.incidents, [event.component]: opened } };
 }
 
-function closeIncident(model: TerminalModel, event: PlacedEvent): TerminalModel {
+function closeIncident(model: TerminalModel, event: PlacedEvent, place: Place): TerminalModel {
   const incident = word(event.fields['incident']);
   const known = own(model.incidents, event.component);
   const { [event.component]: _, ...others } = model.incidents;
-  const closed = [...model.closedIncidents, incident].slice(-CLOSED_INCIDENTS_MAX);
+  const before = model.closedIncidents.find((one) => one.incident === incident);
+  const at = before === undefined || isNewer(place, before.at) ? place : before.at;
+  const rest = model.closedIncidents.filter((one) => one !== before);
+  // Across two outboxes only clocks tell, and those may be wrong: there an end is an end.
+  const isOld = known?.at?.epoch === place.epoch && !isNewer(place, known.at);
   return {
     ...model,
-    closedIncidents: closed,
-    incidents: known?.incident === incident ? others : model.incidents,
+    closedIncidents: [...rest, { incident, at }].slice(-CLOSED_INCIDENTS_MAX),
+    incidents: known?.incident === incident && !isOld ? others : model.incidents,
   };
 }
 

@@ -102,7 +102,9 @@ function revive(id: string, store: string, json: string): TerminalModel {
   const known = Object.entries(model.components).filter(
     ([, { state }]) => state === 'unknown' || COMPONENT_STATES.includes(state),
   );
-  return { ...model, components: Object.fromEntries(known) };
+  // Brokers before 0.2 kept the bare names of incidents that are over.
+  const closed = model.closedIncidents.filter((one) => typeof one === 'object');
+  return { ...model, closedIncidents: closed, components: Object.fromEntries(known) };
 }
 
 function openTerminals({ db }: Database) {

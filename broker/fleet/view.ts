@@ -158,7 +158,7 @@ export function viewOf(model: TerminalModel, nowMs: number, limits: PresenceLimi
       .map(([name, component]) => componentView(name, component)),
     openIncidents: Object.entries(model.incidents)
       .sort(byName)
-      .map(([component, incident]) => ({ component, ...incident })),
+      .map(([component, { at: _, ...incident }]) => ({ component, ...incident })),
     devices: Object.entries(model.devices)
       .sort(byName)
       .map(([, { signs, ...device }]) => ({ ...device, troubles: Object.values(signs) })),
