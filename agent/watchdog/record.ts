@@ -34,7 +34,7 @@ const schema = v.object({
 export type ComponentRecord = v.InferOutput<typeof schema>;
 
 const RECORD_BYTES_MAX = 8 * 1024;
-const recordPath = (dir: string): string => `${dir}/record.json`;
+export const recordPath = (dir: string): string => `${dir}/record.json`;
 
 /** `damaged` is not `undefined`: something was there, so a copy may run. */
 export function readRecord(files: Files, dir: string): ComponentRecord | 'damaged' | undefined {

@@ -17,8 +17,8 @@ import {
   watch,
 } from './hands.ts';
 import { identify } from './identity.ts';
-import { locate, type Place } from './locate.ts';
-import { readRecord, writeRecord } from './record.ts';
+import { lifeByInstance, locate, type Place } from './locate.ts';
+import { readRecord, recordPath, writeRecord } from './record.ts';
 import { type Exit, parsePidFile, pidFile, SHIM_FILE, shimCommand } from './shim.ts';
 import { DATA_MARK } from './strays.ts';
 import { INSTANCE_MARK, killTree } from './tree.ts';
@@ -29,7 +29,11 @@ const PID_LOOKS_MS = [1, 1, 2, 2, 5, 10, 20] as const;
 
 const NAME = /^(?!\.{1,2}$)[^/\0]{1,128}$/;
 
+/** After so many looks a pid file that is there and says nothing will never say anything. */
+const EMPTY_LOOKS_MAX = 10;
+
 function prepare(context: Context, spec: SpawnSpec, place: Place): Result<void> {
+  const { log } = context;
   const { files } = context.ports;
   if (spec.cwd !== undefined && !files.isDirectory(spec.cwd)) {
     return fail(`its working directory ${spec.cwd} does not exist`);
@@ -41,7 +45,36 @@ function prepare(context: Context, spec: SpawnSpec, place: Place): Result<void> 
   if (!made.ok) return made;
   // Where this fails, the start says that the output is lost; the component runs all the same.
   files.makeDirectory(dirname(spec.logFile), 0o700);
-  return writeRecord(files, place.dir, newRecord(spec, context.ports));
+  const written = writeRecord(files, place.dir, newRecord(spec, context.ports));
+  if (!written.ok) {
+    // Something has filled /run: no reason to give a till up. The process is found by its marks then, as long as
+    // no record of another life is believed.
+    log.error(`control: ${written.reason}`, { component: spec.component });
+    files.remove(recordPath(place.dir));
+  }
+  return ok(undefined);
+}
+
+/** Its shim has written down who it is; or could not, as /run is full, and is asked by its marks. */
+async function findPids(
+  { ports }: Context,
+  place: Place,
+  { instance }: SpawnSpec,
+  hasEnded: () => boolean,
+): Promise<{ readonly pid: number } | undefined> {
+  const untilMs = ports.clock.monotonicMs() + PIDS_WAIT_MS_MAX;
+  let empty = 0;
+  for (let look = 0; ; look += 1) {
+    const ended = hasEnded(); // before the read: what it wrote last must be seen
+    const text = ports.files.read(pidFile(place.dir, instance), 64);
+    const pids = parsePidFile(text);
+    if (pids !== undefined) return pids;
+    if (text !== undefined) empty += 1;
+    const marked = empty > EMPTY_LOOKS_MAX ? lifeByInstance(ports, place, instance) : undefined;
+    if (marked !== undefined) return marked;
+    if (ended || ports.clock.monotonicMs() >= untilMs) return undefined;
+    await delay(ports, PID_LOOKS_MS[look] ?? 20);
+  }
 }
 
 async function start(
@@ -78,15 +111,7 @@ async function start(
     context.log.warn(`${component}: its output is not kept: ${outputLost}`, { component, logFile });
   }
   const shim = identify(ports, started.value.pid);
-  const untilMs = ports.clock.monotonicMs() + PIDS_WAIT_MS_MAX;
-  const readPids = () => parsePidFile(ports.files.read(pidFile(place.dir, instance), 64));
-  let pids = readPids();
-  for (let look = 0; pids === undefined && ports.clock.monotonicMs() < untilMs; look += 1) {
-    const ended = shimExit !== undefined; // before the read: what it wrote last must be seen
-    pids = readPids();
-    if (ended || pids !== undefined) break;
-    await delay(ports, PID_LOOKS_MS[look] ?? 20);
-  }
+  const pids = await findPids(context, place, spec, () => shimExit !== undefined);
   if (pids === undefined) {
     await killTree(ports, { instance, main: shim, shim });
     return fail(`its shim ended or stuck before it could start it; see ${logFile}`);
