@@ -3,8 +3,9 @@
 
 import { describe, expect, it } from 'vitest';
 import type { Policy, RungRule } from '../../agent/watchdog/model.ts';
-import { MINUTE, running } from './recovery-story.ts';
-import { tell } from './watchdog-story.ts';
+import { settingOf } from '../../agent/watchdog/recovery-glue.ts';
+import { MINUTE, running, setting } from './recovery-story.ts';
+import { policy, tell } from './watchdog-story.ts';
 
 const crash = { kind: 'exited', code: 1, signal: undefined } as const;
 const rung = (name: RungRule['rung']): RungRule => ({
@@ -122,5 +123,74 @@ describe('a recovery of several', () => {
     story.busy('sale', false);
     expect(story.take()).toEqual([]);
     expect(story.model().phase).toBe('idle');
+  });
+});
+
+describe('what the recovery of all', () => {
+  it('restarts says whether it is busy: a black box may be in the middle of a sale', () => {
+    const timing = new Map(setting.timing);
+    const sync = timing.get('sync');
+    if (sync !== undefined) timing.set('sync', { ...sync, saysBusy: false });
+    const story = running({}, { timing });
+    story.fails('sale', 'all');
+    const touched = story.take().filter((line) => line.startsWith('stop '));
+    expect(touched).toEqual(['stop display', 'stop hardware']);
+  });
+
+  it('would restart is known from its policy', () => {
+    const [box, client] = [policy, { ...policy, component: 'b' }];
+    const policies = [{ ...box, instrumented: false }, client];
+    const { timing } = settingOf(setting.items, policies, new Map(), undefined);
+    expect(timing.get(box.component)?.saysBusy).toBe(false);
+    expect(timing.get('b')?.saysBusy).toBe(true);
+  });
+});
+
+describe('the story of a recovery', () => {
+  const limits = { ...policy.limits, memoryBytes: 200_000_000, everyMs: 5_000 };
+  const large = { kind: 'usage', residentBytes: 300_000_000, cpuSeconds: 1 } as const;
+  const grow = (story: ReturnType<typeof tell>, ms: number): void => {
+    for (let passed = 0; passed < ms; passed += 5_000) {
+      story.pass(5_000, 'healthy');
+      story.send(large);
+    }
+  };
+
+  it('of one that is too large again at once: it did not help, and is not repeated each minute', () => {
+    const story = tell({ limits });
+    story.run();
+    grow(story, 30 * MINUTE);
+    const restarts = story.reports('recovery').length;
+    expect(restarts).toBeGreaterThanOrEqual(2);
+    expect(restarts).toBeLessThanOrEqual(5);
+    expect(story.reports('recovery_outcome')).toHaveLength(restarts);
+    expect(story.reports('recovery_outcome').every(({ held }) => held === false)).toBe(true);
+    const told = story.reports('component_state').map(({ reason }) => String(reason));
+    expect(told.some((reason) => reason.includes('a human is needed'))).toBe(true);
+  });
+
+  it('that heals itself twice has two outcomes', () => {
+    const heal = { times: 5, windowMs: MINUTE, coolDownMs: 1_000 };
+    const story = tell({ canHeal: true, heal });
+    story.run();
+    for (let round = 0; round < 2; round += 1) {
+      story.pass(1_500, 'blocked', () => story.state() === 'suspect');
+      story.pass(5_000, 'healthy');
+    }
+    story.pass(2 * MINUTE, 'healthy');
+    expect(story.reports('recovery')).toHaveLength(2);
+    expect(story.reports('recovery_outcome')).toMatchObject([{ held: false }, { held: true }]);
+  });
+
+  it('of one that then has done its work ends with it', () => {
+    const story = tell({ restart: 'transient' });
+    story.run();
+    story.hands.becomesReady = false;
+    story.send(crash);
+    story.send({ kind: 'exited', code: 0, signal: undefined });
+    expect(story.state()).toBe('stopped');
+    expect(story.reports('recovery_outcome')).toHaveLength(1);
+    expect(story.reports('incident_opened')).toHaveLength(1);
+    expect(story.reports('incident_recovered')).toHaveLength(1);
   });
 });
