@@ -62,7 +62,9 @@ function rungsOf(component: ComponentConfig, { ladder, components }: Till): Rung
   }
   // One that is only waited for may not have been started yet today, which is no reason to stop the others.
   if (component.run === 'external' && component.external?.start === undefined) return rungs;
-  if (components.length > 1) rungs.push({ rung: 'all', ...ladder.all });
+  // Black boxes cannot say whether a sale goes on, and are left alone.
+  const others = components.filter(({ name, channel }) => channel && name !== component.name);
+  if (others.length > 0) rungs.push({ rung: 'all', ...ladder.all });
   if (ladder.reboot !== undefined) {
     // The tokens of the whole till are the plan's (recovery); this one is the component's own share.
     const { hourMax, dayMax } = DEFAULTS.ladder.reboot;

@@ -189,7 +189,7 @@ export function rest(turn: Turn, reason: string, cause?: Cause): void {
   draft.wanted = false;
   draft.failed = undefined;
   draft.escalation = undefined;
-  draft.trials = [];
+  breakOff(turn, reason);
   move(turn, 'stopped', undefined, reason, cause);
   forgetLife(turn);
 }

@@ -28,8 +28,10 @@ export function useRung(
   effects.push({ kind: 'count_recovery', rung, cause });
   // Quarantine is no attempt of which to ask whether it helped: it is the want of one.
   if (rung === 'quarantine') return;
+  // Used again before it was stable: what it was used for the last time came back.
+  conclude(turn, false, reasons.failedAgain(reason), (trial) => trial.rung === rung);
   const use: RungUse = { rung, at: now, incident, cause, signature };
-  draft.trials = [...draft.trials.filter((trial) => trial.rung !== rung), use];
+  draft.trials = [...draft.trials, use];
   if (!remembered) return;
   draft.uses = [...draft.uses, use].slice(-USES_MAX);
   effects.push({ kind: 'remember' });

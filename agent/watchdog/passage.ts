@@ -3,7 +3,7 @@
 // another start can help at all.
 
 import { recover } from './climb.ts';
-import { boundEvidence } from './incident.ts';
+import { boundEvidence, tellRecovered } from './incident.ts';
 import {
   askToStop,
   dropWish,
@@ -120,12 +120,18 @@ function afterFailure(
   const clean = meaning === 'success';
   const isFailure = !clean || turn.policy.restart === 'permanent';
   if (draft.planned === undefined && !isRestarted(turn, clean)) {
-    if (clean) rest(turn, reasons.ENDED_BY_ITSELF);
+    if (clean) finish(turn);
     else rest(turn, found.reason, found.cause);
     return;
   }
   if (isFailure) fail(turn, found, certain?.at ?? now);
   recover(turn, failedBy(found, meaning === 'remote', meaning === 'permanent'));
+}
+
+/** It has done its work, whatever went wrong before. */
+function finish(turn: Turn): void {
+  rest(turn, reasons.ENDED_BY_ITSELF);
+  tellRecovered(turn);
 }
 
 /** It ended after being asked or killed. */

@@ -6,14 +6,18 @@ import { withinBudget } from './backoff.ts';
 import { isBelow, lookAtUsage } from './ceilings.ts';
 import type { Of } from './health.ts';
 import { openIncident } from './incident.ts';
+import { signatureOf } from './ladder.ts';
 import { execute, launchPlanned, terminate } from './life.ts';
+import { conclude } from './outcome.ts';
 import { passiveBy, tellSuppressed } from './passive.ts';
 import * as reasons from './reasons.ts';
 import {
   answer,
   BUSY_WAIT_MS_MAX,
   COMMANDS_MAX,
+  type Failure,
   isBusy,
+  type RungUse,
   sayOnce,
   TELL_AGAIN_MS,
   type Turn,
@@ -154,11 +158,25 @@ export function usage(turn: Turn, event: Of<'usage'>): void {
   const { reason, ceiling: what } = over;
   const failure = { cause, reason, proofs: [], lostAt: over.sinceAt } as const;
   if (passiveBy(turn) !== undefined) tellSuppressed(turn, what, 'restart', failure);
+  else if (isFutile(turn, what, failure)) return;
   else if (withinBudget(policy, draft.restarts, cause, now)) {
     wishFor(turn, { what, reason: reasons.atIdle(reason), cause, failure });
   } else if (draft.planned === undefined && sayOnce(turn, `budget:${what}`)) {
     tellState(turn, draft.state, reasons.stillOver(reason), cause);
   }
+}
+
+/** Over again before it was stable: a ceiling that is too low must not restart a sale each minute. */
+function isFutile(turn: Turn, what: Wish['what'], { cause, reason }: Failure): boolean {
+  const { draft, now } = turn;
+  const key = `futile:${what}`;
+  if (now < (draft.told.get(key) ?? now)) return true;
+  const signature = signatureOf(cause, reason, undefined);
+  const isSame = (use: RungUse): boolean => use.rung === 'restart' && use.signature === signature;
+  if (!draft.trials.some(isSame)) return false;
+  conclude(turn, false, reasons.failedAgain(reason), isSame);
+  if (sayOnce(turn, key)) tellState(turn, draft.state, reasons.stillLarge(reason), cause);
+  return true;
 }
 
 /** It is no longer too large: nothing is to be done, unless somebody asked as well. */

@@ -59,6 +59,8 @@ export const cpuOver = (ratio: number, ceiling: number): string =>
 export const atIdle = (why: string): string => `${why}; restarted at idle`;
 export const stillOver = (why: string): string =>
   `restarts did not help and its budget is spent, so it runs on, a human is needed: ${why}`;
+export const stillLarge = (why: string): string =>
+  `a restart did not help, so it runs on for now, a human is needed: ${why}`;
 
 // The recovery ladder.
 export const HELD_STABLE = 'it has been ready for its stable time';

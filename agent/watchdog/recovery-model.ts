@@ -35,6 +35,8 @@ export type Timing = {
   readonly resetMs: number | undefined;
   /** Mode `observe`: nothing is done to it for the sake of another either. */
   readonly isObserved: boolean;
+  /** False: nobody knows whether it is in the middle of a sale. Undefined: it says so. */
+  readonly saysBusy?: boolean | undefined;
 };
 
 export type RebootRule = {

@@ -171,7 +171,10 @@ function touchedBy(turn: RecoveryTurn, { component, rung }: Escalation): string[
   if (rung === 'reset') return [];
   const { items, timing } = turn.setting;
   const all = rung === 'dependants' ? dependants(items, component) : startOrder(items);
-  const isLeft = (name: string) => rung !== 'reboot' && timing.get(name)?.isObserved === true;
+  // A black box cannot say that a sale goes on; only what depends on the failed one is restarted all the same.
+  const isLeft = (name: string) =>
+    (rung !== 'reboot' && timing.get(name)?.isObserved === true) ||
+    (rung === 'all' && timing.get(name)?.saysBusy === false);
   return all.filter(
     (name) => name !== component && stateOf(turn, name) !== 'stopped' && !isLeft(name),
   );
