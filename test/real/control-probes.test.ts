@@ -182,6 +182,34 @@ describe('an exec probe', () => {
     expect(mine()).toBe(0);
   });
 
+  const sleepers = (seconds: string) =>
+    scan(real.files).filter(
+      ({ comm, pid }) =>
+        comm === 'sleep' && real.files.read(`/proc/${pid}/cmdline`)?.includes(seconds),
+    );
+  const gone = async (seconds: string) => {
+    for (let n = 0; n < 200 && sleepers(seconds).length > 0; n += 1) await pause(5);
+    const left = sleepers(seconds);
+    for (const { pid } of left) process.kill(pid, 'SIGKILL');
+    return left.length === 0;
+  };
+
+  it('leaves nothing of one that answers and has something run on', async () => {
+    const command = ['sh', '-c', 'sleep 999.126 & exit 0'];
+    const { seen, probe } = watch({ kind: 'exec', command, ...rhythm });
+    expect(await first(seen, 5)).toEqual({ ok: true, reason: 'exit code 0' });
+    probe.stop();
+    expect(await gone('999.126')).toBe(true);
+  });
+
+  it('ends what left the group of one that takes too long and ignores TERM', async () => {
+    const command = ['sh', '-c', 'trap "" TERM; setsid sleep 999.127 & sleep 999.127; wait'];
+    const { seen, probe } = watch({ kind: 'exec', command, ...short });
+    await first(seen, 3);
+    probe.stop();
+    expect(await gone('999.127')).toBe(true);
+  });
+
   it('that cannot be run is told in the log once and proves nothing', async () => {
     const { seen } = watch({
       kind: 'exec',
