@@ -189,6 +189,28 @@ describe('incidents', () => {
   });
 });
 
+describe('an incident whose agent ended, or whose machine was rebooted for it', () => {
+  const opened = events(1, [1, incident('incident_opened', 'i1')]);
+  const back = events(2, [90, state('ready')]);
+
+  it('is over when the component is ready under the next, which knows nothing of it', () => {
+    expect(tell([1, opened], [90, back]).at(90).openIncidents).toEqual([]);
+    expect(tell([90, back], [91, opened]).at(91).openIncidents).toEqual([]);
+  });
+
+  it('is not over by what was so before it', () => {
+    const before = events(1, [1, state('ready')]);
+    const then = events(2, [2, incident('incident_opened', 'i1')], [3, state('backoff')]);
+    for (const order of [
+      [before, then],
+      [then, before],
+    ]) {
+      const story = tell(...order.map((one) => [4, one] as const));
+      expect(story.at(4).openIncidents).toMatchObject([{ incident: 'i1' }]);
+    }
+  });
+});
+
 describe('a terminal that invents', () => {
   it('components with incidents is bounded, and what it has can still end', () => {
     const named = (name: string) => ({ ...incident('incident_opened', name), component: name });
