@@ -8,7 +8,7 @@ import type { ClientRequest } from 'node:http';
 import { connect } from 'node:net';
 import type { Cancel, Log, Ports } from '../ports.ts';
 import { loadHttp } from '../system/http.ts';
-import { identify, signalIdentity } from './identity.ts';
+import { execAsk } from './probes-exec.ts';
 import { fileAsker } from './probes-file.ts';
 import { logAsker } from './probes-log.ts';
 
@@ -43,7 +43,7 @@ export type ProbePorts = Pick<Ports, 'clock' | 'timers' | 'files' | 'processes' 
  * nothing to say about that.
  */
 export type Answer = { readonly ok: boolean | undefined; readonly reason: string };
-type Ask = (answer: (answer: Answer) => void) => Cancel;
+export type Ask = (answer: (answer: Answer) => void) => Cancel;
 /** One probe's way to ask, with what it remembers from question to question. */
 export type Asker = {
   readonly ask: Ask;
@@ -112,35 +112,6 @@ const askTcp =
     return () => socket.destroy();
   };
 
-const askExec =
-  (ports: ProbePorts, command: readonly string[], env: Readonly<Record<string, string>>): Ask =>
-  (answer) => {
-    let ended = false;
-    let abandoned = false;
-    let kill = () => {
-      abandoned = true; // before it has even started
-    };
-    const exited = (code: number | undefined, signal: string | undefined) => {
-      ended = true;
-      const reason = signal === undefined ? `exit code ${code}` : `ended by ${signal}`;
-      answer({ ok: code === 0, reason });
-    };
-    ports.processes.start({ command, env }, exited).then(
-      (started) => {
-        if (!started.ok) return answer({ ok: undefined, reason: started.reason });
-        const leader = identify(ports, started.value.pid);
-        kill = () => {
-          // Our own child: while its exit was not told, its number is not given to anybody else.
-          if (!ended) ports.processes.signal(-leader.pid, 'SIGKILL');
-          signalIdentity(ports, leader, 'SIGKILL');
-        };
-        if (abandoned) kill();
-      },
-      (error: unknown) => answer({ ok: undefined, reason: String(error) }),
-    );
-    return () => kill();
-  };
-
 /** What a probe is asked with. */
 export type ProbeContext = {
   /** The whole environment of an exec probe. */
@@ -156,7 +127,7 @@ function askerOf(spec: ProbeSpec, ports: ProbePorts, context: ProbeContext): Ask
     case 'tcp':
       return { ask: askTcp(spec.host, spec.port) };
     case 'exec':
-      return { ask: askExec(ports, spec.command, context.env ?? {}) };
+      return { ask: execAsk(ports, spec.command, context.env ?? {}) };
     case 'log':
       return logAsker(spec, ports, context.ownOutput);
     case 'file':
