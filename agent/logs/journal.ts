@@ -16,10 +16,15 @@ import {
   keptBytes,
   READ_PLAIN,
   readHoles,
+  type SparseStat,
 } from './holes.ts';
 import { BLOCK_BYTES, type Line, LineReader } from './lines.ts';
-import { findTime, firstTime, lineStartAt, type Opened } from './search.ts';
+import type { Learnt } from './search.ts';
+import { finish, type Steps } from './steps.ts';
+import { stretchOf, type Window } from './stretch.ts';
 import { timeOfLine } from './times.ts';
+
+export type { Window } from './stretch.ts';
 
 const NEWLINE = 10;
 
@@ -41,7 +46,6 @@ export const segmentSchema = v.object({
 /** Bytes of one file that hold the lines of a window. */
 export type Segment = v.InferOutput<typeof segmentSchema>;
 
-export type Window = { readonly sinceMs: number; readonly untilMs: number };
 /** A component and the files it wrote. */
 export type Source = { readonly component: string; readonly paths: readonly string[] };
 
@@ -68,63 +72,75 @@ function readNames(folder: string): string[] {
   }
 }
 
-function withFile<T>(path: string, use: (file: number) => T): T | undefined {
-  let file: number;
+function openPlain(path: string): number | undefined {
   try {
-    file = openSync(path, READ_PLAIN);
+    return openSync(path, READ_PLAIN);
   } catch {
     return undefined;
   }
+}
+
+function* withFile<T>(path: string, use: (file: number) => Steps<T>): Steps<T | undefined> {
+  const file = openPlain(path);
+  if (file === undefined) return undefined;
   try {
-    return use(file);
+    return yield* use(file);
   } finally {
     closeSync(file);
   }
 }
 
-type Times = { readonly birthtimeMs: number; readonly mtimeMs: number };
+/** What was learnt of the files, by path, while a plan is made. */
+export type Lessons = Map<
+  string,
+  { readonly inode: number; readonly size: number; readonly learnt: Learnt[] }
+>;
 
-/** Where a file without times was at a moment, if it grew evenly. */
-function spreadOver(opened: Opened, times: Times, { sinceMs, untilMs }: Window) {
-  const bytes = opened.size;
-  // Some file systems know no birth time and say 0, or that of the last change.
-  const { birthtimeMs, mtimeMs } = times;
-  const firstMs = birthtimeMs > 0 ? Math.min(birthtimeMs, mtimeMs) : mtimeMs;
-  const spread = { firstMs, lastMs: mtimeMs, bytes };
-  if (sinceMs > spread.lastMs || untilMs < firstMs) return undefined;
-  const placeOf = (ms: number): number =>
-    spread.lastMs === firstMs ? 0 : (bytes * (ms - firstMs)) / (spread.lastMs - firstMs);
-  const from = lineStartAt(opened, Math.floor(placeOf(sinceMs)));
-  const last = untilMs >= spread.lastMs ? bytes : lineStartAt(opened, Math.floor(placeOf(untilMs)));
-  return { from, to: last, baseMs: firstMs, spread };
+function learntOf(lessons: Lessons, path: string, { ino: inode, size }: SparseStat): Learnt[] {
+  const known = lessons.get(path);
+  if (known?.inode === inode && known.size === size) return known.learnt;
+  const learnt: Learnt[] = [];
+  lessons.set(path, { inode, size, learnt });
+  return learnt;
 }
 
-function stretchOf(opened: Opened, times: Times, window: Window) {
-  const first = firstTime(opened);
-  if (first === undefined) return spreadOver(opened, times, window);
-  const found = findTime(opened, window.sinceMs);
-  const to = findTime(opened, window.untilMs + 1);
-  // What stands before the first line with a time belongs to it.
-  return { from: found === first.start ? 0 : found, to, baseMs: first.timeMs };
+function* findSegment(
+  { component, path }: Pick<Segment, 'component' | 'path'>,
+  file: number,
+  window: Window,
+  lessons: Lessons,
+) {
+  const stat = fstatSync(file);
+  if (!stat.isFile() || stat.size === 0) return undefined;
+  const all = readHoles(path, stat);
+  const learnt = learntOf(lessons, path, stat);
+  const stretch = yield* stretchOf({ file, size: stat.size, holes: all, learnt }, stat, window);
+  if (stretch === undefined || stretch.from >= stretch.to) return undefined;
+  const holes = all.filter((hole) => hole.from < stretch.to && hole.to > stretch.from);
+  return { component, path, inode: stat.ino, ...stretch, holes };
 }
 
-/** @returns the bytes of each file that lie in the window; synchronous, a few dozen reads a file. */
-export function findSegments(sources: readonly Source[], window: Window): Segment[] {
-  return sources.flatMap(({ component, paths }) =>
-    paths.flatMap((path): Segment[] => {
-      const found = withFile(path, (file) => {
-        const stat = fstatSync(file);
-        if (!stat.isFile() || stat.size === 0) return undefined;
-        const all = readHoles(path, stat);
-        const stretch = stretchOf({ file, size: stat.size, holes: all }, stat, window);
-        if (stretch === undefined) return undefined;
-        const holes = all.filter((hole) => hole.from < stretch.to && hole.to > stretch.from);
-        return { component, path, inode: stat.ino, ...stretch, holes };
-      });
-      return found === undefined || found.from >= found.to ? [] : [found];
-    }),
-  );
+/** @returns the bytes of each file that lie in the window; a few dozen reads an ordinary file. */
+export function* segmentSteps(
+  sources: readonly Source[],
+  window: Window,
+  lessons: Lessons = new Map(),
+): Steps<Segment[]> {
+  const segments: Segment[] = [];
+  for (const { component, paths } of sources) {
+    for (const path of paths) {
+      yield;
+      const found = yield* withFile(path, (file) =>
+        findSegment({ component, path }, file, window, lessons),
+      );
+      if (found !== undefined) segments.push(found);
+    }
+  }
+  return segments;
 }
+
+export const findSegments = (sources: readonly Source[], window: Window): Segment[] =>
+  finish(segmentSteps(sources, window));
 
 /** Bytes to read. */
 export const bytesOf = (segments: readonly Segment[]): number =>
@@ -135,14 +151,17 @@ export function lineBytesOf(segments: readonly Segment[]): number {
   const [largest] = [...segments].sort((a, b) => bytesOf([b]) - bytesOf([a]));
   if (largest === undefined) return BLOCK_BYTES;
   const { path, from, to } = largest;
-  const counted = withFile(path, (file) => {
+  const file = openPlain(path);
+  if (file === undefined) return BLOCK_BYTES;
+  try {
     const block = Buffer.alloc(Math.min(BLOCK_BYTES, to - from));
     const bytes = readSync(file, block, 0, block.length, to - block.length);
     const lines = block.reduce((sum, byte) => sum + (byte === NEWLINE ? 1 : 0), 0);
     const kept = keptBytes(largest.holes, { from: to - bytes, to });
-    return kept / Math.max(1, lines);
-  });
-  return Math.max(1, counted ?? BLOCK_BYTES);
+    return Math.max(1, kept / Math.max(1, lines));
+  } finally {
+    closeSync(file);
+  }
 }
 
 export type JournalLine = {

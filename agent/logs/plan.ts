@@ -7,12 +7,16 @@ import { AGENT_LOG, type Command } from '../../protocol/commands.ts';
 import {
   bytesOf,
   componentSource,
-  findSegments,
+  type Lessons,
   lineBytesOf,
   rotatedSource,
+  type Source,
   segmentSchema,
+  segmentSteps,
+  type Window,
 } from './journal.ts';
 import { REDACTOR } from './redact/index.ts';
+import { finish, type Steps } from './steps.ts';
 
 export const planSchema = v.object({
   command: v.string(),
@@ -43,11 +47,33 @@ export type Places = {
 const PREFIX_BYTES = 30;
 /** Lines are of different lengths: rather a little less than too much. */
 const FILL_RATIO = 0.9;
-/** Halvings of the window: from a century to a second; it ends before when what is found fills the room. */
-const NARROWINGS_MAX = 32;
+/** Halvings of the window: from millennia to a millisecond; it ends before when what is found fills the room. */
+const NARROWINGS_MAX = 48;
 const FULL_RATIO = 0.85;
 
-export function planLogs(command: LogsCommand, places: Places, offsetMs: number): Plan {
+type Found = Pick<Plan, 'segments' | 'fromMs'>;
+type Search = { readonly sources: readonly Source[]; readonly lessons: Lessons };
+
+/** The newest lines that fit into the room: the window is halved, and halved again. */
+function* narrow({ sources, lessons }: Search, window: Window, all: Found, room: number) {
+  let early = Math.max(window.sinceMs, Math.min(...all.segments.map(({ baseMs }) => baseMs)));
+  let late = Math.max(early, window.untilMs);
+  let fit: Found = { segments: [], fromMs: late };
+  for (let turn = 0; turn < NARROWINGS_MAX && late - early > 1; turn += 1) {
+    const middle = Math.floor((early + late) / 2);
+    const segments = yield* segmentSteps(sources, { ...window, sinceMs: middle }, lessons);
+    if (bytesOf(segments) > room) early = middle;
+    else {
+      late = middle;
+      fit = { segments, fromMs: middle };
+      if (bytesOf(segments) > room * FULL_RATIO) break;
+    }
+  }
+  return fit;
+}
+
+/** @throws what reading a file throws. */
+export function* planSteps(command: LogsCommand, places: Places, offsetMs: number): Steps<Plan> {
   const { request, bytesMax, sinceMs, untilMs, components: asked } = command.arguments;
   const components = asked.length === 0 ? places.components : asked;
   const sources = components.map((component) =>
@@ -56,30 +82,18 @@ export function planLogs(command: LogsCommand, places: Places, offsetMs: number)
       : componentSource(places.logDir, component),
   );
   const window = { sinceMs: sinceMs - offsetMs, untilMs: untilMs - offsetMs };
-  let segments = findSegments(sources, window);
-  const room = (bytesMax * FILL_RATIO) / (1 + PREFIX_BYTES / lineBytesOf(segments));
-  let fromMs = window.sinceMs;
-  const truncated = bytesOf(segments) > room;
-  if (truncated) {
-    let early = window.sinceMs;
-    let late = window.untilMs;
-    segments = [];
-    fromMs = late;
-    for (let turn = 0; turn < NARROWINGS_MAX; turn += 1) {
-      const middle = Math.floor((early + late) / 2);
-      const found = findSegments(sources, { ...window, sinceMs: middle });
-      if (bytesOf(found) > room) early = middle;
-      else {
-        late = middle;
-        segments = found;
-        fromMs = middle;
-        if (bytesOf(found) > room * FULL_RATIO) break;
-      }
-    }
-  }
+  const search = { sources, lessons: new Map() };
+  const found = yield* segmentSteps(sources, window, search.lessons);
+  const all = { segments: found, fromMs: window.sinceMs };
+  const room = (bytesMax * FILL_RATIO) / (1 + PREFIX_BYTES / lineBytesOf(all.segments));
+  const truncated = bytesOf(all.segments) > room;
+  const { segments, fromMs } = truncated ? yield* narrow(search, window, all, room) : all;
   return {
     ...{ command: command.id, request, expiresMs: command.expiresMs, bytesMax, offsetMs },
     ...{ redactor: REDACTOR, truncated, fromMs: Math.max(0, fromMs + offsetMs), segments },
     component: components.length === 1 ? (components[0] ?? '') : '',
   };
 }
+
+export const planLogs = (command: LogsCommand, places: Places, offsetMs: number): Plan =>
+  finish(planSteps(command, places, offsetMs));

@@ -9,7 +9,8 @@ import type { Clock, Log, Timers } from '../ports.ts';
 import type { BrokerTime } from '../telemetry/time.ts';
 import type { Range } from './holes.ts';
 import { bytesOf } from './journal.ts';
-import { type LogsCommand, type Places, type Plan, planLogs, planSchema } from './plan.ts';
+import { type LogsCommand, type Places, type Plan, planSchema } from './plan.ts';
+import { Planning } from './planning.ts';
 import { type Ended, Pull } from './pull.ts';
 import { addCounts, type Counts, NO_COUNTS, REDACTOR } from './redact/index.ts';
 
@@ -82,6 +83,7 @@ class OpenPulls implements Pulls {
   readonly resumed: ReadonlySet<string>;
   readonly #o: PullsOptions;
   #open: Pull[];
+  #planned: Planning[] = [];
   #counts: Counts = NO_COUNTS;
   #onEnd: PullEnd = () => undefined;
   #work = (): void => undefined;
@@ -104,9 +106,23 @@ class OpenPulls implements Pulls {
   }
 
   begin(command: LogsCommand): void {
-    const begun = this.#begin(command);
-    if (begun.ok) this.#work();
-    else this.#onEnd(command.id, false, begun.reason, {});
+    if (this.#open.length + this.#planned.length >= PULLS_OPEN_MAX) {
+      const reason = `${PULLS_OPEN_MAX} requests for logs are being answered: ask again later`;
+      this.#onEnd(command.id, false, reason, {});
+      return;
+    }
+    const { places, time, clock, timers } = this.#o;
+    const planning = new Planning({
+      ...{ command, places, clock, timers, offsetMs: time.offsetMs() },
+      done: (plan) => {
+        this.#planned = this.#planned.filter((one) => one !== planning);
+        const begun = plan.ok ? this.#begin(plan.value) : plan;
+        if (begun.ok) this.#work();
+        else this.#onEnd(command.id, false, begun.reason, {});
+      },
+    });
+    this.#planned.push(planning);
+    planning.run();
   }
 
   take(): Uint8Array | undefined {
@@ -144,7 +160,10 @@ class OpenPulls implements Pulls {
   }
 
   readonly pinned = (path: string): Range | undefined => {
-    const read = this.#open.flatMap(({ plan }) => plan.segments.filter((at) => at.path === path));
+    const read: Range[] = [
+      ...this.#open.flatMap(({ plan }) => plan.segments.filter((at) => at.path === path)),
+      ...this.#planned.flatMap((planning) => planning.pinned(path) ?? []),
+    ];
     if (read.length === 0) return undefined;
     return {
       from: Math.min(...read.map(({ from }) => from)),
@@ -160,19 +179,10 @@ class OpenPulls implements Pulls {
     this.#cancelTick();
     this.#work = () => undefined;
     for (const pull of this.#open) pull.close();
+    for (const planning of this.#planned) planning.stop();
   }
 
-  #begin(command: LogsCommand): Result<void> {
-    const { places, time, log } = this.#o;
-    if (this.#open.length >= PULLS_OPEN_MAX) {
-      return fail(`${PULLS_OPEN_MAX} requests for logs are being answered: ask again later`);
-    }
-    let plan: Plan;
-    try {
-      plan = planLogs(command, places, time.offsetMs());
-    } catch (error) {
-      return fail(`the journal cannot be read: ${(error as Error).message}`);
-    }
+  #begin(plan: Plan): Result<void> {
     this.#open.push(new Pull(plan));
     const written = this.#write();
     if (!written.ok) {
@@ -181,7 +191,7 @@ class OpenPulls implements Pulls {
     }
     const { request, segments, truncated } = plan;
     const bytes = bytesOf(segments);
-    log.info('logs are sent', { request, files: segments.length, bytes, truncated });
+    this.#o.log.info('logs are sent', { request, files: segments.length, bytes, truncated });
     return ok(undefined);
   }
 
@@ -191,6 +201,9 @@ class OpenPulls implements Pulls {
 
   #tick(): void {
     const nowMs = this.#o.time.nowMs();
+    for (const planning of this.#planned) {
+      if (nowMs > planning.command.expiresMs) planning.end('the request expired before it began');
+    }
     for (const pull of this.#open) {
       if (nowMs > pull.plan.expiresMs) pull.fail('the request expired before all lines were sent');
     }
