@@ -5,7 +5,7 @@
 
 import { type Identity, identify, signalIdentity } from './identity.ts';
 import type { Ask, ProbePorts } from './probes.ts';
-import { quickMembers } from './tree.ts';
+import { membersOf, scan } from './tree.ts';
 
 class Question {
   readonly #ports: ProbePorts;
@@ -43,12 +43,14 @@ class Question {
   #endTree(): void {
     const leader = this.#leader;
     if (leader === undefined) return;
-    const tree = { instance: '', main: leader, shim: leader };
-    for (const { pid, startTicks } of quickMembers(this.#ports, tree)) {
-      signalIdentity(this.#ports, { bootId: leader.bootId, pid, startTicks }, 'SIGKILL');
-    }
+    const { files, processes } = this.#ports;
+    const { bootId, pid: root } = leader;
+    const spare = new Set([processes.ownPid]);
+    const tree = membersOf(scan(files), new Set([root]), root, () => false, spare);
     this.#endGroup();
-    signalIdentity(this.#ports, leader, 'SIGKILL'); // that had no group of its own yet
+    for (const { pid, startTicks } of tree) {
+      signalIdentity(this.#ports, { bootId, pid, startTicks }, 'SIGKILL');
+    }
   }
 }
 
