@@ -54,6 +54,8 @@ function openIncident(model: TerminalModel, event: PlacedEvent, place: Place): T
   // A component has one incident at a time; a younger one means that the older is over.
   if (known !== undefined && known.openedMs > place.timeMs && !isSame) return model;
   if (known === undefined && Object.keys(model.incidents).length >= COMPONENTS_MAX) return model;
+  const present = own(model.components, event.component);
+  if (present?.state === 'ready' && isNewer(present.stateAt, place)) return model;
   const opened: Incident = {
     incident,
     cause: word(event.fields['cause']),
@@ -79,6 +81,14 @@ function closeIncident(model: TerminalModel, event: PlacedEvent, place: Place): 
     closedIncidents: [...rest, { incident, at }].slice(-CLOSED_INCIDENTS_MAX),
     incidents: known?.incident === incident && !isOld ? others : model.incidents,
   };
+}
+
+/** Ready is well, whoever says it: an agent that began after the failure knows nothing of the incident. */
+function endIncident(model: TerminalModel, component: string, place: Place): TerminalModel {
+  const known = own(model.incidents, component);
+  if (known === undefined || !isNewer(place, known.at ?? NOWHERE)) return model;
+  const { [component]: _, ...others } = model.incidents;
+  return { ...model, incidents: others };
 }
 
 function setHold(model: TerminalModel, { fields }: PlacedEvent, place: Place): TerminalModel {
@@ -108,7 +118,9 @@ const rules: Record<EventKind, Rule> = {
   },
   component_state: (model, event, place) => {
     const checked = v.safeParse(eventSchemas.component_state, event.fields);
-    return checked.success ? changeState(model, event.component, checked.output, place) : model;
+    if (!checked.success) return model;
+    const next = changeState(model, event.component, checked.output, place);
+    return checked.output.to === 'ready' ? endIncident(next, event.component, place) : next;
   },
   incident_opened: openIncident,
   incident_recovered: closeIncident,
