@@ -1,0 +1,47 @@
+// One component that opens connections without end and says nothing on them: the others must still be let in, or their
+// start would fail for what it does.
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { CONNECTIONS_MAX, openChannel } from '../../agent/channel/server.ts';
+import { socketFiles } from '../../agent/system/disk.ts';
+import { log, ports, until } from './control-rig.ts';
+
+it('a crowd that says nothing keeps nobody out, and costs no more than its connections', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tw-crowd-'));
+  const path = join(folder, 's');
+  const who = { component: 'sale', instance: 'i', token: 't', pid: 7 };
+  const opened = await openChannel({
+    ...{ path, timers: ports.timers, files: socketFiles, log, onEvent: () => undefined },
+    expected: () => ({ ...who, beatMs: 500, deadlineMs: 3_000 }),
+  });
+  if (!opened.ok) throw new Error(opened.reason);
+  const sockets: Socket[] = [];
+  const open = (): Socket => {
+    const socket = connect({ path });
+    socket.on('error', () => undefined);
+    sockets.push(socket);
+    return socket;
+  };
+  let told = '';
+  try {
+    for (let n = 0; n < 2 * CONNECTIONS_MAX; n += 1) open();
+    await new Promise((done) => setTimeout(done, 100));
+    const socket = open();
+    socket.on('data', (chunk) => {
+      told += chunk.toString();
+    });
+    socket.write(`${JSON.stringify({ kind: 'hello', v: 1, role: 'main', ...who })}\n`);
+    // The crowd goes on while it waits.
+    for (let n = 0; n < CONNECTIONS_MAX; n += 1) open();
+    await until('it is let in', () => told.includes('welcome'), 1_000);
+    expect(opened.value.rejected()['too_many']).toBeGreaterThan(CONNECTIONS_MAX);
+  } finally {
+    for (const socket of sockets) socket.destroy();
+    await opened.value.close();
+    rmSync(folder, { recursive: true });
+  }
+});
