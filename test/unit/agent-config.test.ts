@@ -158,6 +158,28 @@ components:
     expect(problems).toHaveLength(expected.length);
   });
 
+  it('tells how values fit together beside those that are wrong by themselves', () => {
+    const problems = problemsOf(`${SMALL}    version: 5
+    stop: { graceMs: 5000, graceMsMax: 100 }
+    exit: { success: [0, 75], permanent: [75, 125], remote: [] }
+    hang: 5
+  - name: kiosk
+    beatMs: never
+    external: { pid: { file: kiosk.pid } }
+disk: { lowBytes: 1000, floorBytes: 2000 }
+`);
+    expect(problems).toEqual([
+      'components[0].version: must be a version, as text (in quotes when it looks like a number) (line 8)',
+      'components[0].hang: must be keys with their values (line 11)',
+      'components[1].beatMs: must be a whole number of milliseconds from 50 to 60000 (line 13)',
+      'components[0].stop.graceMs: must not be more than graceMsMax (100) (line 9)',
+      'components[0].exit.permanent[0]: 75 is among success already: it can mean one thing only (line 10)',
+      'components[1].command: is missing (line 12)',
+      'components[1].external: belongs to a component with run: external (line 14)',
+      'disk.floorBytes: must not be more than lowBytes (1000) (line 15)',
+    ]);
+  });
+
   it('names the way of a circle', () => {
     const problems = problemsOf(`${SMALL}    after: [hardware]
   - { name: sync, command: [sync], after: [sale] }

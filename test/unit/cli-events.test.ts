@@ -78,6 +78,18 @@ describe('a list of events', () => {
     expect(notes).toEqual([]);
   });
 
+  it('does not say in each line what was asked for, so that the reason has room', async () => {
+    const { run, lines } = fakeBroker([event(1)]);
+    await run();
+    await run({ terminal: 'bm-lane-1' });
+    await run({ terminal: 'bm-lane-1', component: 'sale' });
+    expect(lines).toEqual([
+      '12:00:01  bm-lane-1  sale  incident_opened  hang: no beat for 2.0 s',
+      '12:00:01  sale  incident_opened  hang: no beat for 2.0 s',
+      '12:00:01  incident_opened  hang: no beat for 2.0 s',
+    ]);
+  });
+
   it('is read page by page when one does not hold it', async () => {
     const many = Array.from({ length: 2_500 }, (_, at) => event(at + 1));
     const { run, lines, asked } = fakeBroker(many);

@@ -241,6 +241,18 @@ describe('one terminal', () => {
     expect(restartText(component('a', 'backoff'))).toBe('13 (crash 12, hang 1)');
   });
 
+  it('leaves out the causes of restarts sooner than the reason', () => {
+    const one = terminal('bm-lane-1', 'online', 'suspect');
+    const restarts = { dependency: 2, start_timeout: 8, self_reported: 1 };
+    const components = one.components.map((each) => ({
+      ...{ ...each, restarts, restartsTotal: 11, mode: 'observe' as const, pid: 123_456 },
+      lastReason: 'why '.repeat(60),
+    }));
+    const lines = terminalDetailLines({ ...one, components }, NOW, plainStyle);
+    expect(lines.at(-1)).toContain('  11  why why why ');
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80);
+  });
+
   it('that never reported says so', () => {
     const { agent: _, lastSeenMs: __, ...rest } = terminal('bm-lane-1', 'never');
     expect(terminalDetailLines(rest, NOW, plainStyle).slice(0, 2)).toEqual([
