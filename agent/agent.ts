@@ -174,6 +174,7 @@ class RunningAgent implements Agent {
       channelRejected: () => this.#channel?.rejected() ?? {},
       commandCounts: () => this.#commands.counts(),
       isHeld: () => this.#hold.active(),
+      signFailures: () => this.#alive.failures(),
       onCommand: (bytes) => this.#commands.receive(bytes),
     });
     this.#alive.begun();

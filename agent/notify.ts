@@ -32,7 +32,7 @@ export type NotifyOptions = {
   readonly status: () => string;
 };
 
-/** Half of it is what systemd allows between two feeds; undefined: nobody waits for any [sd_watchdog_enabled(3)]. */
+/** What systemd allows to pass between two feeds; undefined: nobody waits for any [sd_watchdog_enabled(3)]. */
 export function watchdogMs(
   environment: NotifyOptions['environment'],
   ownPid: number,

@@ -9,7 +9,13 @@ import { AGENT_VERSION } from './version.ts';
 
 export type UplinkSources = Pick<
   SamplerOptions,
-  'readComponents' | 'loopStats' | 'evidenceStats' | 'channelRejected' | 'commandCounts' | 'isHeld'
+  | 'readComponents'
+  | 'loopStats'
+  | 'evidenceStats'
+  | 'channelRejected'
+  | 'commandCounts'
+  | 'isHeld'
+  | 'signFailures'
 > & {
   readonly onCommand: (data: Uint8Array) => void;
 };

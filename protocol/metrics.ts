@@ -118,6 +118,10 @@ export const catalogue = {
   tillwatch_agent_cpu_seconds_total: agent.counter('Processor time of the agent.'),
   tillwatch_agent_loop_delay_max_seconds: agent.gauge("Longest delay of the agent's own loop."),
   tillwatch_agent_pauses_total: agent.counter('Times the agent itself did not run for a while.'),
+  tillwatch_agent_sign_failures_total: agent.counter(
+    'Signs of life that the agent could not give to who watches it: systemd, device or file.',
+    'watcher',
+  ),
   tillwatch_agent_events_dropped_total: agent.counter(
     "Events that the agent's own queue had no room for.",
   ),

@@ -48,6 +48,8 @@ export type AgentReading = {
   readonly dropped: number;
   readonly channelRejected: Readonly<Record<string, number>>;
   readonly commandCounts: Readonly<Record<string, number>>;
+  /** Signs of life that could not be given, by who watches the agent (alive.ts). */
+  readonly signFailures?: Readonly<Record<string, number>>;
   readonly redactions?: readonly Redaction[];
   readonly clockOffsetMs: number | undefined;
   readonly outbox: OutboxStats;
@@ -174,6 +176,11 @@ export function agentSamples(agent: AgentReading): Sample[] {
     ...linkSamples(agent.link),
     ...counted('tillwatch_channel_rejected_total', 'reason', Object.entries(agent.channelRejected)),
     ...counted('tillwatch_commands_total', 'state', Object.entries(agent.commandCounts)),
+    ...counted(
+      'tillwatch_agent_sign_failures_total',
+      'watcher',
+      Object.entries(agent.signFailures ?? {}),
+    ),
     ...(agent.redactions ?? []).map(({ where, kind, count }) =>
       sample('pos_redactions_total', count, { where, kind }),
     ),

@@ -38,6 +38,7 @@ export type SamplerOptions = {
   readonly diskStats?: () => AgentReading['disk'];
   readonly channelRejected: () => Readonly<Record<string, number>>;
   readonly commandCounts: () => Readonly<Record<string, number>>;
+  readonly signFailures?: () => Readonly<Record<string, number>>;
   readonly redactions?: () => readonly Redaction[];
   /** Whether a technician holds the till. */
   readonly isHeld?: () => boolean;
@@ -149,6 +150,7 @@ class AgentSampler implements Sampler {
       disk: this.#o.diskStats?.(),
       channelRejected: this.#o.channelRejected(),
       commandCounts: this.#o.commandCounts(),
+      signFailures: this.#o.signFailures?.() ?? {},
       redactions: this.#o.redactions?.() ?? [],
       held: this.#o.isHeld?.() ?? false,
       clockOffsetMs: link.clockOffsetMs(),

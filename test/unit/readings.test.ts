@@ -42,6 +42,7 @@ const agent: AgentReading = {
   dropped: 2,
   channelRejected: { bad_token: 2 },
   commandCounts: { succeeded: 1 },
+  signFailures: { systemd: 2, device: 0, file: 0 },
   redactions: [{ where: 'export', kind: 'pan', count: 1 }],
   clockOffsetMs: -2_500,
   outbox: {
