@@ -11,6 +11,7 @@ import { componentSchema } from './config-component.ts';
 import { DEFAULTS } from './config-defaults.ts';
 import { misfitsOf, withPaths } from './config-external.ts';
 import { agentSchema } from './config-schema.ts';
+import { timesOf } from './config-times.ts';
 
 export type AgentConfig = Omit<v.InferOutput<typeof agentSchema>, 'logDir'> & {
   readonly logDir: string;
@@ -120,6 +121,7 @@ function parseYaml(text: string): Parsed {
 
 function sentenceOf(issue: v.BaseIssue<unknown>): string {
   if (issue.received === 'undefined' && issue.kind === 'schema') return 'is missing';
+  if (issue.expected === 'Object') return 'must be keys with their values';
   if (issue.message.startsWith('Invalid')) return `must be ${issue.expected ?? 'something else'}`;
   return issue.message;
 }
@@ -135,18 +137,30 @@ const valueAt = (value: unknown, path: readonly string[]): unknown =>
   }, value);
 
 /** A component as far as it could be read: relations of the good ones are told with the rest. */
-type Readable = { readonly index: number; readonly component: ComponentConfig };
+type Readable = {
+  readonly index: number;
+  readonly component: ComponentConfig;
+  /** Keys that were left out because they are wrong by themselves. */
+  readonly wrong: readonly string[];
+};
 
 const rawComponents = (value: unknown): readonly unknown[] => {
   const raw = valueAt(value, ['components']);
   return Array.isArray(raw) ? raw : [];
 };
 
-const readable = (value: unknown): Readable[] =>
-  rawComponents(value).flatMap((entry, index) => {
-    const read = v.safeParse(componentSchema, entry);
-    return read.success ? [{ index, component: read.output }] : [];
-  });
+/** One wrong value is left out (the schema tells of it), so that how the others fit is told in the same answer. */
+function readOne(entry: unknown, index: number): Readable[] {
+  const read = v.safeParse(componentSchema, entry);
+  if (read.success) return [{ index, component: read.output, wrong: [] }];
+  if (typeof entry !== 'object' || entry === null) return [];
+  const wrong = read.issues.map((issue) => String(issue.path?.[0]?.key));
+  const rest = Object.entries(entry).filter(([key]) => !wrong.includes(key));
+  const again = v.safeParse(componentSchema, { name: 'unnamed', ...Object.fromEntries(rest) });
+  return again.success ? [{ index, component: again.output, wrong }] : [];
+}
+
+const readable = (value: unknown): Readable[] => rawComponents(value).flatMap(readOne);
 
 /** @returns the names on the way from a component back to itself, or nothing. */
 function findCycle(start: string, after: ReadonlyMap<string, readonly string[]>): string[] {
@@ -192,38 +206,10 @@ function checkNames(value: unknown, problems: Problems): void {
   });
 }
 
-function checkKind({ index, component }: Readable, value: unknown, problems: Problems): void {
+function checkKind({ index, component, wrong }: Readable, value: unknown, problems: Problems) {
   const hasChannel = valueAt(rawComponents(value)[index], ['channel']) === true;
-  for (const { path, sentence } of misfitsOf(component, hasChannel)) {
-    problems.add(['components', index, ...path], sentence);
-  }
-}
-
-function checkTimes({ index, component }: Readable, problems: Problems): void {
-  const at = (...path: string[]): Path => ['components', index, ...path];
-  const { beatMs, hang, start, stop, backoff, limits } = component;
-  if (stop.graceMs > stop.graceMsMax) {
-    problems.add(at('stop', 'graceMs'), `must not be more than graceMsMax (${stop.graceMsMax})`);
-  }
-  if (limits.k > limits.n) {
-    problems.add(at('limits', 'k'), `must not be more than n (${limits.n})`);
-  }
-  if (hang.blockedMs < 3 * beatMs) {
-    const sentence = `must be at least three beats (beatMs is ${beatMs}): a lost beat is no hang`;
-    problems.add(at('hang', 'blockedMs'), sentence);
-  }
-  if (hang.spinningMs < hang.blockedMs) {
-    const sentence = `must not be less than blockedMs (${hang.blockedMs}): a busy thread is the weaker sign`;
-    problems.add(at('hang', 'spinningMs'), sentence);
-  }
-  if (start.timeoutMs > start.timeoutMsMax) {
-    problems.add(
-      at('start', 'timeoutMs'),
-      `must not be more than timeoutMsMax (${start.timeoutMsMax})`,
-    );
-  }
-  if (backoff.minMs > backoff.maxMs) {
-    problems.add(at('backoff', 'minMs'), `must not be more than maxMs (${backoff.maxMs})`);
+  for (const { path, sentence } of [...misfitsOf(component, hasChannel), ...timesOf(component)]) {
+    if (!wrong.includes(String(path[0]))) problems.add(['components', index, ...path], sentence);
   }
 }
 
@@ -237,11 +223,13 @@ function checkOrder(value: unknown, low: Path, high: Path, limits: number[], to:
 
 /** Asked of the raw value, so that these are told as well when something else is wrong. */
 function checkRelations(value: unknown, folder: string, problems: Problems): void {
-  const { link, sampling } = DEFAULTS;
+  const { link, sampling, disk } = DEFAULTS;
   const links = [link.reconnectMsMin, link.reconnectMsMax];
   checkOrder(value, ['link', 'reconnectMsMin'], ['link', 'reconnectMsMax'], links, problems);
   const samplings = [sampling.everyMs, sampling.sendMs];
   checkOrder(value, ['sampling', 'everyMs'], ['sampling', 'sendMs'], samplings, problems);
+  const disks = [disk.floorBytes, disk.lowBytes];
+  checkOrder(value, ['disk', 'floorBytes'], ['disk', 'lowBytes'], disks, problems);
   const runDir = valueAt(value, ['runDir']);
   if (typeof runDir !== 'string') return;
   const bytes = Buffer.byteLength(socketPath(resolve(folder, runDir)));
@@ -279,10 +267,7 @@ export function loadConfig(text: string, folder: string): Loaded {
   const shaped = v.safeParse(agentSchema, value);
   for (const issue of shaped.issues ?? []) problems.add(keysOf(issue), sentenceOf(issue));
   checkNames(value, problems);
-  for (const component of readable(value)) {
-    checkKind(component, value, problems);
-    checkTimes(component, problems);
-  }
+  for (const component of readable(value)) checkKind(component, value, problems);
   checkRelations(value, folder, problems);
   if (!shaped.success || problems.all.length > 0) return { ok: false, problems: problems.all };
   return { ok: true, config: withFolders(shaped.output, folder) };

@@ -3,7 +3,7 @@
 // a kind that is newer than this program shows its fields as they are.
 
 import type { EventView } from './client.ts';
-import { clip, clipMiddle, type Style, tame } from './screen.ts';
+import { clip, clipMiddle, plural, type Style, tame } from './screen.ts';
 import { localClock, localDay } from './when.ts';
 
 /** Parts of a line that a name and a kind may take, so that something is left for the words. */
@@ -40,7 +40,8 @@ const WORDS: Readonly<Record<string, (fields: Fields) => string>> = {
   component_state: (f) => because(f, `${text(f, 'from')} to ${text(f, 'to')}`),
   incident_opened: (f) => because(f, text(f, 'cause')),
   incident_recovered: (f) => `${text(f, 'cause')}: ready again after ${seconds(f, 'readyMs')}`,
-  incident_quarantined: (f) => because(f, `${text(f, 'cause')}, ${text(f, 'attempts')} attempts`),
+  incident_quarantined: (f) =>
+    because(f, `${text(f, 'cause')}, ${plural(Number(f['attempts']), 'attempt')}`),
   gap: (f) => because(f, 'data lost'),
   recovery: (f) => because(f, `${text(f, 'rung')} for ${text(f, 'cause')}`),
   recovery_outcome: (f) =>
@@ -82,8 +83,16 @@ function paintFor(kind: string, style: Style): (cell: string) => string {
   return WARNING.has(kind) ? style.warn : (cell) => cell;
 }
 
+/** What was asked for by name: it is the same in every line. */
+export type Asked = { readonly terminal?: boolean; readonly component?: boolean };
+
 /** @param today decides whether a day stands before the time, for all lines alike */
-export function createEventLines(style: Style, today: string, events: readonly EventView[]) {
+export function createEventLines(
+  style: Style,
+  today: string,
+  events: readonly EventView[],
+  asked: Asked = {},
+) {
   const withDay = events.some(({ timeMs }) => localDay(timeMs) !== today);
   const widths: [number, number, number] = [0, 0, 0];
   const cut = (name: string, part: number) => clipMiddle(tame(name), style.columns * part);
@@ -103,10 +112,13 @@ export function createEventLines(style: Style, today: string, events: readonly E
     const time = localClock(event.timeMs).slice(0, 8);
     const when = withDay ? `${localDay(event.timeMs)} ${time}` : time;
     const [terminal, component, kind] = names(event);
-    const head = [terminal.padEnd(widths[0]), component.padEnd(widths[1])].join(GAP);
-    const used = [when, head, kind.padEnd(widths[2]), ''].join(GAP).length;
+    const head = [
+      ...(asked.terminal === true ? [] : [terminal.padEnd(widths[0])]),
+      ...(asked.component === true ? [] : [component.padEnd(widths[1])]),
+    ];
+    const used = [when, ...head, kind.padEnd(widths[2]), ''].join(GAP).length;
     const words = clip(tame(eventWords(event)), Math.max(0, style.columns - used));
     const painted = paintFor(event.kind, style)(kind) + ' '.repeat(widths[2] - kind.length);
-    return [style.dim(when), head, painted, words].join(GAP).trimEnd();
+    return [style.dim(when), ...head, painted, words].join(GAP).trimEnd();
   };
 }

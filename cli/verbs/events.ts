@@ -134,7 +134,11 @@ export async function runEvents(context: Context, options: EventsOptions): Promi
     printJson(context, { events, older: cut });
     return done;
   }
-  const line = createEventLines(context.style, localDay(context.nowMs()), events);
+  const asked = {
+    terminal: options.terminal !== undefined,
+    component: options.component !== undefined,
+  };
+  const line = createEventLines(context.style, localDay(context.nowMs()), events, asked);
   const show: Show = (event) => context.print(context.json ? JSON.stringify(event) : line(event));
   for (const event of events) show(event);
   if (options.follow) {

@@ -6,7 +6,7 @@ import type { ComponentView, TerminalView } from '../client.ts';
 import { type Context, printJson } from '../context.ts';
 import { done, EXIT, ended, type Outcome } from '../exit.ts';
 import { refusedFor } from '../names.ts';
-import { ago, clip, plural, type Style, table } from '../screen.ts';
+import { ago, COLUMNS, clip, plural, type Style, table } from '../screen.ts';
 import { localClock } from '../when.ts';
 
 /** `2 (crash 1, hang 1)`, or `0`. */
@@ -15,6 +15,14 @@ export function restartText({ restarts, restartsTotal }: ComponentView): string 
     .filter(([, count]) => count > 0)
     .map(([cause, count]) => `${cause} ${count}`);
   return causes.length === 0 ? String(restartsTotal) : `${restartsTotal} (${causes.join(', ')})`;
+}
+
+/** Of 80 columns; a cell that is cut in its middle tells nobody anything, and the reason is worth more. */
+const RESTART_CHARS_MAX = 13;
+function restartCell(component: ComponentView, { columns }: Style): string {
+  const text = restartText(component);
+  const most = RESTART_CHARS_MAX + Math.max(0, columns - COLUMNS);
+  return text.length <= most ? text : String(component.restartsTotal);
 }
 
 function headLines(terminal: TerminalView, now: number, style: Style): string[] {
@@ -49,7 +57,7 @@ export function terminalDetailLines(terminal: TerminalView, now: number, style: 
     component.mode === 'observe' ? `${component.state}, observed` : component.state,
     component.sinceMs === undefined ? '-' : ago(now - component.sinceMs),
     component.pid === undefined ? '-' : String(component.pid),
-    restartText(component),
+    restartCell(component, style),
     component.lastReason ?? '',
   ]);
   const columns = [

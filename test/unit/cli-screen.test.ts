@@ -249,7 +249,7 @@ describe('one terminal', () => {
       lastReason: 'why '.repeat(60),
     }));
     const lines = terminalDetailLines({ ...one, components }, NOW, plainStyle);
-    expect(lines.at(-1)).toContain('  11  why why why ');
+    expect(lines.at(-1)).toMatch(/ 11 +why why/);
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80);
   });
 
