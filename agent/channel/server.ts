@@ -16,8 +16,10 @@ import { readLine, type ToComponent } from './messages.ts';
 import type { ChannelOptions, ChannelServer } from './types.ts';
 
 export const HELLO_MS_MAX = 2_000;
-/** All components at their limit and some that have not said who they are. */
-export const CONNECTIONS_MAX = 160;
+/** That have not said who they are; for one more the oldest goes. More than come in at one stroke (the backlog). */
+const SILENT_MAX = 96;
+/** All components at their limit, and those. */
+export const CONNECTIONS_MAX = 128 + SILENT_MAX;
 /** A component beats twice a second; more than this in a second waits in the socket. */
 export const LINES_PER_SECOND_MAX = 500;
 /** A component that does not read what it is told loses its connection. */
@@ -60,6 +62,7 @@ class Channel {
       cancelHello: this.#options.timers.after(HELLO_MS_MAX, late),
     };
     this.#connections.add(connection);
+    this.#makeRoom();
     const reader = createLineReader(CHANNEL_LINE_BYTES_MAX, (line) => {
       this.#hear(connection, line);
       return !socket.destroyed;
@@ -69,6 +72,15 @@ class Channel {
     });
     socket.on('error', () => undefined);
     socket.on('close', () => this.#gone(connection));
+  }
+
+  /** Whoever opens one after the other and says nothing turns away its own, not those of others. */
+  #makeRoom(): void {
+    const silent = [...this.#connections].filter(({ hello }) => hello === undefined);
+    const [oldest] = silent;
+    if (oldest === undefined || silent.length <= SILENT_MAX) return;
+    this.#connections.delete(oldest);
+    this.#refuse(oldest, 'too_many', 'is one of too many that say nothing');
   }
 
   #gone(connection: Connection): void {
