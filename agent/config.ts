@@ -121,9 +121,9 @@ function parseYaml(text: string): Parsed {
 
 function sentenceOf(issue: v.BaseIssue<unknown>): string {
   if (issue.received === 'undefined' && issue.kind === 'schema') return 'is missing';
+  if (!issue.message.startsWith('Invalid')) return issue.message;
   if (issue.expected === 'Object') return 'must be keys with their values';
-  if (issue.message.startsWith('Invalid')) return `must be ${issue.expected ?? 'something else'}`;
-  return issue.message;
+  return `must be ${issue.expected ?? 'something else'}`;
 }
 
 const keysOf = (issue: v.BaseIssue<unknown>): Path =>

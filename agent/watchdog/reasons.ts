@@ -68,7 +68,8 @@ export const OVER_OPERATOR = 'somebody asked for another restart first';
 export const ESCALATION_OVER =
   'the rest of the till was not prepared in time: it is tried by itself';
 export const NEVER_AGAIN = 'starting it again cannot help: retried slowly, a human is needed';
-export const LADDER_SPENT = 'every rung of its ladder is spent: retried slowly, a human is needed';
+export const LADDER_SPENT =
+  'no rung of its ladder is left that could help: retried slowly, a human is needed';
 export const REMOTE_AWAY = 'a remote party is to blame: tried again in a while';
 export const HOLD_OVER = 'the till is no longer held';
 export const failedAgain = (why: string): string => `it failed again: ${why}`;

@@ -237,7 +237,7 @@ export function noted(turn: RecoveryTurn, { ok, reason }: Of<'noted'>): void {
   const isGone = !operation.launches || hasLeft(draft.states.get(component));
   const isFree = !touchedBy(turn, operation).some((name) => isBusy(turn, name));
   if (ok && isFresh && !isGone && !draft.held && isFree && now >= draft.settledAt) {
-    const why = reasons.launched('reboot', operation.reason);
+    const why = operation.reason;
     const fields = { incident, reason: why, uptimeMs: uptimeMs ?? 0 };
     effects.push({ kind: 'report', event: { kind: 'reboot', component, fields } });
     effects.push({ kind: 'reboot', component, incident, cause, reason: why });

@@ -99,7 +99,7 @@ describe('the reboot', () => {
       event: {
         kind: 'reboot',
         component: 'sale',
-        fields: { incident: 'i-1', reason: 'recovered by a reboot: it crashed' },
+        fields: { incident: 'i-1', reason: 'it crashed' },
       },
     });
   });
