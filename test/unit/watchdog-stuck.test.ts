@@ -2,6 +2,7 @@
 // component is not kept down for the sake of what it would be restarted with.
 
 import { describe, expect, it } from 'vitest';
+import { isBusy } from '../../agent/watchdog/machine.ts';
 import type { Policy, RungRule } from '../../agent/watchdog/model.ts';
 import { settingOf } from '../../agent/watchdog/recovery-glue.ts';
 import { MINUTE, running, setting } from './recovery-story.ts';
@@ -192,5 +193,56 @@ describe('the story of a recovery', () => {
     expect(story.reports('recovery_outcome')).toHaveLength(1);
     expect(story.reports('incident_opened')).toHaveLength(1);
     expect(story.reports('incident_recovered')).toHaveLength(1);
+  });
+});
+
+describe('money that moves', () => {
+  const tender = { kind: 'begin', id: 't', name: 'tender: card', deadlineMs: 60_000 } as const;
+  const restart = { kind: 'restart', reason: 'upgrade', command: 'c', force: false } as const;
+
+  it('is no idle moment, also where the component does not say that it is busy', () => {
+    const story = tell();
+    story.run();
+    story.send(tender);
+    story.send(restart);
+    story.pass(10_000, 'healthy');
+    expect(isBusy(story.model(), story.now())).toBe(true);
+    expect(story.of('terminate')).toEqual([]);
+    story.send({ kind: 'end', id: 't' });
+    story.pass(500, 'healthy');
+    expect(story.of('terminate')).toHaveLength(1);
+  });
+
+  it('is still none just after a new connection, over which it has yet to be said again', () => {
+    const story = tell();
+    story.run();
+    story.send(tender);
+    story.send(restart);
+    story.send({ kind: 'connected' });
+    story.pass(1_000, 'healthy');
+    expect(story.of('terminate')).toEqual([]);
+    story.pass(2_000, 'healthy');
+    expect(story.of('terminate')).toHaveLength(1);
+  });
+});
+
+describe('a work item', () => {
+  it('of a deadline of milliseconds costs nobody a basket before it is late for as long as a hang', () => {
+    const story = tell();
+    story.run();
+    story.send({ kind: 'begin', id: 'w', name: 'lookup', deadlineMs: 50 });
+    story.pass(1_500, 'healthy');
+    expect(story.kills()).toEqual([]);
+    story.pass(3_000, 'healthy');
+    expect(story.kills()).toHaveLength(1);
+  });
+
+  it('without a deadline is never overdue', () => {
+    const story = tell();
+    story.run();
+    story.send({ kind: 'begin', id: 'w', name: 'lookup', deadlineMs: 0 });
+    story.pass(60_000, 'healthy');
+    expect(story.state()).toBe('ready');
+    expect(story.kills()).toEqual([]);
   });
 });
