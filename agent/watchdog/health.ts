@@ -32,6 +32,8 @@ import {
 import { tenderUntil } from './tender.ts';
 import * as watches from './watch.ts';
 
+/** A tender of the connection before counts as busy until it could be said again. */
+const TENDER_BEFORE = 'tender of the connection before';
 /** A debugger that was found is believed to be there for so long; then it is looked for again. */
 export const DEBUGGED_MS = 10_000;
 /** `some` of /proc/pressure/cpu from which the whole machine counts as starved, percent. */
@@ -152,13 +154,15 @@ export function sample(turn: Turn, event: Of<'sample'>): void {
 
 export function connected(turn: Turn): void {
   const { draft, now } = turn;
-  if (draft.condemned !== undefined && tenderUntil(draft.watch) > now) {
+  const hadTender = tenderUntil(draft.watch) > now;
+  if (draft.condemned !== undefined && hadTender) {
     draft.condemned = { ...draft.condemned, sayAgainUntil: now + SAY_AGAIN_MS_MAX };
   }
   draft.watch = watches.onConnected(draft.watch);
   // Not at once: a planned restart must not slip in before a sale has said again that it goes on.
   const until = now + SAY_AGAIN_MS_MAX;
   draft.busy = new Map([...draft.busy].map(([id, at]) => [id, Math.min(at, until)]));
+  if (hadTender) draft.busy = new Map(draft.busy).set(TENDER_BEFORE, until);
   if (draft.state === 'suspect') look(turn);
 }
 
@@ -168,7 +172,8 @@ export function delayed(turn: Turn): void {
 }
 
 export function begin(turn: Turn, event: Of<'begin'>): void {
-  if (!Number.isFinite(event.deadlineMs)) return;
+  // Without a deadline nothing is ever overdue.
+  if (!Number.isFinite(event.deadlineMs) || event.deadlineMs <= 0) return;
   turn.draft.watch = watches.onBegin(turn.draft.watch, event, turn.now);
 }
 

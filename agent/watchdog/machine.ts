@@ -34,6 +34,7 @@ import { trialsUntil } from './outcome.ts';
 import * as passage from './passage.ts';
 import * as planning from './planned.ts';
 import { type Draft, isUp, type Model, type Turn } from './state.ts';
+import { tenderUntil } from './tender.ts';
 
 export {
   healthAgeMs,
@@ -148,7 +149,7 @@ function readyDeadline(turn: Turn): number | undefined {
   const isUnforgiven = incident !== undefined || failures > 0 || quarantine !== undefined;
   if (isUnforgiven && readyAt !== undefined) first = Math.min(first, readyAt + policy.stableMs);
   if (planned !== undefined) {
-    let idleAt = now;
+    let idleAt = Math.max(now, tenderUntil(draft.watch));
     for (const until of busy.values()) if (until > idleAt) idleAt = until;
     first = Math.min(first, planned.waitUntil, idleAt);
   } else if (oldAt !== undefined) first = Math.min(first, oldAt);

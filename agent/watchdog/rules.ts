@@ -128,13 +128,17 @@ function besideWork(f: Facts, p: Policy): readonly Proof[] {
 /** How many deadlines old an overdue work item has to be, on a machine that is starved twice as many. */
 const overdueTimes = (f: Facts): number => (f.overdue?.times ?? 0) / (f.pressed ? 2 : 1);
 
+/** Twice its deadline, and by no less than any other hang is given: of a deadline of 50 ms twice is nothing. */
+const isOverdueTwice = (f: Facts, p: Policy): boolean =>
+  overdueTimes(f) >= 2 && (f.overdue?.byMs ?? 0) >= p.blockedMs;
+
 /** Overdue work with a second proof, or overdue twice over. */
 const stalled: Rule = {
   cause: () => 'stalled',
   proofs: (f, p) => ['overdue_work', ...besideWork(f, p)],
   suspected: (f) => f.overdue !== undefined,
   confirmed: (f, p) =>
-    overdueTimes(f) >= 2 || (overdueTimes(f) >= 1 && besideWork(f, p).length > 0),
+    isOverdueTwice(f, p) || (overdueTimes(f) >= 1 && besideWork(f, p).length > 0),
   reason: (f) => reasons.overdue(f.overdue?.name ?? '', f.overdue?.byMs ?? 0),
   lostAt: (f) => f.overdue?.begunAt ?? f.goodAt,
   starvable: true,

@@ -5,6 +5,7 @@
 import { type Ceilings, newCeilings } from './ceilings.ts';
 import type { Verdict } from './hang.ts';
 import type { Cause, ComponentEffect, ComponentState, Policy, Rung } from './model.ts';
+import { tenderUntil } from './tender.ts';
 import { newWatch, type Watch } from './watch.ts';
 
 /** Evidence is waited for at most so long: it never delays a kill further. */
@@ -179,17 +180,12 @@ export type Turn = {
   readonly effects: ComponentEffect[];
 };
 
-/**
- * What an earlier agent may hand over: restarts of the same boot, uses of rungs of any. `seed`: any number, for
- * the jitter.
- */
+/** What an earlier agent may hand over: restarts of the same boot, uses of rungs of any. `seed`: for the jitter. */
 export type Remembered = {
   readonly seed?: number;
   readonly restarts?: readonly Restart[];
   readonly uses?: readonly RungUse[];
 };
-
-const NOTHING_TOLD: ReadonlyMap<string, number> = new Map();
 
 export const initialModel = (policy: Policy, remembered: Remembered = {}): Model => ({
   component: policy.component,
@@ -223,7 +219,7 @@ export const initialModel = (policy: Policy, remembered: Remembered = {}): Model
   // A rung that was used by an earlier agent, or before a reboot, still has its outcome to come.
   trials: (remembered.uses ?? []).filter(({ held }) => held === undefined).slice(-1),
   heals: [],
-  told: NOTHING_TOLD,
+  told: new Map(),
   remote: false,
   held: false,
   quarantine: undefined,
@@ -238,9 +234,13 @@ export const isUp = (model: Pick<Model, 'state'>): boolean =>
 export const healthAgeMs = (model: Model, now: number): number | undefined =>
   isUp(model) ? Math.max(0, now - model.watch.goodAt) : undefined;
 
-export const isBusy = (model: Pick<Model, 'busy'>, now: number): boolean => {
-  for (const until of model.busy.values()) if (until > now) return true;
-  return false;
+/** It says so, or money moves: who only tells of a tender is cut off no more than who says that it is busy. */
+export const isBusy = (
+  { busy, watch }: Pick<Model, 'busy'> & { readonly watch?: Watch },
+  now: number,
+): boolean => {
+  for (const until of busy.values()) if (until > now) return true;
+  return watch !== undefined && tenderUntil(watch) > now;
 };
 
 /** Changes state and says so; `deadline` is part of every change, so that none can be forgotten. */
