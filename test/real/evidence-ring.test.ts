@@ -1,7 +1,15 @@
 // The ring of evidence on a real disk: bounded in number and bytes, oldest first, whole files only, and silent about a
 // disk that does not play along.
 
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -119,6 +127,26 @@ describe('the ring of evidence', () => {
     await ring.settled();
     expect(times()).toEqual([1, 3]);
     expect(ring.stats().dropped).toBe(1);
+  });
+
+  it('removes nothing that it has not written, and follows no link out of its folder', async () => {
+    const elsewhere = join(folder, 'elsewhere');
+    for (const path of [elsewhere, join(folder, 'evidence', 'sale')]) {
+      mkdirSync(path, { recursive: true });
+      for (let n = 0; n < 5; n += 1) writeFileSync(join(path, `prices-${n}.json`), '{}');
+      writeFileSync(join(path, 'upload.new'), '{}');
+    }
+    symlinkSync(elsewhere, join(folder, 'evidence', 'sync'));
+    const ring = open();
+    for (let n = 1; n <= 5; n += 1) {
+      ring.write(bundle(n), `s${n}`);
+      ring.write(bundle(n, 'sync'), `t${n}`);
+    }
+    await ring.settled();
+    await ring.shed(0);
+    expect(readdirSync(elsewhere)).toHaveLength(6);
+    expect(files('sale')).toHaveLength(6);
+    expect(ring.stats()).toMatchObject({ bundles: 0, bytes: 0 });
   });
 
   it('refuses a bundle beyond its size', async () => {
