@@ -242,7 +242,7 @@ describe('one terminal', () => {
   });
 
   it('leaves out the causes of restarts sooner than the reason', () => {
-    const one = terminal('bm-lane-1', 'online', 'suspect');
+    const one = terminal('bm-lane-1', 'online', 'backoff');
     const restarts = { dependency: 2, start_timeout: 8, self_reported: 1 };
     const components = one.components.map((each) => ({
       ...{ ...each, restarts, restartsTotal: 11, mode: 'observe' as const, pid: 123_456 },
