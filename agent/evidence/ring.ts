@@ -3,7 +3,7 @@
 // bundle; a disk that is full, read-only or hung costs the bundle and a counter, never the agent's time. Plain
 // JSON and not the outbox, because whoever stands at a till with nothing but a shell must be able to read it.
 
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { lstat, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock, Log } from '../ports.ts';
 import type { Bundle } from './bundle.ts';
@@ -15,7 +15,8 @@ const WAITING_MAX = 8;
 /** The same story again within the hour is only counted (research/supervisors.md c). */
 const SAME_MS = 60 * 60_000;
 const SIGNATURES_MAX = 500;
-const BUNDLE_NAME = /^[\w.-]+\.json$/;
+/** As `write` names them: whatever else lies there is not ours to remove. */
+const BUNDLE_NAME = /^\d{14,}-\d+-(suspect|confirmed|exit)\.json(\.new)?$/;
 
 export type RingStats = {
   readonly bytes: number;
@@ -49,6 +50,13 @@ type Kept = { readonly component: string; readonly path: string; readonly bytes:
 const codeOf = (error: unknown): string =>
   error instanceof Error && 'code' in error ? String(error.code) : String(error);
 
+/** And no link to one: what lies behind it is somebody else's. */
+const isFolder = (path: string): Promise<boolean> =>
+  lstat(path).then(
+    (facts) => facts.isDirectory(),
+    () => false,
+  );
+
 class EvidenceRing {
   readonly #options: RingOptions;
   /** Oldest first. By arrival and not by the name's time: after a clock was set back, new is still new. */
@@ -71,10 +79,14 @@ class EvidenceRing {
     const { folder } = this.#options;
     const found: (Kept & { readonly name: string })[] = [];
     for (const component of await readdir(folder).catch(() => [])) {
+      if (!(await isFolder(join(folder, component)))) continue;
       for (const name of await readdir(join(folder, component)).catch(() => [])) {
         const path = join(folder, component, name);
-        if (name.endsWith('.new')) await this.#remove(path);
         if (!BUNDLE_NAME.test(name)) continue;
+        if (name.endsWith('.new')) {
+          await this.#remove(path);
+          continue;
+        }
         const size = await stat(path).then(
           ({ size: bytes }) => bytes,
           () => undefined,
@@ -167,6 +179,7 @@ class EvidenceRing {
       // Step by step: what is wrong with them shows when the file is opened.
       await mkdir(this.#options.folder, { mode: 0o700 }).catch(() => undefined);
       await mkdir(folder, { mode: 0o700 }).catch(() => undefined);
+      if (!(await isFolder(folder))) throw new Error('is not a folder');
       const file = await open(temporary, 'w', 0o600);
       try {
         await file.writeFile(json);
