@@ -4,12 +4,15 @@
 
 import { type JournalFile, judgeCrowd, withHole } from './capture.ts';
 import {
-  decodeHoles,
+  decodeNote,
   encodeHoles,
   guessHoles,
   type Hole,
   holeAt,
+  isMarked,
   keptBytes,
+  MARK_BYTES_MAX,
+  markOf,
   type Range,
   sidecarOf,
 } from './logs/holes.ts';
@@ -51,6 +54,12 @@ export type JournalOptions = {
   readonly dropped: (reason: DropReason, bytes: number) => void;
 };
 
+/** More of it is on the disk than its holes leave. */
+const isUnfreed = ({ size, allocated }: FileStat, holes: readonly Hole[]): boolean =>
+  holes.length > 0 &&
+  allocated >
+    keptBytes(holes, { from: 0, to: size }) + UNFREED_BYTES_MIN + holes.length * EDGE_BYTES;
+
 export class Journal {
   readonly #o: JournalOptions;
   #holes = new Map<string, { readonly inode: number; readonly holes: readonly Hole[] }>();
@@ -74,24 +83,41 @@ export class Journal {
     return files;
   }
 
-  /** A file with its holes, which are read once. */
+  /** A file with its holes, which are read once, and again when the disk holds more of it than they leave. */
   async known(stat: FileStat): Promise<JournalFile> {
     const { path, inode, size } = stat;
     const cached = this.#holes.get(path);
     const isSame = cached?.inode === inode && (cached.holes.at(-1)?.to ?? 0) <= size;
-    if (isSame) return { ...stat, holes: cached.holes };
-    const text = await this.#o.disk.read(sidecarOf(path));
-    const noted = text === undefined ? undefined : decodeHoles(text, inode, size);
+    if (isSame && !isUnfreed(stat, cached.holes)) return { ...stat, holes: cached.holes };
+    const noted = await this.#noted(stat);
+    if (isSame && noted !== 'foreign') return { ...stat, holes: cached.holes };
+    if (noted === 'foreign') await this.forget(path);
     const blocks = stat.allocated / 512;
-    const holes = noted ?? guessHoles({ ino: inode, size, blocks }, stat.modifiedMs);
+    const guess = () => guessHoles({ ino: inode, size, blocks }, stat.modifiedMs);
+    const holes = typeof noted === 'string' ? guess() : noted;
     this.#holes.set(path, { inode, holes });
-    const kept = keptBytes(holes, { from: 0, to: size });
-    const edges = UNFREED_BYTES_MIN + holes.length * EDGE_BYTES;
     // An agent was killed between the note and the punch.
-    if (noted !== undefined && stat.allocated > kept + edges && !this.#isResting()) {
+    if (holes === noted && isUnfreed(stat, holes) && !this.#isResting()) {
       for (const hole of holes) await this.#punch(path, hole);
     }
     return { ...stat, holes };
+  }
+
+  /** What was noted of it is of bytes that are gone. */
+  async forget(path: string): Promise<void> {
+    this.#holes.delete(path);
+    await this.#o.disk.remove(sidecarOf(path));
+  }
+
+  /** `foreign`: a note of what stood in this file before it was emptied. */
+  async #noted({ path, inode, size }: FileStat): Promise<readonly Hole[] | 'none' | 'foreign'> {
+    const { disk } = this.#o;
+    const text = await disk.read(sidecarOf(path));
+    const note = text === undefined ? undefined : decodeNote(text, inode, size);
+    if (note === undefined) return 'none';
+    if (note.mark === undefined) return note.holes;
+    const behind = await disk.bytesAt(path, note.holes.at(-1)?.to ?? 0, note.mark.bytes);
+    return isMarked(note.mark, behind) ? note.holes : 'foreign';
   }
 
   /** @returns the bytes that it was asked for; 0 when they are still there. */
@@ -188,8 +214,10 @@ export class Journal {
       await this.#o.disk.remove(sidecarOf(path));
       return true;
     }
-    const text = encodeHoles(known.inode, known.holes);
-    return (await this.#o.disk.replace(sidecarOf(path), text)).ok;
+    const { disk } = this.#o;
+    const behind = await disk.bytesAt(path, known.holes.at(-1)?.to ?? 0, MARK_BYTES_MAX);
+    const text = encodeHoles(known.inode, known.holes, markOf(behind));
+    return (await disk.replace(sidecarOf(path), text)).ok;
   }
 
   async #punch(path: string, { from, to }: Range): Promise<boolean> {

@@ -46,6 +46,8 @@ type Watch = {
   allAtMs: number;
   allBytes: number;
   flood: Flood | undefined;
+  /** Told once a life. */
+  isEmptied: boolean;
 };
 
 class CapturedOutput implements Output {
@@ -141,7 +143,7 @@ class CapturedOutput implements Output {
       },
     });
     const sizes = { openBytes: 0, closedBytes: 0, allAtMs: -Infinity, allBytes: 0 };
-    const fresh = { open: undefined, seen: undefined, flood: undefined };
+    const fresh = { open: undefined, seen: undefined, flood: undefined, isEmptied: false };
     const made: Watch = { journal, dropped, ...sizes, ...fresh };
     this.#watches.set(component, made);
     return made;
@@ -153,9 +155,11 @@ class CapturedOutput implements Output {
     if (watch.open !== open) {
       this.#tellFlood(component, watch, true);
       Object.assign(watch, { open, seen: undefined, openBytes: 0, allAtMs: -Infinity });
+      watch.isEmptied = false;
     }
     const stat = open === undefined ? undefined : await disk.stat(open);
     if (stat !== undefined) {
+      if (stat.size < (watch.seen?.size ?? 0)) await this.#emptied(component, watch, stat);
       watch.openBytes = stat.allocated;
       await this.#judgeRate(watch, stat);
     }
@@ -185,6 +189,18 @@ class CapturedOutput implements Output {
       const bytes = await watch.journal.free(file, piece, hole, growth.pinned);
       if (bytes > 0) watch.flood = grow(watch.flood, bytes, now.atMs);
     }
+  }
+
+  /** Not by us: a component that opens its own output by name (`> /dev/stderr`) empties it. */
+  async #emptied(component: string, watch: Watch, { path }: FileStat): Promise<void> {
+    await watch.journal.forget(path);
+    const bytes = Math.min(watch.openBytes, watch.seen?.size ?? 0);
+    watch.dropped.truncated = (watch.dropped.truncated ?? 0) + bytes;
+    watch.seen = undefined;
+    if (watch.isEmptied) return;
+    watch.isEmptied = true;
+    const what = `output of ${component} was emptied, and not by the agent`;
+    this.#o.log.warn(`${what}: does it open its own output again?`, { component, bytes });
   }
 
   /** What requests still read counts only within its own bound, and not when the disk is nearly full. */

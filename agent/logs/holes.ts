@@ -3,7 +3,8 @@
 // they are freed, so that a reader skips gigabytes without reading them, says what is missing, and an agent that
 // was killed in between frees them again. Without that note, what the file system says it holds bounds the reading.
 
-import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
+import { crc32 } from 'node:zlib';
 import * as v from 'valibot';
 
 /** Each with the words for it; `unknown`: the note was lost. */
@@ -38,25 +39,44 @@ export const holeSchema = v.object({
 export type Hole = v.InferOutput<typeof holeSchema>;
 
 /** @param inode of the file that it is about: another file of that name has other holes. */
-const sidecarSchema = v.object({ v: v.literal(1), inode: v.number(), holes: v.array(holeSchema) });
+const sidecarSchema = v.object({
+  v: v.literal(1),
+  inode: v.number(),
+  holes: v.array(holeSchema),
+  mark: v.optional(v.object({ bytes: count, crc: count })),
+});
+/** What stood right behind the last hole: a file that was emptied and has grown again has another mark. */
+export type Mark = { readonly bytes: number; readonly crc: number };
+export const MARK_BYTES_MAX = 64;
 
 export const sidecarOf = (path: string): string => `${path.replace(/\.log$/, '')}.holes`;
 
-export const encodeHoles = (inode: number, holes: readonly Hole[]): string =>
-  JSON.stringify({ v: 1, inode, holes });
+export const markOf = (bytes: Uint8Array): Mark => ({ bytes: bytes.length, crc: crc32(bytes) });
+
+/** @param behind what stands behind the last hole now. */
+export const isMarked = (mark: Mark | undefined, behind: Uint8Array): boolean =>
+  mark === undefined || crc32(behind.subarray(0, mark.bytes)) === mark.crc;
+
+export const encodeHoles = (inode: number, holes: readonly Hole[], mark?: Mark): string =>
+  JSON.stringify({ v: 1, inode, holes, mark });
+
+export type Note = { readonly holes: Hole[]; readonly mark: Mark | undefined };
 
 /** @returns undefined when there is no note, or one that cannot be of this file. */
-export function decodeHoles(text: string, inode: number, size: number): Hole[] | undefined {
+export function decodeNote(text: string, inode: number, size: number): Note | undefined {
   try {
-    const { holes, inode: of } = v.parse(sidecarSchema, JSON.parse(text));
+    const { holes, inode: of, mark } = v.parse(sidecarSchema, JSON.parse(text));
     const inOrder = holes.every(
       ({ from, to }, index) => from < to && to <= size && from >= (holes[index - 1]?.to ?? 0),
     );
-    return of === inode && inOrder ? holes : undefined;
+    return of === inode && inOrder ? { holes, mark } : undefined;
   } catch {
     return undefined;
   }
 }
+
+export const decodeHoles = (text: string, inode: number, size: number): Hole[] | undefined =>
+  decodeNote(text, inode, size)?.holes;
 
 export type SparseStat = { readonly ino: number; readonly size: number; readonly blocks: number };
 
@@ -71,7 +91,7 @@ export function guessHoles({ size, blocks }: SparseStat, nowMs: number): Hole[] 
 /** Opening a pipe would wait for its other end [fifo(7)]: of plain files it asks nothing. */
 export const READ_PLAIN = constants.O_RDONLY | constants.O_NONBLOCK;
 
-function readNote(path: string): string | undefined {
+function withPlain<T>(path: string, use: (file: number) => T): T | undefined {
   let file: number;
   try {
     file = openSync(path, READ_PLAIN);
@@ -79,8 +99,7 @@ function readNote(path: string): string | undefined {
     return undefined; // there is none: the file is whole, or its note was lost
   }
   try {
-    const stat = fstatSync(file);
-    return stat.isFile() && stat.size <= SIDECAR_BYTES_MAX ? readFileSync(file, 'utf8') : undefined;
+    return use(file);
   } catch {
     return undefined;
   } finally {
@@ -88,11 +107,35 @@ function readNote(path: string): string | undefined {
   }
 }
 
-/** Of a file that is open or known by its path. Synchronous, one small read. */
+const readNote = (path: string): string | undefined =>
+  withPlain(path, (file) => {
+    const stat = fstatSync(file);
+    return stat.isFile() && stat.size <= SIDECAR_BYTES_MAX ? readFileSync(file, 'utf8') : undefined;
+  });
+
+/** Printed or not freed yet: nulls are what a freed place reads as, and its end is the last to be printed again. */
+function isFilled(file: number, { from, to }: Range): boolean {
+  const end = Buffer.alloc(Math.min(MARK_BYTES_MAX, to - from));
+  const count = readSync(file, end, 0, end.length, to - end.length);
+  return end.subarray(0, count).some((byte) => byte !== 0);
+}
+
+/** A note of which each hole is filled is of a file that was emptied since, or has yet to come true. */
+const isOf = (path: string, { holes, mark }: Note): boolean | undefined =>
+  withPlain(path, (file) => {
+    const behind = Buffer.alloc(MARK_BYTES_MAX);
+    const count = readSync(file, behind, 0, behind.length, holes.at(-1)?.to ?? 0);
+    const isMine = isMarked(mark, behind.subarray(0, count));
+    return isMine && (holes.length === 0 || !holes.every((hole) => isFilled(file, hole)));
+  });
+
+/** Of a file that is known by its path. Synchronous, two small reads. */
 export function readHoles(path: string, stat: SparseStat & { readonly mtimeMs: number }): Hole[] {
   const text = readNote(sidecarOf(path));
-  const noted = text === undefined ? undefined : decodeHoles(text, stat.ino, stat.size);
-  return noted ?? guessHoles(stat, stat.mtimeMs);
+  const note = text === undefined ? undefined : decodeNote(text, stat.ino, stat.size);
+  return note !== undefined && isOf(path, note) === true
+    ? note.holes
+    : guessHoles(stat, stat.mtimeMs);
 }
 
 /** The hole at a place. */

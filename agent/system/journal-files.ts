@@ -33,6 +33,8 @@ export type JournalDisk = {
   readonly list: (folder: string) => Promise<readonly FileStat[]>;
   /** A note of holes; nothing when it is longer than any. */
   readonly read: (path: string) => Promise<string | undefined>;
+  /** At most so many from there; none where there is nothing. */
+  readonly bytesAt: (path: string, at: number, bytesMax: number) => Promise<Uint8Array>;
   /** Readers see the old text or the new. */
   readonly replace: (path: string, text: string) => Promise<Result<void>>;
   readonly remove: (path: string) => Promise<void>;
@@ -145,6 +147,16 @@ export const realJournalDisk: JournalDisk = {
         return isNote ? await file.readFile('utf8') : undefined;
       }),
     ),
+  bytesAt: async (path, at, bytesMax) => {
+    const found = await orUndefined(() =>
+      withFile(path, READ_PLAIN, async (file) => {
+        const bytes = Buffer.alloc(bytesMax);
+        const { bytesRead } = await file.read(bytes, 0, bytesMax, at);
+        return bytes.subarray(0, bytesRead);
+      }),
+    );
+    return found ?? new Uint8Array(0);
+  },
   replace: (path, text) =>
     attempt(`cannot write ${path}`, async () => {
       await writeFile(`${path}.new`, text, { mode: 0o600 });
