@@ -27,6 +27,9 @@ const count = (fields: Fields, name: string): number => {
   return Array.isArray(value) ? value.length : 0;
 };
 
+const outcomeOf = ({ held }: Fields): string =>
+  held === undefined ? 'was not seen to its end' : held === true ? 'held' : 'did not hold';
+
 const WORDS: Readonly<Record<string, (fields: Fields) => string>> = {
   agent_started: (f) =>
     `agent ${text(f, 'version')}, Node ${text(f, 'node').replace(/^v/, '')}, ` +
@@ -44,8 +47,7 @@ const WORDS: Readonly<Record<string, (fields: Fields) => string>> = {
     because(f, `${text(f, 'cause')}, ${plural(Number(f['attempts']), 'attempt')}`),
   gap: (f) => because(f, 'data lost'),
   recovery: (f) => because(f, `${text(f, 'rung')} for ${text(f, 'cause')}`),
-  recovery_outcome: (f) =>
-    because(f, `${text(f, 'rung')} ${f['held'] === true ? 'held' : 'did not hold'}`),
+  recovery_outcome: (f) => because(f, `${text(f, 'rung')} ${outcomeOf(f)}`),
   recovery_suppressed: (f) =>
     because(f, `would have acted (${text(f, 'rung')}, ${text(f, 'cause')}), but ${text(f, 'by')}`),
   hold: (f) => because(f, `${f['active'] === true ? 'held' : 'let go'} by ${text(f, 'by')}`),

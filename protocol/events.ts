@@ -116,12 +116,15 @@ export const eventSchemas = {
     reason: v.string(),
     signature: v.optional(v.string()),
   }),
-  /** What became of it: it held for its stable time, or the component failed again after `afterMs`. */
+  /**
+   * What became of it: it held for its stable time, or the component failed again after `afterMs`. Without
+   * `held` nobody knows: it was stopped meanwhile.
+   */
   recovery_outcome: v.looseObject({
     incident: v.string(),
     rung: v.picklist(RUNGS),
     cause: v.picklist(CAUSES),
-    held: v.boolean(),
+    held: v.optional(v.boolean()),
     afterMs: ms,
     reason: v.string(),
   }),

@@ -66,7 +66,7 @@ export function breakOff(turn: Turn, reason: string, ended?: (use: RungUse) => b
   draft.trials = draft.trials.filter((use) => !over.includes(use));
   for (const { incident, rung, cause, at } of over) {
     const afterMs = Math.max(0, now - at);
-    const fields = { incident, rung, cause, held: false, afterMs, reason };
+    const fields = { incident, rung, cause, afterMs, reason };
     const event = { kind: 'recovery_outcome', component: policy.component, fields } as const;
     effects.push({ kind: 'report', event });
   }

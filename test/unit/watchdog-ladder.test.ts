@@ -119,7 +119,6 @@ describe('climbing', () => {
     expect(story.model().uses.map((use) => use.rung)).toEqual(['reset']);
     expect(story.reports('recovery_outcome').at(-1)).toMatchObject({
       rung: 'dependants',
-      held: false,
       reason: 'dependants could not be done: a sale goes on',
     });
     story.send({ kind: 'refused', rung: 'reset', reason: 'no' });
