@@ -103,6 +103,16 @@ describe('the loop', () => {
     expect(seen).toEqual(['sale ready', 'done', 'sync tick', 'done', 'settled']);
   });
 
+  it('tells all of what concerns all before anything follows from it', () => {
+    // A till that is let go: one climbs at once, and stops the other, who must know by then.
+    const { loop, seen } = fakeLoop((kind, self) => {
+      const isFirst = seen.at(-1) === 'sale hold';
+      if (kind === 'hold' && isFirst) self.push('sync', { kind: 'stop', reason: 'for sale' });
+    });
+    loop.pushAll(['sale', 'sync'], { kind: 'hold', active: false });
+    expect(seen).toEqual(['sale hold', 'sync hold', 'sync stop', 'settled']);
+  });
+
   it('looks and judges only after what waited in sockets was read', () => {
     const { seen, pass, sweep, later } = fakeLoop();
     pass(SWEEP_MS);
