@@ -27,6 +27,7 @@ const WANTED = [
   /^dist\/([a-z-]+|parts\/[A-Za-z0-9_-]+)\.mjs$/,
   /^dist\/licences\.txt$/,
   /^protocol\/tillwatch\.proto$/,
+  /^deploy\/(README\.md|tillwatch-(agent|respawn)|(systemd|examples)\/[a-z-]+\.(service|yaml))$/,
 ];
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), 'tw-pack-')));
@@ -85,6 +86,15 @@ describe('the archive', () => {
     for (const name of ['LICENSE', 'README.md', 'CHANGELOG.md', 'protocol/tillwatch.proto']) {
       expect(files).toContain(name);
     }
+  });
+
+  it('starts the agent of a till with the Node that came with it, as systemd would', async () => {
+    const start = join(unpacked, 'deploy', 'tillwatch-agent');
+    const { code, text } = await run(home, start);
+    expect(text).toBe('agent: say which configuration: agent --config FILE\n');
+    expect(code).toBe(64);
+    const asked = await run(home, 'sh', '-x', start);
+    expect(asked.text).toMatch(/exec \S*\/node\/bin\/node --/);
   });
 
   it('names no folder of the machine that packed it', () => {
