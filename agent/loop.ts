@@ -51,13 +51,23 @@ export class Loop {
   }
 
   push(component: string, event: ComponentEvent): void {
+    this.#add(component, event);
+    if (!this.#running) this.#drain();
+  }
+
+  /** One event for several: each has it before anything that follows from it at another. */
+  pushAll(components: readonly string[], event: ComponentEvent): void {
+    for (const component of components) this.#add(component, event);
+    if (!this.#running) this.#drain();
+  }
+
+  #add(component: string, event: ComponentEvent): void {
     if (this.#queue.length >= QUEUE_EVENTS_MAX && REPEATED.includes(event.kind)) {
       if (this.#dropped === 0) this.#options.log.error('the event queue is full');
       this.#dropped += 1;
       return;
     }
     this.#queue.push({ component, event });
-    if (!this.#running) this.#drain();
   }
 
   /** Events dropped, pauses of the agent, and its longest lateness since the last call. */

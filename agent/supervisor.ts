@@ -162,7 +162,8 @@ export class Supervisor {
   /** A technician holds the till, or lets it go. */
   hold(active: boolean): void {
     this.#recover.tell({ kind: 'hold', active });
-    for (const { name } of this.watched.all) this.#loop.push(name, { kind: 'hold', active });
+    const names = this.watched.all.map(({ name }) => name);
+    this.#loop.pushAll(names, { kind: 'hold', active });
   }
 
   /** Ends all in reverse order of their start. @returns the names of those that did not end. */
