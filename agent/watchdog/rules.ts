@@ -83,10 +83,18 @@ const lying: Rule = {
   starvable: false,
 };
 
+/**
+ * Beside failed probes a little less of a spin will do, because the first of it was not seen: the thread is looked at
+ * once or twice a second. Still more than the four seconds that a computation may take.
+ */
+const SPIN_BESIDE_SHARE = 0.9;
+
 /** What stands beside failed probes; also how a spinning main thread with lying beats is found. */
 function besideProbes(f: Facts, p: Policy): { proof: Proof; what: string } | undefined {
   if (keptStill(f, p)) return { proof: isStill(f), what: reasons.AND_STILL };
-  if (f.spinMs >= p.spinningMs) return { proof: 'thread_spinning', what: reasons.AND_SPINNING };
+  if (f.spinMs >= p.spinningMs * SPIN_BESIDE_SHARE) {
+    return { proof: 'thread_spinning', what: reasons.AND_SPINNING };
+  }
   if (f.silentMs >= p.spinningMs) return { proof: 'missed_beats', what: reasons.AND_SILENT };
   return undefined;
 }

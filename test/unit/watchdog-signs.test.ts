@@ -55,6 +55,27 @@ describe('work items', () => {
 
 describe('a black box', () => {
   const box = { instrumented: false, hasProbes: true } as const;
+
+  it('that spins is found within five seconds, and one that computes for four is spared', () => {
+    const story = tell(box);
+    story.run();
+    story.send({ kind: 'probe', probe: 'http', ok: true, reason: '' });
+    const failEachSecond = (ms: number): void => {
+      for (let at = 1_000; at <= ms; at += 1_000) {
+        story.pass(1_000, 'spinning');
+        story.send({ kind: 'probe', probe: 'http', ok: false, reason: 'timed out' });
+      }
+    };
+    failEachSecond(4_000);
+    story.pass(250, 'spinning');
+    expect(story.kills()).toEqual([]);
+    story.pass(1_000, 'healthy');
+    story.send({ kind: 'probe', probe: 'http', ok: true, reason: '' });
+    expect(story.state()).toBe('ready');
+    failEachSecond(4_000);
+    story.pass(750, 'spinning');
+    expect(story.reports('incident_opened')).toMatchObject([{ cause: 'unresponsive' }]);
+  });
   const probe = (story: Story, ok: boolean): void => {
     story.send({ kind: 'probe', probe: 'tcp', ok, reason: ok ? '' : 'timed out' });
   };
