@@ -60,6 +60,19 @@ describe('when the agent was killed', () => {
     expect(scan(ports.files).filter((s) => s.session === life.shimPid)).toHaveLength(2);
   });
 
+  it('between start and the note of its pids, one that cleaned its environment is found too', async () => {
+    const command = ['env', '-i', '/bin/sleep', '1000'];
+    const spec = specOf(command);
+    await superviseAndKill(spec, 'start');
+    const file = join(runDir, 'components', 'front till', `${spec.instance}.pid`);
+    const pid = await until('it runs', () => {
+      const found = Number(ports.files.read(file)?.split(' ')[1]);
+      return scan(ports.files).some((s) => s.pid === found && s.comm === 'sleep') && found;
+    });
+    expect((await adopted()).life).toMatchObject({ pid, instance: spec.instance });
+    expect(isRunning(pid)).toBe(true);
+  });
+
   it('and its record and pid file are gone too, it is found by its marks', async () => {
     const socket = join(runDir, 'channel.sock');
     const marks = { TILLWATCH_COMPONENT: 'front till', TILLWATCH_SOCKET: socket };
