@@ -110,9 +110,14 @@ function locateSpawning(ports: Ports, place: Place, record: ComponentRecord): Fo
   }
   const main = identify(ports, pids.pid);
   const stat = readStat(files, pids.pid);
-  const environ = stat === undefined ? undefined : readEnviron(files, stat);
-  // The pid file has no start time: that it is the right process is proved by the mark.
-  const same = isAlive(ports, main) && environ !== undefined && hasMark(record.instance)(environ);
+  const isMarked = (one: Stat | undefined): boolean => {
+    const environ = one === undefined ? undefined : readEnviron(files, one);
+    return environ !== undefined && hasMark(record.instance)(environ);
+  };
+  // The pid file has no start time: that it is the right process is proved by the mark, its own or, where it has
+  // cleaned its environment (sudo does), its parent's.
+  const isChild = stat?.parent === pids.shimPid && isMarked(readStat(files, pids.shimPid));
+  const same = isAlive(ports, main) && (isMarked(stat) || isChild);
   if (!same) return { kind: 'ended', exit: UNKNOWN_EXIT, record };
   const shim = identify(ports, pids.shimPid);
   return {
