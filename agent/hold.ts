@@ -121,7 +121,7 @@ export class Hold {
   look(): void {
     const kept = this.#kept;
     if (kept === undefined || this.#leftMs(kept) > 0) return;
-    this.#forget({ ...kept, reason: 'its time is over' });
+    this.#forget({ ...kept, reason: 'its time is over', by: 'itself' });
   }
 
   #forget(last: Kept): void {
