@@ -86,6 +86,19 @@ describe('when the agent was killed', () => {
     await until('its end', () => exits[0]);
   });
 
+  it('and all that was noted is gone, one that cleaned its environment is found by its shim', async () => {
+    const socket = join(runDir, 'channel.sock');
+    const marks = { TILLWATCH_COMPONENT: 'front till', TILLWATCH_SOCKET: socket };
+    const command = ['env', '-i', '/bin/sleep', '1000'];
+    const report = await superviseAndKill(specOf(command, { env: { ...env, ...marks } }));
+    await until('it cleaned it', () =>
+      scan(ports.files).some(({ pid, comm }) => pid === report?.pid && comm === 'sleep'),
+    );
+    rmSync(join(runDir, 'components'), { recursive: true });
+    const { life } = await adopted();
+    expect(life).toMatchObject({ pid: report?.pid, shimPid: report?.shimPid });
+  });
+
   it('a flood on its output does not hold it up', async () => {
     const report = await superviseAndKill(specOf(fault('--log-lines', '20000')));
     expect(report?.kind).toBe('spawned');
