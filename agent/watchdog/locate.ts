@@ -51,6 +51,12 @@ export function findMarked(ports: Ports, matches: (environ: string) => boolean):
   return found.sort((a, b) => a.stat.startTicks - b.stat.startTicks || a.stat.pid - b.stat.pid);
 }
 
+/** Of a shim whose component has cleaned its environment (sudo does), so that only where it stands tells it. */
+function childOf(ports: Ports, leader: Stat): Stat | undefined {
+  const children = scan(ports.files).filter(({ parent }) => parent === leader.pid);
+  return children.sort((a, b) => a.startTicks - b.startTicks || a.pid - b.pid)[0];
+}
+
 /** The shim leads the session, the component is its oldest child; without a shim, the oldest of all. */
 export function lifeByMark(
   ports: Ports,
@@ -59,10 +65,13 @@ export function lifeByMark(
 ): Life | undefined {
   const marked = findMarked(ports, matches);
   const leader = marked.find(({ stat }) => stat.pid === stat.session);
-  const main = marked.find(({ stat }) =>
-    leader === undefined ? true : stat.parent === leader.stat.pid,
-  );
-  if (main === undefined) return undefined;
+  const isMain = ({ stat }: Marked) =>
+    leader === undefined ? true : stat.parent === leader.stat.pid;
+  const found = marked.find(isMain);
+  const stat = found?.stat ?? (leader && childOf(ports, leader.stat));
+  if (stat === undefined) return undefined;
+  const environ = found?.environ ?? leader?.environ ?? '';
+  const main = { stat, environ };
   const bootId = ports.clock.bootId();
   const identity = (stat: Stat) => ({ bootId, pid: stat.pid, startTicks: stat.startTicks });
   const shimPid = leader?.stat.pid ?? main.stat.session;
