@@ -140,6 +140,23 @@ describe('the agent ends in the middle', () => {
     expect(after.effects.at(-1)).toEqual({ kind: 'persist', interrupted: undefined });
   });
 
+  it('and waits for nobody who ran on all the time', () => {
+    const after = till({
+      interrupted: {
+        component: 'sync',
+        rung: 'all',
+        members: ['hardware', 'sync', 'sale', 'display'],
+      },
+    });
+    // Adopted: the agent before had not come to them yet.
+    after.be('hardware', 'ready');
+    after.be('sale', 'suspect');
+    after.be('sync', 'backoff');
+    after.pass(1_000);
+    expect(after.take()).toEqual(['start display']);
+    expect(after.model().phase).toBe('idle');
+  });
+
   it('also when what they need does not come back', () => {
     const after = till({
       interrupted: { component: 'hardware', rung: 'dependants', members: ['sale', 'display'] },
