@@ -13,6 +13,8 @@ import { type StackAnswer, StackAsks } from './ask.ts';
 import { cleanWord } from './clean.ts';
 import { createLineReader } from './lines.ts';
 import { readLine, type ToComponent } from './messages.ts';
+import { Pace } from './pace.ts';
+import { Rejections } from './rejections.ts';
 import type { ChannelOptions, ChannelServer } from './types.ts';
 
 export const HELLO_MS_MAX = 2_000;
@@ -20,34 +22,36 @@ export const HELLO_MS_MAX = 2_000;
 const SILENT_MAX = 96;
 /** All components at their limit, and those. */
 export const CONNECTIONS_MAX = 128 + SILENT_MAX;
-/** A component beats twice a second; more than this in a second waits in the socket. */
-export const LINES_PER_SECOND_MAX = 500;
 /** A component that does not read what it is told loses its connection. */
 const QUEUE_BYTES_MAX = 64 * 1024;
 
+export { LINES_PER_SECOND_MAX } from './pace.ts';
 export type { ChannelEvent, ChannelOptions, ChannelServer, SocketFiles } from './types.ts';
 
 type Connection = {
   readonly socket: Socket;
   hello: Hello | undefined;
-  linesLeft: number;
   paused: boolean;
   cancelHello: Cancel;
 };
 
+/** One measure for all connections of a kind: whoever comes back has no new one. */
+const nameOf = ({ component, instance, role }: Hello): string => `${component} ${instance} ${role}`;
+
 class Channel {
   readonly #options: ChannelOptions;
   readonly #connections = new Set<Connection>();
-  readonly #counts = new Map<RejectReason, number>();
-  readonly #told = new Set<string>();
+  readonly rejections: Rejections;
   readonly #cancelRefill: Cancel;
   #closed = false;
   /** By component: the process whose main loop beats. A child that inherited the token is not it. */
   readonly #mainPids = new Map<string, MainPin>();
   readonly #asks: StackAsks;
+  readonly #pace = new Pace();
 
   constructor(options: ChannelOptions) {
     this.#options = options;
+    this.rejections = new Rejections(options.log);
     this.#asks = new StackAsks(options.timers);
     this.#cancelRefill = options.timers.every(1_000, () => this.#refill());
   }
@@ -57,12 +61,12 @@ class Channel {
     const connection: Connection = {
       socket,
       hello: undefined,
-      linesLeft: LINES_PER_SECOND_MAX,
       paused: false,
       cancelHello: this.#options.timers.after(HELLO_MS_MAX, late),
     };
     this.#connections.add(connection);
     this.#makeRoom();
+    if (!this.#pace.enter()) this.#hold(connection, 'connects too fast and has to wait');
     const reader = createLineReader(CHANNEL_LINE_BYTES_MAX, (line) => {
       this.#hear(connection, line);
       return !socket.destroyed;
@@ -72,6 +76,14 @@ class Channel {
     });
     socket.on('error', () => undefined);
     socket.on('close', () => this.#gone(connection));
+  }
+
+  /** Its words wait in its socket, until the next turn. */
+  #hold(connection: Connection, what: string): void {
+    if (connection.paused) return;
+    connection.paused = true;
+    connection.socket.pause();
+    this.rejections.count('too_fast', what, connection.hello?.component);
   }
 
   /** Whoever opens one after the other and says nothing turns away its own, not those of others. */
@@ -93,37 +105,25 @@ class Channel {
     this.#options.onEvent({ kind: 'disconnected', component, instance });
   }
 
-  count(reason: RejectReason, what: string, component = 'unknown'): void {
-    this.#counts.set(reason, (this.#counts.get(reason) ?? 0) + 1);
-    const key = `${component} ${reason}`;
-    // Once each: a babbling component must not fill the log; the counter has the rest.
-    if (this.#told.has(key) || this.#told.size >= 500) return;
-    this.#told.add(key);
-    this.#options.log.warn(`channel: ${component} ${what}`, { reason, component });
-  }
-
   #refuse(connection: Connection, reason: RejectReason, what: string): void {
-    this.count(reason, what, connection.hello?.component);
+    this.rejections.count(reason, what, connection.hello?.component);
     connection.socket.destroy();
   }
 
   #hear(connection: Connection, line: string): void {
-    connection.linesLeft -= 1;
-    if (connection.linesLeft < 0 && !connection.paused) {
-      connection.paused = true;
-      connection.socket.pause();
-      this.count('too_fast', 'speaks too fast and has to wait', connection.hello?.component);
+    const { hello } = connection;
+    if (hello !== undefined && !this.#pace.speak(nameOf(hello))) {
+      this.#hold(connection, 'speaks too fast and has to wait');
     }
     const read = readLine(line);
-    const { hello } = connection;
     if (hello === undefined) {
       if (read.ok && read.message.kind === 'hello') this.#greet(connection, read.message);
       else this.#refuse(connection, 'bad_hello', 'did not begin with a valid hello');
-    } else if (!read.ok) this.count(read.fault, `said: ${read.reason}`, hello.component);
+    } else if (!read.ok) this.rejections.count(read.fault, `said: ${read.reason}`, hello.component);
     else if (read.message.kind === 'hello') {
-      this.count('bad_line', 'said hello a second time', hello.component);
+      this.rejections.count('bad_line', 'said hello a second time', hello.component);
     } else if (!maySay(hello.role, read.message.kind)) {
-      this.count('witness', `let a witness say ${read.message.kind}`, hello.component);
+      this.rejections.count('witness', `let a witness say ${read.message.kind}`, hello.component);
     } else {
       const { component, instance } = hello;
       // The instance may have been replaced meanwhile: its last words are not the new one's.
@@ -144,11 +144,15 @@ class Channel {
       this.#refuse(connection, 'unknown_component', 'is no running component');
       return;
     }
+    if (this.#pace.hasSpoken(nameOf(hello))) {
+      this.#refuse(connection, 'too_fast', 'comes back too fast');
+      return;
+    }
     const mine = [...this.#connections].filter((c) => c.hello?.component === hello.component);
     const pin = this.#mainPids.get(hello.component);
     const refusal = refuseHello(hello, expected, pin, mine.length);
     if (refusal !== undefined) {
-      this.count(refusal.reason, refusal.what, hello.component);
+      this.rejections.count(refusal.reason, refusal.what, hello.component);
       connection.socket.destroy();
       return;
     }
@@ -201,8 +205,8 @@ class Channel {
   }
 
   #refill(): void {
+    this.#pace.refill();
     for (const connection of this.#connections) {
-      connection.linesLeft = LINES_PER_SECOND_MAX;
       if (!connection.paused) continue;
       connection.paused = false;
       connection.socket.resume();
@@ -216,10 +220,6 @@ class Channel {
     const connection = this.#main(component);
     if (connection !== undefined) this.#write(connection, message);
     return connection !== undefined;
-  }
-
-  rejected(): Readonly<Record<string, number>> {
-    return Object.fromEntries(this.#counts);
   }
 
   /** No event comes after this. */
@@ -242,7 +242,7 @@ async function serve(channel: Channel, { path, files, log }: ChannelOptions) {
   if (!removed.ok) return removed;
   const server = createServer({ allowHalfOpen: false }, (socket) => channel.accept(socket));
   server.maxConnections = CONNECTIONS_MAX;
-  server.on('drop', () => channel.count('too_many', 'would be one connection too many'));
+  server.on('drop', () => channel.rejections.count('too_many', 'would be one connection too many'));
   const listening = await listen(server, path);
   if (!listening.ok) return listening;
   files.ownerOnly(path);
@@ -282,7 +282,7 @@ export async function openChannel(options: ChannelOptions): Promise<Result<Chann
   return ok({
     send: (component, message) => channel.send(component, message),
     askStack: (component) => channel.askStack(component),
-    rejected: () => channel.rejected(),
+    rejected: () => channel.rejections.list(),
     keep: () => {
       if (!files.isSocket(path)) mending ??= mend();
     },
