@@ -4,13 +4,26 @@
 import { randomUUID } from 'node:crypto';
 import type { EventFields, TerminalEvent } from '../../protocol/events.ts';
 import type { Stream } from '../../protocol/wire.ts';
-import type { Clock } from '../ports.ts';
+import type { Clock, Log } from '../ports.ts';
 import type { Held } from './hold.ts';
 import type { Job, Tally } from './job.ts';
 import { makeRoomForSamples, metricsTooBig } from './room.ts';
+import type { SealedRow } from './rows.ts';
 import * as rows from './rows.ts';
 import { fold, shelve } from './shelf.ts';
 import type { BrokerTime } from './time.ts';
+
+export type DeskOptions = {
+  readonly path: string;
+  readonly bytesMax: number;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly time: BrokerTime;
+  /** How much is live; asked at each write because it may change. */
+  readonly sendMs: () => number;
+  readonly onNewEpoch: () => void;
+  readonly makeRoom?: (() => boolean) | undefined;
+};
 
 type Numbered = { readonly stream: Stream; readonly seq: number };
 export const keyOf = (row: Numbered): string => `${row.stream}/${row.seq}`;
@@ -64,3 +77,25 @@ export const resolveTime = (
 export const gapEvent = (timeMs: number, fields: EventFields<'gap'>): TerminalEvent => ({
   ...{ id: randomUUID(), timeMs, kind: 'gap', component: '', fields },
 });
+
+/** A sealed batch whose bytes are no longer what they were. */
+export function takeOutDamaged(job: Job, row: SealedRow): void {
+  const { stream, seq, items } = row;
+  rows.removeBatch(job.store, stream, seq);
+  job.unsealed.push(row);
+  job.drops.push({ stream, reason: 'damaged', count: items });
+  job.gap({ stream, first: seq, last: seq, reason: 'a stored batch was damaged' });
+}
+
+export function countsOf(
+  { samples, events, results, deadLetters }: Tally,
+  all: Iterable<SealedRow>,
+) {
+  const sealed = [...all];
+  const of = (stream: Stream): number => sealed.filter((row) => row.stream === stream).length;
+  return {
+    batches: { events: of('events'), metrics: of('metrics'), results: of('results') },
+    waiting: { samples, events, results },
+    deadLetters,
+  };
+}

@@ -4,15 +4,17 @@
 
 import type { EventFields, TerminalEvent } from '../../protocol/events.ts';
 import type { Stream } from '../../protocol/wire.ts';
-import type { Clock, Log } from '../ports.ts';
 import {
   anchorOf,
+  countsOf,
+  type DeskOptions,
   GAP_BYTES,
   gapEvent,
   keyOf,
   NOTHING_WAITS,
   ROOM_TRIES,
   resolveTime,
+  takeOutDamaged,
   writeItem,
 } from './desk-items.ts';
 import { createDrops, piecesOf } from './drops.ts';
@@ -23,7 +25,6 @@ import type { SealedRow } from './rows.ts';
 import * as rows from './rows.ts';
 import { type Opened, type Outcome, openStore, replaceStore, type Store } from './store.ts';
 import { findHome, moveHome } from './store-home.ts';
-import type { BrokerTime } from './time.ts';
 import type { OutboxRoom } from './types.ts';
 
 /** A disk that refused is asked again after this long. */
@@ -32,26 +33,16 @@ export const DISK_RETRY_MS = 5_000;
 const FLUSH_ITEMS = 64;
 /** Above this share of the quota a full database is our own quota, below it the disk itself. */
 const QUOTA_RATIO = 0.85;
-/** Free pages given back to a disk that is short of room, at each call. */
-const COMPACT_PAGES = 256;
-
-export type DeskOptions = {
-  readonly path: string;
-  readonly bytesMax: number;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly time: BrokerTime;
-  /** How much is live; asked at each write because it may change. */
-  readonly sendMs: () => number;
-  readonly onNewEpoch: () => void;
-  readonly makeRoom?: (() => boolean) | undefined;
-};
+/** Given back to a disk that is short of room, at each call. */
+const COMPACT_BYTES = 1024 * 1024;
 
 export class Desk {
   readonly #options: DeskOptions;
   readonly #sealed = new Map<string, SealedRow>();
   readonly #drops = createDrops();
   readonly #hold = createHold((item) => this.#drops.addHeld(item, 'memory'));
+  /** Acknowledged, and still on disk: removed with whatever is written next, because each commit wears the flash. */
+  readonly #done = new Map<string, SealedRow>();
   #store: Store;
   #tally: Tally = NOTHING_WAITS;
   #damaged = 0;
@@ -85,6 +76,7 @@ export class Desk {
 
   #load({ store, damage }: Opened): Store {
     this.#sealed.clear();
+    this.#done.clear();
     const counted = store.transact(() => {
       for (const row of rows.sealedRows(store)) this.#sealed.set(keyOf(row), row);
       return rows.countWaiting(store);
@@ -98,8 +90,11 @@ export class Desk {
     return store;
   }
 
-  /** One transaction. What it did to the counts becomes true when it commits. */
-  run<T>(work: (job: Job) => T): Outcome<T> {
+  /**
+   * One transaction. What it did to the counts becomes true when it commits.
+   * @param isLook it reads and need not know what was acknowledged.
+   */
+  run<T>(work: (job: Job) => T, isLook = false): Outcome<T> {
     if (this.#closed) return { ok: false, trouble: 'disk', reason: 'the outbox is closed' };
     const store = this.#store;
     const { time, clock } = this.#options;
@@ -110,9 +105,14 @@ export class Desk {
     };
     const resolve: Job['resolve'] = (timeMs, mono) => resolveTime(time, clock, timeMs, mono);
     const job: Job = { store, tally, drops: [], sealed: [], unsealed: [], gap, resolve };
-    const outcome = store.transact(() => work(job));
+    const done = isLook ? [] : [...this.#done.values()];
+    const outcome = store.transact(() => {
+      for (const { stream, seq } of done) rows.removeBatch(store, stream, seq);
+      return work(job);
+    });
     if (outcome.ok) {
       this.#tally = tally;
+      for (const row of done) this.#done.delete(keyOf(row));
       for (const row of job.sealed) this.#sealed.set(keyOf(row), row);
       for (const row of job.unsealed) this.#sealed.delete(keyOf(row));
       for (const drop of job.drops) this.#drops.add(drop);
@@ -122,6 +122,12 @@ export class Desk {
       this.#options.onNewEpoch();
     }
     return outcome;
+  }
+
+  /** Never sent again by this agent; one that is killed before it writes again sends it once more, harmlessly. */
+  finish(row: SealedRow): void {
+    this.#sealed.delete(keyOf(row));
+    this.#done.set(keyOf(row), row);
   }
 
   put(item: Held): void {
@@ -190,7 +196,7 @@ export class Desk {
       const made = this.run(makeRoomOnDisk);
       if (!made.ok || !made.value) break;
     }
-    this.#store.compact(COMPACT_PAGES);
+    this.#store.compact(COMPACT_BYTES);
   }
 
   /** From memory to the disk, once nothing of the memory's epoch is on its way. */
@@ -218,10 +224,7 @@ export class Desk {
       const bytes = rows.batchBytes(job.store, stream, seq);
       const row = this.#sealed.get(keyOf({ stream, seq }));
       if (bytes !== undefined || row === undefined) return bytes;
-      rows.removeBatch(job.store, stream, seq);
-      job.unsealed.push(row);
-      job.drops.push({ stream, reason: 'damaged', count: row.items });
-      job.gap({ stream, first: seq, last: seq, reason: 'a stored batch was damaged' });
+      takeOutDamaged(job, row);
       return undefined;
     });
     return found.ok ? found.value : undefined;
@@ -245,17 +248,12 @@ export class Desk {
   }
 
   stats() {
-    const { samples, events, results, deadLetters } = this.#tally;
-    const sealed = [...this.#sealed.values()];
-    const of = (stream: Stream): number => sealed.filter((row) => row.stream === stream).length;
-    const used = this.run((job) => job.store.usedBytes());
+    const used = this.run((job) => job.store.usedBytes(), true);
     return {
       durable: this.#store.durable,
       bytes: used.ok ? used.value : 0,
-      batches: { events: of('events'), metrics: of('metrics'), results: of('results') },
-      waiting: { samples, events, results },
+      ...countsOf(this.#tally, this.#sealed.values()),
       drops: this.#drops.list(),
-      deadLetters,
       damaged: this.#damaged,
       held: this.#hold.size(),
     };
@@ -265,6 +263,7 @@ export class Desk {
     if (this.#closed) return;
     this.#retryAtMs = -Infinity;
     this.flush();
+    if (this.#done.size > 0) this.run(() => undefined);
     this.#closed = true;
     this.#store.close();
   }

@@ -158,13 +158,10 @@ class FileOutbox implements Outbox {
     const named = [...this.#desk.sealed.values()].filter((row) => isNamed(ack, row));
     this.time.learn(ack.brokerTimeMs, this.#roundTripMs(named));
     const refused = this.#bury(ack.refused);
-    const done = this.#desk.run((job) => {
-      for (const row of named) rows.removeBatch(job.store, row.stream, row.seq);
-      job.unsealed.push(...named);
-    });
-    // The disk did not take it: they are sent again, which is harmless, and named again.
-    if (!done.ok) return { acknowledged: 0, refused, foreign: false };
-    for (const row of named) this.#flights.delete(keyOf(row));
+    for (const row of named) {
+      this.#desk.finish(row);
+      this.#flights.delete(keyOf(row));
+    }
     this.#counts.acknowledged += named.length;
     return { acknowledged: named.length, refused, foreign: false };
   }

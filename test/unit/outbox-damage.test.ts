@@ -65,7 +65,7 @@ const damages: Record<string, () => void> = {
     writeFileSync(file(), 'This is a shopping list.\n'.repeat(50)),
   'a truncated file': () => truncateSync(file(), readFileSync(file()).length >> 1),
   'an emptied file': () => truncateSync(file(), 0),
-  'a flipped page': () => overwrite(4096 * 3, new Uint8Array(4096).fill(0xa5)),
+  'a flipped page': () => overwrite(512 * 3, new Uint8Array(4096).fill(0xa5)),
   'a flipped header': () => overwrite(0, new Uint8Array(16).fill(7)),
   'a folder in its place': () => {
     execFileSync('rm', [file()]);
