@@ -84,6 +84,8 @@ export function till(remembered: RecoveryRemembered = {}, rules: Partial<Recover
         if (!ways.immortal.has(component)) be(component, 'stopped');
         return;
       }
+      // It runs: nothing is to be done, and nothing is told.
+      if (kind === 'start' && model.states.get(component) === 'ready') return;
       // Wanted again while it does not die: it is started when it is gone.
       if (model.states.get(component) === 'stopping') return;
       be(component, 'starting');
