@@ -27,6 +27,7 @@ export const waitMs = ({ patienceMs = BUSY_WAIT_MS_MAX }: Escalation): number =>
 export const stateOf = ({ draft }: RecoveryTurn, name: string): ComponentState =>
   draft.states.get(name) ?? 'stopped';
 
+const RUNS: ReadonlySet<ComponentState> = new Set(['starting', 'ready', 'suspect']);
 /** A process that can have a sale open. */
 const LIVE: ReadonlySet<ComponentState> = new Set(['starting', 'ready', 'suspect', 'stopping']);
 export const isBusy = (turn: RecoveryTurn, name: string): boolean =>
@@ -231,7 +232,9 @@ export function startNext(turn: RecoveryTurn): void {
     } else {
       effects.push({ kind: 'start', component: name, reason: reasons.started(component, rung) });
     }
-    set(draft, { ...member, progress: 'called', at: now });
+    // One that the agent before had not stopped yet was adopted: it is wanted, and will not say that it starts.
+    const ranOn = !isFailing && member.progress === 'down' && RUNS.has(stateOf(turn, name));
+    set(draft, { ...member, progress: ranOn ? 'begun' : 'called', at: now });
   }
   if (deadlines.length === 0) end(turn);
   else draft.deadline = Math.min(...deadlines);
