@@ -42,7 +42,9 @@ function fill(outbox: ReturnType<typeof open>, snapshots: number): void {
 }
 
 describe('an outbox on a disk with little room', () => {
-  test('gives up its oldest samples, tells it, and gives their place back to the disk', () => {
+  test('gives up its oldest samples, tells it, and gives their place back to the disk', {
+    timeout: 30_000,
+  }, () => {
     const outbox = open(folder.path, clock, { bytesMax: 64 * 1024 * 1024 });
     outbox.addEvent(someEvent('before'));
     fill(outbox, 2_500);
