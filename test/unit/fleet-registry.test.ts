@@ -162,6 +162,24 @@ describe('incidents', () => {
     expect(story.at(10).openIncidents).toEqual([]);
   });
 
+  it('of a component that is not configured any more ail nobody', () => {
+    const inventory = (...names: string[]): NewEvent => ({
+      kind: 'inventory',
+      component: '',
+      fields: {
+        agent: '0.1.0',
+        os: 'Linux',
+        hostname: 'till',
+        components: names.map((name) => ({ name, version: '1.0' })),
+      },
+    });
+    const story = tell(
+      [1, events(1, [1, inventory('sale', 'sync')], [1, incident('incident_opened', 'i1')])],
+      [9, events(2, [9, inventory('sync')])],
+    );
+    expect(story.at(9).openIncidents).toEqual([]);
+  });
+
   it('are open again when the component failed again before it was stable', () => {
     const opened = incident('incident_opened', 'i1');
     const first = events(1, [1, opened], [9, recovered('i1')]);
