@@ -106,8 +106,14 @@ const askTcp =
     const socket = connect({ host, port });
     socket.on('error', (error) => answer(errorAnswer(error)));
     socket.once('connect', () => {
-      answer({ ok: true, reason: 'connected' });
-      socket.destroy();
+      // Where nobody listens, the kernel may have given us the very port that we ask for.
+      const isOurs =
+        socket.localPort === socket.remotePort && socket.localAddress === socket.remoteAddress;
+      if (isOurs) answer({ ok: false, reason: 'nobody listens: it reached itself' });
+      else answer({ ok: true, reason: 'connected' });
+      // By RST: waiting in TIME_WAIT, it would keep the port from the component.
+      if (isOurs) socket.resetAndDestroy();
+      else socket.destroy();
     });
     return () => socket.destroy();
   };
