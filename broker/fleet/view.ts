@@ -3,7 +3,7 @@
 // silent; what its components do is said beside it, as it was last known.
 
 import { CAUSES, type Cause, type ComponentState, type Mode } from '../../protocol/events.ts';
-import type { ComponentModel, TerminalModel } from './model.ts';
+import { type ComponentModel, own, type TerminalModel } from './model.ts';
 import { totalOf } from './tally.ts';
 
 export const PRESENCES = ['never', 'online', 'late', 'lost'] as const;
@@ -156,7 +156,9 @@ export function viewOf(model: TerminalModel, nowMs: number, limits: PresenceLimi
       .filter(([, component]) => component.listed)
       .sort(byName)
       .map(([name, component]) => componentView(name, component)),
+    // One of a component that is not configured any more can never end, and ails nobody.
     openIncidents: Object.entries(model.incidents)
+      .filter(([component]) => own(model.components, component)?.listed !== false)
       .sort(byName)
       .map(([component, { at: _, ...incident }]) => ({ component, ...incident })),
     devices: Object.entries(model.devices)
