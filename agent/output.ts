@@ -29,6 +29,9 @@ export const OUTPUT_BYTES_LEAST = 64 * 1024;
 export const APPARENT_BYTES_MAX = 2 ** 40;
 /** While it floods it is looked at more often: 50 MB/s would be 50 MB by the next second. */
 const FLOOD_LOOK_MS = 250;
+/** Output of which nothing was seen for so long is looked at every other second: it is most of all output. */
+const QUIET_AFTER_MS = 30_000;
+const QUIET_LOOK_MS = 1_500;
 /** All files of a component are looked at this often, and whenever the open one grew by a share of the bound. */
 const ALL_EVERY_MS = 60_000;
 const GROWN_RATIO = 1 / 16;
@@ -41,6 +44,8 @@ type Watch = {
   open: string | undefined;
   /** Size and time of the last look at the open file. */
   seen: { readonly size: number; readonly atMs: number; readonly wallMs: number } | undefined;
+  /** When it grew last. */
+  grownAtMs: number;
   openBytes: number;
   closedBytes: number;
   allAtMs: number;
@@ -68,10 +73,19 @@ class CapturedOutput implements Output {
     join(this.#o.logDir, component, `${instance}.log`);
 
   readonly tidy = (component: string, open: string | undefined): void => {
-    if (this.#stopped) return;
+    if (this.#stopped || this.#mayWait(component, open)) return;
     this.#waiting.set(component, open);
     this.#working ??= this.#work();
   };
+
+  #mayWait(component: string, open: string | undefined): boolean {
+    const watch = this.#watches.get(component);
+    if (watch?.seen === undefined || watch.open !== open) return false;
+    const { grownAtMs, seen, allAtMs } = watch;
+    const now = this.#o.clock.monotonicMs();
+    const isQuiet = now - grownAtMs >= QUIET_AFTER_MS && allAtMs !== -Infinity;
+    return isQuiet && now - seen.atMs < QUIET_LOOK_MS;
+  }
 
   setRoom(room: OutputRoom): void {
     if (room === this.#room) return;
@@ -142,7 +156,7 @@ class CapturedOutput implements Output {
         if (bytes > 0) dropped[reason] = (dropped[reason] ?? 0) + bytes;
       },
     });
-    const sizes = { openBytes: 0, closedBytes: 0, allAtMs: -Infinity, allBytes: 0 };
+    const sizes = { grownAtMs: 0, openBytes: 0, closedBytes: 0, allAtMs: -Infinity, allBytes: 0 };
     const fresh = { open: undefined, seen: undefined, flood: undefined, isEmptied: false };
     const made: Watch = { journal, dropped, ...sizes, ...fresh };
     this.#watches.set(component, made);
@@ -175,6 +189,7 @@ class CapturedOutput implements Output {
     const { seen } = watch;
     const now = { atMs: clock.monotonicMs(), wallMs: clock.wallMs() };
     watch.seen = { size: stat.size, ...now };
+    if (seen?.size !== stat.size) watch.grownAtMs = now.atMs;
     if (seen === undefined || this.#means.refused !== undefined) return;
     const growth = {
       ...{ from: seen.size, size: stat.size, elapsedMs: now.atMs - seen.atMs, bytesPerSecondMax },

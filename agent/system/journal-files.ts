@@ -2,6 +2,7 @@
 // never the loop that watches. Only one such question is open at a time (output.ts asks them in a row), because
 // there are four threads for the whole agent.
 
+import { type Stats, stat as statLater } from 'node:fs';
 import {
   type FileHandle,
   open,
@@ -64,12 +65,19 @@ const orUndefined = async <T>(run: () => Promise<T>): Promise<T | undefined> => 
   return done.ok ? done.value : undefined;
 };
 
-async function statFile(path: string): Promise<FileStat | undefined> {
-  const found = await orUndefined(() => stat(path));
-  if (found === undefined || !found.isFile()) return undefined;
+function fileStatOf(path: string, found: Stats): FileStat | undefined {
+  if (!found.isFile()) return undefined;
   const { ino: inode, size, blocks, mtimeMs: modifiedMs, blksize: blockBytes } = found;
   return { path, inode, size, allocated: blocks * 512, modifiedMs, blockBytes };
 }
+
+/** With a callback: asked for each component each second, and half the price of node:fs/promises. */
+const statFile = (path: string): Promise<FileStat | undefined> =>
+  new Promise((done) => {
+    statLater(path, (error, found) => {
+      done(error === null ? fileStatOf(path, found) : undefined);
+    });
+  });
 
 async function withFile<T>(
   path: string,
