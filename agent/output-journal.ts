@@ -25,7 +25,7 @@ const EDGE_BYTES = 2 * 4096;
 const UNFREED_BYTES_MIN = 64 * 1024;
 /** Freed again from a block before, so that the half block at the last edge goes, too. */
 const OVERLAP_BYTES = 4096;
-/** A disk that failed is left alone for so long. */
+/** Where it failed it is left alone for so long: by each component, because one file can be the reason. */
 const RETRY_MS = 30_000;
 
 /** Why bytes went; `truncated`: no other way. */
@@ -37,7 +37,6 @@ export type NewHole = Pick<Hole, 'firstMs' | 'lastMs' | 'reason' | 'limit'> & {
 /** Shared by all components: whether the file system under them can free at all. */
 export type Means = {
   refused: string | undefined;
-  retryAtMs: number;
   /** Said last: the same trouble again is no news. */
   said: string;
 };
@@ -62,6 +61,7 @@ const isUnfreed = ({ size, allocated }: FileStat, holes: readonly Hole[]): boole
 
 export class Journal {
   readonly #o: JournalOptions;
+  #retryAtMs = -Infinity;
   #holes = new Map<string, { readonly inode: number; readonly holes: readonly Hole[] }>();
 
   constructor(options: JournalOptions) {
@@ -205,7 +205,7 @@ export class Journal {
 
   #isResting(): boolean {
     const { means, monotonicMs } = this.#o;
-    return means.refused !== undefined || monotonicMs() < means.retryAtMs;
+    return means.refused !== undefined || monotonicMs() < this.#retryAtMs;
   }
 
   async #note({ path }: JournalFile): Promise<boolean> {
@@ -229,7 +229,7 @@ export class Journal {
     if (punched.kind === 'done') return true;
     this.#say(punched);
     if (punched.kind === 'refused') means.refused = punched.reason;
-    else means.retryAtMs = monotonicMs() + RETRY_MS;
+    else this.#retryAtMs = monotonicMs() + RETRY_MS;
     if (punched.kind === 'refused') {
       log.warn('output that is too much is cut, which can lose lines: nothing else works here');
     }

@@ -59,7 +59,7 @@ class CapturedOutput implements Output {
   readonly #o: OutputOptions;
   readonly #watches = new Map<string, Watch>();
   readonly #waiting = new Map<string, string | undefined>();
-  readonly #means: Means = { refused: undefined, retryAtMs: -Infinity, said: '' };
+  readonly #means: Means = { refused: undefined, said: '' };
   #room: OutputRoom = 'all';
   #working: Promise<void> | undefined;
   #cancelSoon: (() => void) | undefined;
