@@ -48,7 +48,8 @@ export function createAct(hands: Hands): Act {
     command_done: (_component, { command, ok, reason }) => hands.commandDone(command, ok, reason),
     persist: (component) => {
       const ready = isUp(component.model);
-      if (component.life !== undefined) control.record(component.life, { ready });
+      if (component.life !== undefined)
+        control.record(component.life, { ready, turns: component.model.watch.turns });
       hands.changed(component.name);
     },
     heal: (component, { incident }) => heal(component, incident, hands),

@@ -133,7 +133,8 @@ export class Supervisor {
         const { instance, pid } = found.life;
         takeOver(component, found.life, this.#hands);
         this.#hands.log.info(`${name} runs on as pid ${pid}`, { component: name, pid, instance });
-        this.#loop.push(name, { kind: 'adopted', instance, pid, wasReady: found.wasReady });
+        const { wasReady, turns } = found;
+        this.#loop.push(name, { kind: 'adopted', instance, pid, wasReady, turns });
         adopted.push(name);
         continue;
       }

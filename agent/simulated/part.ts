@@ -251,6 +251,15 @@ export function dies(
   return tell({ ...part, todo: [] }, event, now, dice);
 }
 
+/** Samples of its health are spared until now: a thread that was never seen awake is not judged by its sleep. */
+function seenAwake(part: Part, now: number, dice: Dice): Stepped {
+  const sample = { state: 'S', cpuMs: 4_000, voluntarySwitches: 900, runDelayMs: 10 };
+  const before = tell(part, { kind: 'sample', sample }, now, dice);
+  const woken = { ...sample, voluntarySwitches: 990 };
+  const after = tell(before.part, { kind: 'sample', sample: woken }, now, dice);
+  return { part: after.part, effects: [...before.effects, ...after.effects] };
+}
+
 /** Its main thread is stuck from now on, or its work is; only one that is ready falls ill. */
 export function fallsIll(
   part: Part,
@@ -260,7 +269,9 @@ export function fallsIll(
 ): Stepped {
   if (part.model.state !== 'ready') return { part, effects: [] };
   const ill: Part = { ...part, ailment: { kind, sinceMs: now }, lookMs: now + LOOK_MS };
-  const well = tell(ill, { kind: 'beat', loopDelayMsMax: 4 }, now, dice);
+  const awake = seenAwake(ill, now, dice);
+  const beaten = tell(awake.part, { kind: 'beat', loopDelayMsMax: 4 }, now, dice);
+  const well = { part: beaten.part, effects: [...awake.effects, ...beaten.effects] };
   if (kind !== 'stalled') return well;
   const work = { kind: 'begin', id: 'job', name: 'print', deadlineMs: WORK_MS } as const;
   const begun = tell(well.part, work, now, dice);

@@ -16,7 +16,11 @@ const STARTING_WAIT_MS_MAX = 2_000;
 const STOPPING_WAIT_MS_MAX = 3_000;
 const LOOK_MS = 20;
 
-export type Adopted = { readonly life: Life; readonly wasReady: boolean };
+export type Adopted = {
+  readonly life: Life;
+  readonly wasReady: boolean;
+  readonly turns?: boolean | undefined;
+};
 
 async function settleStart(context: Context, place: Place): Promise<Found> {
   const { ports } = context;
@@ -63,13 +67,14 @@ export async function adopt(
     });
     return undefined;
   }
-  const { life, wasReady } = found;
-  const running = { phase: 'running', ready: wasReady, pids: pidsOf(life) } as const;
+  const { life, wasReady, turns } = found;
+  const pids = pidsOf(life);
+  const running = { phase: 'running', ready: wasReady, turns, pids } as const;
   const { startedMs } = life;
   const record = { ...newRecord(life, context.ports), ...running, startedMs };
   writeRecord(context.ports.files, place.dir, record);
   watch(context, life, onExit);
-  return { life, wasReady };
+  return { life, wasReady, turns };
 }
 
 /** Ends what an earlier configuration had started under a name that the present one does not have. */

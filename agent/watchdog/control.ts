@@ -25,6 +25,9 @@ import { createUsage, type Usage } from './usage.ts';
 
 export type { Adopted, Evidence, Exit, Life, SpawnSpec };
 
+/** What the next agent is to know of a life beside its identity. */
+export type LifeFacts = { readonly ready: boolean; readonly turns?: boolean };
+
 export type Control = {
   /** onExit comes once, after the promise was resolved. Refused while a copy runs. */
   readonly spawn: (spec: SpawnSpec, onExit: (exit: Exit) => void) => Promise<Result<Life>>;
@@ -33,7 +36,7 @@ export type Control = {
     component: string,
     onExit: (exit: Exit) => void,
   ) => Promise<Adopted | { readonly exited: Exit } | undefined>;
-  readonly record: (life: Life, facts: { readonly ready: boolean }) => void;
+  readonly record: (life: Life, facts: LifeFacts) => void;
   /** The main thread; undefined when it is gone. */
   readonly sample: (life: Life) => ThreadSample | undefined;
   /** The agent has the main thread asked something: until the answer, samples say what was so before. */
@@ -106,7 +109,7 @@ export function createControl({ runDir, dataDir, ports, log }: ControlOptions): 
       await Promise.all(others.map((name) => retire(context, name)));
       await endStrays(context);
     },
-    record: (life, { ready }) => amend(context, life, { ready }),
+    record: (life, facts) => amend(context, life, facts),
     sample: (life) => {
       context.kindred.glance(ports, life);
       const sample = sampleThread(ports, life);

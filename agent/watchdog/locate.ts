@@ -18,6 +18,7 @@ export type Found =
       readonly kind: 'alive';
       readonly life: Life;
       readonly wasReady: boolean;
+      readonly turns?: boolean | undefined;
       readonly asked?: boolean | undefined;
     }
   /** A shim is there and its component not yet: look again shortly. */
@@ -148,8 +149,8 @@ export function locate(ports: Ports, place: Place): Found {
   const main = { bootId, pid: pids.main, startTicks: pids.mainStartTicks };
   const shim = { bootId, pid: pids.shim, startTicks: pids.shimStartTicks };
   if (isAlive(ports, main)) {
-    const { ready: wasReady, asked } = record;
-    return { kind: 'alive', life: lifeOf(record, main, shim), wasReady, asked };
+    const { ready: wasReady, turns, asked } = record;
+    return { kind: 'alive', life: lifeOf(record, main, shim), wasReady, turns, asked };
   }
   const exit = parseExitFile(ports.files.read(exitFile(place.dir, record.instance), 16));
   return { kind: 'ended', exit: exit ?? UNKNOWN_EXIT, record };

@@ -161,6 +161,7 @@ function mustPersist(before: Model, after: Model): boolean {
   return (
     isUp(before) !== isUp(after) ||
     before.wanted !== after.wanted ||
+    before.watch.turns !== after.watch.turns ||
     before.restarts !== after.restarts
   );
 }

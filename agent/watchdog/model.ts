@@ -107,6 +107,8 @@ export type ComponentEvent =
       readonly instance: string;
       readonly pid: number;
       readonly wasReady: boolean;
+      /** Its main thread was seen to wake by itself: if it no longer does, it is stuck. */
+      readonly turns?: boolean | undefined;
       /** How long it has run already, where that is known. */
       readonly ageMs?: number | undefined;
     }

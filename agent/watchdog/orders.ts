@@ -38,7 +38,7 @@ export function adopt(turn: Turn, event: Of<'adopted'>): void {
   draft.instance = event.instance;
   draft.pid = event.pid;
   growOld(turn, event.ageMs ?? 0);
-  draft.watch = { ...newWatch(now), beatAt: graceUntil, graceUntil };
+  draft.watch = { ...newWatch(now), beatAt: graceUntil, graceUntil, turns: event.turns ?? false };
   draft.busy = new Map([[NOT_SAID_YET, now + NOT_SAID_YET_MS]]);
   if (event.wasReady) {
     move(turn, 'ready', undefined, reasons.ADOPTED);

@@ -24,6 +24,8 @@ const schema = v.object({
   /** Of the program that was started: what runs is not always what is configured by now. */
   version: v.optional(v.string()),
   ready: v.boolean(),
+  /** Its main thread was seen to wake by itself. */
+  turns: v.optional(v.boolean()),
   /** It was asked to stop: its end is no failure, whoever sees it. */
   asked: v.optional(v.boolean()),
   pids: v.optional(

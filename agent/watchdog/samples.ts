@@ -14,6 +14,8 @@ import {
 
 /** Age of the window in which starvation is measured, when it is turned over. */
 const RECENT_MS = 2_000;
+/** A loop that beats wakes twice a second; a thread that only waits for others, hardly ever. */
+const WAKES_MIN = 3;
 
 export const isTraced = (sample: ThreadSample): boolean => sample.state === 't';
 export const isStopped = (sample: ThreadSample): boolean =>
@@ -28,13 +30,22 @@ export function coreShare(from: Reading, to: Reading): number {
  * A thread that never switched is one whose counter is not kept (hidden /proc, some sandboxes): then only
  * T is believed. D counts only without switches: much disk work is slow, not stuck.
  */
-function canBeStill(sample: ThreadSample): boolean {
+function canBeStill(policy: Policy, watch: Watch, sample: ThreadSample): boolean {
   if (sample.state === 'T') return true;
+  if (policy.instrumented && !watch.turns) return false;
   return (sample.state === 'S' || sample.state === 'D') && sample.voluntarySwitches > 0;
 }
 
-function nextStill(watch: Watch, latest: Reading): Watch['still'] {
-  if (!canBeStill(latest.sample)) return undefined;
+/**
+ * Whether the main thread is the one that beats: it was seen to wake since the component became ready. In a program of
+ * another language the first thread may only wait for the others all day; its sleep is no sign of anything.
+ */
+function turns(watch: Watch, { voluntarySwitches }: ThreadSample): boolean {
+  return watch.turns || voluntarySwitches - (watch.wokenFrom ?? voluntarySwitches) >= WAKES_MIN;
+}
+
+function nextStill(policy: Policy, watch: Watch, latest: Reading): Watch['still'] {
+  if (!canBeStill(policy, watch, latest.sample)) return undefined;
   const since = watch.still;
   const switches = latest.sample.voluntarySwitches - (since?.sample.voluntarySwitches ?? 0);
   if (since !== undefined && switches <= STILL_SWITCHES_MAX) return since;
@@ -61,14 +72,18 @@ export function onSample(seen: Watch, policy: Policy, sample: ThreadSample, now:
     const gapMs = now - (seen.latest?.at ?? now);
     return { ...renewWatch(seen, policy, gapMs, now), latest };
   }
-  const watch = sameThread(seen.latest, sample) ? seen : { ...seen, ...NO_SAMPLES };
+  const watch = sameThread(seen.latest, sample)
+    ? seen
+    : { ...seen, ...NO_SAMPLES, wokenFrom: undefined, turns: false };
   const [older, newer] = watch.recent;
   const turned = newer === undefined || now - newer.at >= RECENT_MS;
-  const still = nextStill(watch, latest);
+  const still = nextStill(policy, watch, latest);
   const woke = still === undefined || (watch.still !== undefined && still !== watch.still);
   const spins = watch.spin !== undefined && coreShare(watch.spin, latest) >= SPINNING_SHARE;
   return {
     ...watch,
+    wokenFrom: watch.wokenFrom ?? sample.voluntarySwitches,
+    turns: turns(watch, sample),
     previous: watch.latest,
     latest,
     sinceBeat: watch.sinceBeat ?? latest,

@@ -58,6 +58,9 @@ export type Watch = {
   readonly sameFrame: boolean;
   /** The later look was asked for. */
   readonly lookedAgain: boolean;
+  /** Its switches when it was first looked at after it became ready, and whether it has woken since. */
+  readonly wokenFrom: number | undefined;
+  readonly turns: boolean;
   readonly previous: Reading | undefined;
   readonly latest: Reading | undefined;
   /** First sample after the last beat. */
@@ -101,6 +104,8 @@ export const newWatch = (now: number): Watch => ({
   frame: undefined,
   sameFrame: false,
   lookedAgain: false,
+  wokenFrom: undefined,
+  turns: false,
   ...NO_SAMPLES,
   probes: new Map(),
   work: new Map(),
@@ -112,6 +117,8 @@ export const watchFromReady = (watch: Watch, now: number): Watch => ({
   ...watch,
   goodAt: now,
   beatAt: now,
+  wokenFrom: undefined,
+  turns: false,
   sinceBeat: undefined,
   sinceAnswer: undefined,
   probes: new Map(),

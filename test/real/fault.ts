@@ -157,7 +157,7 @@ async function main(): Promise<void> {
   const wasHere = knobs.once !== undefined && existsSync(knobs.once);
   if (knobs.once !== undefined) writeFileSync(knobs.once, '');
   say('started', process.pid);
-  const keepAlive = setInterval(() => undefined, 1_000);
+  const keepAlive = setInterval(() => undefined, 200);
   const stop = (): void => {
     say('stopping');
     channel?.stopping();

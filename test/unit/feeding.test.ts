@@ -23,7 +23,7 @@ function rig(everyMs = 5_000) {
     descriptors: undefined,
   } as unknown as Component;
   const hands = {
-    ports: { files: { read: () => state.pressure } },
+    ports: { files: { read: () => state.pressure, reread: () => state.pressure } },
     control: {
       usage: (_life: unknown, quick: boolean) => {
         asked.push(quick);

@@ -186,7 +186,7 @@ describe('adoption', () => {
 
   it('takes over what was ready, without a start, and gives its client time to come back', () => {
     const story = tell();
-    story.send({ ...adopted, wasReady: true });
+    story.send({ ...adopted, wasReady: true, turns: true });
     expect(story.state()).toBe('ready');
     expect(story.of('spawn')).toEqual([]);
     story.pass(3_500, 'blocked');
