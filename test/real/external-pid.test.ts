@@ -1,11 +1,11 @@
 // Which process it is now: what a pid command or a pid file says, and what is never believed.
 
 import { spawn as spawnChild } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { findPid } from '../../agent/watchdog/external-pid.ts';
-import { Outside, ports } from './external-rig.ts';
+import { isRunning, Outside, pause, ports } from './external-rig.ts';
 
 let outside: Outside;
 beforeEach(() => {
@@ -32,6 +32,16 @@ describe('asking for a pid', () => {
     } finally {
       child.kill('SIGKILL');
     }
+  });
+
+  it('leaves nothing of a command that answers and has something run on', async () => {
+    const line = `sleep 1000 & echo "$!" >'${outside.pidFile}'; echo 0`;
+    expect(await ask(line)).toEqual({ kind: 'none' });
+    const pid = Number(readFileSync(outside.pidFile, 'utf8'));
+    for (let n = 0; n < 100 && isRunning(pid); n += 1) await pause(10);
+    const isLeft = isRunning(pid);
+    if (isLeft) process.kill(pid, 'SIGKILL');
+    expect(isLeft).toBe(false);
   });
 
   it('refuses what is no pid, the system, and the agent with all that started it', async () => {
