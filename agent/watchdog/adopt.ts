@@ -61,10 +61,12 @@ export async function adopt(
   if (found.kind !== 'alive') return undefined;
   if (found.asked) {
     await finishStop(context, found.life);
-    writeRecord(context.ports.files, place.dir, {
-      ...newRecord(found.life, context.ports),
-      phase: 'ended',
-    });
+    const { files } = context.ports;
+    const record = readRecord(files, place.dir);
+    // Somebody may have started it since: without its record that life would be started a second time.
+    const isOther = typeof record === 'object' && record.instance !== found.life.instance;
+    const ended = { ...newRecord(found.life, context.ports), phase: 'ended' } as const;
+    if (!isOther) writeRecord(files, place.dir, ended);
     return undefined;
   }
   const { life, wasReady, turns } = found;
