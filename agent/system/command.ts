@@ -72,8 +72,11 @@ export function askCommand(spec: CommandSpec, timers: Timers): Promise<Result<Co
         giveUp(`prints more than ${spec.outputBytesMax} bytes`);
       }
     });
-    const ended = (code: number | null, signal: string | null): void =>
+    const ended = (code: number | null, signal: string | null): void => {
+      if (!open) return;
+      endGroup(pid); // what it left behind: asked again and again, it would pile up
       close(ok({ code: code ?? undefined, signal: signal ?? undefined, output }));
+    };
     child.once('close', ended);
     child.once('exit', (code, signal) => {
       cancel();
