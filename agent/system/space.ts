@@ -15,14 +15,29 @@ async function isReadOnly(folder: string): Promise<boolean> {
   }
 }
 
+export type FileSystemCounts = {
+  readonly bavail: number;
+  readonly bsize: number;
+  readonly blocks: number;
+  /** 0 where they are not counted (btrfs, FAT). */
+  readonly files: number;
+  readonly ffree: number;
+};
+
+/** A disk without inodes is as full as one without bytes: the scarcer of the two counts, as a share of the disk. */
+export function roomOf({ bavail, bsize, blocks, files, ffree }: FileSystemCounts) {
+  const totalBytes = blocks * bsize;
+  const byFiles = files > 0 ? totalBytes * (ffree / files) : Infinity;
+  // f_bavail: what an ordinary process may still write [statvfs(3)].
+  return { freeBytes: Math.floor(Math.min(bavail * bsize, byFiles)), totalBytes };
+}
+
 /** @returns undefined where it cannot be asked. */
 export async function readSpace(folder: string): Promise<SpaceReading | undefined> {
   try {
-    const { bavail, bsize, blocks } = await statfs(folder);
+    const room = roomOf(await statfs(folder));
     const { dev: device } = await stat(folder);
-    // f_bavail: what an ordinary process may still write [statvfs(3)].
-    const sizes = { freeBytes: bavail * bsize, totalBytes: blocks * bsize };
-    return { ...sizes, readOnly: await isReadOnly(folder), device };
+    return { ...room, readOnly: await isReadOnly(folder), device };
   } catch {
     return undefined;
   }
