@@ -6,7 +6,7 @@ import { mkdirSync, mkdtempSync, rmSync, statSync, truncateSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { decodeHoles, encodeHoles, sidecarOf } from '../../agent/logs/holes.ts';
+import { decodeHoles, encodeHoles, readHoles, sidecarOf } from '../../agent/logs/holes.ts';
 import { bytesOf, componentSource, findSegments, openMerge } from '../../agent/logs/journal.ts';
 import { openPulls } from '../../agent/logs/pulls.ts';
 import { realJournalDisk } from '../../agent/system/journal-files.ts';
@@ -118,6 +118,14 @@ describe('a request for logs', () => {
     expect(pulls.pinned(path)).toBeDefined();
     expect(pulls.pinned(join(folder, 'sync', 'a.log'))).toBeUndefined();
     pulls.stop();
+  });
+});
+
+describe('a file that takes fewer blocks than it has bytes', () => {
+  it('is whole where the file system compresses it', () => {
+    writeFileSync(path, Array.from({ length: 100_000 }, (_, n) => line(n)).join(''));
+    const { ino, size, mtimeMs } = statSync(path);
+    expect(readHoles(path, { ino, size, mtimeMs, blocks: size / 512 / 5 })).toEqual([]);
   });
 });
 
