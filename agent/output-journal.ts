@@ -4,6 +4,7 @@
 
 import { type JournalFile, judgeCrowd, withHole } from './capture.ts';
 import {
+  COMPRESSED_BYTES_MAX,
   decodeNote,
   encodeHoles,
   guessHoles,
@@ -92,15 +93,23 @@ export class Journal {
     const noted = await this.#noted(stat);
     if (isSame && noted !== 'foreign') return { ...stat, holes: cached.holes };
     if (noted === 'foreign') await this.forget(path);
-    const blocks = stat.allocated / 512;
-    const guess = () => guessHoles({ ino: inode, size, blocks }, stat.modifiedMs);
-    const holes = typeof noted === 'string' ? guess() : noted;
+    const holes = typeof noted === 'string' ? await this.#guess(stat) : noted;
     this.#holes.set(path, { inode, holes });
     // An agent was killed between the note and the punch.
     if (holes === noted && isUnfreed(stat, holes) && !this.#isResting()) {
       for (const hole of holes) await this.#punch(path, hole);
     }
     return { ...stat, holes };
+  }
+
+  async #guess(stat: FileStat): Promise<readonly Hole[]> {
+    const { path, inode, size, allocated, modifiedMs } = stat;
+    const guess = guessHoles({ ino: inode, size, blocks: allocated / 512 }, modifiedMs);
+    const [hole] = guess;
+    if (hole === undefined || size > COMPRESSED_BYTES_MAX) return guess;
+    const at = Math.max(0, hole.to - MARK_BYTES_MAX);
+    const end = await this.#o.disk.bytesAt(path, at, MARK_BYTES_MAX);
+    return end.some((byte) => byte !== 0) ? [] : guess;
   }
 
   /** What was noted of it is of bytes that are gone. */

@@ -19,6 +19,8 @@ const TIME_MS_MAX = 8.64e15;
 /** Less than this between size and blocks is the file system's own (tail packing, metadata). */
 const SPARSE_BYTES_MIN = 1024 * 1024;
 const MEBIBYTE = 1024 * 1024;
+/** Fewer blocks than bytes and bytes where the hole should be: compressed. A longer one is not read to find out. */
+export const COMPRESSED_BYTES_MAX = 256 * MEBIBYTE;
 
 export type Range = { readonly from: number; readonly to: number };
 
@@ -133,9 +135,10 @@ const isOf = (path: string, { holes, mark }: Note): boolean | undefined =>
 export function readHoles(path: string, stat: SparseStat & { readonly mtimeMs: number }): Hole[] {
   const text = readNote(sidecarOf(path));
   const note = text === undefined ? undefined : decodeNote(text, stat.ino, stat.size);
-  return note !== undefined && isOf(path, note) === true
-    ? note.holes
-    : guessHoles(stat, stat.mtimeMs);
+  if (note !== undefined && isOf(path, note) === true) return note.holes;
+  const guess = guessHoles(stat, stat.mtimeMs);
+  const isWrong = withPlain(path, (file) => guess.some((hole) => isFilled(file, hole)));
+  return isWrong === true && stat.size <= COMPRESSED_BYTES_MAX ? [] : guess;
 }
 
 /** The hole at a place. */
