@@ -131,10 +131,18 @@ const isOf = (path: string, { holes, mark }: Note): boolean | undefined =>
     return isMine && (holes.length === 0 || !holes.every((hole) => isFilled(file, hole)));
   });
 
+function noteOf(path: string, stat: SparseStat): Note | undefined {
+  const text = readNote(sidecarOf(path));
+  return text === undefined ? undefined : decodeNote(text, stat.ino, stat.size);
+}
+
+/** As it was noted, also while it is being freed. */
+export const notedAt = (path: string, stat: SparseStat, at: number): Hole | undefined =>
+  holeAt(noteOf(path, stat)?.holes ?? [], at);
+
 /** Of a file that is known by its path. Synchronous, two small reads. */
 export function readHoles(path: string, stat: SparseStat & { readonly mtimeMs: number }): Hole[] {
-  const text = readNote(sidecarOf(path));
-  const note = text === undefined ? undefined : decodeNote(text, stat.ino, stat.size);
+  const note = noteOf(path, stat);
   if (note !== undefined && isOf(path, note) === true) return note.holes;
   const guess = guessHoles(stat, stat.mtimeMs);
   const isWrong = withPlain(path, (file) => guess.some((hole) => isFilled(file, hole)));

@@ -14,6 +14,7 @@ import {
   holeSchema,
   holeText,
   keptBytes,
+  notedAt,
   READ_PLAIN,
   readHoles,
   type SparseStat,
@@ -216,7 +217,7 @@ class SegmentReader {
     const { component, spread, holes, path } = this.#segment;
     const planned = holeAt(holes, from);
     if (planned === undefined) {
-      const noted = holeAt(readHoles(path, fstatSync(this.#file)), from);
+      const noted = notedAt(path, fstatSync(this.#file), from);
       if (noted !== undefined && noted.reason !== 'unknown')
         throw new Error(CUT_MEANWHILE(component));
     }
