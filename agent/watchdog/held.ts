@@ -27,14 +27,19 @@ export type Holder = {
 
 const isNumber = (name: string): boolean => /^\d+$/.test(name);
 
-/** Every process but ourselves, youngest first: what a component left behind was started last. */
+/**
+ * Every process but ourselves, youngest first: what a component left behind was started last. Numbers are given in turn
+ * and begin anew; the last that was given stands at the end of /proc/loadavg [proc(5)].
+ */
 function pidsOf({ files, processes }: Ports): number[] {
+  const newest = Number(files.read('/proc/loadavg', 64)?.trim().split(' ').at(-1));
+  const isOlder = (pid: number): boolean => pid > newest;
   return files
     .list('/proc')
     .filter(isNumber)
     .map(Number)
     .filter((pid) => pid !== processes.ownPid)
-    .toReversed();
+    .sort((a, b) => Number(isOlder(a)) - Number(isOlder(b)) || b - a);
 }
 
 const commOf = (files: Files, pid: number): string | undefined =>
