@@ -23,13 +23,17 @@ let path: string;
 let socket: ControlSocket;
 const logged: string[] = [];
 
+/** Whoever dawdles is given up five times sooner than at a till. */
+const { timers } = realPorts();
+const quicker: typeof timers = { ...timers, after: (ms, run) => timers.after(ms / 5, run) };
+
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'tw-control-'));
   path = join(folder, 'control.sock');
   const keep = (message: string) => logged.push(message);
   const log = { info: keep, warn: keep, error: keep };
   const opened = await openControlSocket({
-    ...{ path, timers: realPorts().timers, files: socketFiles, log },
+    ...{ path, timers: quicker, files: socketFiles, log },
   });
   if (!opened.ok) throw new Error(opened.reason);
   socket = opened.value;
