@@ -4,7 +4,7 @@
 import { createServer } from 'node:net';
 import { resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { fault, isAlive, Rig, until } from './agent-rig.ts';
+import { fault, isAlive, Rig } from './agent-rig.ts';
 
 let rig: Rig;
 beforeEach(() => {
