@@ -11,6 +11,16 @@ if (major < 24 || (major === 24 && minor < 12)) {
 /** Real processes and clocks: one file at a time, so that they do not starve each other. */
 const oneAtATime = { fileParallelism: false, pool: 'forks' } as const;
 
+/** Long because they wait for minutes, not because they work: a few at a time do not disturb each other. */
+const waiting = [
+  'late-crash',
+  'never-started',
+  'tender',
+  'drill',
+  'recovery',
+  'hardware-faults',
+].map((name) => `test/long/${name}.test.ts`);
+
 export default defineConfig({
   test: {
     projects: [
@@ -35,9 +45,22 @@ export default defineConfig({
         test: {
           name: 'long',
           include: ['test/long/**/*.test.ts'],
+          exclude: waiting,
+          sequence: { groupOrder: 1 },
           testTimeout: 600_000,
           hookTimeout: 120_000,
           ...oneAtATime,
+        },
+      },
+      {
+        test: {
+          name: 'waiting',
+          include: waiting,
+          sequence: { groupOrder: 2 },
+          testTimeout: 600_000,
+          hookTimeout: 120_000,
+          pool: 'forks',
+          maxWorkers: 3,
         },
       },
     ],
