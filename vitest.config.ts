@@ -19,6 +19,12 @@ const waiting = [
   'drill',
   'recovery',
   'hardware-faults',
+  'hardware-devices',
+  'respawn',
+  'agent-watched',
+  'external',
+  'progress',
+  ,
 ].map((name) => `test/long/${name}.test.ts`);
 
 export default defineConfig({
