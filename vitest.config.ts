@@ -24,7 +24,6 @@ const waiting = [
   'agent-watched',
   'external',
   'progress',
-  ,
 ].map((name) => `test/long/${name}.test.ts`);
 
 export default defineConfig({
