@@ -13,6 +13,7 @@ const oneAtATime = { fileParallelism: false, pool: 'forks' } as const;
 
 /** Long because they wait for minutes, not because they work: a few at a time do not disturb each other. */
 const waiting = [
+  'agent-spins',
   'late-crash',
   'never-started',
   'tender',

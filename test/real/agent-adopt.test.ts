@@ -142,26 +142,6 @@ describe('a component that ends for good', () => {
   });
 });
 
-describe('an agent that does not run for five seconds', () => {
-  it('holds nothing against its components when it goes on, and still finds one that hangs', async () => {
-    rig.configure([fault('sale'), fault('sync')]);
-    void rig.start();
-    const sale = await rig.ready('sale');
-    const sync = await rig.ready('sync');
-    rig.agent?.kill('SIGSTOP');
-    await new Promise((done) => setTimeout(done, 5_000));
-    rig.agent?.kill('SIGCONT');
-    await until('it notices', () =>
-      rig.log().some((line) => line.message.includes('did not run for a while')),
-    );
-    process.kill(sync, 'SIGSTOP');
-    const { opened } = await rig.healed('sync');
-    expect(opened['cause']).toBe('hang');
-    expect(rig.copies('sale')).toEqual([sale]);
-    expect(rig.lines('sale').filter((line) => line.to === 'suspect')).toEqual([]);
-  });
-});
-
 describe('an agent that ends', () => {
   it('by SIGTERM leaves its components, which the next one adopts', async () => {
     rig.configure([fault('sale')]);

@@ -1,8 +1,7 @@
-// What a real agent keeps of real failures: where a stuck main thread stood, the last words of one that crashed, and
-// that a component which a human debugs is left alone.
+// What a real agent keeps of real failures: where a stuck main thread stood, and the last words of one that crashed.
 
 import { readdirSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Bundle } from '../../agent/evidence/bundle.ts';
 import { fault, Rig, until } from './agent-rig.ts';
@@ -50,39 +49,5 @@ describe('the evidence of an agent', () => {
     const crash = await until('the crash is written down', () => bundles('crashed')[0]);
     expect(crash).toMatchObject({ phase: 'exit', exit: { code: 7 } });
     expect(crash.logLines.length).toBeGreaterThan(0);
-  });
-
-  it('is not followed by a kill while a human debugs the component', async () => {
-    const command = [process.execPath, '--inspect=0', resolve('test/real/witness-component.ts')];
-    rig.configure([{ name: 'held', command, version: '1', witness: true }]);
-    void rig.start();
-    const pid = await rig.ready('held');
-    const folder = join(rig.folder, 'data', 'logs');
-    const text = () =>
-      readdirSync(folder, { recursive: true, encoding: 'utf8' })
-        .filter((name) => name.endsWith('.log'))
-        .map((name) => readFileSync(join(folder, name), 'utf8'))
-        .join('');
-    const url = await until('the inspector listens', () => /ws:\/\/\S+/.exec(text())?.[0]);
-    const socket = new WebSocket(url);
-    await new Promise((done) => socket.addEventListener('open', done));
-    const paused = new Promise((done) => {
-      socket.addEventListener('message', ({ data }) => {
-        if (String(data).includes('Debugger.paused')) done(undefined);
-      });
-    });
-    for (const [id, method] of ['Debugger.enable', 'Debugger.pause'].entries()) {
-      socket.send(JSON.stringify({ id: id + 1, method }));
-    }
-    await paused;
-    await until('the agent sees it', () =>
-      rig.lines('held').find(({ message }) => message.includes('is being debugged')),
-    );
-    await new Promise((done) => setTimeout(done, 2_500));
-    expect(rig.copies('held')).toEqual([pid]);
-    expect(rig.lines('held').filter(({ message }) => /killed|incident/.test(message))).toEqual([]);
-    socket.close(); // and it goes on
-    await new Promise((done) => setTimeout(done, 1_000));
-    expect(rig.copies('held')).toEqual([pid]);
   });
 });
