@@ -33,7 +33,7 @@ async function startTill(lines = LINES): Promise<void> {
   await rig.till.ready('till');
   const folder = join(rig.till.folder, 'data', 'logs', 'till');
   await until('everything is printed', () => {
-    const [name = ''] = readdirSync(folder);
+    const name = readdirSync(folder).find((one) => one.endsWith('.log')) ?? '';
     return statSync(join(folder, name)).size > lines * 90;
   });
 }

@@ -66,7 +66,7 @@ export class LogsRig {
       broker: { host: '127.0.0.1', port: this.#ports.mqttPort },
       link: { reconnectMsMin: 50, reconnectMsMax: 200 },
       trust: { commandKeys: [key] },
-      output: { bytesMax: 1024 ** 3 },
+      output: { bytesMax: 1024 ** 3, bytesPerSecondMax: 1024 ** 3 },
       sampling: { everyMs: 1_000, sendMs: 2_000 },
     });
   }
