@@ -88,6 +88,14 @@ describe('the archive', () => {
     }
   });
 
+  it('keeps what runs on a till small: one byte a character, and no WebAssembly', () => {
+    for (const name of ['agent', 'sale', 'sync', 'hardware']) {
+      const bytes = readFileSync(join(unpacked, 'dist', `${name}.mjs`));
+      expect(bytes.every((byte) => byte < 0x80)).toBe(true);
+      expect(bytes.includes('WebAssembly')).toBe(false);
+    }
+  });
+
   it('starts the agent of a till with the Node that came with it, as systemd would', async () => {
     const start = join(unpacked, 'deploy', 'tillwatch-agent');
     const { code, text } = await run(home, start);
