@@ -182,7 +182,8 @@ describe('the respawner', () => {
       await sleep(round * 7);
       one.kill('SIGTERM');
       const code = await Promise.race([one.ended, sleep(10_000).then(() => 'still there')]);
-      expect([0, 143], `round ${round}`).toContain(code);
+      // null: the signal was there before the shell could say what it does with it.
+      expect([0, 143, null], `round ${round}`).toContain(code);
       open.splice(open.indexOf(one), 1);
       rmSync(one.rig.folder, { recursive: true, force: true });
     }
