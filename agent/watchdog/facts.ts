@@ -68,7 +68,7 @@ export function factsOf(policy: Policy, watch: Watch, now: number): Facts {
     spinsSilently: latest !== undefined && spinsSinceBeat(watch, latest, now),
     spentMs: running ? spentSince(watch.sinceBeat, latest) : 0,
     unansweredMs: running ? spentSince(later(watch.sinceAnswer, watch.awake), latest) : 0,
-    spinMs: latest && spin ? latest.at - spin.at : 0,
+    spinMs: latest && spin ? latest.at - (later(spin, watch.sinceAnswer) ?? spin).at : 0,
     starved: latest !== undefined && isStarved(watch, latest),
     failures,
     probeGoodAt: goodAt,
