@@ -27,10 +27,11 @@ describe('when the agent was killed', () => {
     const spec = specOf(fault());
     const report = await superviseAndKill(spec);
     const exits: Exit[] = [];
-    const { life, wasReady } = await adopted(exits);
+    const { life, wasReady, turns } = await adopted(exits);
     const { pid, shimPid } = report ?? {};
     expect(life).toMatchObject({ pid, shimPid, instance: spec.instance });
     expect([life.token, wasReady, life.logFile]).toEqual(['secret', true, spec.logFile]);
+    expect(turns).toBe(true);
     await says(life, 'ready');
     process.kill(life.pid, 'SIGUSR2');
     expect(await until('its end', () => exits[0])).toMatchObject({ signal: 'SIGUSR2' });

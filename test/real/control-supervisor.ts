@@ -33,7 +33,7 @@ const watched = {
 const control = createControl({ runDir: order.runDir, ports: watched, log });
 const spawned = await control.spawn(order.spec, (exit) => say({ kind: 'exit', ...exit }));
 if (spawned.ok) {
-  control.record(spawned.value, { ready: true });
+  control.record(spawned.value, { ready: true, turns: true });
   say({ kind: 'spawned', pid: spawned.value.pid, shimPid: spawned.value.shimPid });
 } else say({ kind: 'failed', reason: spawned.reason });
 setInterval(() => undefined, 1_000);

@@ -158,18 +158,6 @@ describe('an instrumented component', () => {
     expect(story.lives()).toBe(2);
   });
 
-  it('whose first thread only waits for others is not judged by its sleep', () => {
-    const story = tell();
-    story.send({ kind: 'start', reason: 'first start' });
-    story.hands.lying = true;
-    story.send({ kind: 'ready' });
-    story.pass(60_000, 'blocked');
-    expect(story.state()).toBe('ready');
-    expect(story.kills()).toEqual([]);
-    story.hands.lying = false;
-    expect(timeToKill(story, 'blocked')).toBe(10_000);
-  });
-
   it('is killed on missed beats alone only at twice their deadline', () => {
     const story = tell();
     story.run();

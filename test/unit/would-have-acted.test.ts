@@ -65,6 +65,17 @@ describe('what would have been done', () => {
     expect(one.groups).toMatchObject([{ component: 'sync', count: 1 }]);
   });
 
+  it('is read to its end, whatever a page holds', async () => {
+    const back = await open();
+    const many = Array.from({ length: 600 }, (_, at) => suppressed(START_MS + at, 'sale'));
+    for (let from = 0; from < 600; from += 100) {
+      back.terminals.events('lane-1', ...many.slice(from, from + 100));
+    }
+    back.fleet.drain();
+    const report = (await back.get(`${PATH}?since=0`)).json();
+    expect(report).toMatchObject({ total: 600, complete: true, groups: [{ count: 600 }] });
+  });
+
   it('refuses a time that is none, with a sentence', async () => {
     expect(await asked('?since=soon')).toMatchObject({ status: 400, detail: expect.any(String) });
   });
