@@ -2,26 +2,15 @@
 // or held by a human and must be left alone. Shipped settings; the quick ones are in test/real.
 
 import { readdirSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { fault, isAlive, Rig, until } from '../real/agent-rig.ts';
+import { fault, freePort, http, isAlive, Rig, until } from '../real/agent-rig.ts';
 
 let rig: Rig;
 beforeEach(() => {
   rig = new Rig();
 });
 afterEach(() => rig.clean());
-
-const freePort = (): Promise<number> =>
-  new Promise((done) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => done(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
-
-const http = (port: number) => ({ kind: 'http', url: `http://127.0.0.1:${port}/` });
 
 describe('a component that', () => {
   it('spins is killed and healed', async () => {

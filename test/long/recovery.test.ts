@@ -12,8 +12,10 @@ import {
   component,
   course,
   flaky,
+  killAgent,
   linesOf,
   noting,
+  quarantinedAfter,
   status,
   told,
   toldOnce,
@@ -135,18 +137,6 @@ describe('a machine that may be rebooted', () => {
   const ladder = (more = 'true') => ({
     reboot: { command: noting(rig, 'reboots', more), uptimeMsMin: 60_000 },
   });
-  const killAgent = async (): Promise<number> => {
-    rig.agent?.kill('SIGKILL');
-    await until('the agent is gone', () => rig.agent?.signalCode === 'SIGKILL');
-    return rig.log().length;
-  };
-  const quarantinedAfter = (lines: number) =>
-    until('it is given to a human', () =>
-      rig
-        .log()
-        .slice(lines)
-        .find(({ to }) => to === 'quarantined'),
-    );
 
   it('is, once, with the token on disk before; the next agent does not do it again', async () => {
     const copy = `cp '${rig.folder}/data/ladder.json' '${rig.folder}/token.json'`;
@@ -156,9 +146,9 @@ describe('a machine that may be rebooted', () => {
     expect(linesOf(rig, 'reboots')).toEqual(['reboot']);
     const token = JSON.parse(linesOf(rig, 'token.json').join('')) as { reboots: object[] };
     expect(token.reboots).toMatchObject([{ component: 'sale' }]);
-    const before = await killAgent();
+    const before = await killAgent(rig);
     void rig.start();
-    await quarantinedAfter(before);
+    await quarantinedAfter(rig, before);
     expect(linesOf(rig, 'reboots')).toEqual(['reboot']);
   });
 });

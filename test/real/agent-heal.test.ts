@@ -1,25 +1,14 @@
 // Real components that fail in every way that a till knows, under a real agent with the settings that ship:
 // each is found and healed, and what is only slow or busy is left alone.
 
-import { createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { fault, isAlive, Rig } from './agent-rig.ts';
+import { fault, freePort, http, isAlive, Rig } from './agent-rig.ts';
 
 let rig: Rig;
 beforeEach(() => {
   rig = new Rig();
 });
 afterEach(() => rig.clean());
-
-const freePort = (): Promise<number> =>
-  new Promise((done) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => done(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
-
-const http = (port: number) => ({ kind: 'http', url: `http://127.0.0.1:${port}/` });
 
 describe('a component that', () => {
   it('dies is started again', async () => {

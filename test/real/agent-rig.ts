@@ -3,6 +3,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { stringify } from 'yaml';
@@ -27,6 +28,18 @@ export const fault = (name: string, knobs: readonly string[] = [], more: object 
   version: '1.0.0',
   ...more,
 });
+
+/** A port that was free a moment ago. */
+export const freePort = (): Promise<number> =>
+  new Promise((done) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => done(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+
+/** A probe of that page. */
+export const http = (port: number) => ({ kind: 'http', url: `http://127.0.0.1:${port}/` });
 
 export async function until<T>(
   what: string,

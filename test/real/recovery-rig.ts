@@ -78,3 +78,18 @@ export const toldOnce = (rig: Rig, name: string, kind: string, more: object = {}
       Object.entries(more).every(([key, value]) => line[key] === value),
     ),
   );
+
+/** @returns how many lines its log had by then. */
+export async function killAgent(rig: Rig): Promise<number> {
+  rig.agent?.kill('SIGKILL');
+  await until('the agent is gone', () => rig.agent?.signalCode === 'SIGKILL');
+  return rig.log().length;
+}
+
+export const quarantinedAfter = (rig: Rig, lines: number) =>
+  until('it is given to a human', () =>
+    rig
+      .log()
+      .slice(lines)
+      .find(({ to }) => to === 'quarantined'),
+  );

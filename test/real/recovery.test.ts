@@ -4,8 +4,16 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { isAlive, Rig, until } from './agent-rig.ts';
-import { component, flaky, linesOf, noting, toldOnce } from './recovery-rig.ts';
+import { isAlive, Rig } from './agent-rig.ts';
+import {
+  component,
+  flaky,
+  killAgent,
+  linesOf,
+  noting,
+  quarantinedAfter,
+  toldOnce,
+} from './recovery-rig.ts';
 
 let rig: Rig;
 beforeEach(() => {
@@ -47,28 +55,16 @@ describe('a machine that may be rebooted', () => {
       return 0;
     }
   };
-  const killAgent = async (): Promise<number> => {
-    rig.agent?.kill('SIGKILL');
-    await until('the agent is gone', () => rig.agent?.signalCode === 'SIGKILL');
-    return rig.log().length;
-  };
-  const quarantinedAfter = (lines: number) =>
-    until('it is given to a human', () =>
-      rig
-        .log()
-        .slice(lines)
-        .find(({ to }) => to === 'quarantined'),
-    );
 
   it('is not rebooted again by the agent that follows one killed between token and hook', async () => {
     rig.configure([sale()], { ladder: ladder() });
     void rig.start();
     // Now or a moment later: with the hook begun or not, the next agent must not run it.
     while (tokens() === 0) await new Promise((done) => setTimeout(done, 1));
-    const before = await killAgent();
+    const before = await killAgent(rig);
     const already = linesOf(rig, 'reboots').length;
     void rig.start();
-    await quarantinedAfter(before);
+    await quarantinedAfter(rig, before);
     expect([linesOf(rig, 'reboots').length, tokens()]).toEqual([already, 1]);
   });
 
@@ -77,7 +73,7 @@ describe('a machine that may be rebooted', () => {
     mkdirSync(join(rig.folder, 'data'));
     writeFileSync(join(rig.folder, 'data', 'ladder.json'), '{"v":1,"reboots":[{');
     void rig.start();
-    await quarantinedAfter(0);
+    await quarantinedAfter(rig, 0);
     expect(
       rig
         .log()
