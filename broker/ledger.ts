@@ -6,20 +6,20 @@
 
 import { randomBytes } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
+import { packBody } from '../protocol/body.ts';
 import { addSeq, hasSeq, type Ranges } from '../protocol/ranges.ts';
 import { fail, ok, type Result } from '../protocol/result.ts';
-import type { Batch, Stream } from '../protocol/wire.ts';
+import { type Batch, encodeBatch, type Stream } from '../protocol/wire.ts';
 import type { Clock } from './clock.ts';
 import { openLedgerFile } from './ledger-file.ts';
 import { type Lanes, openLanes } from './ledger-lanes.ts';
+import { type LedgerRow, openReader } from './ledger-reader.ts';
 import { openGauge } from './sqlite.ts';
 
 /** What a ledger may take on disk unless configured; about a week of 1 000 terminals. */
 export const LEDGER_BYTES_MAX = 1024 ** 3;
 /** Holes that a lane may have; an honest one has a few, and the row is written at every commit. */
 export const LANE_RANGES_MAX = 2_000;
-/** One read hands out at most this many bytes of bodies, whatever its row limit is. */
-export const READ_BYTES_MAX = 4 * 1024 * 1024;
 /** From this share of the bound, each append first deletes up to TRIM_ROWS followed rows. */
 const TRIM_FROM = 0.9;
 /** More than one append brings, so that trimming keeps up; few enough not to stall it. */
@@ -33,18 +33,6 @@ export type NewBatch = {
 };
 /** `crowded`: not taken, because its lane has too many holes, or its terminal too many lanes. */
 export type AppendResult = 'new' | 'duplicate' | 'crowded';
-
-export type LedgerRow = {
-  readonly id: number;
-  readonly terminal: string;
-  /** 32 hexadecimal digits. */
-  readonly epoch: string;
-  readonly stream: Stream;
-  readonly seq: number;
-  readonly receivedMs: number;
-  /** The encoded `Batch`. */
-  readonly bytes: Uint8Array;
-};
 
 export type LedgerStats = {
   /** Pages in use; the file itself keeps freed pages for later. */
@@ -62,7 +50,15 @@ export type LedgerStats = {
   readonly trimmed: number;
 };
 
+export type { LedgerRow } from './ledger-reader.ts';
+export { READ_BYTES_MAX } from './ledger-reader.ts';
+
+/** Terminal of what the broker itself records: no terminal can have this id (protocol/ids.ts). */
+export const OWN = '';
+
 export type Ledger = {
+  /** Of its file, for threads that read it with a connection of their own (ledger-reader.ts). */
+  readonly path: string;
   /** 16 random bytes, made with the file: a terminal notices when it is another one. */
   readonly generation: Uint8Array;
   /** All or nothing: one transaction, on disk when this returns ok. Results in the order given. */
@@ -71,8 +67,16 @@ export type Ledger = {
   readonly ranges: (terminal: string, epochHex: string, stream: Stream) => Ranges;
   /** Rows after `id` in order: at most `limit`, and at most READ_BYTES_MAX but for the first. */
   readonly readAfter: (id: number, limit: number) => LedgerRow[];
-  /** Rows up to `id` were applied by the follower and may be deleted when room is needed. */
-  readonly setFollowed: (id: number) => void;
+  /**
+   * Records something of the broker's own in a lane of its own (terminal OWN), on disk when it returns ok.
+   * @param body plain: a metric body whose series carry their `store` and `terminal`, or a traces body.
+   */
+  readonly appendOwn: (stream: 'metrics' | 'traces', body: Uint8Array) => Result<unknown>;
+  /**
+   * Rows up to `id` were applied by this follower. What all followers have applied may be deleted when room is
+   * needed; whoever called this once is a follower until the ledger closes.
+   */
+  readonly setFollowed: (follower: string, id: number) => void;
   /** Called soon after (not within) commits that brought something new. @returns an undo. */
   readonly onCommit: (listener: () => void) => () => void;
   readonly stats: () => LedgerStats;
@@ -136,13 +140,18 @@ export function openLedger({ path, clock, bytesMax = LEDGER_BYTES_MAX }: LedgerO
   let newestId = edges?.newest ?? 0;
   let oldestId = edges?.oldest ?? 1;
   const counts = { commits: 0, commitsFailed: 0, trimmed: 0 };
-  let followedId = 0;
+  const followers = new Map<string, number>();
+  const followedId = (): number => Math.min(...followers.values(), newestId);
   let failing: string | undefined;
 
   /** A transaction of its own: what it freed stays free when the append after it fails. */
   function makeRoom(): Result<unknown> {
     // The newest row stays: ids continue from it after a restart, and none may be used twice.
-    const until = Math.min(followedId, newestId - 1, oldestId + TRIM_ROWS - 1);
+    const until = Math.min(
+      followers.size === 0 ? 0 : followedId(),
+      newestId - 1,
+      oldestId + TRIM_ROWS - 1,
+    );
     if (until < oldestId) return ok(undefined);
     const removed = transact(db, () => {
       if (bytesUsed() < bytesMax * TRIM_FROM) return 0;
@@ -154,8 +163,10 @@ export function openLedger({ path, clock, bytesMax = LEDGER_BYTES_MAX }: LedgerO
     return removed;
   }
 
-  return {
+  const ledger: Ledger = {
+    path,
     generation,
+    appendOwn: (stream, body) => ledger.append([ownBatch(ledger, clock, stream, body)]),
     append: (batches) => {
       const room = makeRoom();
       const done = room.ok ? transact(db, () => insertAll(batches, newestId)) : room;
@@ -174,8 +185,9 @@ export function openLedger({ path, clock, bytesMax = LEDGER_BYTES_MAX }: LedgerO
     },
     ranges: (terminal, epochHex, stream) => lanes.ranges(terminal, epochHex, stream),
     readAfter: openReader(db),
-    setFollowed: (id) => {
-      followedId = Math.max(followedId, Math.min(id, newestId));
+    setFollowed: (follower, id) => {
+      const reached = Math.min(id, newestId);
+      followers.set(follower, Math.max(followers.get(follower) ?? 0, reached));
     },
     onCommit: notice.add,
     stats: () => ({
@@ -185,13 +197,27 @@ export function openLedger({ path, clock, bytesMax = LEDGER_BYTES_MAX }: LedgerO
       bytesMax,
       rows: newestId === 0 ? 0 : newestId - oldestId + 1,
       newestId,
-      followedId,
+      followedId: followers.size === 0 ? 0 : followedId(),
     }),
     close: () => {
       notice.end();
       db.close();
     },
   };
+  return ledger;
+}
+
+/** One lane for ever: the generation is its epoch, and its numbers go on where they ended. */
+function ownBatch(
+  { generation, ranges }: Pick<Ledger, 'generation' | 'ranges'>,
+  clock: LedgerOptions['clock'],
+  stream: 'metrics' | 'traces',
+  body: Uint8Array,
+): NewBatch {
+  const seq = (ranges(OWN, Buffer.from(generation).toString('hex'), stream)[0]?.last ?? 0) + 1;
+  const envelope = { epoch: generation, stream, seq, createdMs: clock.wallMs(), clockOffsetMs: 0 };
+  const batch = { ...envelope, ...packBody(body) };
+  return { terminal: OWN, batch, bytes: encodeBatch(batch) };
 }
 
 /** @returns a function that writes batches behind row `newestId`, within the open transaction. */
@@ -215,23 +241,5 @@ function openWriter(db: DatabaseSync, lanes: Lanes, clock: LedgerOptions['clock'
     });
     lanes.write();
     return { results, lastId };
-  };
-}
-
-function openReader(db: DatabaseSync): Ledger['readAfter'] {
-  const select = db.prepare(
-    `SELECT batch.id, terminal, epoch, stream, seq, received_ms AS receivedMs, body
-     FROM batch JOIN lane ON lane.id = batch.lane WHERE batch.id > ? ORDER BY batch.id LIMIT ?`,
-  );
-  return (id, limit) => {
-    const rows: LedgerRow[] = [];
-    let size = 0;
-    for (const raw of select.iterate(id, limit)) {
-      const { body, ...rest } = raw as Omit<LedgerRow, 'bytes'> & { body: Uint8Array };
-      size += body.length;
-      if (rows.length > 0 && size > READ_BYTES_MAX) break;
-      rows.push({ ...rest, bytes: body });
-    }
-    return rows;
   };
 }

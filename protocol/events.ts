@@ -49,6 +49,19 @@ export type Rung = (typeof RUNGS)[number];
 export const MODES = ['act', 'observe'] as const;
 export type Mode = (typeof MODES)[number];
 
+/** Why a terminal was away from its broker, found by its agent and told afterwards. */
+export const AWAY_REASONS = [
+  'link_down',
+  'gateway_unreachable',
+  'name_resolution',
+  'broker_unreachable',
+  'refused',
+  'agent_stopped',
+  'power',
+  'unknown',
+] as const;
+export type AwayReason = (typeof AWAY_REASONS)[number];
+
 const ms = v.pipe(v.number(), v.minValue(0));
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 
@@ -170,13 +183,50 @@ export const eventSchemas = {
     reason: v.string(),
     detail: v.optional(v.unknown()),
   }),
-  /** Batches that will never come: dropped for room, or lost with a damaged file. */
+  /**
+   * Batches that will never come: dropped for room, or lost with a damaged file. `fromMs` and `untilMs`: between
+   * which times samples, events or spans are missing, both included.
+   */
   gap: v.looseObject({
     epoch: v.string(),
     stream: v.optional(v.picklist(STREAMS)),
     first: v.optional(count),
     last: v.optional(count),
     samples: v.optional(count),
+    fromMs: v.optional(ms),
+    untilMs: v.optional(ms),
+    reason: v.string(),
+  }),
+  /** Old samples were made fewer so that a long time offline fits: of each series one in `everyMs` is left. */
+  thinned: v.looseObject({
+    fromMs: ms,
+    untilMs: ms,
+    everyMs: ms,
+    /** Given up by it. */
+    samples: count,
+    reason: v.string(),
+  }),
+  /** The broker was not reached from `fromMs` until `untilMs`, and why, as far as the terminal can know. */
+  away: v.looseObject({
+    fromMs: ms,
+    untilMs: ms,
+    why: v.picklist(AWAY_REASONS),
+    /** Milliseconds by reason, where it was more than one. */
+    parts: v.optional(v.record(v.string(), ms)),
+    reason: v.string(),
+  }),
+  /** Something on the terminal runs under another version than before. */
+  version_changed: v.looseObject({
+    what: v.picklist(['agent', 'component', 'os', 'firmware']),
+    name: v.string(),
+    from: v.string(),
+    to: v.string(),
+  }),
+  /** Series that are not sent, by name: over the budget of the terminal, or not sendable. */
+  series_left_out: v.looseObject({
+    names: v.array(v.string()),
+    count,
+    seriesMax: count,
     reason: v.string(),
   }),
 } as const;

@@ -4,8 +4,8 @@
 // put on by the broker from session and registry and are therefore not listed on terminal metrics.
 
 export type MetricType = 'counter' | 'gauge' | 'histogram';
-/** Who exposes it: a component's own endpoint, the agent, or the broker. */
-export type MetricSource = 'component' | 'agent' | 'broker';
+/** Who exposes it: a component's own endpoint, the agent, the broker of itself, or its registry per terminal. */
+export type MetricSource = 'component' | 'agent' | 'broker' | 'registry';
 export type MetricEntry = {
   readonly help: string;
   readonly type: MetricType;
@@ -25,6 +25,7 @@ const entry =
 
 const component = { counter: entry('component', 'counter'), gauge: entry('component', 'gauge') };
 const agent = { counter: entry('agent', 'counter'), gauge: entry('agent', 'gauge') };
+const registry = { gauge: entry('registry', 'gauge') };
 const broker = {
   counter: entry('broker', 'counter'),
   gauge: entry('broker', 'gauge'),
@@ -49,6 +50,7 @@ export const catalogue = {
   pos_outbox_dead_letter: component.gauge('Sales that the head office refused for good.'),
   pos_dataset_age_seconds: component.gauge('Time since the dataset was last confirmed.', 'dataset'),
   pos_dataset_version_info: component.gauge('Always 1; the version in use.', 'dataset', 'version'),
+  pos_device_info: component.gauge('Always 1; what the device is.', 'device', 'model', 'firmware'),
   pos_device_state: component.gauge('1 for the state that the device is in.', 'device', 'state'),
   pos_device_errors_total: component.counter(
     'Errors by UnifiedPOS code.',
@@ -83,6 +85,16 @@ export const catalogue = {
   pos_host_memory_bytes: agent.gauge('Memory of the machine.', 'state'),
   pos_host_filesystem_bytes: agent.gauge('Size of the file system that holds our data.', 'state'),
   pos_host_uptime_seconds: agent.gauge('Time since the machine booted.'),
+  pos_host_info: agent.gauge('Always 1; the machine and its system.', 'os', 'kernel', 'model'),
+  pos_host_temperature_celsius: agent.gauge('Temperature of the processor.'),
+  pos_host_disk_bytes_total: agent.counter('Bytes read from and written to disks.', 'direction'),
+  pos_host_filesystem_readonly: agent.gauge('1 while it cannot be written.', 'mount'),
+  pos_host_filesystem_free_ratio: agent.gauge('Free part of it, 0 to 1.', 'mount'),
+  pos_host_network_errors_total: agent.counter('Errors and drops on the network.', 'direction'),
+  pos_host_pressure_ratio: agent.gauge(
+    'Share of the last 10 s in which something waited for it (PSI).',
+    'resource',
+  ),
   pos_host_network_bytes_total: agent.counter('Bytes over the network.', 'direction'),
   pos_component_up: agent.gauge('1 while the component is ready.', 'component'),
   pos_component_state: agent.gauge(
@@ -94,6 +106,22 @@ export const catalogue = {
     'Starts after a failure or on request.',
     'component',
     'cause',
+    'version',
+  ),
+  pos_component_failures_total: agent.counter(
+    'Incidents that began, whatever was done about them.',
+    'component',
+    'cause',
+    'version',
+  ),
+  pos_component_operational_seconds_total: agent.counter(
+    'Time that it was ready.',
+    'component',
+    'version',
+  ),
+  pos_component_stable_seconds_total: agent.counter(
+    'Time that it was ready with no failure in the hour before.',
+    'component',
     'version',
   ),
   pos_component_info: agent.gauge('Always 1; the version that runs.', 'component', 'version'),
@@ -154,6 +182,13 @@ export const catalogue = {
   ),
   tillwatch_disk_level: agent.gauge('1 for what is given up for want of disk.', 'level'),
   tillwatch_agent_written_bytes_total: agent.counter('Bytes that the agent wrote (flash wear).'),
+  tillwatch_away_seconds_total: agent.counter('Time without the broker, by why.', 'reason'),
+  tillwatch_series: agent.gauge('Series in the last sample.'),
+  tillwatch_spans_dropped_total: agent.counter('Spans that were not kept.', 'reason'),
+  tillwatch_outbox_thinned_total: agent.counter(
+    'Samples given up so that a long time offline fits.',
+  ),
+  tillwatch_outbox_kept_bytes: agent.gauge('Acknowledged and kept in case the ledger goes back.'),
   tillwatch_outbox_bytes: agent.gauge('Size of the outbox on disk.'),
   tillwatch_outbox_batches: agent.gauge('Batches not yet acknowledged.', 'stream'),
   tillwatch_outbox_dropped_total: agent.counter('Batches or samples dropped.', 'stream', 'reason'),
@@ -174,6 +209,15 @@ export const catalogue = {
   tillwatch_link_garbage_total: agent.counter('Acknowledgements that could not be read.'),
   tillwatch_link_up: agent.gauge('1 while connected to the broker.'),
   tillwatch_commands_total: agent.counter('Commands by what became of them.', 'state'),
+
+  // What the broker says of each terminal: recorded in the ledger and written by the sinks, never on /metrics.
+  pos_terminal_up: registry.gauge('1 while the terminal is online, 0 while it is silent.'),
+  pos_terminal_presence: registry.gauge(
+    '1 for what it is: never, online, late or lost.',
+    'presence',
+  ),
+  pos_terminal_last_seen_timestamp_seconds: registry.gauge('When it was last heard of.'),
+  pos_terminal_clock_skew_seconds: registry.gauge("Terminal's own clock minus the broker's."),
 
   // The broker's own health and the fleet's roll-ups, both of bounded size.
   pos_terminals: broker.gauge('Terminals by presence.', 'presence'),
@@ -219,6 +263,30 @@ export const catalogue = {
     'route',
     'status',
   ),
+  tillwatch_ledger_oldest_age_seconds: broker.gauge('Age of the oldest batch in the ledger.'),
+  tillwatch_ledger_trimmed_total: broker.counter('Batches removed from the ledger.', 'reason'),
+  tillwatch_ledger_conflicts_total: broker.counter(
+    'Batches with a number that is taken and other bytes.',
+    'stream',
+  ),
+  tillwatch_pace_bytes_per_second: broker.gauge(
+    'What all terminals that catch up share; 0: no limit.',
+  ),
+  tillwatch_pace_terminals: broker.gauge('Terminals that catch up.'),
+  tillwatch_sink_up: broker.gauge('1 while it takes what it is sent.', 'sink'),
+  tillwatch_sink_behind_batches: broker.gauge(
+    'Batches in the ledger that it has not taken.',
+    'sink',
+  ),
+  tillwatch_sink_behind_seconds: broker.gauge('Age of the oldest of them.', 'sink'),
+  tillwatch_sink_requests_total: broker.counter('Requests by result.', 'sink', 'result'),
+  tillwatch_sink_items_total: broker.counter('Samples or spans that it took.', 'sink'),
+  tillwatch_sink_dead_letters_total: broker.counter(
+    'Samples or spans that it will never take.',
+    'sink',
+    'reason',
+  ),
+  tillwatch_series_over_budget: broker.gauge('Series of terminals over their budget.'),
   tillwatch_http_live_clients: broker.gauge('Clients of the live event stream.'),
   tillwatch_http_live_dropped_total: broker.counter(
     'Clients of the live event stream disconnected or not let in.',

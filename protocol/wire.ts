@@ -15,7 +15,7 @@ export type Stream = (typeof STREAMS)[number];
 /** The order in which an agent drains its outbox (design.md, Delivery). */
 export const DRAIN_ORDER: readonly Stream[] = ['results', 'events', 'metrics', 'traces', 'logs'];
 
-export const ENCODINGS = ['identity', 'gzip'] as const;
+export const ENCODINGS = ['identity', 'gzip', 'deflate'] as const;
 export type Encoding = (typeof ENCODINGS)[number];
 
 export const EPOCH_BYTES = 16;
@@ -42,6 +42,8 @@ export type Ack = {
   readonly paceBytesPerSecond: number;
   readonly ledgerGeneration: Uint8Array;
   readonly notice: string;
+  /** Samples are wanted this often, because somebody looks at the terminal; 0 or absent: as configured. */
+  readonly sendEveryMs?: number;
 };
 
 export type SignedCommand = {
@@ -162,5 +164,6 @@ export function decodeAck(data: Uint8Array): Result<Ack> {
     paceBytesPerSecond: num(raw['paceBytesPerSecond']),
     ledgerGeneration: bytes(raw['ledgerGeneration']),
     notice: text(raw['notice']),
+    sendEveryMs: num(raw['sendEveryMs']),
   });
 }

@@ -4,7 +4,7 @@
 
 import { fail, ok, type Result } from '../../protocol/result.ts';
 import type { Clock, Timers } from '../clock.ts';
-import type { Ledger, LedgerRow } from '../ledger.ts';
+import { type Ledger, type LedgerRow, OWN } from '../ledger.ts';
 import type { Log } from '../ports.ts';
 import { type Database, isDatabaseError } from './database.ts';
 
@@ -82,7 +82,8 @@ export function createFollower(options: FollowOptions): Follower {
       return database.transact(() => {
         let reached = position;
         for (const row of rows) {
-          rules.apply(row);
+          // What the broker records itself comes from the registry.
+          if (row.terminal !== OWN) rules.apply(row);
           reached = row.id;
           if (clock.monotonicMs() >= untilMs) break;
         }
@@ -103,7 +104,7 @@ export function createFollower(options: FollowOptions): Follower {
     if (!done.ok) return stall(done.reason);
     stalled = undefined;
     position = done.value;
-    ledger.setFollowed(position);
+    ledger.setFollowed('registry', position);
     return true;
   }
 
@@ -127,7 +128,7 @@ export function createFollower(options: FollowOptions): Follower {
 
   return {
     start: () => {
-      ledger.setFollowed(position);
+      ledger.setFollowed('registry', position);
       if (cancel === undefined) soon();
     },
     turn,

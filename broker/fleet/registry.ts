@@ -136,6 +136,10 @@ const rules: Record<EventKind, Rule> = {
   resource_held: (model) => model,
   output_dropped: (model) => model,
   drill: (model) => model,
+  away: (model) => model,
+  thinned: (model) => model,
+  version_changed: (model) => model,
+  series_left_out: (model) => model,
 };
 
 /** Kinds of which `component` must be a name before they become state. */

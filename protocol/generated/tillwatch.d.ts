@@ -12,6 +12,7 @@ export declare const tillwatch: {
   v1: Record<
     | 'Batch'
     | 'MetricBody'
+    | 'TracesData'
     | 'EventBody'
     | 'ResultBody'
     | 'Ack'

@@ -95,7 +95,7 @@ export function fakeLedger(wallMs: () => number): FakeLedger {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    setFollowed: (id) => {
+    setFollowed: (_follower, id) => {
       followed = id;
     },
     followed: () => followed,

@@ -174,7 +174,7 @@ describe('a full ledger', () => {
     expect(ledger.stats().commitsFailed).toBe(1);
     expect(ledger.ranges('lane-1', hex(1), 'events')).toEqual([{ first: 1, last: seq - 1 }]);
 
-    ledger.setFollowed(10);
+    ledger.setFollowed('registry', 10);
     expect(done(ledger, [big(seq)])).toEqual(['new']);
     expect(ledger.stats().trimmed).toBe(10);
     expect(ledger.readAfter(0, 1)[0]?.id).toBe(11);
@@ -184,7 +184,7 @@ describe('a full ledger', () => {
     const ledger = reopen(bytesMax);
     for (let seq = 1; seq <= 500; seq += 1) {
       expect(done(ledger, [big(seq)])).toEqual(['new']);
-      ledger.setFollowed(seq);
+      ledger.setFollowed('registry', seq);
     }
     expect(ledger.stats().bytes).toBeLessThanOrEqual(bytesMax);
     expect(ledger.stats().rows).toBe(ledger.readAfter(0, 1000).length);
@@ -200,7 +200,7 @@ test('a ledger that trimmed all but its newest row never uses an id twice', () =
   const ledger = reopen(1024 * 1024);
   const first = Array.from({ length: 47 }, (_, index) => batch(index + 1, { n: 20_000 }));
   done(ledger, first);
-  ledger.setFollowed(47);
+  ledger.setFollowed('registry', 47);
   expect(done(ledger, [batch(47)])).toEqual(['duplicate']);
   expect(ledger.stats()).toMatchObject({ rows: 1, newestId: 47, trimmed: 46 });
   close(ledger);
