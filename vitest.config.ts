@@ -25,6 +25,8 @@ const waiting = [
   'agent-watched',
   'external',
   'progress',
+  'agent-adopt',
+  'control-external',
 ].map((name) => `test/long/${name}.test.ts`);
 
 export default defineConfig({

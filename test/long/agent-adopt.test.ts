@@ -4,8 +4,8 @@
 import { spawn } from 'node:child_process';
 import { resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { fault, isAlive, Rig, until } from './agent-rig.ts';
-import { component } from './recovery-rig.ts';
+import { fault, isAlive, Rig, until } from '../real/agent-rig.ts';
+import { component } from '../real/recovery-rig.ts';
 
 let rig: Rig;
 beforeEach(() => {

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../agent/config.ts';
 import { scan } from '../../agent/watchdog/tree.ts';
-import { isRunning, Outside, pause, ports, until } from './external-rig.ts';
+import { isRunning, Outside, pause, ports, until } from '../real/external-rig.ts';
 
 let outside: Outside;
 beforeEach(() => {
