@@ -45,6 +45,10 @@ export type Fleet = FleetSessions & {
   readonly drain: () => void;
   readonly view: (id: string) => TerminalView | undefined;
   readonly views: () => readonly TerminalView[];
+  /** The store that a terminal stands in; `unassigned` when nobody planned it. */
+  readonly storeOf: (id: string) => string;
+  /** Told at once where every terminal stands, and later of those that are new. @returns an undo. */
+  readonly onStores: Models['onStores'];
   readonly isConnected: (id: string) => boolean;
   readonly rollup: () => Rollup;
   readonly search: (query: TerminalQuery) => Result<TerminalPage>;
@@ -151,6 +155,8 @@ export function openFleet(options: FleetOptions): Result<Fleet> {
       while (follower.turn());
     },
     isKnown: models.isKnown,
+    storeOf: models.storeOf,
+    onStores: models.onStores,
     sessionOpened: (id) => sessions.change(id, { kind: 'opened' }),
     sessionClosed: (id, why) => sessions.change(id, { kind: 'closed', why }),
     events: (query) => store.queryEvents(query).events,

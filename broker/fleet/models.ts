@@ -13,6 +13,8 @@ export const UNASSIGNED = 'unassigned';
 
 export type Planned = { readonly id: string; readonly store: string };
 
+export type StoresListener = (stores: ReadonlyMap<string, string>) => void;
+
 export type ModelsOptions = {
   readonly loaded: readonly TerminalModel[];
   readonly terminals: readonly Planned[];
@@ -31,6 +33,13 @@ export function openModels({ loaded, terminals, acceptUnknown, presence, wallMs 
     models.set(id, { ...known, store, planned: true });
   }
   const unplannedMax = terminals.length + UNPLANNED_MAX;
+  const listeners = new Set<StoresListener>();
+  const put = (id: string, model: TerminalModel): void => {
+    const isNew = !models.has(id);
+    models.set(id, model);
+    if (!isNew) return;
+    for (const listener of listeners) listener(new Map([[id, model.store]]));
+  };
 
   const isShown = (model: TerminalModel): boolean => model.planned || acceptUnknown;
   const shown = (id: string): TerminalModel | undefined => {
@@ -43,13 +52,13 @@ export function openModels({ loaded, terminals, acceptUnknown, presence, wallMs 
   function decide(
     id: string,
     event: FleetEvent,
-    into: Map<string, TerminalModel>,
+    keepIt: (id: string, model: TerminalModel) => void,
   ): readonly FleetEffect[] | undefined {
     // A terminal that nobody planned keeps its history, whether or not it is shown.
     const known = get(id) ?? newTerminal(id, UNASSIGNED, false);
     const { model, effects } = step(known, event, wallMs(), presence);
     if (model === known) return undefined;
-    into.set(id, model);
+    keepIt(id, model);
     return effects;
   }
 
@@ -60,15 +69,23 @@ export function openModels({ loaded, terminals, acceptUnknown, presence, wallMs 
     all: (): readonly TerminalModel[] => [...models.values()],
     listed: (): readonly TerminalModel[] =>
       [...models.values()].filter(isShown).sort((a, b) => (a.id < b.id ? -1 : 1)),
+    storeOf: (id: string): string => get(id)?.store ?? UNASSIGNED,
+    /** Told at once where every terminal stands, and later of those that are new. @returns an undo. */
+    onStores: (listener: StoresListener): (() => void) => {
+      listeners.add(listener);
+      listener(new Map([...models.values()].map(({ id, store }) => [id, store])));
+      return () => listeners.delete(listener);
+    },
     isKnown: (id: string): boolean =>
       shown(id) !== undefined || (acceptUnknown && isId(id) && models.size < unplannedMax),
     /** Takes effect at once, between transactions. */
-    change: (id: string, event: FleetEvent) => decide(id, event, models),
+    change: (id: string, event: FleetEvent) => decide(id, event, put),
     /** Takes effect with `keep`, or not at all. */
-    stage: (id: string, event: FleetEvent) => decide(id, event, staged),
+    stage: (id: string, event: FleetEvent) =>
+      decide(id, event, (key, model) => staged.set(key, model)),
     staged: (): readonly TerminalModel[] => [...staged.values()],
     keep: (): void => {
-      for (const [id, model] of staged) models.set(id, model);
+      for (const [id, model] of staged) put(id, model);
       staged.clear();
     },
     forget: (): void => staged.clear(),
