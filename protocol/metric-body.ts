@@ -2,9 +2,9 @@
 // differences, everything else as doubles; repeated names and labels then cost nothing over an hour.
 // No dictionary and no state between batches: any worker can decode any batch (research/mqtt.md 3.4).
 
-import * as limits from './limits.ts';
-import { fail, ok, type Result } from './result.ts';
-import { decodeRaw, encodeRaw, list, num, text } from './wire.ts';
+import { type ColumnOptions, decodeMetricColumns } from './metric-columns.ts';
+import { ok, type Result } from './result.ts';
+import { encodeRaw } from './wire.ts';
 
 export type Labels = Readonly<Record<string, string>>;
 export type Sample = { readonly name: string; readonly labels: Labels; readonly value: number };
@@ -56,72 +56,24 @@ export function encodeMetricBody(snapshots: readonly Snapshot[]): Uint8Array {
   return encodeRaw('MetricBody', { timeDeltasMs, series });
 }
 
-const sums = (deltas: readonly unknown[]): number[] => {
-  let sum = 0;
-  return deltas.map((delta) => {
-    sum += num(delta);
-    return sum;
-  });
+const labelsOf = (flat: readonly string[]): Labels => {
+  const pairs: [string, string][] = [];
+  for (let i = 0; i < flat.length; i += 2) pairs.push([flat[i] ?? '', flat[i + 1] ?? '']);
+  // Not by assignment: a label may be called __proto__.
+  return Object.fromEntries(pairs);
 };
 
-function readLabels(flat: readonly unknown[]): Result<Labels> {
-  if (flat.length % 2 !== 0) return fail('series has a label without a value');
-  if (flat.length / 2 > limits.LABELS_PER_SERIES_MAX) return fail('series has too many labels');
-  const labels: Record<string, string> = {};
-  for (let i = 0; i < flat.length; i += 2) {
-    const name = text(flat[i]);
-    const value = text(flat[i + 1]);
-    if (!/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name)) return fail('series has an invalid label name');
-    // A body never says whose it is: the broker knows from the session (design.md, section 6).
-    if (name === 'store' || name === 'terminal') return fail(`series carries the label ${name}`);
-    if (value.length > limits.LABEL_CHARS_MAX) return fail('series has a label that is too long');
-    labels[name] = value;
-  }
-  return ok(labels);
-}
-
-/** Puts one series' values into the snapshots it has them for. @returns how many, or why not. */
-function spread(raw: Record<string, unknown>, into: Sample[][]): Result<number> {
-  const name = text(raw['name']);
-  if (name.length > limits.NAME_CHARS_MAX || !/^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(name)) {
-    return fail('series has an invalid name');
-  }
-  const labels = readLabels(list(raw['labels']) as readonly unknown[]);
-  if (!labels.ok) return labels;
-  const whole = list(raw['wholeDeltas']) as readonly unknown[];
-  const plain = list(raw['values']) as readonly unknown[];
-  if (whole.length > 0 && plain.length > 0) return fail('series has two kinds of values');
-  const values = whole.length > 0 ? sums(whole) : plain.map(num);
-  const at = (list(raw['at']) as readonly unknown[]).map(num);
-  if (values.length !== (at.length === 0 ? into.length : at.length)) {
-    return fail('series has more or fewer values than instants');
-  }
-  for (const [index, value] of values.entries()) {
-    const slot = into[at[index] ?? index];
-    if (slot === undefined) return fail('series has a value at an instant that does not exist');
-    slot.push({ name, labels: labels.value, value });
-  }
-  return ok(values.length);
-}
-
 /** @returns snapshots in the order of the body; times and values exactly as they were taken. */
-export function decodeMetricBody(data: Uint8Array): Result<Snapshot[]> {
-  const raw = decodeRaw('MetricBody', data, limits.BODY_BYTES_MAX);
-  if (!raw.ok) return raw;
-  const times = sums(list(raw.value['timeDeltasMs']) as readonly unknown[]);
-  const series = list(raw.value['series']);
-  if (times.length > limits.INSTANTS_PER_BODY_MAX) return fail('body has too many instants');
-  if (series.length > limits.SERIES_PER_BODY_MAX) return fail('body has too many series');
-  if (!times.every((time) => Number.isSafeInteger(time) && time >= 0)) {
-    return fail('body has an instant that is no time');
+export function decodeMetricBody(data: Uint8Array, options?: ColumnOptions): Result<Snapshot[]> {
+  const columns = decodeMetricColumns(data, options);
+  if (!columns.ok) return columns;
+  const { timesMs, series } = columns.value;
+  const instants: Sample[][] = timesMs.map(() => []);
+  for (const { name, labels: flat, at, values } of series) {
+    const labels = labelsOf(flat);
+    values.forEach((value, i) => {
+      instants[at?.[i] ?? i]?.push({ name, labels, value });
+    });
   }
-  const columns: Sample[][] = times.map(() => []);
-  let samples = 0;
-  for (const entry of series) {
-    const added = spread(entry, columns);
-    if (!added.ok) return added;
-    samples += added.value;
-    if (samples > limits.SAMPLES_PER_BODY_MAX) return fail('body has too many samples');
-  }
-  return ok(times.map((timeMs, index) => ({ timeMs, samples: columns[index] ?? [] })));
+  return ok(timesMs.map((timeMs, i) => ({ timeMs, samples: instants[i] ?? [] })));
 }

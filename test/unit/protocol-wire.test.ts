@@ -110,6 +110,7 @@ describe('the acknowledgement', () => {
     paceBytesPerSecond: 4096,
     ledgerGeneration: new Uint8Array([9]),
     notice: 'topic was not yours',
+    sendEveryMs: 15_000,
   };
 
   it('comes back as it was', () => {
