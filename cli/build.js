@@ -35,6 +35,16 @@ const programs = {
   drill: 'terminal/drill/main.ts',
   simulate: 'agent/simulated/main.ts',
 };
+/**
+ * Worker threads of the broker: each a file in dist/parts/, named as broker/worker.ts looks for it. The source may
+ * come later than its line here.
+ */
+const workers = Object.fromEntries(
+  ['sinks/worker-main', 'history/worker-main']
+    .filter((source) => existsSync(join(root, 'broker', `${source}.ts`)))
+    .map((source) => [`parts/broker-${source.replaceAll('/', '-')}`, `broker/${source}.ts`]),
+);
+const bundles = { ...programs, ...workers };
 const commandLine = 'cli/tillwatch.ts';
 const sourceFolders = ['agent', 'broker', 'cli', 'protocol', 'terminal'];
 
@@ -126,7 +136,7 @@ function isRunning(pid) {
 }
 
 function isCurrent(state) {
-  const names = [...Object.keys(programs), 'tillwatch'].map((name) => `${name}.mjs`);
+  const names = [...Object.keys(bundles), 'tillwatch'].map((name) => `${name}.mjs`);
   if (![...names, licencesFile].every((name) => existsSync(join(dist, name)))) return false;
   try {
     const built = JSON.parse(readFileSync(stampFile, 'utf8'));
@@ -176,14 +186,14 @@ async function build(state) {
   try {
     const one = await bundle({
       ...options,
-      entryPoints: programs,
+      entryPoints: bundles,
       outdir,
       plugins: [ownModules],
       // protobufjs brings `long`, which divides in WebAssembly where there is some: an engine of 3 MB, and after a
       // thousand divisions, five minutes later, 3 MB of V8's optimising compiler. It divides as well without.
       define: { WebAssembly: 'undefined' },
     });
-    for (const program of Object.keys(programs)) toAscii(join(outdir, `${program}.mjs`));
+    for (const program of Object.keys(bundles)) toAscii(join(outdir, `${program}.mjs`));
     const other = await bundle({
       ...options,
       entryPoints: { tillwatch: commandLine },

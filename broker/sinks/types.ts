@@ -1,0 +1,39 @@
+// What a sink is: a place outside (a time series database, a traces backend) that takes what the ledger
+// holds. A sink only sends and judges answers; following the ledger, waiting, retrying, the cursor and
+// the dead letters are the loop's (loop.ts), so that all sinks lose nothing in the same way.
+
+import type { Stream } from '../../protocol/wire.ts';
+import type { LedgerRow } from '../ledger-reader.ts';
+
+/** Something that the sink will never take; the loop keeps it in the table of dead letters. */
+export type Buried = {
+  /** Empty for what the broker itself recorded without naming one. */
+  readonly terminal: string;
+  /** One of a few words, because it is a label: too_old, future, budget, invalid, ... */
+  readonly reason: string;
+  /** For a person: what the sink said, or what is wrong. */
+  readonly sentence: string;
+  /** Samples or spans. */
+  readonly count: number;
+  /** One of them, readable and short. */
+  readonly sample?: string;
+};
+
+export type SendResult =
+  /** All rows are done with: `items` are in the sink, `buried` never will be. */
+  | { readonly kind: 'taken'; readonly items: number; readonly buried: readonly Buried[] }
+  /** None may be forgotten; the same rows come again, unchanged. `afterMs`: the sink asked to wait. */
+  | { readonly kind: 'again'; readonly reason: string; readonly afterMs?: number };
+
+export type Sink = {
+  /** Its name in the configuration, in metrics and of its cursor. */
+  readonly name: string;
+  /** Rows of other streams are passed over. */
+  readonly streams: readonly Stream[];
+  /** Rows in the ledger's order; at least once, so it must not matter when they come twice. Never throws. */
+  readonly send: (rows: readonly LedgerRow[]) => Promise<SendResult>;
+  /** @returns sentences on what is wrong or missing, each with the flag to set; none: fine. */
+  readonly check: () => Promise<readonly string[]>;
+  /** Ends open requests at once: a `send` that waits answers `again`. */
+  readonly close: () => void;
+};
