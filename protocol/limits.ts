@@ -28,6 +28,12 @@ export const EVENT_JSON_CHARS_MAX = 32 * 1024;
 export const JSON_DEPTH_MAX = 32;
 export const RESULTS_PER_BODY_MAX = 64;
 
+export const SPANS_PER_BODY_MAX = 256;
+/** One span as it travels; a channel line that carries one is no longer than this either. */
+export const SPAN_BYTES_MAX = 8 * 1024;
+export const SPAN_ATTRIBUTES_MAX = 64;
+export const SPAN_EVENTS_MAX = 64;
+
 export const COMMAND_BYTES_MAX = 16 * 1024;
 export const REASON_CHARS_MAX = 500;
 export const ACK_BYTES_MAX = 64 * 1024;
