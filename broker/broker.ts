@@ -103,7 +103,7 @@ function openBack(world: World, dataDir: string, log: Log, send: Front['sendComm
   const keys = openKeys(dataDir);
   if (!keys.ok) return keys;
   const metrics = createMetrics(BROKER_VERSION);
-  const { bytesMax } = config.ledger;
+  const { bytesMax } = config.retention.ledger;
   const ledger = openLedger({ path: join(dataDir, 'ledger.db'), clock, bytesMax });
   undo.push(ledger.close);
   const path = join(dataDir, 'registry.db');

@@ -8,7 +8,8 @@ import { resolve } from 'node:path';
 import * as v from 'valibot';
 import { type Document, isNode, LineCounter, parseDocument } from 'yaml';
 import { ID_PATTERN, ID_RULE } from '../protocol/ids.ts';
-import { LEDGER_BYTES_MAX } from './ledger.ts';
+import { group, whole } from './config-parts.ts';
+import { RETENTION, type Retention, retentionSchema } from './config-retention.ts';
 import { MQTT_LIMITS } from './mqtt/limits.ts';
 
 /** 10 000 terminals with long names are about half of it. */
@@ -16,7 +17,6 @@ export const CONFIG_BYTES_MAX = 2 * 1024 * 1024;
 const TERMINALS_MAX = 20_000;
 /** More would not help anybody; a file of the wrong kind has thousands. */
 const PROBLEMS_MAX = 100;
-const LEDGER_BYTES_MIN = 1024 * 1024;
 const DAY_MS = 86_400_000;
 
 const loopback = new BlockList();
@@ -38,15 +38,6 @@ const host = v.optional(
   '127.0.0.1',
 );
 
-function whole(min: number, max: number) {
-  const sentence = `must be a whole number from ${min} to ${max}`;
-  return v.pipe(
-    v.number(sentence),
-    v.integer(sentence),
-    v.minValue(min, sentence),
-    v.maxValue(max, sentence),
-  );
-}
 /** 0 takes any free port; broker.json says which. */
 const port = (otherwise: number) => v.optional(whole(0, 65_535), otherwise);
 
@@ -56,11 +47,7 @@ const terminals = v.pipe(
   v.maxLength(TERMINALS_MAX, `at most ${TERMINALS_MAX} terminals fit one broker`),
 );
 
-/** Settings that a person may leave out, with what they are then. */
-function group<const T extends v.ObjectEntries>(entries: T) {
-  return v.optional(v.strictObject(entries, 'must be a group of settings'), {} as never);
-}
-
+const ledgerBytes = RETENTION.ledger.rows.bytesMax;
 const SETTINGS_ONLY = 'the file must hold settings, such as `dataDir: /var/lib/tillwatch`';
 
 export const brokerSchema = v.strictObject(
@@ -77,9 +64,9 @@ export const brokerSchema = v.strictObject(
       lateMs: v.optional(whole(1_000, DAY_MS), 90_000),
       lostMs: v.optional(whole(1_000, DAY_MS), 300_000),
     }),
-    ledger: group({
-      bytesMax: v.optional(whole(LEDGER_BYTES_MIN, 1024 ** 4), LEDGER_BYTES_MAX),
-    }),
+    retention: retentionSchema,
+    // Before 0.4 it stood here; still read, as retention.ledger.bytesMax.
+    ledger: group({ bytesMax: v.optional(whole(ledgerBytes.min, ledgerBytes.max)) }),
     limits: group({
       connections: v.optional(whole(1, 65_000), MQTT_LIMITS.connections),
       connectBurst: v.optional(whole(1, 1_000_000), MQTT_LIMITS.connects.burst),
@@ -89,7 +76,7 @@ export const brokerSchema = v.strictObject(
   SETTINGS_ONLY,
 );
 
-export type BrokerConfig = v.InferOutput<typeof brokerSchema>;
+export type BrokerConfig = Omit<v.InferOutput<typeof brokerSchema>, 'ledger'>;
 
 /** `path` is empty when the file as a whole is wrong. */
 export type Problem = { readonly path: string; readonly sentence: string };
@@ -192,7 +179,22 @@ function relations(value: unknown): Found[] {
     const sentence = `must be less than lostMs (${lostMs}): a terminal is late before it is lost`;
     found.push({ path: ['presence', 'lateMs'], sentence });
   }
+  const older = objectAt(value, 'ledger')['bytesMax'];
+  const newer = objectAt(objectAt(value, 'retention'), 'ledger')['bytesMax'];
+  if (older !== undefined && newer !== undefined && older !== newer) {
+    const sentence =
+      'is retention.ledger.bytesMax now, which says something else: leave this one out';
+    found.push({ path: ['ledger', 'bytesMax'], sentence });
+  }
   return found;
+}
+
+/** What an older file says where it stood then means the same. */
+function settle({ ledger, ...config }: v.InferOutput<typeof brokerSchema>): BrokerConfig {
+  if (ledger.bytesMax === undefined) return config;
+  const { retention } = config;
+  const moved: Retention['ledger'] = { ...retention.ledger, bytesMax: ledger.bytesMax };
+  return { ...config, retention: { ...retention, ledger: moved } };
 }
 
 /** @param folder where the file lies; a relative dataDir is meant from there. */
@@ -206,8 +208,8 @@ export function loadConfig(text: string, folder: string): Loaded {
   }));
   found.push(...relations(parsed.value));
   if (checked.success && found.length === 0) {
-    const { dataDir, ...rest } = checked.output;
-    return { ok: true, config: { ...rest, dataDir: resolve(folder, dataDir) } };
+    const config = settle(checked.output);
+    return { ok: true, config: { ...config, dataDir: resolve(folder, config.dataDir) } };
   }
   const problems = found.map(({ path, sentence }) => ({
     path: pathText(path),

@@ -23,7 +23,17 @@ const KEYS: Readonly<Record<ProgramName, readonly string[]>> = {
     'logDir',
     'output',
   ],
-  broker: ['terminals', 'mqtt', 'http', 'presence', 'acceptUnknown', 'ledger', 'limits'],
+  broker: [
+    'terminals',
+    'mqtt',
+    'http',
+    'presence',
+    'acceptUnknown',
+    'ledger',
+    'limits',
+    'retention',
+    'sinks',
+  ],
 };
 const UNDECIDED =
   'this is neither an agent’s configuration (it has "terminal" and "components") ' +

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { CONFIG_BYTES_MAX, formatProblem, loadConfig } from '../../broker/config.ts';
+import { RETENTION_DEFAULT } from '../../broker/config-retention.ts';
 
 const problems = (text: string): string[] => {
   const loaded = loadConfig(text, '/etc/tillwatch');
@@ -17,7 +18,7 @@ describe("the broker's configuration", () => {
         terminals: [],
         acceptUnknown: false,
         presence: { lateMs: 90_000, lostMs: 300_000 },
-        ledger: { bytesMax: 1024 ** 3 },
+        retention: RETENTION_DEFAULT,
         limits: { connections: 12_000, connectBurst: 5_000, connectsPerSecond: 1_000 },
       },
     });
