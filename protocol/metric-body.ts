@@ -1,8 +1,15 @@
-// Metric samples on the wire: each series once, its points as columns. Whole numbers travel as
-// differences, everything else as doubles; repeated names and labels then cost nothing over an hour.
-// No dictionary and no state between batches: any worker can decode any batch (research/mqtt.md 3.4).
+// Metric samples on the wire: each series once, its points as columns. Whole numbers and decimal
+// fractions travel as differences, everything else as doubles; repeated names and labels then cost nothing
+// over an hour. Every value comes back as the very same double: what is measured is never rounded here.
+// No dictionary of series and no state between batches: any worker can decode any batch
+// (research/mqtt.md 3.4).
 
-import { type ColumnOptions, decodeMetricColumns } from './metric-columns.ts';
+import {
+  type ColumnOptions,
+  DECIMALS_MAX,
+  decodeMetricColumns,
+  POWERS_OF_TEN,
+} from './metric-columns.ts';
 import { ok, type Result } from './result.ts';
 import { encodeRaw } from './wire.ts';
 
@@ -11,48 +18,126 @@ export type Sample = { readonly name: string; readonly labels: Labels; readonly 
 /** All samples that were taken at one instant. `timeMs`: corrected wall clock. */
 export type Snapshot = { readonly timeMs: number; readonly samples: readonly Sample[] };
 
-type Column = { name: string; labels: string[]; at: number[]; values: number[] };
+type Column = { name: string; labels: Labels; flat: string[]; at: number[]; values: number[] };
+type Values =
+  | { readonly wholeDeltas: readonly number[] }
+  | { readonly scaledDeltas: readonly number[]; readonly decimals: number }
+  | { readonly values: readonly number[] };
+
+const DOUBLE_BYTES = 8;
 
 const flatten = (labels: Labels): string[] =>
   Object.keys(labels)
     .sort()
     .flatMap((name) => [name, labels[name] ?? '']);
 
-const isWhole = (value: number): boolean => Number.isSafeInteger(value) && !Object.is(value, -0);
+/** Whether a sample belongs to the series: the common case, told without making a key. */
+function isOf(column: Column | undefined, { name, labels }: Sample): column is Column {
+  if (column === undefined || column.name !== name) return false;
+  if (column.labels === labels) return true;
+  let left = column.flat.length / 2;
+  for (const label in labels) {
+    if (!Object.hasOwn(column.labels, label) || column.labels[label] !== labels[label])
+      return false;
+    left -= 1;
+  }
+  return left === 0;
+}
 
 function columnsOf(snapshots: readonly Snapshot[]): Column[] {
-  const columns = new Map<string, Column>();
-  snapshots.forEach((snapshot, index) => {
-    for (const sample of snapshot.samples) {
-      const labels = flatten(sample.labels);
-      const key = `${sample.name}\0${labels.join('\0')}`;
-      let column = columns.get(key);
-      if (column === undefined) {
-        column = { name: sample.name, labels, at: [], values: [] };
-        columns.set(key, column);
+  const known = new Map<string, Column>();
+  // A sweep looks like the one before it: the series at the same place is nearly always the same.
+  let before: Column[] = [];
+  snapshots.forEach(({ samples }, index) => {
+    const order: Column[] = [];
+    for (const sample of samples) {
+      let column = before[order.length];
+      if (!isOf(column, sample)) {
+        const { name, labels } = sample;
+        const flat = flatten(labels);
+        const key = `${name}\0${flat.join('\0')}`;
+        column = known.get(key) ?? { name, labels, flat, at: [], values: [] };
+        known.set(key, column);
       }
+      order.push(column);
+      // An instant has one value of a series; a second one is not a later one.
+      if (column.at.at(-1) === index) continue;
       column.at.push(index);
       column.values.push(sample.value);
     }
+    before = order;
   });
-  return [...columns.values()];
+  return [...known.values()];
 }
 
-const differences = (values: readonly number[]): number[] =>
-  values.map((value, index) => value - (index === 0 ? 0 : (values[index - 1] ?? 0)));
+/** @returns the first value and what each adds to the one before; undefined where a step is not exact. */
+function differences(values: readonly number[]): number[] | undefined {
+  const deltas: number[] = [];
+  let before = 0;
+  for (const value of values) {
+    const delta = value - before;
+    if (!Number.isSafeInteger(delta)) return undefined;
+    deltas.push(delta);
+    before = value;
+  }
+  return deltas;
+}
+
+const isWhole = (value: number): boolean => Number.isSafeInteger(value) && !Object.is(value, -0);
+
+/** Fewest decimal places, at least `from`, that give back this very double; undefined: none do. */
+function decimalsOf(value: number, from: number): number | undefined {
+  for (let decimals = from; decimals <= DECIMALS_MAX; decimals += 1) {
+    const power = POWERS_OF_TEN[decimals] ?? 1;
+    const scaled = Math.round(value * power);
+    if (!Number.isSafeInteger(scaled)) return undefined;
+    // Both are exact and the division rounds correctly [ECMA-262 6.1.6.1.5]: what holds here holds there.
+    if (Object.is(scaled / power, value)) return decimals;
+  }
+  return undefined;
+}
+
+/** Bytes of a difference as a zigzag varint, seven bits each. */
+function varintBytes(delta: number): number {
+  let bytes = 1;
+  for (let rest = Math.abs(delta) * 2; rest >= 128; rest /= 128) bytes += 1;
+  return bytes;
+}
+
+/** Differences of value * 10^decimals; undefined where no number of places is exact, or doubles are smaller. */
+function scaledOf(values: readonly number[]): Values | undefined {
+  let decimals: number | undefined = 0;
+  for (const value of values) {
+    decimals = decimalsOf(value, decimals);
+    if (decimals === undefined) return undefined;
+  }
+  const power = POWERS_OF_TEN[decimals] ?? 1;
+  // With more places than it needs a large value may no longer be exact: each is looked at again.
+  const scaled = values.map((value) => Math.round(value * power));
+  if (!scaled.every((whole, i) => isWhole(whole) && Object.is(whole / power, values[i]))) {
+    return undefined;
+  }
+  const deltas = differences(scaled);
+  if (deltas === undefined) return undefined;
+  const bytes = deltas.reduce((sum, delta) => sum + varintBytes(delta), 0);
+  if (bytes > values.length * DOUBLE_BYTES) return undefined;
+  return { scaledDeltas: deltas, decimals };
+}
+
+function valuesOf(values: readonly number[]): Values {
+  const deltas = values.every(isWhole) ? differences(values) : undefined;
+  if (deltas !== undefined) return { wholeDeltas: deltas };
+  return scaledOf(values) ?? { values };
+}
 
 export function encodeMetricBody(snapshots: readonly Snapshot[]): Uint8Array {
-  const series = columnsOf(snapshots).map((column) => {
-    const whole = column.values.every(isWhole);
-    return {
-      name: column.name,
-      labels: column.labels,
-      at: column.at.length === snapshots.length ? [] : column.at,
-      wholeDeltas: whole ? differences(column.values) : [],
-      values: whole ? [] : column.values,
-    };
-  });
-  const timeDeltasMs = differences(snapshots.map((snapshot) => snapshot.timeMs));
+  const series = columnsOf(snapshots).map(({ name, flat, at, values }) => ({
+    name,
+    labels: flat,
+    at: at.length === snapshots.length ? [] : at,
+    ...valuesOf(values),
+  }));
+  const timeDeltasMs = differences(snapshots.map(({ timeMs }) => Math.round(timeMs))) ?? [];
   return encodeRaw('MetricBody', { timeDeltasMs, series });
 }
 

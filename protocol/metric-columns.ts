@@ -28,6 +28,10 @@ type Raw = Readonly<Record<string, unknown>>;
 
 /** 10^15 and 2^53 meet there: with more places a double holds no further whole numbers. */
 export const DECIMALS_MAX = 15;
+/** Written out, because `10 ** d` need not be exact [ECMA-262 6.1.6.1.3: implementation-approximated]. */
+export const POWERS_OF_TEN: readonly number[] = [
+  1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+];
 const NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
 const LABEL_NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
 
@@ -75,9 +79,8 @@ function readValues(raw: Raw): Result<readonly number[]> {
   const exact = sums(whole.length > 0 ? whole : scaled);
   if (exact === undefined) return fail('series has a number that is too large');
   if (whole.length > 0) return ok(exact);
-  const decimals = num(raw['decimals']);
-  if (!(decimals <= DECIMALS_MAX)) return fail('series has too many decimals');
-  const divisor = 10 ** decimals;
+  const divisor = POWERS_OF_TEN[num(raw['decimals'])];
+  if (divisor === undefined) return fail('series has too many decimals');
   return ok(exact.map((value) => value / divisor));
 }
 

@@ -1,5 +1,7 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeMetricBody, encodeMetricBody, type Snapshot } from '../../protocol/metric-body.ts';
+import { decodeRaw, list } from '../../protocol/wire.ts';
 
 const back = (snapshots: readonly Snapshot[]): readonly Snapshot[] => {
   const decoded = decodeMetricBody(encodeMetricBody(snapshots));
@@ -32,5 +34,82 @@ describe('a metric body', () => {
       { timeMs: 5, samples: [{ name: 'a', labels: {}, value: 1 }] },
       { timeMs: 6, samples: [] },
     ]);
+  });
+
+  it('carries decimal fractions as whole numbers, and what is none as doubles', () => {
+    const form = (values: readonly number[]): object => {
+      const raw = decodeRaw('MetricBody', encodeMetricBody(over(values)), 10_000);
+      if (!raw.ok) throw new Error(raw.reason);
+      const {
+        wholeDeltas,
+        scaledDeltas,
+        decimals,
+        values: plain,
+      } = list(raw.value['series'])[0] ?? {};
+      return { wholeDeltas, scaledDeltas, decimals, values: plain };
+    };
+    const none = { wholeDeltas: [], scaledDeltas: [], decimals: 0, values: [] };
+    expect(form([12, 15])).toEqual({ ...none, wholeDeltas: [12, 3] });
+    expect(form([0.137, 12.5, 3])).toEqual({
+      ...none,
+      scaledDeltas: [137, 12_363, -9_500],
+      decimals: 3,
+    });
+    expect(form([1_763_800_000.123])).toEqual({
+      ...none,
+      scaledDeltas: [1_763_800_000_123],
+      decimals: 3,
+    });
+    for (const values of [
+      [0.1 + 0.2],
+      [Math.PI, 1],
+      [-0, 1.5],
+      [Number.NaN, 1.5],
+      [Infinity],
+      [1e300],
+      [1e-20],
+      [0.000_000_000_000_001, 2 ** 52],
+    ]) {
+      expect(form(values), String(values)).toEqual({ ...none, values });
+    }
+  });
+
+  it('gives every double back bit by bit, whichever form it took', () => {
+    const decimal = fc
+      .tuple(fc.maxSafeInteger(), fc.integer({ min: 0, max: 17 }))
+      .map(([whole, places]) => whole / 10 ** places);
+    const sum = fc.tuple(decimal, decimal).map(([a, b]) => a + b);
+    const odd = fc.constantFrom(0, -0, Number.NaN, Infinity, -Infinity, 2 ** 53, 5e-324, 1.5e308);
+    const value = fc.oneof(decimal, sum, odd, fc.double(), fc.maxSafeInteger());
+    fc.assert(
+      fc.property(fc.array(value, { minLength: 1, maxLength: 8 }), (values) => {
+        const came = valuesOf(back(over(values)));
+        expect(came.length).toBe(values.length);
+        expect(came.every((one, i) => Object.is(one, values[i]))).toBe(true);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it('keeps a label of any name, and a series that leaves its place', () => {
+    const labels = Object.fromEntries([['__proto__', 'x']]);
+    const [a, b, c] = ['a', 'b', 'c'].map((name) => ({ name, labels, value: 1 }));
+    if (a === undefined || b === undefined || c === undefined) throw new Error('unreachable');
+    const other = { ...b, labels: { other: 'x' } };
+    const more = { ...b, labels: { ...labels, more: 'x' } };
+    const snapshots = [
+      { timeMs: 1, samples: [a, b, c] },
+      { timeMs: 2, samples: [b, c] },
+      { timeMs: 3, samples: [a, other, b, c] },
+      { timeMs: 4, samples: [a, more, other] },
+    ];
+    const sorted = (all: readonly Snapshot[]) =>
+      all.map(({ timeMs, samples }) => ({
+        timeMs,
+        samples: samples
+          .map(({ name, labels: l }) => name + JSON.stringify(Object.entries(l)))
+          .sort(),
+      }));
+    expect(sorted(back(snapshots))).toEqual(sorted(snapshots));
   });
 });
