@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeMetricBody, encodeMetricBody, type Snapshot } from '../../protocol/metric-body.ts';
-import { decodeRaw, list } from '../../protocol/wire.ts';
+import { decodeRaw, list, num } from '../../protocol/wire.ts';
 
 const back = (snapshots: readonly Snapshot[]): readonly Snapshot[] => {
   const decoded = decodeMetricBody(encodeMetricBody(snapshots));
@@ -40,13 +40,14 @@ describe('a metric body', () => {
     const form = (values: readonly number[]): object => {
       const raw = decodeRaw('MetricBody', encodeMetricBody(over(values)), 10_000);
       if (!raw.ok) throw new Error(raw.reason);
-      const {
-        wholeDeltas,
-        scaledDeltas,
-        decimals,
-        values: plain,
-      } = list(raw.value['series'])[0] ?? {};
-      return { wholeDeltas, scaledDeltas, decimals, values: plain };
+      const found = list(raw.value['series'])[0] ?? {};
+      const read = (field: string) => (list(found[field]) as readonly unknown[]).map(num);
+      return {
+        wholeDeltas: read('wholeDeltas'),
+        scaledDeltas: read('scaledDeltas'),
+        decimals: found['decimals'],
+        values: read('values'),
+      };
     };
     const none = { wholeDeltas: [], scaledDeltas: [], decimals: 0, values: [] };
     expect(form([12, 15])).toEqual({ ...none, wholeDeltas: [12, 3] });
