@@ -3,35 +3,13 @@
 // terminal or store is, `tillwatch_` how this software itself does. `store` and `terminal` labels are
 // put on by the broker from session and registry and are therefore not listed on terminal metrics.
 
-export type MetricType = 'counter' | 'gauge' | 'histogram';
-/** Who exposes it: a component's own endpoint, the agent, the broker of itself, or its registry per terminal. */
-export type MetricSource = 'component' | 'agent' | 'broker' | 'registry';
-export type MetricEntry = {
-  readonly help: string;
-  readonly type: MetricType;
-  readonly source: MetricSource;
-  readonly labels: readonly string[];
-};
+import { entry, type MetricEntry, type MetricSource, type MetricType } from './metric-entry.ts';
+import { brokerMetrics } from './metrics-broker.ts';
 
-// Source, type and labels stay literal types, so that an exporter that takes the wrong one fails tsc.
-const entry =
-  <const S extends MetricSource, const T extends MetricType>(source: S, type: T) =>
-  <const L extends readonly string[]>(help: string, ...labels: L) => ({
-    help,
-    type,
-    source,
-    labels,
-  });
+export type { MetricEntry, MetricSource, MetricType } from './metric-entry.ts';
 
 const component = { counter: entry('component', 'counter'), gauge: entry('component', 'gauge') };
 const agent = { counter: entry('agent', 'counter'), gauge: entry('agent', 'gauge') };
-const registry = { gauge: entry('registry', 'gauge') };
-const broker = {
-  counter: entry('broker', 'counter'),
-  gauge: entry('broker', 'gauge'),
-  histogram: entry('broker', 'histogram'),
-};
-
 export const catalogue = {
   // The reference terminal's components.
   pos_lane_state: component.gauge(
@@ -210,88 +188,7 @@ export const catalogue = {
   tillwatch_link_up: agent.gauge('1 while connected to the broker.'),
   tillwatch_commands_total: agent.counter('Commands by what became of them.', 'state'),
 
-  // What the broker says of each terminal: recorded in the ledger and written by the sinks, never on /metrics.
-  pos_terminal_up: registry.gauge('1 while the terminal is online, 0 while it is silent.'),
-  pos_terminal_presence: registry.gauge(
-    '1 for what it is: never, online, late or lost.',
-    'presence',
-  ),
-  pos_terminal_last_seen_timestamp_seconds: registry.gauge('When it was last heard of.'),
-  pos_terminal_clock_skew_seconds: registry.gauge("Terminal's own clock minus the broker's."),
-
-  // The broker's own health and the fleet's roll-ups, both of bounded size.
-  pos_terminals: broker.gauge('Terminals by presence.', 'presence'),
-  pos_terminals_by_version: broker.gauge('Terminals that run a version.', 'component', 'version'),
-  pos_components: broker.gauge('Components in the fleet by state.', 'component', 'state'),
-  pos_fleet_restarts_total: broker.counter(
-    'Restarts of components in the fleet.',
-    'component',
-    'cause',
-    'version',
-  ),
-  tillwatch_broker_info: broker.gauge('Always 1; the broker that runs.', 'version', 'node'),
-  tillwatch_broker_connections: broker.gauge('Open MQTT connections.'),
-  tillwatch_broker_connects_total: broker.counter('MQTT connections by result.', 'result'),
-  tillwatch_broker_refused_total: broker.counter('Packets and connections refused.', 'reason'),
-  tillwatch_ingest_batches_total: broker.counter(
-    'Batches by stream and result.',
-    'stream',
-    'result',
-  ),
-  tillwatch_ingest_samples_total: broker.counter('Metric samples committed.'),
-  tillwatch_ingest_events_total: broker.counter('Events committed.'),
-  tillwatch_ingest_dead_letters_total: broker.counter(
-    'Committed batches whose body could not be read.',
-    'stream',
-    'reason',
-  ),
-  tillwatch_ledger_bytes: broker.gauge('Size of the ledger on disk.'),
-  tillwatch_ledger_rows: broker.gauge('Batches in the ledger.'),
-  tillwatch_registry_dropped_total: broker.counter(
-    'Oldest rows of the registry removed for room.',
-    'table',
-  ),
-  tillwatch_registry_behind_batches: broker.gauge('Batches in the ledger not yet applied.'),
-  tillwatch_ledger_commit_seconds: broker.histogram('Duration of a group commit.'),
-  tillwatch_commands_pending: broker.gauge('Commands that are not finished.'),
-  tillwatch_commands_finished_total: broker.counter('Commands by final state.', 'state'),
-  tillwatch_log_bytes_total: broker.counter('Bytes of log lines received from terminals.'),
-  tillwatch_log_requests_total: broker.counter('Requests for logs by how they ended.', 'state'),
-  tillwatch_audit_entries_total: broker.counter('Entries written to the audit log.'),
-  tillwatch_http_requests_total: broker.counter(
-    'HTTP requests by route and status.',
-    'route',
-    'status',
-  ),
-  tillwatch_ledger_oldest_age_seconds: broker.gauge('Age of the oldest batch in the ledger.'),
-  tillwatch_ledger_trimmed_total: broker.counter('Batches removed from the ledger.', 'reason'),
-  tillwatch_ledger_conflicts_total: broker.counter(
-    'Batches with a number that is taken and other bytes.',
-    'stream',
-  ),
-  tillwatch_pace_bytes_per_second: broker.gauge(
-    'What all terminals that catch up share; 0: no limit.',
-  ),
-  tillwatch_pace_terminals: broker.gauge('Terminals that catch up.'),
-  tillwatch_sink_up: broker.gauge('1 while it takes what it is sent.', 'sink'),
-  tillwatch_sink_behind_batches: broker.gauge(
-    'Batches in the ledger that it has not taken.',
-    'sink',
-  ),
-  tillwatch_sink_behind_seconds: broker.gauge('Age of the oldest of them.', 'sink'),
-  tillwatch_sink_requests_total: broker.counter('Requests by result.', 'sink', 'result'),
-  tillwatch_sink_items_total: broker.counter('Samples or spans that it took.', 'sink'),
-  tillwatch_sink_dead_letters_total: broker.counter(
-    'Samples or spans that it will never take.',
-    'sink',
-    'reason',
-  ),
-  tillwatch_series_over_budget: broker.gauge('Series of terminals over their budget.'),
-  tillwatch_http_live_clients: broker.gauge('Clients of the live event stream.'),
-  tillwatch_http_live_dropped_total: broker.counter(
-    'Clients of the live event stream disconnected or not let in.',
-    'reason',
-  ),
+  ...brokerMetrics,
 } as const satisfies Record<string, MetricEntry>;
 
 export type MetricName = keyof typeof catalogue;

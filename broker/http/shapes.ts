@@ -16,6 +16,7 @@ const flag = { type: 'boolean' } as const;
 const oneOf = (values: readonly string[]) => ({ type: 'string', enum: [...values] });
 const list = (items: Schema) => ({ type: 'array', items });
 const timeMs = { type: 'number', description: 'milliseconds since 1970' } as const;
+const counts = { type: 'object', additionalProperties: count } as const;
 const anything = { type: 'object', additionalProperties: true } as const;
 
 /** All fields are needed unless they are named as optional. */
@@ -131,6 +132,9 @@ export const shapes = {
     states: list(object({ component: text, state: componentState, count })),
     restarts: list(object({ ...pair, cause: oneOf(CAUSES), count })),
     agentStarts: count,
+    clockSkewed: { ...count, description: 'terminals whose clock is off by a minute or more' },
+    incidents: { ...counts, description: 'that are open, by cause' },
+    devices: { ...counts, description: 'with something wrong, by their state' },
   }),
   Terminal: terminal,
   SuppressedReport: object({

@@ -1,0 +1,115 @@
+// The part of the catalogue (metrics.ts) that the broker exposes: per-terminal series that its registry
+// makes, its own health, and the fleet's roll-ups, the last two of bounded size on /metrics.
+
+import { entry } from './metric-entry.ts';
+
+const registry = { gauge: entry('registry', 'gauge') };
+const broker = {
+  counter: entry('broker', 'counter'),
+  gauge: entry('broker', 'gauge'),
+  histogram: entry('broker', 'histogram'),
+};
+
+export const brokerMetrics = {
+  // What the broker says of each terminal: recorded in the ledger and written by the sinks, never on /metrics.
+  pos_terminal_up: registry.gauge('1 while the terminal is online, 0 while it is silent.'),
+  pos_terminal_presence: registry.gauge(
+    '1 for what it is: never, online, late or lost.',
+    'presence',
+  ),
+  pos_terminal_last_seen_timestamp_seconds: registry.gauge('When it was last heard of.'),
+  pos_terminal_clock_skew_seconds: registry.gauge("Terminal's own clock minus the broker's."),
+
+  // The broker's own health and the fleet's roll-ups, both of bounded size.
+  pos_terminals: broker.gauge('Terminals by presence.', 'presence'),
+  pos_terminals_by_version: broker.gauge('Terminals that run a version.', 'component', 'version'),
+  pos_components: broker.gauge('Components in the fleet by state.', 'component', 'state'),
+  pos_fleet_restarts_total: broker.counter(
+    'Restarts of components in the fleet.',
+    'component',
+    'cause',
+    'version',
+  ),
+  tillwatch_broker_info: broker.gauge('Always 1; the broker that runs.', 'version', 'node'),
+  tillwatch_broker_connections: broker.gauge('Open MQTT connections.'),
+  tillwatch_broker_connects_total: broker.counter('MQTT connections by result.', 'result'),
+  tillwatch_broker_refused_total: broker.counter('Packets and connections refused.', 'reason'),
+  tillwatch_ingest_batches_total: broker.counter(
+    'Batches by stream and result.',
+    'stream',
+    'result',
+  ),
+  tillwatch_ingest_samples_total: broker.counter('Metric samples committed.'),
+  tillwatch_ingest_events_total: broker.counter('Events committed.'),
+  tillwatch_ingest_dead_letters_total: broker.counter(
+    'Committed batches whose body could not be read.',
+    'stream',
+    'reason',
+  ),
+  tillwatch_ledger_bytes: broker.gauge('Size of the ledger on disk.'),
+  tillwatch_ledger_rows: broker.gauge('Batches in the ledger.'),
+  tillwatch_registry_dropped_total: broker.counter(
+    'Oldest rows of the registry removed for room.',
+    'table',
+  ),
+  tillwatch_registry_behind_batches: broker.gauge('Batches in the ledger not yet applied.'),
+  tillwatch_ledger_commit_seconds: broker.histogram('Duration of a group commit.'),
+  tillwatch_commands_pending: broker.gauge('Commands that are not finished.'),
+  tillwatch_commands_finished_total: broker.counter('Commands by final state.', 'state'),
+  tillwatch_log_bytes_total: broker.counter('Bytes of log lines received from terminals.'),
+  tillwatch_log_requests_total: broker.counter('Requests for logs by how they ended.', 'state'),
+  tillwatch_audit_entries_total: broker.counter('Entries written to the audit log.'),
+  tillwatch_http_requests_total: broker.counter(
+    'HTTP requests by route and status.',
+    'route',
+    'status',
+  ),
+  tillwatch_ledger_oldest_age_seconds: broker.gauge('Age of the oldest batch in the ledger.'),
+  tillwatch_ledger_trimmed_total: broker.counter('Batches removed from the ledger.', 'reason'),
+  tillwatch_ledger_conflicts_total: broker.counter(
+    'Batches with a number that is taken and other bytes.',
+    'stream',
+  ),
+  tillwatch_pace_bytes_per_second: broker.gauge(
+    'What all terminals that catch up share; 0: no limit.',
+  ),
+  tillwatch_pace_terminals: broker.gauge('Terminals that catch up.'),
+  tillwatch_sink_up: broker.gauge('1 while it takes what it is sent.', 'sink'),
+  tillwatch_sink_behind_batches: broker.gauge(
+    'Batches in the ledger that it has not taken.',
+    'sink',
+  ),
+  tillwatch_sink_behind_seconds: broker.gauge('Age of the oldest of them.', 'sink'),
+  tillwatch_sink_requests_total: broker.counter('Requests by result.', 'sink', 'result'),
+  tillwatch_sink_items_total: broker.counter('Samples or spans that it took.', 'sink'),
+  tillwatch_sink_dead_letters_total: broker.counter(
+    'Samples or spans that it will never take.',
+    'sink',
+    'reason',
+  ),
+  tillwatch_series_over_budget: broker.gauge('Series of terminals over their budget.'),
+  tillwatch_http_live_clients: broker.gauge('Clients of the live event stream.'),
+  tillwatch_http_live_dropped_total: broker.counter(
+    'Clients of the live event stream disconnected or not let in.',
+    'reason',
+  ),
+
+  // Roll-ups of the fleet, telemetry's way through the broker, and what it keeps.
+  pos_terminals_clock_skewed: broker.gauge('Terminals whose clock is off by a minute or more.'),
+  pos_incidents_open: broker.gauge('Incidents that are open, by cause.', 'cause'),
+  pos_devices_in_trouble: broker.gauge('Devices with something wrong, by state.', 'state'),
+  tillwatch_delivery_lag_seconds: broker.histogram(
+    'Age of the newest sample of a batch when it arrived; backlog is not counted.',
+  ),
+  tillwatch_history_bytes: broker.gauge("Size of the history of terminals' samples on disk."),
+  tillwatch_history_behind_batches: broker.gauge('Batches in the ledger not yet in the history.'),
+  tillwatch_history_written_bytes_total: broker.counter('Bytes of hour blocks written.'),
+  tillwatch_history_dropped_total: broker.counter(
+    'Samples or hour blocks that the history does not keep.',
+    'reason',
+  ),
+  tillwatch_retention_over_bound: broker.gauge(
+    '1 while it takes more than its bound and nothing of it may be deleted.',
+    'table',
+  ),
+} as const;
