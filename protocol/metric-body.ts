@@ -120,7 +120,7 @@ function scaledOf(values: readonly number[]): Values | undefined {
   const deltas = differences(scaled);
   if (deltas === undefined) return undefined;
   const bytes = deltas.reduce((sum, delta) => sum + varintBytes(delta), 0);
-  if (bytes > values.length * DOUBLE_BYTES) return undefined;
+  if (bytes >= values.length * DOUBLE_BYTES) return undefined;
   return { scaledDeltas: deltas, decimals };
 }
 
