@@ -40,6 +40,8 @@ export function openUplink(rooms: Rooms, sources: UplinkSources): Uplink {
     ...config.sampling,
     ...readings,
     dataDir: config.dataDir,
+    logDir: config.logDir,
+    files: ports.files,
     agent: { version: AGENT_VERSION, node: process.versions.node },
     redactions: () => redactions.list(pulls.counts()),
     diskStats: () => ({

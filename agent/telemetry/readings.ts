@@ -61,6 +61,15 @@ export type AgentReading = {
   /** Whether a technician holds the till. */
   readonly held?: boolean;
   readonly disk?: DiskStats | undefined;
+  /** Series of the whole sample that this one is part of; known only when that is put together. */
+  readonly series?: number;
+  /** Milliseconds without the broker, by why. */
+  readonly awayMs?: Readonly<Record<string, number>>;
+  readonly spansDropped?: Readonly<Record<string, number>>;
+  /** Samples given up so that a long time offline fits. */
+  readonly thinned?: number;
+  /** Acknowledged and kept in the outbox. */
+  readonly keptBytes?: number | undefined;
 };
 
 const ALWAYS_COUNTED: readonly string[] = ['crash', 'hang'] satisfies Cause[];
@@ -172,7 +181,14 @@ export function agentSamples(agent: AgentReading): Sample[] {
     ...maybe('tillwatch_evidence_bytes', agent.evidence?.bytes, {}),
     ...maybe('tillwatch_evidence_dropped_total', agent.evidence?.dropped, {}),
     ...(agent.disk === undefined ? [] : diskSamples(agent.disk)),
+    ...maybe('tillwatch_series', agent.series, {}),
     ...outboxSamples(agent.outbox),
+    ...(agent.thinned ? [sample('tillwatch_outbox_thinned_total', agent.thinned)] : []),
+    ...(agent.keptBytes ? [sample('tillwatch_outbox_kept_bytes', agent.keptBytes)] : []),
+    ...Object.entries(agent.awayMs ?? {}).map(([reason, ms]) =>
+      sample('tillwatch_away_seconds_total', ms / 1_000, { reason }),
+    ),
+    ...counted('tillwatch_spans_dropped_total', 'reason', Object.entries(agent.spansDropped ?? {})),
     ...linkSamples(agent.link),
     ...counted('tillwatch_channel_rejected_total', 'reason', Object.entries(agent.channelRejected)),
     ...counted('tillwatch_commands_total', 'state', Object.entries(agent.commandCounts)),

@@ -5,7 +5,7 @@
 
 import type { Link } from '../link/link.ts';
 import type { Redaction } from '../logs/redactions.ts';
-import type { Clock, Log, Timers } from '../ports.ts';
+import type { Clock, Files, Log, Timers } from '../ports.ts';
 import { parseExposition } from './exposition.ts';
 import { createHostReader, type HostReader } from './host.ts';
 import {
@@ -24,8 +24,10 @@ export type { ComponentReading } from './readings.ts';
 export type SamplerOptions = {
   readonly everyMs: number;
   readonly sendMs: number;
-  /** Whose file system is measured. */
+  /** Whose file systems are measured. */
   readonly dataDir: string;
+  readonly logDir?: string;
+  readonly files: Pick<Files, 'read' | 'reread' | 'readLink' | 'isDirectory'>;
   readonly agent: { readonly version: string; readonly node: string };
   readonly clock: Clock;
   readonly timers: Timers;
@@ -69,8 +71,8 @@ class AgentSampler implements Sampler {
 
   constructor(options: SamplerOptions) {
     this.#o = options;
-    const { clock, timers, log, dataDir, everyMs } = options;
-    this.#readHost = options.readHost ?? createHostReader({ dataDir }, { clock, timers, log });
+    const { timers, everyMs } = options;
+    this.#readHost = options.readHost ?? createHostReader(options, options);
     options.outbox.setSendMs(options.sendMs);
     const sample = (): void => {
       void this.sampleNow();

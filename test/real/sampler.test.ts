@@ -1,6 +1,8 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { release } from 'node:os';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { realFiles } from '../../agent/system/files.ts';
 import { createHostReader } from '../../agent/telemetry/host.ts';
 import { openOutbox } from '../../agent/telemetry/outbox.ts';
 import { type SamplerOptions, startSampler } from '../../agent/telemetry/sampler.ts';
@@ -9,7 +11,7 @@ import type { Outbox } from '../../agent/telemetry/types.ts';
 import { CAUSES, type Cause } from '../../protocol/events.ts';
 import { SERIES_PER_TERMINAL_MAX } from '../../protocol/limits.ts';
 import type { Sample } from '../../protocol/metric-body.ts';
-import { isMetricName } from '../../protocol/metrics.ts';
+import { catalogue, isMetricName } from '../../protocol/metrics.ts';
 import { drain, makeFolder, quietLog, snapshotsOf } from '../unit/outbox-rig.ts';
 import { realClock, realTimers, until } from './link-rig.ts';
 
@@ -57,6 +59,7 @@ function sampler(more: Partial<SamplerOptions>) {
     agent: { version: '0.1.0', node: process.versions.node },
     clock: realClock,
     timers: realTimers,
+    files: realFiles,
     log,
     outbox,
     link: {
@@ -201,12 +204,18 @@ describe('host facts', () => {
   test('are read from this very machine, within their names', async () => {
     const read = createHostReader(
       { dataDir: folder.path },
-      { clock: realClock, timers: realTimers, log },
+      { clock: realClock, timers: realTimers, log, files: realFiles },
     );
     const samples = await read();
     const value = (name: string, state?: string) =>
       samples.find((s) => s.name === name && s.labels['state'] === state)?.value ?? Number.NaN;
-    for (const sample of samples) expect(isMetricName(sample.name)).toBe(true);
+    for (const { name, labels } of samples) {
+      expect(isMetricName(name), name).toBe(true);
+      if (!isMetricName(name)) continue;
+      expect(Object.keys(labels).toSorted(), name).toEqual(catalogue[name].labels.toSorted());
+    }
+    expect(value('pos_host_filesystem_bytes', 'available')).toBeGreaterThan(1e6);
+    expect(samples.find((s) => s.name === 'pos_host_info')?.labels['kernel']).toBe(release());
     expect(value('pos_host_cpu_ratio')).toBeGreaterThanOrEqual(0);
     expect(value('pos_host_cpu_ratio')).toBeLessThanOrEqual(1);
     expect(value('pos_host_memory_bytes', 'available')).toBeGreaterThan(1e7);

@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import { busyRatio, fileSystemOf, slowSamples, spentOf } from '../../agent/telemetry/host.ts';
 import {
   type AgentReading,
   agentSamples,
@@ -80,13 +79,12 @@ const agent: AgentReading = {
     ...{ level: 'journal', levels: ['normal', 'journal'], writtenBytes: 4_096 },
     output: [{ component: 'sale', bytes: 10, dropped: { rate: 5 } }],
   },
+  series: 90,
+  awayMs: { power: 90_000 },
+  spansDropped: { room: 1 },
+  thinned: 12,
+  keptBytes: 512,
 };
-const host = slowSamples(
-  '/var/lib/tillwatch',
-  [{ mount: '/', used: 10, available: 20 }],
-  [{ iface: 'eth0', rx_bytes: 5, tx_bytes: 6 }],
-);
-
 const value = (samples: readonly Sample[], name: string, labels: Record<string, string> = {}) =>
   samples.find(
     (sample) =>
@@ -99,7 +97,6 @@ describe("the agent's own series", () => {
     ...componentSamples(component),
     ...ladderSamples(component),
     ...agentSamples(agent),
-    ...host,
   ];
 
   test('have only names of the catalogue that the agent exposes, with exactly its labels', () => {
@@ -114,11 +111,9 @@ describe("the agent's own series", () => {
   });
 
   test('cover every name that the catalogue gives to the agent', () => {
-    const read = ['pos_host_cpu_ratio', 'pos_host_load1', 'pos_host_memory_bytes'];
     const expected = Object.entries(catalogue)
-      .filter(([, entry]) => entry.source === 'agent')
-      .map(([name]) => name)
-      .filter((name) => ![...read, 'pos_host_uptime_seconds'].includes(name));
+      .filter(([name, entry]) => entry.source === 'agent' && !name.startsWith('pos_host_'))
+      .map(([name]) => name);
     const names = new Set(samples.map((sample) => sample.name));
     expect(expected.filter((name) => !names.has(name))).toEqual([]);
   });
@@ -168,32 +163,4 @@ describe("the agent's own series", () => {
     expect(value(componentSamples(bare), 'pos_component_resident_bytes')).toBeUndefined();
     expect(componentSamples(bare)).toHaveLength(11);
   });
-});
-
-describe('the file system of the data', () => {
-  const mounts = ['/', '/var', '/var/lib', '/var/library'].map((mount) => ({ mount }));
-  test.each([
-    ['/var/lib/tillwatch', '/var/lib'],
-    ['/var/lib', '/var/lib'],
-    ['/var/libx', '/var'],
-    ['/home', '/'],
-  ])('%s is on %s', (path, mount) => {
-    expect(fileSystemOf(path, mounts)?.mount).toBe(mount);
-  });
-  test('may be unknown', () => {
-    expect(fileSystemOf('/home', [{ mount: '/var' }])).toBeUndefined();
-    expect(slowSamples('/home', [], [])).toEqual([]);
-  });
-});
-
-test('processor time in use is what was spent between two readings, over all cores', () => {
-  const core = (user: number, sys: number, idle: number) => ({
-    times: { user, nice: 0, sys, irq: 0, idle },
-  });
-  const before = spentOf([core(100, 50, 850), core(0, 0, 1_000)]);
-  const now = spentOf([core(150, 100, 900), core(0, 0, 1_150)]);
-  expect(busyRatio({ busyMs: 0, allMs: 0 }, before)).toBe(0.075);
-  expect(busyRatio(before, now)).toBeCloseTo(100 / 300);
-  // Asked twice within one tick: no number at all, which the reader leaves out.
-  expect(busyRatio(now, now)).toBeNaN();
 });
