@@ -5,7 +5,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { openEdges, openFile, PAGE_BYTES } from './sqlite.ts';
 
-const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 2;
 
 const TABLES = `
   CREATE TABLE batch (
@@ -13,6 +13,7 @@ const TABLES = `
     lane INTEGER NOT NULL,
     seq INTEGER NOT NULL,
     received_ms INTEGER NOT NULL,
+    prev INTEGER NOT NULL DEFAULT 0,
     body BLOB NOT NULL
   ) STRICT;
   CREATE TABLE lane (
@@ -21,9 +22,22 @@ const TABLES = `
     epoch TEXT NOT NULL,
     stream TEXT NOT NULL,
     ranges TEXT NOT NULL,
+    newest INTEGER NOT NULL DEFAULT 0,
     UNIQUE (terminal, epoch, stream)
   ) STRICT;
   CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY NOT NULL) STRICT;
+`;
+
+/**
+ * Schema 1 had no chain of rows (ledger-chain.ts). What it committed stays readable and known; only, a
+ * number of its that comes again is not compared with its bytes.
+ */
+const FROM_1 = `
+  BEGIN IMMEDIATE;
+  ALTER TABLE batch ADD COLUMN prev INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE lane ADD COLUMN newest INTEGER NOT NULL DEFAULT 0;
+  UPDATE meta SET value = 2 WHERE key = 'schema';
+  COMMIT;
 `;
 
 function readGeneration(db: DatabaseSync, make: () => Uint8Array): Uint8Array {
@@ -38,6 +52,7 @@ function readGeneration(db: DatabaseSync, make: () => Uint8Array): Uint8Array {
     return generation;
   }
   const read = db.prepare('SELECT value FROM meta WHERE key = ?');
+  if (read.get('schema')?.['value'] === 1) db.exec(FROM_1);
   const schema = Number(read.get('schema')?.['value']);
   if (schema !== SCHEMA_VERSION) {
     throw new Error(`its schema is ${schema} and this program reads ${SCHEMA_VERSION}`);

@@ -12,7 +12,12 @@ export const LANES_CACHED_MAX = 50_000;
 /** Lanes of one terminal: an honest one has four, and four more after each loss of its outbox. */
 export const LANES_PER_TERMINAL_MAX = 1_000;
 
-export type Lane = { readonly id: number; ranges: Ranges };
+export type Lane = {
+  readonly id: number;
+  ranges: Ranges;
+  /** Its newest row, whose body may be gone; 0 when there never was one. */
+  newest: number;
+};
 
 export type Lanes = {
   /**
@@ -40,13 +45,13 @@ const keyOf = (terminal: string, epochHex: string, stream: Stream): string =>
 
 export function openLanes(db: DatabaseSync, cachedMax = LANES_CACHED_MAX): Lanes {
   const select = db.prepare(
-    'SELECT id, ranges FROM lane WHERE terminal = ? AND epoch = ? AND stream = ?',
+    'SELECT id, ranges, newest FROM lane WHERE terminal = ? AND epoch = ? AND stream = ?',
   );
   const insert = db.prepare(
     "INSERT INTO lane (terminal, epoch, stream, ranges) VALUES (?, ?, ?, '[]')",
   );
   const count = db.prepare('SELECT count(*) AS lanes FROM lane WHERE terminal = ?');
-  const update = db.prepare('UPDATE lane SET ranges = ? WHERE id = ?');
+  const update = db.prepare('UPDATE lane SET ranges = ?, newest = ? WHERE id = ?');
   /** What is on disk; the oldest entry is the least recently used. */
   const cache = new Map<string, Lane>();
   const open = new Map<string, { readonly was: Ranges; readonly lane: Lane }>();
@@ -63,14 +68,18 @@ export function openLanes(db: DatabaseSync, cachedMax = LANES_CACHED_MAX): Lanes
     if (cached !== undefined) return cached;
     const row = select.get(terminal, epochHex, stream);
     if (row === undefined) return undefined;
-    return { id: Number(row['id']), ranges: unpackRanges(String(row['ranges'])) };
+    return {
+      id: Number(row['id']),
+      ranges: unpackRanges(String(row['ranges'])),
+      newest: Number(row['newest']),
+    };
   }
 
   /** Lanes are never removed, so that a batch is recognised for ever: their number must end somewhere. */
   function make(terminal: string, epochHex: string, stream: Stream): Lane | undefined {
     if (Number(count.get(terminal)?.['lanes']) >= LANES_PER_TERMINAL_MAX) return undefined;
     const { lastInsertRowid } = insert.run(terminal, epochHex, stream);
-    return { id: Number(lastInsertRowid), ranges: [] };
+    return { id: Number(lastInsertRowid), ranges: [], newest: 0 };
   }
 
   return {
@@ -86,7 +95,7 @@ export function openLanes(db: DatabaseSync, cachedMax = LANES_CACHED_MAX): Lanes
     },
     write: () => {
       for (const { was, lane } of open.values()) {
-        if (lane.ranges !== was) update.run(packRanges(lane.ranges), lane.id);
+        if (lane.ranges !== was) update.run(packRanges(lane.ranges), lane.newest, lane.id);
       }
     },
     keep: () => {

@@ -1,39 +1,28 @@
 // What terminals delivered, in the order in which it was committed: one append-only table without a
 // secondary index (15 times as fast as a composite key, design.md 5), and one row per lane, that is
 // per (terminal, epoch, stream), with the ranges of seqs that were ever committed. The ranges tell a
-// duplicate and stay for ever; bodies go oldest first once the fleet has followed them and the file
-// nears its bound. A commit that fails acknowledges nothing: terminals keep what they have.
+// duplicate and stay for ever; bodies go oldest first once every follower has read them and they are
+// old or the file nears its bound (ledger-room.ts). A commit that fails acknowledges nothing: terminals
+// keep what they have.
 
 import { randomBytes } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import { packBody } from '../protocol/body.ts';
-import { addSeq, hasSeq, type Ranges } from '../protocol/ranges.ts';
+import type { Ranges } from '../protocol/ranges.ts';
 import { fail, ok, type Result } from '../protocol/result.ts';
-import { type Batch, encodeBatch, type Stream } from '../protocol/wire.ts';
+import { encodeBatch, type Stream } from '../protocol/wire.ts';
 import type { Clock } from './clock.ts';
 import { openLedgerFile } from './ledger-file.ts';
-import { type Lanes, openLanes } from './ledger-lanes.ts';
+import { createFollowers, type Slowest } from './ledger-followers.ts';
+import { openLanes } from './ledger-lanes.ts';
 import { type LedgerRow, openReader } from './ledger-reader.ts';
-import { openGauge } from './sqlite.ts';
+import { openRoom, type Reason } from './ledger-room.ts';
+import { type AppendResult, type NewBatch, openWriter } from './ledger-writer.ts';
 
 /** What a ledger may take on disk unless configured; about a week of 1 000 terminals. */
 export const LEDGER_BYTES_MAX = 1024 ** 3;
-/** Holes that a lane may have; an honest one has a few, and the row is written at every commit. */
-export const LANE_RANGES_MAX = 2_000;
-/** From this share of the bound, each append first deletes up to TRIM_ROWS followed rows. */
-const TRIM_FROM = 0.9;
-/** More than one append brings, so that trimming keeps up; few enough not to stall it. */
-const TRIM_ROWS = 1_000;
-
-export type NewBatch = {
-  readonly terminal: string;
-  readonly batch: Pick<Batch, 'epoch' | 'stream' | 'seq'>;
-  /** The encoded `Batch`, as it came. */
-  readonly bytes: Uint8Array;
-};
-/** `crowded`: not taken, because its lane has too many holes, or its terminal too many lanes. */
-export type AppendResult = 'new' | 'duplicate' | 'crowded';
-
+/** How long bodies are kept unless configured; also what they are kept for is read much sooner. */
+export const LEDGER_AGE_MS_MAX = 30 * 86_400_000;
 export type LedgerStats = {
   /** Pages in use; the file itself keeps freed pages for later. */
   readonly bytes: number;
@@ -46,12 +35,22 @@ export type LedgerStats = {
   readonly commitsFailed: number;
   /** Why the last commit failed; undefined while they succeed. */
   readonly failing: string | undefined;
-  /** Rows deleted for room since the start; all of them had been followed. */
-  readonly trimmed: number;
+  /** Rows deleted since the start, by why; all of them had been followed. */
+  readonly trimmedBy: Readonly<Record<Reason, number>>;
+  /** Since the oldest row was received; undefined when there is none. */
+  readonly oldestAgeMs: number | undefined;
+  /** Batches with a number that is taken and other bytes, by stream. */
+  readonly conflicts: Readonly<Partial<Record<Stream, number>>>;
+  /** What was appended since the start: the size of a row is this by `rowsAppended`. */
+  readonly bytesAppended: number;
+  readonly rowsAppended: number;
 };
 
+export type { Slowest } from './ledger-followers.ts';
 export type { LedgerRow } from './ledger-reader.ts';
 export { READ_BYTES_MAX } from './ledger-reader.ts';
+export type { AppendResult, NewBatch } from './ledger-writer.ts';
+export { LANE_RANGES_MAX } from './ledger-writer.ts';
 
 /** Terminal of what the broker itself records: no terminal can have this id (protocol/ids.ts). */
 export const OWN = '';
@@ -73,10 +72,13 @@ export type Ledger = {
    */
   readonly appendOwn: (stream: 'metrics' | 'traces', body: Uint8Array) => Result<unknown>;
   /**
-   * Rows up to `id` were applied by this follower. What all followers have applied may be deleted when room is
-   * needed; whoever called this once is a follower until the ledger closes.
+   * Rows up to `id` were applied by this follower. What all followers have applied may be deleted; whoever
+   * called this once is a follower until the ledger closes. A follower that does not know yet where it stands
+   * says 0 at once, so that nothing goes before it has looked.
    */
   readonly setFollowed: (follower: string, id: number) => void;
+  /** The follower that has most left to read, and since when the first of it lies there. */
+  readonly slowest: () => Slowest | undefined;
   /** Called soon after (not within) commits that brought something new. @returns an undo. */
   readonly onCommit: (listener: () => void) => () => void;
   readonly stats: () => LedgerStats;
@@ -87,6 +89,7 @@ export type LedgerOptions = {
   readonly path: string;
   readonly clock: Pick<Clock, 'wallMs'>;
   readonly bytesMax?: number;
+  readonly ageMsMax?: number;
 };
 
 /** Tells listeners once per turn of the loop, so that acknowledgements never wait for a follower. */
@@ -126,41 +129,39 @@ function transact<T>(db: DatabaseSync, work: () => T): Result<T> {
 }
 
 /** @throws Error with a sentence when the file is not a ledger of this program, or is damaged. */
-export function openLedger({ path, clock, bytesMax = LEDGER_BYTES_MAX }: LedgerOptions): Ledger {
-  const { db, generation, edges } = openLedgerFile(
-    path,
-    bytesMax,
-    () => new Uint8Array(randomBytes(16)),
-  );
+export function openLedger(options: LedgerOptions): Ledger {
+  const { path, clock, bytesMax = LEDGER_BYTES_MAX, ageMsMax = LEDGER_AGE_MS_MAX } = options;
+  const makeGeneration = (): Uint8Array => new Uint8Array(randomBytes(16));
+  const { db, generation, edges } = openLedgerFile(path, bytesMax, makeGeneration);
   const lanes = openLanes(db);
-  const bytesUsed = openGauge(db);
   const notice = createNotice();
-  const insertAll = openWriter(db, lanes, clock);
-  const remove = db.prepare('DELETE FROM batch WHERE id <= ?');
+  const writer = openWriter(db, lanes);
+  const room = openRoom(db, { bytesMax, ageMsMax });
   let newestId = edges?.newest ?? 0;
-  let oldestId = edges?.oldest ?? 1;
-  const counts = { commits: 0, commitsFailed: 0, trimmed: 0 };
-  const followers = new Map<string, number>();
-  const followedId = (): number => Math.min(...followers.values(), newestId);
+  const counts = { commits: 0, commitsFailed: 0, bytesAppended: 0, rowsAppended: 0 };
+  const trimmedBy = { age: 0, size: 0 };
+  const followers = createFollowers(db, () => newestId);
   let failing: string | undefined;
 
   /** A transaction of its own: what it freed stays free when the append after it fails. */
-  function makeRoom(): Result<unknown> {
+  function makeRoom(nowMs: number): Result<unknown> {
     // The newest row stays: ids continue from it after a restart, and none may be used twice.
-    const until = Math.min(
-      followers.size === 0 ? 0 : followedId(),
-      newestId - 1,
-      oldestId + TRIM_ROWS - 1,
-    );
-    if (until < oldestId) return ok(undefined);
-    const removed = transact(db, () => {
-      if (bytesUsed() < bytesMax * TRIM_FROM) return 0;
-      return Number(remove.run(until).changes);
-    });
-    if (!removed.ok || removed.value === 0) return removed;
-    counts.trimmed += removed.value;
-    oldestId = until + 1;
-    return removed;
+    const freeId = Math.min(followers.followedId(), newestId - 1);
+    if (!room.isDue(freeId, nowMs)) return ok(undefined);
+    const done = transact(db, () => room.make(freeId, nowMs));
+    if (!done.ok) return done;
+    room.made(done.value);
+    trimmedBy[done.value.why] += done.value.rows;
+    return done;
+  }
+
+  function failed(reason: string): Result<never> {
+    writer.forget();
+    counts.commitsFailed += 1;
+    const { follower, rows = 0 } = followers.slowest() ?? {};
+    const waits = follower === undefined ? 'nothing' : follower;
+    failing = room.isFull() ? `${reason}; ${rows} batches wait for ${waits}` : reason;
+    return fail(failing);
   }
 
   const ledger: Ledger = {
@@ -168,37 +169,43 @@ export function openLedger({ path, clock, bytesMax = LEDGER_BYTES_MAX }: LedgerO
     generation,
     appendOwn: (stream, body) => ledger.append([ownBatch(ledger, clock, stream, body)]),
     append: (batches) => {
-      const room = makeRoom();
-      const done = room.ok ? transact(db, () => insertAll(batches, newestId)) : room;
-      if (!done.ok) {
-        lanes.forget();
-        counts.commitsFailed += 1;
-        failing = done.reason;
-        return done;
-      }
+      const nowMs = clock.wallMs();
+      const made = makeRoom(nowMs);
+      const done = made.ok ? transact(db, () => writer.write(batches, newestId, nowMs)) : made;
+      if (!done.ok) return failed(done.reason);
       lanes.keep();
       counts.commits += 1;
       failing = undefined;
-      if (done.value.lastId > newestId) notice.tell();
-      newestId = done.value.lastId;
-      return ok(done.value.results);
+      const { results, lastId, bytes } = done.value;
+      if (lastId > newestId) {
+        room.added(newestId + 1, nowMs);
+        notice.tell();
+      }
+      counts.rowsAppended += lastId - newestId;
+      counts.bytesAppended += bytes;
+      newestId = lastId;
+      return ok(results);
     },
     ranges: (terminal, epochHex, stream) => lanes.ranges(terminal, epochHex, stream),
     readAfter: openReader(db),
-    setFollowed: (follower, id) => {
-      const reached = Math.min(id, newestId);
-      followers.set(follower, Math.max(followers.get(follower) ?? 0, reached));
-    },
+    setFollowed: followers.set,
+    slowest: followers.slowest,
     onCommit: notice.add,
-    stats: () => ({
-      ...counts,
-      failing,
-      bytes: bytesUsed(),
-      bytesMax,
-      rows: newestId === 0 ? 0 : newestId - oldestId + 1,
-      newestId,
-      followedId: followers.size === 0 ? 0 : followedId(),
-    }),
+    stats: () => {
+      const oldest = room.oldest();
+      return {
+        ...counts,
+        trimmedBy: { ...trimmedBy },
+        conflicts: { ...writer.conflicts },
+        failing,
+        bytes: room.bytesUsed(),
+        bytesMax,
+        rows: oldest === undefined ? 0 : newestId - oldest.id + 1,
+        oldestAgeMs: oldest && Math.max(0, clock.wallMs() - oldest.receivedMs),
+        newestId,
+        followedId: followers.followedId(),
+      };
+    },
     close: () => {
       notice.end();
       db.close();
@@ -218,28 +225,4 @@ function ownBatch(
   const envelope = { epoch: generation, stream, seq, createdMs: clock.wallMs(), clockOffsetMs: 0 };
   const batch = { ...envelope, ...packBody(body) };
   return { terminal: OWN, batch, bytes: encodeBatch(batch) };
-}
-
-/** @returns a function that writes batches behind row `newestId`, within the open transaction. */
-function openWriter(db: DatabaseSync, lanes: Lanes, clock: LedgerOptions['clock']) {
-  const insert = db.prepare(
-    'INSERT INTO batch (id, lane, seq, received_ms, body) VALUES (?, ?, ?, ?, ?)',
-  );
-  return (batches: readonly NewBatch[], newestId: number) => {
-    const receivedMs = clock.wallMs();
-    let lastId = newestId;
-    const results = batches.map(({ terminal, batch, bytes }): AppendResult => {
-      const lane = lanes.take(terminal, Buffer.from(batch.epoch).toString('hex'), batch.stream);
-      if (lane === undefined) return 'crowded';
-      if (hasSeq(lane.ranges, batch.seq)) return 'duplicate';
-      const ranges = addSeq(lane.ranges, batch.seq);
-      if (ranges.length > LANE_RANGES_MAX) return 'crowded';
-      lane.ranges = ranges;
-      lastId += 1;
-      insert.run(lastId, lane.id, batch.seq, receivedMs, bytes);
-      return 'new';
-    });
-    lanes.write();
-    return { results, lastId };
-  };
 }

@@ -11,10 +11,18 @@ export type Log = {
 };
 
 /**
- * `duplicate` was acknowledged again; `refused`, `malformed` and `crowded` (a limit of what the ledger
- * remembers of one terminal) were answered; `failed` was not.
+ * `duplicate` was acknowledged again; `refused`, `malformed`, `crowded` (a limit of what the ledger
+ * remembers of one terminal) and `conflict` (its number was committed with other bytes) were answered;
+ * `failed` was not.
  */
-export type BatchResult = 'new' | 'duplicate' | 'refused' | 'malformed' | 'crowded' | 'failed';
+export type BatchResult =
+  | 'new'
+  | 'duplicate'
+  | 'refused'
+  | 'malformed'
+  | 'crowded'
+  | 'conflict'
+  | 'failed';
 /** `taken_over`: accepted, and an older connection of the same terminal was closed for it. */
 export type ConnectResult = 'accepted' | 'taken_over' | 'refused';
 

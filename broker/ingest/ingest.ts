@@ -3,22 +3,18 @@
 // [MQTT-4.6.0-2]; that is why also what is dropped waits its turn in the same queue. The commit is
 // synchronous and is made at once when the queue reaches a limit, so the queue cannot outgrow it.
 
-import { REASON_CHARS_MAX } from '../../protocol/limits.ts';
-import { addRange, addSeq, type Ranges } from '../../protocol/ranges.ts';
-import { type Batch, decodeBatch, type Refusal, type Stream } from '../../protocol/wire.ts';
+import { type Batch, decodeBatch, type Stream } from '../../protocol/wire.ts';
 import type { Cancel, Clock, Timers } from '../clock.ts';
 import type { AppendResult, Ledger, NewBatch } from '../ledger.ts';
 import type { FrontMetrics, Log, LogIntake, NewChunk } from '../ports.ts';
 import type { Outcome } from './acknowledge.ts';
+import { createOutcomes, type Outcomes } from './outcomes.ts';
 
 /** How long a batch waits for company; costs a live fleet 7 % of throughput (research/mqtt.md 1.3). */
 export const COMMIT_EVERY_MS = 5;
 /** A commit is made at once at this many publishes or bytes. */
 export const COMMIT_BATCHES_MAX = 512;
 export const COMMIT_BYTES_MAX = 4 * 1024 * 1024;
-/** A lane's ranges are acknowledged whole up to this many, so that a lost answer heals by itself. */
-const LANE_RANGES_SENT_MAX = 16;
-
 /** Streams that go into the ledger; log chunks go to the file of their request (design.md 3). */
 const IN_LEDGER: ReadonlySet<Stream> = new Set(['events', 'metrics', 'results', 'traces']);
 
@@ -49,77 +45,54 @@ export type Ingest = {
   readonly flush: () => void;
 };
 
+type Taken = NewBatch & { readonly batch: Batch };
 type Entry = {
   readonly answered: () => void;
   readonly refused?: { readonly terminal: string; readonly batch: Batch; readonly reason: string };
-  readonly taken?: NewBatch & { readonly batch: Batch };
+  readonly taken?: Taken;
   readonly chunk?: NewChunk;
 };
 
-/** Outcomes of one commit, one per terminal and epoch. */
-function createOutcomes(ledger: Pick<Ledger, 'ranges'>) {
-  type Open = Outcome & { readonly byStream: Map<Stream, Ranges>; readonly refused: Refusal[] };
-  const outcomes = new Map<string, Open>();
-  const of = (terminal: string, batch: Batch): Open => {
-    const epochHex = Buffer.from(batch.epoch).toString('hex');
-    const key = `${terminal}/${epochHex}`;
-    const known = outcomes.get(key);
-    if (known !== undefined) return known;
-    const open = { terminal, epochHex, streams: [], refused: [], byStream: new Map() };
-    outcomes.set(key, open);
-    return open;
-  };
-  return {
-    committed: (terminal: string, batch: Batch): void => {
-      const { byStream } = of(terminal, batch);
-      byStream.set(batch.stream, addSeq(byStream.get(batch.stream) ?? [], batch.seq));
-    },
-    refused: (terminal: string, { stream, seq, ...batch }: Batch, reason: string): void => {
-      const sentence = reason.slice(0, REASON_CHARS_MAX);
-      of(terminal, { stream, seq, ...batch }).refused.push({ stream, seq, reason: sentence });
-    },
-    /** Log chunks are acknowledged by the bytes that are held (protocol/logs.ts). */
-    held: (terminal: string, batch: Batch, upTo: number): void => {
-      const { byStream } = of(terminal, batch);
-      const ranges = byStream.get('logs') ?? [];
-      if (upTo > 0) byStream.set('logs', addRange(ranges, { first: 1, last: upTo }));
-    },
-    list: (): Outcome[] =>
-      [...outcomes.values()].map(({ terminal, epochHex, refused, byStream }) => ({
-        terminal,
-        epochHex,
-        refused,
-        streams: [...byStream].map(([stream, ranges]) => {
-          const lane = stream === 'logs' ? ranges : ledger.ranges(terminal, epochHex, stream);
-          return { stream, ranges: lane.length <= LANE_RANGES_SENT_MAX ? lane : ranges };
-        }),
-      })),
-  };
-}
-
-type Outcomes = ReturnType<typeof createOutcomes>;
 const resultOf = (isNew: boolean): 'new' | 'duplicate' => (isNew ? 'new' : 'duplicate');
 
+/** Sentences for what is refused because of what the ledger knows. */
+const CONFLICT = 'its number was committed with other bytes: an older outbox was put back';
 const CROWDED = 'the ledger can remember no more epochs of this terminal, or holes of this stream';
 
-export function createIngest(options: IngestOptions): Ingest {
-  const { ledger, logs, clock, timers, log, metrics, onOutcome, onNotice } = options;
-  let queue: Entry[] = [];
-  let queueBytes = 0;
-  let cancel: Cancel | undefined;
-
-  function append(entries: readonly Entry[]): readonly (AppendResult | 'failed')[] {
+/** Appends to the ledger, and says once that nothing is acknowledged and once that it is again. */
+function createAppend({ ledger, clock, metrics, log }: IngestOptions) {
+  let failing = false;
+  function tell(reason: string | undefined, batches: number): void {
+    if (reason !== undefined && !failing) {
+      log.error('nothing is acknowledged: a commit failed', { reason, batches });
+    }
+    if (reason === undefined && failing) log.info('commits succeed again');
+    failing = reason !== undefined;
+  }
+  return (entries: readonly Entry[]): readonly (AppendResult | 'failed')[] => {
     const batches = entries.flatMap(({ taken }) => (taken === undefined ? [] : [taken]));
     if (batches.length === 0) return [];
     const startMs = clock.monotonicMs();
     const appended = ledger.append(batches);
     metrics.commitSeconds((clock.monotonicMs() - startMs) / 1000);
-    if (appended.ok) return appended.value;
-    log.error('nothing is acknowledged: a commit failed', {
-      reason: appended.reason,
-      batches: batches.length,
-    });
-    return batches.map(() => 'failed');
+    tell(appended.ok ? undefined : appended.reason, batches.length);
+    return appended.ok ? appended.value : batches.map(() => 'failed');
+  };
+}
+
+export function createIngest(options: IngestOptions): Ingest {
+  const { ledger, logs, timers, metrics, onOutcome, onNotice } = options;
+  const append = createAppend(options);
+  let queue: Entry[] = [];
+  let queueBytes = 0;
+  let cancel: Cancel | undefined;
+
+  /** What the ledger said of one batch: counted, and told to its terminal. */
+  function settle({ terminal, batch }: Taken, result: AppendResult | 'failed', to: Outcomes): void {
+    metrics.batches(batch.stream, result === 'unchecked' ? 'failed' : result);
+    if (result === 'crowded' || result === 'conflict') {
+      to.refused(terminal, batch, result === 'crowded' ? CROWDED : CONFLICT);
+    } else if (result !== 'failed' && result !== 'unchecked') to.committed(terminal, batch);
   }
 
   function takeChunks(entries: readonly Entry[], outcomes: Outcomes): void {
@@ -147,11 +120,8 @@ export function createIngest(options: IngestOptions): Ingest {
     for (const { taken, refused } of entries) {
       if (refused !== undefined) outcomes.refused(refused.terminal, refused.batch, refused.reason);
       if (taken === undefined) continue;
-      const result = results[next] ?? 'failed';
+      settle(taken, results[next] ?? 'failed', outcomes);
       next += 1;
-      metrics.batches(taken.batch.stream, result);
-      if (result === 'crowded') outcomes.refused(taken.terminal, taken.batch, CROWDED);
-      else if (result !== 'failed') outcomes.committed(taken.terminal, taken.batch);
     }
     takeChunks(entries, outcomes);
     for (const { answered } of entries) answered();

@@ -55,7 +55,11 @@ function setUp(answer: (batch: NewBatch) => AppendResult = () => 'new') {
         };
       },
     },
-    log: { info: () => {}, warn: () => {}, error: (message) => said.push(message) },
+    log: {
+      info: (message) => said.push(message),
+      warn: () => {},
+      error: (message) => said.push(message),
+    },
     metrics: {
       batches: (stream, result) => said.push(`${stream} ${result}`),
       commitSeconds: () => {},
@@ -73,8 +77,8 @@ function setUp(answer: (batch: NewBatch) => AppendResult = () => 'new') {
     ingest,
     fire: () => timer?.(),
     armed: () => timer !== undefined,
-    breakDisk: () => {
-      broken = true;
+    breakDisk: (isBroken = true) => {
+      broken = isBroken;
     },
     publish: (payload: Uint8Array, name: string, stream: Stream = 'events') =>
       ingest.publish({ terminal: 'lane-1', stream }, payload, () => said.push(name)),
@@ -119,6 +123,39 @@ describe('ingest', () => {
       'first',
     ]);
     expect(rig.outcomes).toEqual([]);
+  });
+
+  test('says once that commits fail and once that they succeed again', () => {
+    const rig = setUp();
+    const commit = (seq: number): void => {
+      rig.publish(batch(seq), 'answered');
+      rig.fire();
+    };
+    commit(1);
+    rig.breakDisk();
+    for (const seq of [2, 3, 4]) commit(seq);
+    rig.breakDisk(false);
+    commit(5);
+    commit(6);
+    expect(rig.said.filter((line) => / commit|commits /.test(line))).toEqual([
+      'nothing is acknowledged: a commit failed',
+      'commits succeed again',
+    ]);
+  });
+
+  test('refuses a number that has other bytes, and does not answer what could not be checked', () => {
+    const rig = setUp(({ batch: { seq } }) => (seq === 1 ? 'conflict' : 'unchecked'));
+    rig.publish(batch(1), 'first');
+    rig.publish(batch(2), 'second');
+    rig.fire();
+    expect(rig.said).toContain('second');
+    expect(rig.outcomes).toMatchObject([
+      {
+        streams: [],
+        refused: [{ stream: 'events', seq: 1, reason: expect.stringMatching(/other bytes/) }],
+      },
+    ]);
+    expect(rig.said).toEqual(expect.arrayContaining(['events conflict', 'events failed']));
   });
 
   test('commits at once when the queue is full, and no timer is left behind', () => {
