@@ -10,6 +10,7 @@ import { type Document, isNode, LineCounter, parseDocument } from 'yaml';
 import { ID_PATTERN, ID_RULE } from '../protocol/ids.ts';
 import { group, whole } from './config-parts.ts';
 import { RETENTION, type Retention, retentionSchema } from './config-retention.ts';
+import { SILENT_MS_MAX } from './fleet/presence.ts';
 import { MQTT_LIMITS } from './mqtt/limits.ts';
 
 /** 10 000 terminals with long names are about half of it. */
@@ -60,9 +61,12 @@ export const brokerSchema = v.strictObject(
     http: group({ host, port: port(8080) }),
     terminals: v.optional(terminals, []),
     acceptUnknown: v.optional(v.boolean('must be true or false'), false),
+    // A terminal is late after lateMs without a sign and lost after lostMs, if it sends each minute or oftener; one
+    // with a slower or less even rhythm has as much longer, and is lost after silentMsMax in any case.
     presence: group({
       lateMs: v.optional(whole(1_000, DAY_MS), 90_000),
       lostMs: v.optional(whole(1_000, DAY_MS), 300_000),
+      silentMsMax: v.optional(whole(1_000, 7 * DAY_MS), SILENT_MS_MAX),
     }),
     retention: retentionSchema,
     // Before 0.4 it stood here; still read, as retention.ledger.bytesMax.
@@ -178,6 +182,11 @@ function relations(value: unknown): Found[] {
   if (typeof lateMs === 'number' && typeof lostMs === 'number' && lateMs >= lostMs) {
     const sentence = `must be less than lostMs (${lostMs}): a terminal is late before it is lost`;
     found.push({ path: ['presence', 'lateMs'], sentence });
+  }
+  const { silentMsMax = SILENT_MS_MAX } = objectAt(value, 'presence');
+  if (typeof silentMsMax === 'number' && typeof lostMs === 'number' && silentMsMax < lostMs) {
+    const sentence = `must be at least lostMs (${lostMs}): it bounds what a slow rhythm makes of that`;
+    found.push({ path: ['presence', 'silentMsMax'], sentence });
   }
   const older = objectAt(value, 'ledger')['bytesMax'];
   const newer = objectAt(objectAt(value, 'retention'), 'ledger')['bytesMax'];

@@ -73,6 +73,8 @@ export const eventSchemas = {
     node: v.string(),
     bootId: v.string(),
     adopted: v.array(v.string()),
+    /** How often it sends what it samples. */
+    sendMs: v.optional(ms),
   }),
   /** An agent ended in good order; `left` are components that run on. */
   agent_stopping: v.looseObject({ reason: v.string(), left: v.array(v.string()) }),

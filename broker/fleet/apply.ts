@@ -20,6 +20,8 @@ export type ApplyOptions = {
   readonly store: FleetStore;
   readonly metrics: Pick<Metrics, 'samples' | 'events' | 'deadLetters' | 'dropped'>;
   readonly log: Log;
+  /** When a row was received, on the monotonic clock of this run. */
+  readonly arrivalMs: (receivedMs: number) => number;
   readonly tell: (terminal: string, effects: readonly FleetEffect[]) => void;
   readonly handlers: readonly ResultHandler[];
 };
@@ -59,7 +61,8 @@ export function createApply(options: ApplyOptions) {
         ? keepNew(row, decoded.content)
         : { stream: 'undecodable' };
       const { createdMs = 0, clockOffsetMs = 0 } = decoded.batch ?? {};
-      const facts = { epoch, seq, receivedMs, createdMs, clockOffsetMs, content };
+      const arrivedMs = options.arrivalMs(receivedMs);
+      const facts = { epoch, seq, receivedMs, arrivedMs, createdMs, clockOffsetMs, content };
       const effects = models.stage(terminal, { kind: 'batch', ...facts });
       database.afterCommit(() => {
         options.tell(terminal, effects ?? []);

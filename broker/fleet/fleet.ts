@@ -10,12 +10,15 @@ import { type ApplyOptions, createApply, type ResultHandler } from './apply.ts';
 import { type Database, openDatabase } from './database.ts';
 import type { EventPage, EventQuery, EventRow, EventTable } from './events.ts';
 import { createFollower } from './follow.ts';
+import { createListening, type Listening } from './listening.ts';
 import type { FleetEffect, FleetEvent } from './model.ts';
 import { type Models, openModels, type Planned } from './models.ts';
+import { createObservations } from './observations.ts';
+import type { PresenceLimits } from './presence.ts';
 import { createRollup, type Rollup } from './rollup.ts';
 import { createSearch, type TerminalPage, type TerminalQuery } from './search.ts';
 import { EVENTS_MAX, type FleetStore, openFleetStore, REGISTRY_BYTES_MAX } from './store.ts';
-import { type PresenceLimits, type TerminalView, viewOf } from './view.ts';
+import { type TerminalView, viewOf } from './view.ts';
 
 /** Presence is looked at, and sessions are written down, this often. */
 const TICK_MS = 1_000;
@@ -25,7 +28,10 @@ const READING =
 export type FleetOptions = {
   /** The registry's file; commands and audit live in it, too. */
   readonly path: string;
-  readonly ledger: Pick<Ledger, 'generation' | 'readAfter' | 'onCommit' | 'setFollowed' | 'stats'>;
+  readonly ledger: Pick<
+    Ledger,
+    'generation' | 'readAfter' | 'onCommit' | 'setFollowed' | 'stats' | 'appendOwn'
+  >;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly terminals: readonly Planned[];
@@ -68,10 +74,16 @@ export type Fleet = FleetSessions & {
 type Tell = (terminal: string, effects: readonly FleetEffect[]) => void;
 
 /** Sessions and time change models between transactions; they are written once a tick. */
-function createSessions(models: Models, store: FleetStore, database: Database, tell: Tell) {
+function createSessions(
+  models: Models,
+  store: FleetStore,
+  database: Database,
+  listening: Listening,
+  tell: Tell,
+) {
   const unsaved = new Set<string>();
-  const change = (id: string, event: FleetEvent): void => {
-    const effects = models.change(id, event);
+  const change = (id: string, event: FleetEvent, at = listening.moment()): void => {
+    const effects = models.change(id, event, at);
     if (effects === undefined) return;
     unsaved.add(id);
     tell(id, effects);
@@ -81,7 +93,9 @@ function createSessions(models: Models, store: FleetStore, database: Database, t
       if (models.isKnown(id)) change(id, event);
     },
     tick: (): void => {
-      for (const { id } of models.all()) change(id, { kind: 'tick' });
+      listening.look();
+      const now = listening.moment();
+      for (const { id } of models.all()) change(id, { kind: 'tick' }, now);
       if (unsaved.size === 0) return;
       const saved = database.transact(() => {
         for (const id of unsaved) {
@@ -94,21 +108,34 @@ function createSessions(models: Models, store: FleetStore, database: Database, t
   };
 }
 
-function createQueries(models: Models, clock: Clock, presence: PresenceLimits) {
-  const rollUp = createRollup(presence);
-  const search = createSearch(presence);
+function createNotice() {
+  const listeners = new Set<() => void>();
+  return {
+    tell: (): void => {
+      for (const listener of listeners) listener();
+    },
+    add: (listener: () => void): (() => void) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}
+
+function createQueries(models: Models, clock: Clock) {
+  const rollUp = createRollup();
+  const search = createSearch();
   return {
     search: (query: TerminalQuery): Result<TerminalPage> =>
       search(models.listed(), query, clock.wallMs()),
     view: (id: string): TerminalView | undefined => {
       const model = models.shown(id);
-      return model && viewOf(model, clock.wallMs(), presence);
+      return model && viewOf(model, clock.wallMs());
     },
     views: (): readonly TerminalView[] => {
       const now = clock.wallMs();
-      return models.listed().map((model) => viewOf(model, now, presence));
+      return models.listed().map((model) => viewOf(model, now));
     },
-    rollup: (): Rollup => rollUp(models.all(), models.isShown, clock.wallMs()),
+    rollup: (): Rollup => rollUp(models.all(), models.isShown),
     isConnected: (id: string): boolean => (models.get(id)?.sessions ?? 0) > 0,
   };
 }
@@ -127,28 +154,39 @@ export function openFleet(options: FleetOptions): Result<Fleet> {
     terminals: options.terminals,
     acceptUnknown,
     presence,
-    wallMs: clock.wallMs,
+    reading: () => listening.reading(),
   });
   const tell: Tell = (terminal, effects) => {
     for (const { from, to } of effects) log.info('presence changed', { terminal, from, to });
+    if (effects.length > 0) observations.changed(terminal);
   };
   const handlers: ResultHandler[] = [];
-  const strangers = limitLog(log, clock);
-  const rules = createApply({ database, models, store, metrics, log: strangers, tell, handlers });
-  const listeners = new Set<() => void>();
-  const told = {
-    ...rules,
-    end: () => {
-      rules.end();
-      for (const listener of listeners) listener();
-    },
+  const listening = createListening({
+    clock,
+    lastSeenMs: loaded.reduce((most, { lastSeenMs = 0 }) => Math.max(most, lastSeenMs), 0),
+    behind: () => follower.behind(),
+    failing: () => (follower.stalled() ?? ledger.stats().failing) !== undefined,
+  });
+  const own = { metrics, log: limitLog(log, clock), arrivalMs: listening.arrivalMs };
+  const rules = createApply({ database, models, store, tell, handlers, ...own });
+  const notice = createNotice();
+  const end = (): void => {
+    rules.end();
+    notice.tell();
   };
-  const shared = { clock, timers, log };
-  const follower = createFollower({ ledger, database, cursor: store, rules: told, ...shared });
-  const sessions = createSessions(models, store, database, tell);
-  const cancelTick = timers.every(TICK_MS, sessions.tick);
+  const followed = { ledger, database, cursor: store, rules: { ...rules, end } };
+  const follower = createFollower({ ...followed, clock, timers, log });
+  const observations = createObservations({
+    ...{ ledger, clock, get: models.shown },
+    ids: () => models.listed().map(({ id }) => id),
+  });
+  const sessions = createSessions(models, store, database, listening, tell);
+  const cancelTick = timers.every(TICK_MS, () => {
+    sessions.tick();
+    observations.tick();
+  });
   return ok({
-    ...createQueries(models, clock, presence),
+    ...createQueries(models, clock),
     database,
     start: follower.start,
     drain: () => {
@@ -162,10 +200,7 @@ export function openFleet(options: FleetOptions): Result<Fleet> {
     events: (query) => store.queryEvents(query).events,
     eventPage: store.queryEvents,
     eventEdges: store.eventEdges,
-    onEvents: (listener) => {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
+    onEvents: notice.add,
     onResults: (handler) => {
       handlers.push(handler);
     },

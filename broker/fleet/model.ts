@@ -2,11 +2,17 @@
 // back unchanged. Facts that may arrive late or twice carry the place they were read at, so that an
 // older one never overwrites a newer one.
 
-import type { Cause, ComponentState, Mode, TerminalEvent } from '../../protocol/events.ts';
+import type {
+  AwayReason,
+  Cause,
+  ComponentState,
+  Mode,
+  TerminalEvent,
+} from '../../protocol/events.ts';
 import type { Snapshot } from '../../protocol/metric-body.ts';
 import type { Stream } from '../../protocol/wire.ts';
+import { NO_PULSE, NO_RUN, type Presence, type Pulse, type Run } from './presence.ts';
 import { NO_TALLY, type Tally } from './tally.ts';
-import type { Presence } from './view.ts';
 
 /** Components of one terminal, and counters of restarts of one component (cause and version). */
 export const COMPONENTS_MAX = 64;
@@ -98,6 +104,23 @@ export type Hold = {
 /** What the terminal gives up for want of disk. */
 export type DiskModel = { readonly level: string; readonly reason: string; readonly at: Place };
 
+/** The last time without the broker, as its agent told it afterwards. */
+export type Absence = {
+  readonly fromMs: number;
+  readonly untilMs: number;
+  readonly why: AwayReason;
+  /** Milliseconds by reason. */
+  readonly parts: Readonly<Partial<Record<AwayReason, number>>>;
+  readonly reason: string;
+};
+
+/** How far its own clock is ahead of the broker's, and how much of that it knows and corrects. */
+export type ClockModel = {
+  readonly skewMs: number;
+  readonly leftMs: number;
+  readonly atMs: number;
+};
+
 export type TerminalModel = {
   readonly id: string;
   readonly store: string;
@@ -107,6 +130,10 @@ export type TerminalModel = {
   readonly sessions: number;
   readonly closed: { readonly why: string; readonly timeMs: number } | undefined;
   readonly presence: Presence;
+  /** The rhythm of its live batches; absent in records of older brokers. */
+  readonly pulse: Pulse;
+  /** Of this run of the broker only. */
+  readonly run: Run;
   readonly lastSeenMs: number | undefined;
   readonly agent: { readonly version: string; readonly node: string; readonly at: Place };
   readonly agentStarts: Tally;
@@ -120,6 +147,8 @@ export type TerminalModel = {
   /** Absent in records of older brokers. */
   readonly hold?: Hold | undefined;
   readonly disk?: DiskModel | undefined;
+  readonly away?: Absence | undefined;
+  readonly clock?: ClockModel | undefined;
   readonly clockOffsetMs: number;
   readonly clockOffsetAtMs: number;
   /** Time of the newest snapshot: backlog that comes after it is history. */
@@ -135,6 +164,8 @@ export const newTerminal = (id: string, store: string, planned: boolean): Termin
   sessions: 0,
   closed: undefined,
   presence: 'never',
+  pulse: NO_PULSE,
+  run: NO_RUN,
   lastSeenMs: undefined,
   agent: { version: '', node: '', at: NOWHERE },
   agentStarts: NO_TALLY,
@@ -167,6 +198,8 @@ export type FleetEvent =
       readonly epoch: string;
       readonly seq: number;
       readonly receivedMs: number;
+      /** The same on the monotonic clock of this run. */
+      readonly arrivedMs: number;
       readonly createdMs: number;
       readonly clockOffsetMs: number;
       readonly content: BatchContent;

@@ -3,8 +3,8 @@
 
 import { isId } from '../../protocol/ids.ts';
 import { type FleetEffect, type FleetEvent, newTerminal, type TerminalModel } from './model.ts';
+import type { Moment, PresenceLimits } from './presence.ts';
 import { step } from './registry.ts';
-import type { PresenceLimits } from './view.ts';
 
 /** Terminals that were never planned and still may register, when the configuration lets them. */
 export const UNPLANNED_MAX = 20_000;
@@ -20,12 +20,13 @@ export type ModelsOptions = {
   readonly terminals: readonly Planned[];
   readonly acceptUnknown: boolean;
   readonly presence: PresenceLimits;
-  readonly wallMs: () => number;
+  /** While a batch is applied. */
+  readonly reading: () => Moment;
 };
 
 export type Models = ReturnType<typeof openModels>;
 
-export function openModels({ loaded, terminals, acceptUnknown, presence, wallMs }: ModelsOptions) {
+export function openModels({ loaded, terminals, acceptUnknown, presence, reading }: ModelsOptions) {
   const models = new Map(loaded.map((model) => [model.id, model]));
   const staged = new Map<string, TerminalModel>();
   for (const { id, store } of terminals) {
@@ -53,10 +54,11 @@ export function openModels({ loaded, terminals, acceptUnknown, presence, wallMs 
     id: string,
     event: FleetEvent,
     keepIt: (id: string, model: TerminalModel) => void,
+    at: Moment,
   ): readonly FleetEffect[] | undefined {
     // A terminal that nobody planned keeps its history, whether or not it is shown.
     const known = get(id) ?? newTerminal(id, UNASSIGNED, false);
-    const { model, effects } = step(known, event, wallMs(), presence);
+    const { model, effects } = step(known, event, at, presence);
     if (model === known) return undefined;
     keepIt(id, model);
     return effects;
@@ -79,10 +81,10 @@ export function openModels({ loaded, terminals, acceptUnknown, presence, wallMs 
     isKnown: (id: string): boolean =>
       shown(id) !== undefined || (acceptUnknown && isId(id) && models.size < unplannedMax),
     /** Takes effect at once, between transactions. */
-    change: (id: string, event: FleetEvent) => decide(id, event, put),
+    change: (id: string, event: FleetEvent, at: Moment) => decide(id, event, put, at),
     /** Takes effect with `keep`, or not at all. */
     stage: (id: string, event: FleetEvent) =>
-      decide(id, event, (key, model) => staged.set(key, model)),
+      decide(id, event, (key, model) => staged.set(key, model), reading()),
     staged: (): readonly TerminalModel[] => [...staged.values()],
     keep: (): void => {
       for (const [id, model] of staged) put(id, model);

@@ -8,6 +8,7 @@ import { DRILL_COMPONENT } from '../../protocol/drill.ts';
 import { type EventKind, eventSchemas } from '../../protocol/events.ts';
 import { isId } from '../../protocol/ids.ts';
 import type { Snapshot } from '../../protocol/metric-body.ts';
+import { isLive, readClock, setAway } from './away.ts';
 import { changeState, readSnapshot, setInventory } from './components.ts';
 import {
   type BatchContent,
@@ -24,8 +25,16 @@ import {
   type TerminalModel,
   WORD_CHARS_MAX,
 } from './model.ts';
+import {
+  broken,
+  judge,
+  type Moment,
+  NO_PULSE,
+  opened,
+  type PresenceLimits,
+  spoke,
+} from './presence.ts';
 import { countEvent } from './tally.ts';
-import { type PresenceLimits, presenceOf } from './view.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 /** Puts one event of a kind into the model; `fields` passed the kind's schema at decoding. */
@@ -42,6 +51,15 @@ const withAgent = (model: TerminalModel, fields: Fields, place: Place): Terminal
         agent: { version: word(fields['version']), node: word(fields['node']), at: place },
       }
     : model;
+
+/** How often it sends is believed before it is seen: after a change of its configuration nothing else tells. */
+function withRhythm(model: TerminalModel, { fields }: PlacedEvent, place: Place): TerminalModel {
+  const said = fields['sendMs'];
+  // Only of the newest start, which is the one that `agent` was taken from.
+  if (model.agent.at !== place) return model;
+  const saidMs = typeof said === 'number' && said > 0 ? said : 0;
+  return saidMs === model.pulse.saidMs ? model : { ...model, pulse: { ...NO_PULSE, saidMs } };
+}
 
 function openIncident(model: TerminalModel, event: PlacedEvent, place: Place): TerminalModel {
   const incident = word(event.fields['incident']);
@@ -108,7 +126,7 @@ function setDisk(model: TerminalModel, { fields }: PlacedEvent, place: Place): T
 /** Every kind that the protocol knows has an entry, so that a new one cannot be forgotten. */
 const rules: Record<EventKind, Rule> = {
   agent_started: (model, event, place) => ({
-    ...withAgent(model, event.fields, place),
+    ...withRhythm(withAgent(model, event.fields, place), event, place),
     agentStarts: countEvent(model.agentStarts, place.timeMs),
   }),
   agent_stopping: (model) => model,
@@ -136,7 +154,7 @@ const rules: Record<EventKind, Rule> = {
   resource_held: (model) => model,
   output_dropped: (model) => model,
   drill: (model) => model,
-  away: (model) => model,
+  away: setAway,
   thinned: (model) => model,
   version_changed: (model) => model,
   series_left_out: (model) => model,
@@ -211,48 +229,64 @@ function applyContent(
   }
 }
 
-function applyBatch(model: TerminalModel, batch: BatchEvent): TerminalModel {
-  const seen = { ...model, lastSeenMs: Math.max(model.lastSeenMs ?? 0, batch.receivedMs) };
-  const known = applyContent(seen, batch.content, batch);
+function applyBatch(
+  model: TerminalModel,
+  batch: BatchEvent,
+  limits: PresenceLimits,
+): TerminalModel {
+  const known = applyContent(model, batch.content, batch);
+  const live = isLive(batch, known.pulse.saidMs);
+  const seen = {
+    ...known,
+    ...spoke(known.run, known.pulse, batch.arrivedMs, live, limits),
+    lastSeenMs: Math.max(model.lastSeenMs ?? 0, batch.receivedMs),
+    clock: readClock(model.clock, batch),
+  };
   // Nothing is made after it was received: a clock that ran ahead once must not win for ever.
   const createdMs = Math.min(batch.createdMs, batch.receivedMs);
   return createdMs >= model.clockOffsetAtMs
-    ? { ...known, clockOffsetMs: batch.clockOffsetMs, clockOffsetAtMs: createdMs }
-    : known;
+    ? { ...seen, clockOffsetMs: batch.clockOffsetMs, clockOffsetAtMs: createdMs }
+    : seen;
 }
 
-function apply(model: TerminalModel, event: FleetEvent, now: number): TerminalModel {
+function apply(
+  model: TerminalModel,
+  event: FleetEvent,
+  { nowMs, wallMs }: Moment,
+  limits: PresenceLimits,
+): TerminalModel {
   switch (event.kind) {
     case 'opened':
       return {
         ...model,
         sessions: model.sessions + 1,
+        run: opened(model.run, nowMs),
         closed: undefined,
-        lastSeenMs: Math.max(model.lastSeenMs ?? 0, now),
+        lastSeenMs: Math.max(model.lastSeenMs ?? 0, wallMs),
       };
     case 'closed': {
-      // The end of a session is no sign of life: it may be noticed long after the last one.
       const sessions = Math.max(0, model.sessions - 1);
-      const closed = sessions === 0 ? { why: event.why, timeMs: now } : undefined;
-      return { ...model, sessions, closed };
+      if (sessions > 0) return { ...model, sessions, closed: undefined };
+      const closed = { why: event.why, timeMs: wallMs };
+      return { ...model, sessions, closed, run: broken(model.run, nowMs) };
     }
     case 'batch':
-      return applyBatch(model, event);
+      return applyBatch(model, event, limits);
     case 'tick':
-      // The broker's clock was set back: nobody was seen in the future, silence counts from here.
-      return (model.lastSeenMs ?? 0) > now ? { ...model, lastSeenMs: now } : model;
+      // The broker's clock was set back: nobody was seen in the future.
+      return (model.lastSeenMs ?? 0) > wallMs ? { ...model, lastSeenMs: wallMs } : model;
   }
 }
 
-/** @param now wall clock of the broker. Total: any event, in any order, twice or late. */
+/** Total: any event, in any order, twice or late. */
 export function step(
   model: TerminalModel,
   event: FleetEvent,
-  now: number,
+  moment: Moment,
   limits: PresenceLimits,
 ): { readonly model: TerminalModel; readonly effects: readonly FleetEffect[] } {
-  const next = apply(model, event, now);
-  const presence = presenceOf(next.lastSeenMs, now, limits);
+  const next = apply(model, event, moment, limits);
+  const presence = judge(model.presence, next.run, next.pulse, moment, limits);
   if (presence === model.presence) return { model: next, effects: [] };
   const effect: FleetEffect = { kind: 'presence', from: model.presence, to: presence };
   return { model: { ...next, presence }, effects: [effect] };

@@ -5,8 +5,10 @@
 // What a terminal adds is worked out once for each state of its record, which never changes.
 
 import type { TerminalModel } from './model.ts';
+import type { Presence } from './presence.ts';
 import { totalOf } from './tally.ts';
-import { type Presence, type PresenceLimits, presenceOf, restartCounts } from './view.ts';
+import { type Troubles, troublesOf } from './troubles.ts';
+import { restartCounts } from './view.ts';
 
 /** Pairs of component and version with a line of their own (design.md section 6: bounded size). */
 export const COMBINATIONS_MAX = 200;
@@ -16,7 +18,7 @@ export const AGENT = 'agent';
 
 type Pair = { readonly component: string; readonly version: string };
 
-export type Rollup = {
+export type Rollup = Troubles & {
   readonly terminals: Readonly<Record<Presence | 'total', number>>;
   readonly versions: readonly (Pair & { readonly terminals: number })[];
   readonly states: readonly {
@@ -126,7 +128,7 @@ function createAdmission(): (pair: Pair) => Pair {
 }
 
 /** @returns a function that rolls up the fleet; it remembers which pairs it has admitted. */
-export function createRollup(limits: PresenceLimits) {
+export function createRollup() {
   const admit = createAdmission();
   const known = new WeakMap<TerminalModel, readonly Part[]>();
   const partsOnce = (model: TerminalModel): readonly Part[] => {
@@ -134,11 +136,7 @@ export function createRollup(limits: PresenceLimits) {
     known.set(model, parts);
     return parts;
   };
-  return (
-    models: readonly TerminalModel[],
-    isShown: (model: TerminalModel) => boolean,
-    now: number,
-  ): Rollup => {
+  return (models: readonly TerminalModel[], isShown: (model: TerminalModel) => boolean): Rollup => {
     const terminals = { total: 0, never: 0, online: 0, late: 0, lost: 0 };
     const sums = new Map<string, Sum>();
     let agentStarts = 0;
@@ -147,9 +145,10 @@ export function createRollup(limits: PresenceLimits) {
       for (const part of partsOnce(model)) sumUp(sums, part, shown);
       if (!shown) continue;
       terminals.total += 1;
-      terminals[presenceOf(model.lastSeenMs, now, limits)] += 1;
+      terminals[model.presence] += 1;
       agentStarts += totalOf(model.agentStarts);
     }
-    return { terminals, ...linesOf(sums.values(), admit), agentStarts };
+    const troubles = troublesOf(models.filter(isShown));
+    return { terminals, ...linesOf(sums.values(), admit), agentStarts, ...troubles };
   };
 }

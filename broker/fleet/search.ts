@@ -5,15 +5,9 @@
 
 import { fail, ok, type Result } from '../../protocol/result.ts';
 import { own, type TerminalModel } from './model.ts';
+import type { Presence } from './presence.ts';
 import { AGENT } from './rollup.ts';
-import {
-  type Presence,
-  type PresenceLimits,
-  presenceOf,
-  restartCounts,
-  type TerminalView,
-  viewOf,
-} from './view.ts';
+import { restartCounts, type TerminalView, viewOf } from './view.ts';
 
 export const SORT_KEYS = ['id', 'store', 'presence', 'lastSeen', 'restarts'] as const;
 export type SortKey = (typeof SORT_KEYS)[number];
@@ -93,10 +87,10 @@ function runs(
   return found?.listed === true && found.version === version;
 }
 
-function fits(model: TerminalModel, query: TerminalQuery, presence: Presence): boolean {
+function fits(model: TerminalModel, query: TerminalQuery): boolean {
   const { store, state, version, search } = query;
   if (store !== undefined && model.store !== store) return false;
-  if (query.presence !== undefined && presence !== query.presence) return false;
+  if (query.presence !== undefined && model.presence !== query.presence) return false;
   if (version !== undefined && !runs(model, version)) return false;
   if (state !== undefined) {
     const has = Object.values(model.components).some((one) => one.listed && one.state === state);
@@ -114,17 +108,17 @@ const restartsOf = (model: TerminalModel): number =>
     .reduce((sum, { count }) => sum + count, 0);
 
 /** @returns a function that finds; it counts a record's restarts once, as records never change. */
-export function createSearch(limits: PresenceLimits) {
+export function createSearch() {
   const restarts = new WeakMap<TerminalModel, number>();
   const restartsOnce = (model: TerminalModel): number => {
     const count = restarts.get(model) ?? restartsOf(model);
     restarts.set(model, count);
     return count;
   };
-  const keyOf: Record<SortKey, (model: TerminalModel, presence: Presence) => string | number> = {
+  const keyOf: Record<SortKey, (model: TerminalModel) => string | number> = {
     id: ({ id }) => id,
     store: ({ store }) => store,
-    presence: (_model, presence) => PRESENCE_RANK[presence],
+    presence: ({ presence }) => PRESENCE_RANK[presence],
     lastSeen: ({ lastSeenMs }) => lastSeenMs ?? -1,
     restarts: restartsOnce,
   };
@@ -141,17 +135,16 @@ export function createSearch(limits: PresenceLimits) {
     const found: Found[] = [];
     let total = 0;
     for (const model of models) {
-      const presence = presenceOf(model.lastSeenMs, nowMs, limits);
-      if (!fits(model, query, presence)) continue;
+      if (!fits(model, query)) continue;
       total += 1;
-      const one = { key: key(model, presence), id: model.id, model };
+      const one = { key: key(model), id: model.id, model };
       if (from === undefined || compare(one, from.value) > 0) found.push(one);
     }
     const page = found.sort(compare).slice(0, limit);
     const last = page.at(-1);
     const isLast = last === undefined || found.length <= page.length;
     return ok({
-      terminals: page.map(({ model }) => viewOf(model, nowMs, limits)),
+      terminals: page.map(({ model }) => viewOf(model, nowMs)),
       total,
       next: isLast ? null : encodeCursor(sort, last),
     });

@@ -8,6 +8,7 @@ import { openEdges, openGauge } from '../sqlite.ts';
 import type { Database } from './database.ts';
 import { openEventTable } from './events.ts';
 import { newTerminal, type PlacedEvent, type TerminalModel } from './model.ts';
+import { NO_RUN } from './presence.ts';
 
 /** Events kept unless configured otherwise. */
 export const EVENTS_MAX = 1_000_000;
@@ -97,7 +98,15 @@ function openDeadLetters(database: Database) {
 function revive(id: string, store: string, json: string): TerminalModel {
   const saved = JSON.parse(json) as Partial<TerminalModel>;
   const fresh = newTerminal(id, store, false);
-  const model = { ...fresh, ...saved, id, sessions: 0, closed: undefined, planned: false };
+  const model = {
+    ...fresh,
+    ...saved,
+    id,
+    sessions: 0,
+    closed: undefined,
+    planned: false,
+    run: NO_RUN,
+  };
   // A state that a newer broker knew and this one does not would break its types.
   const known = Object.entries(model.components).filter(
     ([, { state }]) => state === 'unknown' || COMPONENT_STATES.includes(state),

@@ -1,16 +1,12 @@
-// What the API tells of one terminal, and how its presence follows from when it was last heard of.
-// Reachability and health are two things (design.md section 5): presence says only how long it has been
+// What the API tells of one terminal. Reachability and health are two things (design.md section 5): presence says only how long it has been
 // silent; what its components do is said beside it, as it was last known.
 
 import { CAUSES, type Cause, type ComponentState, type Mode } from '../../protocol/events.ts';
-import { type ComponentModel, own, type TerminalModel } from './model.ts';
+import { type Absence, type ComponentModel, own, type TerminalModel } from './model.ts';
+import type { Presence } from './presence.ts';
 import { totalOf } from './tally.ts';
 
-export const PRESENCES = ['never', 'online', 'late', 'lost'] as const;
-export type Presence = (typeof PRESENCES)[number];
-
-/** A terminal is late after so long without a sign, and lost after so much longer. */
-export type PresenceLimits = { readonly lateMs: number; readonly lostMs: number };
+export { PRESENCES, type Presence, type PresenceLimits } from './presence.ts';
 
 export type ComponentView = {
   readonly name: string;
@@ -64,22 +60,16 @@ export type TerminalView = {
     | undefined;
   /** While it gives up something for want of disk. */
   readonly disk: { readonly level: string; readonly reason: string } | undefined;
+  /** The last time without the broker, and why. */
+  readonly away: Absence | undefined;
   readonly clockOffsetMs: number;
+  /** The terminal's own clock minus the broker's. */
+  readonly clockSkewMs: number | undefined;
+  /** How much of that is left in the times that it sends. */
+  readonly clockLeftMs: number | undefined;
   readonly samples: number;
   readonly events: number;
 };
-
-/** A connected terminal that says nothing is late as well: a socket proves no progress. */
-export function presenceOf(
-  lastSeenMs: number | undefined,
-  nowMs: number,
-  limits: PresenceLimits,
-): Presence {
-  if (lastSeenMs === undefined) return 'never';
-  const silentMs = nowMs - lastSeenMs;
-  if (silentMs <= limits.lateMs) return 'online';
-  return silentMs <= limits.lostMs ? 'late' : 'lost';
-}
 
 /** One restart counter of one component, for the fleet's sums. */
 export type RestartCount = {
@@ -139,11 +129,11 @@ function diskView({ disk }: TerminalModel): TerminalView['disk'] {
   return { level: disk.level, reason: disk.reason };
 }
 
-export function viewOf(model: TerminalModel, nowMs: number, limits: PresenceLimits): TerminalView {
+export function viewOf(model: TerminalModel, nowMs: number): TerminalView {
   return {
     id: model.id,
     store: model.store,
-    presence: presenceOf(model.lastSeenMs, nowMs, limits),
+    presence: model.presence,
     connected: model.sessions > 0,
     lastSeenMs: model.lastSeenMs,
     closed: model.closed,
@@ -166,7 +156,10 @@ export function viewOf(model: TerminalModel, nowMs: number, limits: PresenceLimi
       .map(([, { signs, ...device }]) => ({ ...device, troubles: Object.values(signs) })),
     held: heldView(model, nowMs),
     disk: diskView(model),
+    away: model.away,
     clockOffsetMs: model.clockOffsetMs,
+    clockSkewMs: model.clock?.skewMs,
+    clockLeftMs: model.clock?.leftMs,
     samples: model.samples,
     events: model.events,
   };

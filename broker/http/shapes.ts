@@ -4,7 +4,7 @@
 // fractions.
 
 import { COMMAND_STATES } from '../../protocol/commands.ts';
-import { CAUSES, COMPONENT_STATES, MODES } from '../../protocol/events.ts';
+import { AWAY_REASONS, CAUSES, COMPONENT_STATES, MODES } from '../../protocol/events.ts';
 import { PRESENCES } from '../fleet/view.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
@@ -68,6 +68,14 @@ const device = object({
   atMs: timeMs,
 });
 
+const away = object({
+  fromMs: timeMs,
+  untilMs: timeMs,
+  why: { ...oneOf(AWAY_REASONS), description: 'what took most of the time' },
+  parts: { ...anything, description: 'milliseconds by reason', additionalProperties: number },
+  reason: text,
+});
+
 const terminal = object(
   {
     id: text,
@@ -82,11 +90,14 @@ const terminal = object(
     devices: list(device),
     held: object({ by: text, reason: text, untilMs: timeMs }),
     disk: object({ level: text, reason: text }),
+    away,
+    clockSkewMs: { type: 'number', description: "its own clock minus the broker's" },
+    clockLeftMs: { type: 'number', description: 'what of that it does not correct' },
     clockOffsetMs: number,
     samples: count,
     events: count,
   },
-  ...['lastSeenMs', 'closed', 'held', 'disk'],
+  ...['lastSeenMs', 'closed', 'held', 'disk', 'away', 'clockSkewMs', 'clockLeftMs'],
 );
 
 const pair = { component: text, version: text };

@@ -17,7 +17,7 @@ describe("the broker's configuration", () => {
         http: { host: '127.0.0.1', port: 8080 },
         terminals: [],
         acceptUnknown: false,
-        presence: { lateMs: 90_000, lostMs: 300_000 },
+        presence: { lateMs: 90_000, lostMs: 300_000, silentMsMax: 7_200_000 },
         retention: RETENTION_DEFAULT,
         limits: { connections: 12_000, connectBurst: 5_000, connectsPerSecond: 1_000 },
       },
@@ -45,7 +45,7 @@ presence: { lostMs: 100000 }
         http: { host: '127.8.0.1', port: 8080 },
         terminals: [{ id: 'lane-1', store: 'store-1' }],
         acceptUnknown: true,
-        presence: { lateMs: 90_000, lostMs: 100_000 },
+        presence: { lateMs: 90_000, lostMs: 100_000, silentMsMax: 7_200_000 },
       },
     });
   });

@@ -7,13 +7,12 @@ import { newTerminal, type TerminalModel } from '../../broker/fleet/model.ts';
 import { viewOf } from '../../broker/fleet/view.ts';
 import type { Sample } from '../../protocol/metric-body.ts';
 
-const LIMITS = { lateMs: 1, lostMs: 2 };
 const of = (name: string, value: number, labels: Record<string, string> = {}): Sample => ({
   name,
   value,
   labels: { component: 'hardware', device: 'printer', ...labels },
 });
-const devices = (model: TerminalModel) => viewOf(model, 0, LIMITS).devices;
+const devices = (model: TerminalModel) => viewOf(model, 0).devices;
 const fresh = newTerminal('lane-1', 'store-1', true);
 
 describe('devices in the fleet view', () => {

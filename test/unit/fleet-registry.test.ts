@@ -1,13 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { COMPONENTS_MAX, type FleetEvent } from '../../broker/fleet/model.ts';
+import { COMPONENTS_MAX, type FleetEvent, newTerminal } from '../../broker/fleet/model.ts';
+import { step } from '../../broker/fleet/registry.ts';
 import { restartCounts } from '../../broker/fleet/view.ts';
 import type { NewEvent } from '../../protocol/events.ts';
-import { START_MS } from './fleet-rig.ts';
+import { PRESENCE, START_MS } from './fleet-rig.ts';
 import {
   batch,
   events,
   incident,
   metrics,
+  moment,
   recovered,
   restarts,
   sale,
@@ -251,10 +253,21 @@ describe('a terminal that invents', () => {
 });
 
 describe("the broker's own clock", () => {
-  it('set back by an hour does not keep a silent terminal online for that hour', () => {
-    const story = tell([3_600, { kind: 'opened' }], [0, { kind: 'tick' }]);
-    expect(story.at(0).presence).toBe('online');
-    expect(story.at(301).presence).toBe('lost');
+  it('set back or forth by an hour makes nobody late and keeps nobody online', () => {
+    for (const jumpMs of [-3_600_000, 3_600_000]) {
+      const seen = step(newTerminal('t', 's', true), { kind: 'opened' }, moment(0), PRESENCE).model;
+      const at = (seconds: number) => {
+        const { wallMs } = moment(seconds);
+        return step(seen, { kind: 'tick' }, moment(seconds, { wallMs: wallMs + jumpMs }), PRESENCE)
+          .model;
+      };
+      expect([at(90).presence, at(91).presence, at(301).presence]).toEqual([
+        'online',
+        'late',
+        'lost',
+      ]);
+      expect(at(90).lastSeenMs).toBe(START_MS + Math.min(0, jumpMs + 90_000));
+    }
   });
 });
 

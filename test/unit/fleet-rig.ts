@@ -14,7 +14,7 @@ import { packBody } from '../../protocol/body.ts';
 import { type CommandResult, encodeResultBody } from '../../protocol/commands.ts';
 import { encodeEventBody, type NewEvent, type TerminalEvent } from '../../protocol/events.ts';
 import { encodeMetricBody, type Snapshot } from '../../protocol/metric-body.ts';
-import type { Result } from '../../protocol/result.ts';
+import { ok, type Result } from '../../protocol/result.ts';
 import { encodeBatch, type Stream } from '../../protocol/wire.ts';
 
 export const START_MS = 1_800_000_000_000;
@@ -73,6 +73,8 @@ export function fakeTime() {
 }
 
 export type FakeLedger = FleetOptions['ledger'] & {
+  /** What the broker recorded itself, with its time. */
+  readonly own: Uint8Array[];
   readonly add: (row: Omit<LedgerRow, 'id' | 'receivedMs'> & { receivedMs?: number }) => void;
   readonly rows: LedgerRow[];
   readonly followed: () => number;
@@ -82,10 +84,16 @@ export function fakeLedger(wallMs: () => number): FakeLedger {
   const rows: LedgerRow[] = [];
   const listeners = new Set<() => void>();
   let followed = 0;
+  const own: Uint8Array[] = [];
   const stats = () => ({ newestId: rows.length }) as ReturnType<Ledger['stats']>;
   return {
     generation: new Uint8Array(16).fill(7),
     rows,
+    own,
+    appendOwn: (_stream, body) => {
+      own.push(body);
+      return ok(undefined);
+    },
     add: (row) => {
       rows.push({ receivedMs: wallMs(), ...row, id: rows.length + 1 });
       for (const listener of listeners) listener();

@@ -2,6 +2,7 @@
 // broker saw them.
 
 import { type FleetEvent, newTerminal, type TerminalModel } from '../../broker/fleet/model.ts';
+import type { Moment } from '../../broker/fleet/presence.ts';
 import { step } from '../../broker/fleet/registry.ts';
 import { type TerminalView, viewOf } from '../../broker/fleet/view.ts';
 import type { NewEvent } from '../../protocol/events.ts';
@@ -9,15 +10,25 @@ import { EPOCH, happened, PRESENCE, START_MS } from './fleet-rig.ts';
 
 type Batch = Extract<FleetEvent, { kind: 'batch' }>;
 
+/** The broker began to listen long before. */
+export const moment = (seconds: number, more: Partial<Moment> = {}): Moment => {
+  const nowMs = seconds * 1_000;
+  return { wallMs: START_MS + nowMs, nowMs, heardMs: nowMs, fairMs: -1e9, ...more };
+};
+
 /** A story: steps of one terminal, each with the second at which the broker saw it. */
 export function tell(...steps: readonly (readonly [seconds: number, event: FleetEvent])[]) {
   let model: TerminalModel = newTerminal('lane-1', 'berlin', true);
   const effects = steps.flatMap(([seconds, event]) => {
-    const next = step(model, event, START_MS + seconds * 1_000, PRESENCE);
+    const next = step(model, event, moment(seconds), PRESENCE);
     model = next.model;
     return next.effects;
   });
-  const at = (seconds: number): TerminalView => viewOf(model, START_MS + seconds * 1_000, PRESENCE);
+  const at = (seconds: number): TerminalView =>
+    viewOf(
+      step(model, { kind: 'tick' }, moment(seconds), PRESENCE).model,
+      START_MS + seconds * 1_000,
+    );
   return { model, effects, at };
 }
 
@@ -28,7 +39,7 @@ export function batch(
 ): Batch {
   const receivedMs = START_MS + seconds * 1_000;
   const facts = { epoch: EPOCH, seq: 1, receivedMs, createdMs: receivedMs, clockOffsetMs: 0 };
-  return { kind: 'batch', ...facts, content, ...more };
+  return { kind: 'batch', ...facts, arrivedMs: seconds * 1_000, content, ...more };
 }
 
 /** Events at their seconds, received at the last one unless said. */

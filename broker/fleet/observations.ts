@@ -1,0 +1,114 @@
+// What the broker itself knows of each terminal, as series in the ledger's own lane, from where the sinks take it
+// like anything a terminal said. Every known terminal has them, also one that never reported: a series that is
+// missing looks like health on a dashboard, a 0 does not. A round over all terminals takes a minute and goes in
+// portions, so that ten thousand terminals never hold up acknowledgements; whoever's presence changed goes
+// within a second, but no more than PORTIONS_MAX at a time, the longest waiting first.
+
+import { encodeMetricBody, type Sample } from '../../protocol/metric-body.ts';
+import type { MetricNameOf } from '../../protocol/metrics.ts';
+import type { Clock } from '../clock.ts';
+import type { Ledger } from '../ledger.ts';
+import type { TerminalModel } from './model.ts';
+import { PRESENCES, type Presence } from './presence.ts';
+
+export const ROUND_MS = 60_000;
+/** At most seven series each: a body of these stays below SERIES_PER_BODY_MAX. */
+export const PORTION_TERMINALS = 250;
+/** Of changes, in one tick: some ten milliseconds. */
+export const PORTIONS_MAX = 2;
+
+type Name = MetricNameOf<'registry', 'gauge'>;
+
+/**
+ * @param shown what was recorded of its presence before: those become 0, or a dashboard would show two states at
+ * once until the older one is forgotten.
+ */
+export function samplesOf(model: TerminalModel, shown: readonly Presence[]): Sample[] {
+  const { id: terminal, store, presence, lastSeenMs, clock } = model;
+  const own = { store, terminal };
+  const sample = (name: Name, value: number, more = {}): Sample => ({
+    ...{ name, labels: { ...own, ...more }, value },
+  });
+  const before = shown.filter((one) => one !== presence);
+  return [
+    sample('pos_terminal_up', presence === 'online' ? 1 : 0),
+    ...before.map((one) => sample('pos_terminal_presence', 0, { presence: one })),
+    sample('pos_terminal_presence', 1, { presence }),
+    ...(lastSeenMs === undefined
+      ? []
+      : [sample('pos_terminal_last_seen_timestamp_seconds', lastSeenMs / 1000)]),
+    ...(clock === undefined
+      ? []
+      : [sample('pos_terminal_clock_skew_seconds', clock.skewMs / 1000)]),
+  ];
+}
+
+export type ObservationOptions = {
+  readonly ledger: Pick<Ledger, 'appendOwn'>;
+  readonly clock: Clock;
+  /** Of those that are shown. */
+  readonly get: (id: string) => TerminalModel | undefined;
+  /** Every known terminal, in an order that stays. */
+  readonly ids: () => readonly string[];
+};
+
+/** Looks at terminals in rounds and at once. Nothing happens but in `tick`. */
+export function createObservations({ ledger, clock, get, ids }: ObservationOptions) {
+  const changed = new Set<string>();
+  const recorded = new Map<string, Presence>();
+  let round: readonly string[] = [];
+  let reached = 0;
+  let begunMs = Number.NEGATIVE_INFINITY;
+
+  /** @returns whether they are in the ledger. */
+  function record(portion: readonly string[]): boolean {
+    const models = portion.map(get).filter((model) => model !== undefined);
+    if (models.length === 0) return true;
+    const samples = models.flatMap((model) => {
+      const before = recorded.get(model.id);
+      // The run before may have recorded any: all of them once.
+      return samplesOf(model, before === undefined ? PRESENCES : [before]);
+    });
+    const body = encodeMetricBody([{ timeMs: clock.wallMs(), samples }]);
+    if (!ledger.appendOwn('metrics', body).ok) return false;
+    for (const { id, presence } of models) recorded.set(id, presence);
+    return true;
+  }
+
+  function recordChanges(): void {
+    for (let portions = 0; portions < PORTIONS_MAX && changed.size > 0; portions += 1) {
+      const portion = [...changed].slice(0, PORTION_TERMINALS);
+      // What the ledger does not take now is told with the next round, with its time then.
+      if (!record(portion)) return;
+      for (const id of portion) changed.delete(id);
+    }
+  }
+
+  /** As far as the round should be by now. */
+  function goOn(now: number): void {
+    const due = Math.ceil((round.length * (now - begunMs + 1)) / ROUND_MS);
+    const isLate = reached + PORTION_TERMINALS <= due || (reached === 0 && round.length > 0);
+    if (reached >= round.length || !isLate) return;
+    const portion = round.slice(reached, reached + PORTION_TERMINALS);
+    reached += portion.length;
+    record(portion);
+  }
+
+  return {
+    /** Its presence changed. */
+    changed: (id: string): void => {
+      changed.add(id);
+    },
+    /** Once a second. */
+    tick: (): void => {
+      const now = clock.monotonicMs();
+      if (now - begunMs >= ROUND_MS && reached >= round.length) {
+        round = ids();
+        reached = 0;
+        begunMs = now;
+      }
+      recordChanges();
+      goOn(now);
+    },
+  };
+}

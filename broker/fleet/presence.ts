@@ -1,0 +1,172 @@
+// When a terminal is late and when it is lost. Each has a rhythm of its own (its configuration says how often it
+// sends, its line how evenly that arrives), so the time it gets follows its rhythm: mean and mean deviation of
+// the intervals between its live batches, as TCP estimates a round trip [Jacobson and Karels, Congestion
+// Avoidance and Control, 1988; RFC 6298, section 2]. Not phi accrual [Hayashibara and others, 2004]: that keeps a
+// window of intervals for each terminal, where two numbers do, and takes the intervals to be normally
+// distributed, which a line that loses packets never is. Pure, and on the monotonic clock of one run of the
+// broker: wall clocks are set, and a broker that was down itself has heard nobody.
+
+export const PRESENCES = ['never', 'online', 'late', 'lost'] as const;
+export type Presence = (typeof PRESENCES)[number];
+
+/**
+ * How long a terminal may be silent, at least; one that sends less often than each minute has in proportion
+ * more, but is lost after `silentMsMax`.
+ */
+export type PresenceLimits = {
+  readonly lateMs: number;
+  readonly lostMs: number;
+  readonly silentMsMax?: number | undefined;
+};
+/** Somebody should know of a silent terminal within two hours, however seldom it sends. */
+export const SILENT_MS_MAX = 2 * 3_600_000;
+
+/** The rhythm of a terminal's live batches. */
+export type Pulse = {
+  readonly meanMs: number;
+  readonly deviationMs: number;
+  /** How often it says that it sends; 0 when it did not say. */
+  readonly saidMs: number;
+};
+export const NO_PULSE: Pulse = { meanMs: 0, deviationMs: 0, saidMs: 0 };
+
+/** What is known of one terminal in this run of the broker; times are monotonic. */
+export type Run = {
+  /** Last sign of life. */
+  readonly signMs: number | undefined;
+  /** Arrival of the last live batch in this session: an interval begins there. */
+  readonly liveMs: number | undefined;
+  /** Since when there is no session any more, where there was one. */
+  readonly brokenMs: number | undefined;
+  /** Sessions opened since it last said anything. */
+  readonly knocks: number;
+};
+export const NO_RUN: Run = {
+  signMs: undefined,
+  liveMs: undefined,
+  brokenMs: undefined,
+  knocks: 0,
+};
+
+/** Now, as presence has to see it (listening.ts). */
+export type Moment = {
+  readonly wallMs: number;
+  readonly nowMs: number;
+  /** Up to when the registry has heard: monotonic time, less what it is behind the ledger. */
+  readonly heardMs: number;
+  /** Nobody's silence counts before: the broker itself was not listening. */
+  readonly fairMs: number;
+};
+
+/** Gains of RFC 6298, 2.3. */
+const MEAN_GAIN = 1 / 8;
+const DEVIATION_GAIN = 1 / 4;
+const DEVIATIONS = 4;
+/** Of the expected interval: a batch that is sent a second time comes half an interval late. */
+const MARGIN_RATIO = 1 / 2;
+/** A batch that follows so soon belongs to a burst. */
+const BURST_MS = 1_000;
+/** A broken connection makes late come so many times sooner; agents connect again within seconds. */
+const BROKEN_HASTE = 3;
+
+export type Patience = { readonly lateMs: number; readonly lostMs: number };
+
+const clamp = (value: number, least: number, most: number): number =>
+  Math.max(least, Math.min(most, value));
+
+/** How long this terminal may be silent. */
+export function patienceOf(pulse: Pulse, limits: PresenceLimits): Patience {
+  const { lateMs, lostMs } = limits;
+  const silentMsMax = Math.max(lostMs, limits.silentMsMax ?? SILENT_MS_MAX);
+  const expectedMs = Math.max(pulse.meanMs, pulse.saidMs);
+  const marginMs = Math.max(DEVIATIONS * pulse.deviationMs, MARGIN_RATIO * expectedMs);
+  const ratio = lostMs / lateMs;
+  const late = clamp(expectedMs + marginMs, lateMs, silentMsMax / ratio);
+  return { lateMs: late, lostMs: clamp(late * ratio, lostMs, silentMsMax) };
+}
+
+/** One more interval between live batches; a long one cannot teach it more than it was given. */
+export function learn(pulse: Pulse, intervalMs: number, limits: PresenceLimits): Pulse {
+  if (!(intervalMs >= BURST_MS)) return pulse;
+  const heardMs = Math.min(intervalMs, patienceOf(pulse, limits).lostMs);
+  const { meanMs, deviationMs } = pulse;
+  if (meanMs === 0) return { ...pulse, meanMs: heardMs, deviationMs: heardMs / 2 };
+  const error = heardMs - meanMs;
+  return {
+    ...pulse,
+    meanMs: meanMs + MEAN_GAIN * error,
+    deviationMs: deviationMs + DEVIATION_GAIN * (Math.abs(error) - deviationMs),
+  };
+}
+
+/** A session is open: a sign of life, but only once until it says something. */
+export const opened = (run: Run, atMs: number): Run => ({
+  signMs: run.knocks === 0 ? Math.max(run.signMs ?? atMs, atMs) : run.signMs,
+  liveMs: undefined,
+  brokenMs: undefined,
+  knocks: run.knocks + 1,
+});
+
+/** The last session ended: no sign of life, it may be noticed long after the last one. */
+export const broken = (run: Run, atMs: number): Run => ({
+  ...run,
+  liveMs: undefined,
+  brokenMs: atMs,
+});
+
+/** A batch came, and if it was live, an interval may have ended. */
+export function spoke(
+  run: Run,
+  pulse: Pulse,
+  atMs: number,
+  isLive: boolean,
+  limits: PresenceLimits,
+): { readonly run: Run; readonly pulse: Pulse } {
+  const signMs = Math.max(run.signMs ?? atMs, atMs);
+  const heard = { ...run, signMs, knocks: 0 };
+  if (!isLive) return { run: heard, pulse };
+  const isInterval = run.liveMs !== undefined && atMs - run.liveMs >= BURST_MS;
+  return {
+    run: { ...heard, liveMs: isInterval || run.liveMs === undefined ? atMs : run.liveMs },
+    pulse: isInterval ? learn(pulse, atMs - (run.liveMs ?? atMs), limits) : pulse,
+  };
+}
+
+function afterSilence(
+  signMs: number,
+  brokenMs: number | undefined,
+  nowMs: number,
+  { lateMs, lostMs }: Patience,
+): Presence {
+  const silentMs = nowMs - signMs;
+  if (silentMs > lostMs) return 'lost';
+  const brokenFor = brokenMs === undefined ? 0 : nowMs - Math.max(brokenMs, signMs);
+  return silentMs > lateMs || brokenFor > lateMs / BROKEN_HASTE ? 'late' : 'online';
+}
+
+const RANK: Readonly<Record<Presence, number>> = { online: 0, late: 1, lost: 2, never: 3 };
+
+/**
+ * Better only by a sign of life, worse only by silence while the broker listened. That is all there is to it:
+ * neither a start of the broker nor a change of a setting makes a dead terminal live.
+ */
+export function judge(
+  before: Presence,
+  run: Run,
+  pulse: Pulse,
+  moment: Moment,
+  limits: PresenceLimits,
+): Presence {
+  const { heardMs, fairMs } = moment;
+  const patience = patienceOf(pulse, limits);
+  const { signMs, brokenMs } = run;
+  if (signMs !== undefined) {
+    const since = afterSilence(signMs, undefined, heardMs, patience);
+    const isBack = brokenMs === undefined || signMs >= brokenMs;
+    if (RANK[since] < RANK[before] && (isBack || before === 'never')) return since;
+  }
+  if (before === 'never') return 'never';
+  const fairly = Math.max(signMs ?? fairMs, fairMs);
+  const now = afterSilence(fairly, brokenMs, heardMs, patience);
+  return RANK[now] > RANK[before] ? now : before;
+}
