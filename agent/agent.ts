@@ -74,12 +74,14 @@ class RunningAgent implements Agent {
         rested: budgets.rested(name),
         uses: ladder.restored(name),
       }),
-      restarts: (name) => counters.restarts(name),
-      ladder: (name) => counters.ladder(name),
+      counted: (name, version) => counters.counted(name, version),
       ledger: ladder,
       onSweep: () => this.#onSweep(),
       onSwept: () => this.#alive.swept(),
-      onStep: (...step) => this.#drills?.step(...step),
+      onStep: (component, event, effects, ...rest) => {
+        this.#drills?.step(component, event, effects);
+        rooms.spans.step(component, event, effects, ...rest);
+      },
     });
     this.#introduction = new Introduction(rooms, () => this.#supervisor.components());
     this.#alive = createAlive({
@@ -223,7 +225,7 @@ class RunningAgent implements Agent {
 
   #keepHouse(): void {
     const { config, counters, ladder, output, ports } = this.#rooms;
-    void counters.save();
+    counters.keep(this.#supervisor.components(), ports.clock.monotonicMs());
     ladder.keep();
     this.#hold.look();
     for (const { name } of config.components) {
@@ -258,7 +260,7 @@ class RunningAgent implements Agent {
   }
 
   async #close(): Promise<void> {
-    const { counters, disk, ladder, outbox, output, log, locks, pulls } = this.#rooms;
+    const { counters, disk, ladder, outbox, output, log, locks, pulls, spans } = this.#rooms;
     await this.#atTill.close();
     await this.#uplink?.stop();
     pulls.stop();
@@ -268,7 +270,7 @@ class RunningAgent implements Agent {
     await this.#channel?.close();
     ladder.keep(true);
     this.#saveBudgets();
-    const kept = Promise.all([counters.saveAll(), ladder.settled()]);
+    const kept = Promise.all([counters.saveAll(), ladder.settled(), spans.settled()]);
     await within(this.#rooms.ports.timers, KEPT_MS_MAX, kept);
     outbox.close();
     // Last of all: until here a hang of the agent is still the machine's watchdog's to end.

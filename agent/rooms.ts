@@ -21,7 +21,9 @@ import { realJournalDisk } from './system/journal-files.ts';
 import { readSpace } from './system/space.ts';
 import { lockRunDir, type Release, realPorts } from './system.ts';
 import { OUTBOX_BYTES_MAX, openOutbox } from './telemetry/outbox.ts';
+import { Spans, type SpansOptions } from './telemetry/spans.ts';
 import type { Outbox } from './telemetry/types.ts';
+import { AGENT_VERSION } from './version.ts';
 
 export type Overrides = {
   readonly ports?: Ports;
@@ -44,6 +46,7 @@ export type Rooms = {
   readonly pulls: Pulls;
   readonly redactions: Redactions;
   readonly ring: Ring;
+  readonly spans: Spans;
   readonly environment: NodeJS.ProcessEnv;
 };
 
@@ -90,7 +93,7 @@ export function openRooms(config: AgentConfig, locks: Release[], overrides: Over
   });
   const counters = new Counters(
     { path: join(dataDir, 'restarts.json'), read: files.read, write: writeDurablyLater, log },
-    new Map(config.components.map(({ name, version }) => [name, version])),
+    config.components.map(({ name }) => name),
   );
   const budgets = openBudgets({ path: join(runDir, 'budgets.json'), clock, files, log });
   const ladder = new LadderFile({
@@ -110,12 +113,20 @@ export function openRooms(config: AgentConfig, locks: Release[], overrides: Over
     ...{ logDir, ...config.output, disk: realJournalDisk, clock, timers: ports.timers, log },
     ...{ puncher, pinned: pulls.pinned, report: (event) => outbox.addEvent(event) },
   });
+  const spans = new Spans({
+    path: join(dataDir, 'traces.json'),
+    components: config.components.map(({ name }) => name),
+    ...{ version: AGENT_VERSION, clock, time: outbox.time, log },
+    ...{ read: files.read, write: writeDurablyLater },
+    add: (ended, resource) =>
+      (outbox as { addSpans?: SpansOptions['add'] }).addSpans?.(ended, resource),
+  });
   const ring = openRing({ folder: join(dataDir, 'evidence'), ...config.evidence, clock, log });
   const disk = keepDisk({
     ...{ dataDir, logDir, limits: config.disk, evidenceBytesMax: config.evidence.bytesMax },
     ...{ readSpace, reserve, output, outbox, evidence: ring, hush: log.hush },
     ...{ report: (event) => outbox.addEvent(event), clock, timers: ports.timers, log },
   });
-  const kept = { outbox, disk, counters, budgets, ladder, output, pulls, redactions, ring };
+  const kept = { outbox, disk, counters, budgets, ladder, output, pulls, redactions, ring, spans };
   return { config, ports, log, locks, environment, ...kept };
 }

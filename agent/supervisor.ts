@@ -18,10 +18,10 @@ import { Order } from './order.ts';
 import { ordinaryLateMs } from './pause.ts';
 import { planOf } from './policy.ts';
 import { type RebootLedger, Recover } from './recover.ts';
-import type { LadderCounts, RestartsByCause } from './restarts.ts';
+import type { Counted } from './restarts.ts';
 import { eventOf } from './said.ts';
 import type { ComponentReading } from './telemetry/readings.ts';
-import { type Remembered, type RungUse, step } from './watchdog/machine.ts';
+import { type Model, type Remembered, type RungUse, step } from './watchdog/machine.ts';
 import type { ComponentEffect, ComponentEvent } from './watchdog/model.ts';
 import { orderState, type States } from './watchdog/plan.ts';
 import { Watched } from './watched.ts';
@@ -35,8 +35,7 @@ export type SupervisorOptions = {
   readonly hands: Omit<Hands, 'push'>;
   /** `rested`: the version of it that ended for good under an earlier agent of this boot. */
   readonly remembered: (component: string) => Remembered & { readonly rested?: string | undefined };
-  readonly restarts: (component: string) => RestartsByCause;
-  readonly ladder: (component: string) => LadderCounts;
+  readonly counted: (component: string, version: string) => Counted;
   readonly ledger: RebootLedger;
   /** Four times a second, after the components were looked at. */
   readonly onSweep: () => void;
@@ -47,6 +46,8 @@ export type SupervisorOptions = {
     component: Component,
     event: ComponentEvent,
     effects: readonly ComponentEffect[],
+    before: Model,
+    now: number,
   ) => void;
 };
 
@@ -204,12 +205,12 @@ export class Supervisor {
 
   readings(): ComponentReading[] {
     const { control, ports } = this.#hands;
-    const { restarts, ladder } = this.#options;
+    const { counted } = this.#options;
     const now = ports.clock.monotonicMs();
     return this.components().map((component) => {
-      const { name, life } = component;
+      const { name, version, life } = component;
       const usage = life && control.usage(life);
-      return component.read(now, { restarts: restarts(name), ladder: ladder(name) }, usage);
+      return component.read(now, counted(name, version), usage);
     });
   }
 
@@ -252,15 +253,16 @@ export class Supervisor {
     const isGuest = this.watched.isGuest(name);
     // While everything is being stopped the plan starts nobody again.
     if (this.#order.isStopping && (event.kind === 'start' || event.kind === 'launch')) return;
-    const { model, effects } = step(component.policy, component.model, event, now);
-    const ended = model.state === 'stopped' && component.model.state !== 'stopped';
+    const before = component.model;
+    const { model, effects } = step(component.policy, before, event, now);
+    const ended = model.state === 'stopped' && before.state !== 'stopped';
     const isForGood = ended && !this.#order.isStopping && !this.#recover.isMember(name);
     if (model.state !== 'stopped') this.#rested.delete(name);
     else if (isForGood && !isGuest) this.#rested.add(name);
     component.model = model;
     for (const effect of effects) this.#act(component, effect);
     if (!isGuest) this.#recover.hear(component.policy, model, effects, now);
-    this.#options.onStep?.(component, event, effects);
+    this.#options.onStep?.(component, event, effects, before, now);
   }
 
   /** Everything that was seen before the pause looks late: said before any other event. */

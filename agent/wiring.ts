@@ -12,6 +12,7 @@ import { createHooks } from './hooks.ts';
 import { NO_COUNTS, redactFields } from './logs/redact/index.ts';
 import type { Rooms } from './rooms.ts';
 import { emptyOver, writeDurably } from './system/disk.ts';
+import { withTrace } from './telemetry/spans.ts';
 import { createControls } from './watchdog/controls.ts';
 
 /** What a component inherits of the agent's environment; everything else is configured. */
@@ -36,7 +37,7 @@ export function reporter({ outbox, redactions }: Rooms): (event: NewEvent) => vo
 }
 
 export function handsFor(rooms: Rooms, wires: Wires): Omit<Hands, 'push'> {
-  const { config, ports, log, counters, output, environment, ring } = rooms;
+  const { config, ports, log, counters, output, environment, ring, spans } = rooms;
   const { runDir, dataDir } = config;
   const { told, ...rest } = wires;
   const report = reporter(rooms);
@@ -55,10 +56,12 @@ export function handsFor(rooms: Rooms, wires: Wires): Omit<Hands, 'push'> {
     inherited: Object.fromEntries(inherited),
     logFileOf: output.fileOf,
     report: (event) => {
-      report(event);
+      report(withTrace(event));
+      spans.told(event);
+      counters.hear(event);
       told(event);
     },
-    countRestart: (component, cause) => counters.count(component, cause),
+    countRestart: (component, cause, version) => counters.count(component, cause, version),
     countRecovery: (component, rung, cause) => counters.countLadder(component, 'used', rung, cause),
     countOutcome: (component, rung, held) =>
       counters.countLadder(component, 'outcomes', rung, held ? 'held' : 'failed'),

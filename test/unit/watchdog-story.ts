@@ -2,6 +2,7 @@
 // what the machine asks. Time is moved by hand in sweeps of 250 ms, as the agent does it; nothing waits.
 
 import { DEFAULTS } from '../../agent/config-defaults.ts';
+import type { Stepped } from '../../agent/telemetry/spans-track.ts';
 import { initialModel, type Model, step } from '../../agent/watchdog/machine.ts';
 import type {
   ComponentEffect,
@@ -109,6 +110,7 @@ export function tell(changes: Partial<Policy> = {}) {
     spawns: 'well',
   };
   const effects: { at: number; effect: ComponentEffect }[] = [];
+  const steps: Stepped[] = [];
   let thread: Thread = 'healthy';
 
   function perform(effect: ComponentEffect): void {
@@ -130,8 +132,11 @@ export function tell(changes: Partial<Policy> = {}) {
   }
 
   function send(event: ComponentEvent): readonly ComponentEffect[] {
+    const before = model;
     const result = step(rule, model, event, now);
     model = result.model;
+    const { component } = rule;
+    steps.push({ component, event, effects: result.effects, before, model, now });
     for (const effect of result.effects) effects.push({ at: now, effect });
     for (const effect of result.effects) perform(effect);
     return result.effects;
@@ -177,6 +182,8 @@ export function tell(changes: Partial<Policy> = {}) {
 
   return {
     hands,
+    /** Every step of the machine so far, as the supervisor tells of it. */
+    steps,
     send,
     pass,
     of,
