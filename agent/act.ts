@@ -44,7 +44,7 @@ export function createAct(hands: Hands): Act {
       tell(component, told, log);
       hands.report(told);
     },
-    count_restart: ({ name }, { cause }) => hands.countRestart(name, cause),
+    count_restart: ({ name, ended }, { cause }) => hands.countRestart(name, cause, ended),
     command_done: (_component, { command, ok, reason }) => hands.commandDone(command, ok, reason),
     persist: (component) => {
       const ready = isUp(component.model);

@@ -5,7 +5,7 @@
 import type { Expected } from './channel/admission.ts';
 import type { ComponentConfig } from './config.ts';
 import { policyOf, type Till } from './policy.ts';
-import type { LadderCounts, RestartsByCause } from './restarts.ts';
+import type { Counted } from './restarts.ts';
 import type { ComponentReading } from './telemetry/readings.ts';
 import type { Life } from './watchdog/control.ts';
 import { healthAgeMs, initialModel, type Model, type Remembered } from './watchdog/machine.ts';
@@ -37,6 +37,8 @@ export class Component {
   ran: string | undefined;
   /** Why it is in its state, and since when. */
   state: { readonly reason: string; readonly at: number } | undefined;
+  /** Of the last life that ended, for as long as the agent lives. */
+  #ended: string | undefined;
   #metricsUrl: string | undefined;
   #loopDelayMsMax: number | undefined;
 
@@ -53,6 +55,11 @@ export class Component {
   /** Of the program that runs, or that has just ended; an adopted one keeps its own until it is started anew. */
   get version(): string {
     return this.life?.version ?? this.ran ?? this.config.version;
+  }
+
+  /** The version that ran last and no longer does: of this one is what is counted when it is started again. */
+  get ended(): string {
+    return this.#ended ?? this.config.version;
   }
 
   statusTold(text: string): void {
@@ -93,6 +100,7 @@ export class Component {
   /** The process is gone, and with it what was only true of it. */
   forget(): void {
     this.ran = this.life?.version;
+    this.#ended = this.ran ?? this.#ended;
     for (const probe of this.probes) probe.stop();
     this.probes = [];
     this.answers.clear();
@@ -108,7 +116,7 @@ export class Component {
   /** For one sample of metrics; the longest delay counts from the reading before. */
   read(
     now: number,
-    counts: { readonly restarts: RestartsByCause; readonly ladder: LadderCounts },
+    counted: Counted,
     usage: { residentBytes: number; cpuSeconds: number } | undefined,
   ): ComponentReading {
     const beatAgeMs = this.policy.instrumented ? healthAgeMs(this.model, now) : undefined;
@@ -121,8 +129,7 @@ export class Component {
       runningVersion: this.version,
       state: this.model.state,
       mode: this.policy.mode,
-      restartsByCause: counts.restarts,
-      ladder: counts.ladder,
+      ...counted,
       workInFlight: this.model.watch.work.size,
       ...(this.descriptors === undefined ? {} : { descriptors: this.descriptors }),
       ...(beatAgeMs === undefined ? {} : { beatAgeMs }),

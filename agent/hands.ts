@@ -27,7 +27,8 @@ export type Hands = {
   readonly ring: Ring;
   readonly push: (component: string, event: ComponentEvent) => void;
   readonly report: (event: NewEvent) => void;
-  readonly countRestart: (component: string, cause: Cause) => void;
+  /** @param version of what was restarted. */
+  readonly countRestart: (component: string, cause: Cause, version: string) => void;
   readonly countRecovery: (component: string, rung: Rung, cause: Cause) => void;
   readonly countOutcome: (component: string, rung: Rung, held: boolean) => void;
   readonly countSuppressed: (component: string, rung: Rung, cause: Cause) => void;

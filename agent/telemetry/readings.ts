@@ -13,7 +13,7 @@ import type { Labels, Sample } from '../../protocol/metric-body.ts';
 import type { MetricName } from '../../protocol/metrics.ts';
 import type { LinkStats } from '../link/link.ts';
 import type { Redaction } from '../logs/redactions.ts';
-import type { LadderCounts } from '../restarts.ts';
+import type { LadderCounts, VersionCounts } from '../restarts.ts';
 import { type DiskStats, diskSamples } from './disk-samples.ts';
 import type { OutboxStats } from './types.ts';
 
@@ -22,7 +22,10 @@ export type ComponentReading = {
   readonly name: string;
   readonly version: string;
   readonly state: ComponentState;
-  readonly restartsByCause: Readonly<Record<Cause, number>>;
+  /** Where it is not counted by version. */
+  readonly restartsByCause?: Readonly<Record<Cause, number>>;
+  /** By version, the one that runs first. */
+  readonly counts?: readonly VersionCounts[];
   readonly beatAgeMs?: number;
   readonly loopDelayMsMax?: number;
   readonly residentBytes?: number;
@@ -90,17 +93,16 @@ const seconds = (ms: number | undefined): number | undefined =>
 export function componentSamples(reading: ComponentReading): Sample[] {
   const { name: component, version, state } = reading;
   const own = { component };
+  const [now] = reading.counts ?? [];
+  const running = { component, version: now?.version ?? version };
   return [
     sample('pos_component_up', state === 'ready' ? 1 : 0, own),
     sample('pos_component_info', 1, { component, version: reading.runningVersion ?? version }),
     ...COMPONENT_STATES.map((known) =>
       sample('pos_component_state', known === state ? 1 : 0, { component, state: known }),
     ),
-    ...Object.entries(reading.restartsByCause)
-      .filter(([cause, count]) => count > 0 || ALWAYS_COUNTED.includes(cause))
-      .map(([cause, count]) =>
-        sample('pos_component_restarts_total', count, { component, cause, version }),
-      ),
+    ...causes('pos_component_restarts_total', now?.restarts ?? reading.restartsByCause, running),
+    ...versionSamples(component, now),
     ...maybe('pos_component_resident_bytes', reading.residentBytes, own),
     ...maybe('pos_component_cpu_seconds_total', reading.cpuSeconds, own),
     ...maybe('pos_component_beat_age_seconds', seconds(reading.beatAgeMs), own),
@@ -113,6 +115,51 @@ export function componentSamples(reading: ComponentReading): Sample[] {
       : [sample('pos_component_mode', 1, { component, mode: reading.mode })]),
   ];
 }
+
+/** By cause: always those whose first increase must be seen, of the version that runs. */
+function causes(
+  name: 'pos_component_restarts_total' | 'pos_component_failures_total',
+  counts: Readonly<Partial<Record<string, number>>> = {},
+  labels: Readonly<{ component: string; version: string }>,
+  always = ALWAYS_COUNTED,
+): Sample[] {
+  const all = new Set([...always, ...Object.keys(counts)]);
+  return [...all].flatMap((cause) => {
+    const count = counts[cause] ?? 0;
+    return count > 0 || always.includes(cause) ? [sample(name, count, { ...labels, cause })] : [];
+  });
+}
+
+/** Beside restarts: what was counted of one version. Whole seconds, because time is counted and not measured. */
+function versionSamples(
+  component: string,
+  counts: VersionCounts | undefined,
+  always = ALWAYS_COUNTED,
+) {
+  if (counts === undefined) return [];
+  const { version, failures, operationalMs, stableMs } = counts;
+  const labels = { component, version };
+  const whole = (ms: number): number => Math.floor(ms / 1_000);
+  return [
+    ...causes('pos_component_failures_total', failures, labels, always),
+    sample('pos_component_operational_seconds_total', whole(operationalMs), labels),
+    sample('pos_component_stable_seconds_total', whole(stableMs), labels),
+  ];
+}
+
+/** What versions before left behind. Apart from the rest: of a till with a long story these go first. */
+export const formerSamples = ({ name: component, counts = [] }: ComponentReading): Sample[] =>
+  counts
+    .slice(1)
+    .flatMap((former) => [
+      ...causes(
+        'pos_component_restarts_total',
+        former.restarts,
+        { component, version: former.version },
+        [],
+      ),
+      ...versionSamples(component, former, []),
+    ]);
 
 /**
  * Only what happened: with all its rungs and causes a component would have a hundred series of nothing. Apart from

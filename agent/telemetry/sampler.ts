@@ -13,6 +13,7 @@ import {
   agentSamples,
   type ComponentReading,
   componentSamples,
+  formerSamples,
   ladderSamples,
 } from './readings.ts';
 import { scrape } from './scrape.ts';
@@ -108,6 +109,7 @@ class AgentSampler implements Sampler {
       ...host,
       ...components.flatMap(componentSamples),
       ...agentSamples(this.#agentReading()),
+      ...components.flatMap(formerSamples),
       ...components.flatMap(ladderSamples),
     ];
     const { samples, dropped } = withinBudget(own, scraped);

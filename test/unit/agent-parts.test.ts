@@ -5,7 +5,6 @@ import { openBudgets } from '../../agent/budgets.ts';
 import { Loop, QUEUE_EVENTS_MAX, SWEEP_MS } from '../../agent/loop.ts';
 import { createPauseWatch, ordinaryLateMs } from '../../agent/pause.ts';
 import type { BootClock, Files } from '../../agent/ports.ts';
-import { Counters } from '../../agent/restarts.ts';
 import { ok } from '../../protocol/result.ts';
 
 const warnings: string[] = [];
@@ -139,86 +138,6 @@ describe('the loop', () => {
     loop.push('sale', { kind: 'start', reason: '' });
     expect(loop.stats().dropped).toBe(5);
     expect(seen.at(-2)).toBe('sale exited');
-  });
-});
-
-describe('counters of restarts', () => {
-  const open = (disk: { text?: string }, version: string): Counters =>
-    new Counters(
-      {
-        path: 'restarts.json',
-        read: () => disk.text,
-        write: (_path, text) => {
-          disk.text = text;
-          return Promise.resolve(ok(undefined));
-        },
-        log,
-      },
-      new Map([['sale', version]]),
-    );
-
-  it('outlive the agent, but not the version that they speak of', () => {
-    const disk = {};
-    const first = open(disk, '1.0.0');
-    first.count('sale', 'hang');
-    first.count('sale', 'hang');
-    first.count('nobody', 'crash');
-    void first.save();
-    expect(open(disk, '1.0.0').restarts('sale')).toMatchObject({ hang: 2, crash: 0 });
-    expect(open(disk, '1.1.0').restarts('sale')).toMatchObject({ hang: 0, crash: 0 });
-  });
-
-  it('are written one at a time, with what came meanwhile, and none when nothing came', async () => {
-    const written: string[] = [];
-    const end: (() => void)[] = [];
-    const counters = new Counters(
-      {
-        path: 'restarts.json',
-        read: () => undefined,
-        write: (_path, text) => {
-          written.push(text);
-          return new Promise((done) => end.push(() => done(ok(undefined))));
-        },
-        log,
-      },
-      new Map([['sale', '1']]),
-    );
-    await counters.saveAll();
-    expect(written).toEqual([]);
-    counters.count('sale', 'crash');
-    void counters.save();
-    counters.count('sale', 'crash');
-    void counters.save();
-    expect(written).toHaveLength(1);
-    const all = counters.saveAll();
-    end[0]?.();
-    await new Promise((done) => setImmediate(done));
-    end[1]?.();
-    await all;
-    expect(written).toHaveLength(2);
-    expect(written[1]).toContain('"crash":2');
-  });
-
-  it('keep the rungs of the ladder too, over versions', () => {
-    const disk = {};
-    const first = open(disk, '1.0.0');
-    first.countLadder('sale', 'used', 'reset', 'crash');
-    first.countLadder('sale', 'used', 'reset', 'crash');
-    first.countLadder('sale', 'outcomes', 'reset', 'held');
-    first.countLadder('nobody', 'used', 'reset', 'crash');
-    void first.save();
-    expect(open(disk, '1.1.0').ladder('sale')).toEqual({
-      used: [{ rung: 'reset', cause: 'crash', count: 2 }],
-      outcomes: [{ rung: 'reset', outcome: 'held', count: 1 }],
-      suppressed: [],
-    });
-    expect(open(disk, '1.1.0').ladder('nobody').used).toEqual([]);
-  });
-
-  it('begin anew when their file is damaged, and say so', () => {
-    warnings.length = 0;
-    expect(open({ text: '{"components": 7}' }, '1').restarts('sale').hang).toBe(0);
-    expect(warnings.join()).toContain('restarts.json');
   });
 });
 

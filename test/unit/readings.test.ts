@@ -4,6 +4,7 @@ import {
   agentSamples,
   type ComponentReading,
   componentSamples,
+  formerSamples,
   ladderSamples,
 } from '../../agent/telemetry/readings.ts';
 import { CAUSES, type Cause } from '../../protocol/events.ts';
@@ -15,7 +16,22 @@ const component: ComponentReading = {
   name: 'sale',
   version: '2.4.1',
   state: 'suspect',
-  restartsByCause: { ...none, hang: 3, operator: 1 },
+  counts: [
+    {
+      version: '2.4.0',
+      restarts: { hang: 3, operator: 1 },
+      failures: { hang: 4 },
+      operationalMs: 7_200_999,
+      stableMs: 3_600_000,
+    },
+    {
+      version: '2.3.9',
+      restarts: { crash: 7 },
+      failures: {},
+      operationalMs: 9_000,
+      stableMs: 0,
+    },
+  ],
   beatAgeMs: 1_500,
   loopDelayMsMax: 40,
   residentBytes: 5e7,
@@ -95,6 +111,7 @@ const value = (samples: readonly Sample[], name: string, labels: Record<string, 
 describe("the agent's own series", () => {
   const samples = [
     ...componentSamples(component),
+    ...formerSamples(component),
     ...ladderSamples(component),
     ...agentSamples(agent),
   ];
@@ -123,16 +140,29 @@ describe("the agent's own series", () => {
     expect(value(samples, 'pos_component_state', { state: 'suspect' })).toBe(1);
     expect(value(samples, 'pos_component_state', { state: 'ready' })).toBe(0);
     const restarts = samples.filter((sample) => sample.name === 'pos_component_restarts_total');
-    expect(restarts.map(({ labels, value: count }) => [labels['cause'], count])).toEqual([
-      ['crash', 0],
-      ['hang', 3],
-      ['operator', 1],
+    expect(
+      restarts.map(({ labels: of, value: count }) => [of['cause'], of['version'], count]),
+    ).toEqual([
+      ['crash', '2.4.0', 0],
+      ['hang', '2.4.0', 3],
+      ['operator', '2.4.0', 1],
+      ['crash', '2.3.9', 7],
     ]);
+  });
+
+  test('say what was counted under the version that ran then, time in whole seconds', () => {
+    const time = 'pos_component_operational_seconds_total';
+    expect(value(samples, time, { version: '2.4.0' })).toBe(7_200);
+    expect(value(samples, time, { version: '2.3.9' })).toBe(9);
+    expect(value(samples, 'pos_component_stable_seconds_total', { version: '2.4.0' })).toBe(3_600);
+    const failures = { cause: 'hang', version: '2.4.0' };
+    expect(value(samples, 'pos_component_failures_total', failures)).toBe(4);
+    expect(value(samples, 'pos_component_failures_total', { version: '2.3.9' })).toBeUndefined();
   });
 
   test('tell what runs, its mode, and the rungs that were used, held or not', () => {
     expect(value(samples, 'pos_component_info', { version: '2.4.0' })).toBe(1);
-    expect(value(samples, 'pos_component_restarts_total', { version: '2.4.0' })).toBeUndefined();
+    expect(value(samples, 'pos_component_info', { version: '2.4.1' })).toBeUndefined();
     expect(value(samples, 'pos_component_mode', { mode: 'observe' })).toBe(1);
     expect(value(samples, 'pos_component_mode', { mode: 'act' })).toBeUndefined();
     const reset = { component: 'sale', rung: 'reset' };
