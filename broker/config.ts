@@ -61,8 +61,8 @@ export const brokerSchema = v.strictObject(
     http: group({ host, port: port(8080) }),
     terminals: v.optional(terminals, []),
     acceptUnknown: v.optional(v.boolean('must be true or false'), false),
-    // A terminal is late after lateMs without a sign and lost after lostMs, if it sends each minute or oftener; one
-    // with a slower or less even rhythm has as much longer, and is lost after silentMsMax in any case.
+    // No terminal is late before lateMs without a sign nor lost before lostMs. One that sends each minute or less
+    // often, or unevenly, has in proportion longer, and is lost after silentMsMax in any case.
     presence: group({
       lateMs: v.optional(whole(1_000, DAY_MS), 90_000),
       lostMs: v.optional(whole(1_000, DAY_MS), 300_000),

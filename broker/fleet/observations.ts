@@ -12,6 +12,8 @@ import type { TerminalModel } from './model.ts';
 import { PRESENCES, type Presence } from './presence.ts';
 
 export const ROUND_MS = 60_000;
+/** Part of a minute in which a round is through. */
+const ROUND_SHARE = 0.9;
 /** At most seven series each: a body of these stays below SERIES_PER_BODY_MAX. */
 export const PORTION_TERMINALS = 250;
 /** Of changes, in one tick: some ten milliseconds. */
@@ -86,9 +88,9 @@ export function createObservations({ ledger, clock, get, ids }: ObservationOptio
 
   /** As far as the round should be by now. */
   function goOn(now: number): void {
-    const due = Math.ceil((round.length * (now - begunMs + 1)) / ROUND_MS);
-    const isLate = reached + PORTION_TERMINALS <= due || (reached === 0 && round.length > 0);
-    if (reached >= round.length || !isLate) return;
+    // The first at once, each next one when its time has come, the last well before the minute ends.
+    const due = (round.length * (now - begunMs)) / (ROUND_MS * ROUND_SHARE);
+    if (reached >= round.length || reached > due) return;
     const portion = round.slice(reached, reached + PORTION_TERMINALS);
     reached += portion.length;
     record(portion);

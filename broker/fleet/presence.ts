@@ -10,8 +10,8 @@ export const PRESENCES = ['never', 'online', 'late', 'lost'] as const;
 export type Presence = (typeof PRESENCES)[number];
 
 /**
- * How long a terminal may be silent, at least; one that sends less often than each minute has in proportion
- * more, but is lost after `silentMsMax`.
+ * How long a terminal may be silent, at least. One that sends each minute or less often has in proportion more,
+ * so that one batch may be missing, but is lost after `silentMsMax`.
  */
 export type PresenceLimits = {
   readonly lateMs: number;
@@ -61,9 +61,11 @@ export type Moment = {
 /** Gains of RFC 6298, 2.3. */
 const MEAN_GAIN = 1 / 8;
 const DEVIATION_GAIN = 1 / 4;
+/** It falls slower than it rises: a line that was rough an hour ago will be so again. */
+const DEVIATION_GAIN_DOWN = 1 / 32;
 const DEVIATIONS = 4;
-/** Of the expected interval: a batch that is sent a second time comes half an interval late. */
-const MARGIN_RATIO = 1 / 2;
+/** Of the expected interval: of a minute it is the time in which a batch is sent again (agent, window.ts). */
+const MARGIN_RATIO = 2 / 3;
 /** A batch that follows so soon belongs to a burst. */
 const BURST_MS = 1_000;
 /** A broken connection makes late come so many times sooner; agents connect again within seconds. */
@@ -90,12 +92,14 @@ export function learn(pulse: Pulse, intervalMs: number, limits: PresenceLimits):
   if (!(intervalMs >= BURST_MS)) return pulse;
   const heardMs = Math.min(intervalMs, patienceOf(pulse, limits).lostMs);
   const { meanMs, deviationMs } = pulse;
-  if (meanMs === 0) return { ...pulse, meanMs: heardMs, deviationMs: heardMs / 2 };
+  // Not the half of RFC 6298: a timer ends its intervals, not a network of unknown length.
+  if (meanMs === 0) return { ...pulse, meanMs: heardMs, deviationMs: heardMs / 8 };
   const error = heardMs - meanMs;
+  const gain = Math.abs(error) > deviationMs ? DEVIATION_GAIN : DEVIATION_GAIN_DOWN;
   return {
     ...pulse,
     meanMs: meanMs + MEAN_GAIN * error,
-    deviationMs: deviationMs + DEVIATION_GAIN * (Math.abs(error) - deviationMs),
+    deviationMs: deviationMs + gain * (Math.abs(error) - deviationMs),
   };
 }
 
@@ -152,18 +156,17 @@ const RANK: Readonly<Record<Presence, number>> = { online: 0, late: 1, lost: 2, 
  */
 export function judge(
   before: Presence,
-  run: Run,
-  pulse: Pulse,
+  { run, pulse }: { readonly run: Run; readonly pulse: Pulse },
+  isSign: boolean,
   moment: Moment,
   limits: PresenceLimits,
 ): Presence {
   const { heardMs, fairMs } = moment;
   const patience = patienceOf(pulse, limits);
   const { signMs, brokenMs } = run;
-  if (signMs !== undefined) {
+  if (isSign && signMs !== undefined) {
     const since = afterSilence(signMs, undefined, heardMs, patience);
-    const isBack = brokenMs === undefined || signMs >= brokenMs;
-    if (RANK[since] < RANK[before] && (isBack || before === 'never')) return since;
+    if (RANK[since] < RANK[before]) return since;
   }
   if (before === 'never') return 'never';
   const fairly = Math.max(signMs ?? fairMs, fairMs);

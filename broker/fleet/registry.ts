@@ -286,7 +286,8 @@ export function step(
   limits: PresenceLimits,
 ): { readonly model: TerminalModel; readonly effects: readonly FleetEffect[] } {
   const next = apply(model, event, moment, limits);
-  const presence = judge(model.presence, next.run, next.pulse, moment, limits);
+  const isSign = event.kind === 'batch' || event.kind === 'opened';
+  const presence = judge(model.presence, next, isSign, moment, limits);
   if (presence === model.presence) return { model: next, effects: [] };
   const effect: FleetEffect = { kind: 'presence', from: model.presence, to: presence };
   return { model: { ...next, presence }, effects: [effect] };
