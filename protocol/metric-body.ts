@@ -4,27 +4,34 @@
 // No dictionary of series and no state between batches: any worker can decode any batch
 // (research/mqtt.md 3.4).
 
+import { ByteWriter } from './metric-bytes.ts';
 import {
   type ColumnOptions,
   DECIMALS_MAX,
   decodeMetricColumns,
+  FORM_DOUBLES,
   POWERS_OF_TEN,
 } from './metric-columns.ts';
 import { ok, type Result } from './result.ts';
-import { encodeRaw } from './wire.ts';
 
 export type Labels = Readonly<Record<string, string>>;
 export type Sample = { readonly name: string; readonly labels: Labels; readonly value: number };
 /** All samples that were taken at one instant. `timeMs`: corrected wall clock. */
 export type Snapshot = { readonly timeMs: number; readonly samples: readonly Sample[] };
 
-type Column = { name: string; labels: Labels; flat: string[]; at: number[]; values: number[] };
-type Values =
-  | { readonly wholeDeltas: readonly number[] }
-  | { readonly scaledDeltas: readonly number[]; readonly decimals: number }
-  | { readonly values: readonly number[] };
+type Column = {
+  readonly key: string;
+  readonly name: string;
+  readonly labels: Labels;
+  readonly flat: readonly string[];
+  readonly at: number[];
+  readonly values: number[];
+};
+/** `form` as in MetricBody.forms: differences, or the doubles themselves. */
+type Values = { readonly form: number; readonly numbers: readonly number[] };
 
 const DOUBLE_BYTES = 8;
+const WRITER_BYTES = 64 * 1024;
 
 const flatten = (labels: Labels): string[] =>
   Object.keys(labels)
@@ -56,7 +63,7 @@ function columnsOf(snapshots: readonly Snapshot[]): Column[] {
         const { name, labels } = sample;
         const flat = flatten(labels);
         const key = `${name}\0${flat.join('\0')}`;
-        column = known.get(key) ?? { name, labels, flat, at: [], values: [] };
+        column = known.get(key) ?? { key, name, labels, flat, at: [], values: [] };
         known.set(key, column);
       }
       order.push(column);
@@ -121,24 +128,63 @@ function scaledOf(values: readonly number[]): Values | undefined {
   if (deltas === undefined) return undefined;
   const bytes = deltas.reduce((sum, delta) => sum + varintBytes(delta), 0);
   if (bytes >= values.length * DOUBLE_BYTES) return undefined;
-  return { scaledDeltas: deltas, decimals };
+  return { form: decimals + 1, numbers: deltas };
 }
 
 function valuesOf(values: readonly number[]): Values {
   const deltas = values.every(isWhole) ? differences(values) : undefined;
-  if (deltas !== undefined) return { wholeDeltas: deltas };
-  return scaledOf(values) ?? { values };
+  if (deltas !== undefined) return { form: 1, numbers: deltas };
+  return scaledOf(values) ?? { form: FORM_DOUBLES, numbers: values };
 }
 
+/** Kept between bodies: an agent seals one a minute, and an hour of a till fits. */
+const writer = new ByteWriter(WRITER_BYTES);
+
+function writeSeries({ name, flat, at }: Column, instants: number): void {
+  writer.varint(10);
+  writer.text(name);
+  for (const text of flat) {
+    writer.varint(18);
+    writer.text(text);
+  }
+  if (at.length === instants) return;
+  writer.part(26, () => {
+    for (const index of at) writer.varint(index);
+  });
+}
+
+const writeAll = (numbers: readonly number[]) => (): void => {
+  for (const number of numbers) writer.signed(number);
+};
+
+/** Series are sorted: what belongs together is then together, and lies as in the dictionary (dictionary.ts). */
 export function encodeMetricBody(snapshots: readonly Snapshot[]): Uint8Array {
-  const series = columnsOf(snapshots).map(({ name, flat, at, values }) => ({
-    name,
-    labels: flat,
-    at: at.length === snapshots.length ? [] : at,
-    ...valuesOf(values),
-  }));
+  const columns = columnsOf(snapshots).sort((a, b) => (a.key < b.key ? -1 : 1));
+  const values = columns.map((column) => valuesOf(column.values));
   const timeDeltasMs = differences(snapshots.map(({ timeMs }) => Math.round(timeMs))) ?? [];
-  return encodeRaw('MetricBody', { timeDeltasMs, series });
+  writer.clear();
+  if (timeDeltasMs.length > 0) writer.part(10, writeAll(timeDeltasMs));
+  for (const column of columns) {
+    writer.part(18, () => writeSeries(column, snapshots.length));
+  }
+  if (columns.length > 0) {
+    writer.part(26, () => {
+      for (const { form } of values) writer.varint(form);
+    });
+  }
+  const deltas = values.filter(({ form }) => form !== FORM_DOUBLES);
+  if (deltas.length > 0) {
+    writer.part(34, () => {
+      for (const { numbers } of deltas) for (const number of numbers) writer.signed(number);
+    });
+  }
+  const doubles = values.filter(({ form }) => form === FORM_DOUBLES);
+  if (doubles.length > 0) {
+    writer.part(42, () => {
+      for (const { numbers } of doubles) for (const number of numbers) writer.double(number);
+    });
+  }
+  return writer.bytes();
 }
 
 const labelsOf = (flat: readonly string[]): Labels => {

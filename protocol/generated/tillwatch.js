@@ -193,6 +193,9 @@ export const tillwatch = $root.tillwatch = (() => {
             const MetricBody = function (properties) {
                 this.timeDeltasMs = [];
                 this.series = [];
+                this.forms = [];
+                this.deltas = [];
+                this.doubles = [];
                 if (properties)
                     for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
                         if (properties[keys[i]] != null && keys[i] !== "__proto__")
@@ -201,6 +204,9 @@ export const tillwatch = $root.tillwatch = (() => {
 
             MetricBody.prototype.timeDeltasMs = $util.emptyArray;
             MetricBody.prototype.series = $util.emptyArray;
+            MetricBody.prototype.forms = $util.emptyArray;
+            MetricBody.prototype.deltas = $util.emptyArray;
+            MetricBody.prototype.doubles = $util.emptyArray;
 
             MetricBody.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -214,6 +220,12 @@ export const tillwatch = $root.tillwatch = (() => {
                 if (message.series != null && message.series.length)
                     for (let i = 0; i < message.series.length; ++i)
                         $root.tillwatch.v1.Series.encode(message.series[i], writer.uint32(18).fork(), _depth + 1).ldelim();
+                if (message.forms != null && message.forms.length)
+                    writer.uint32(26).uint32s(message.forms);
+                if (message.deltas != null && message.deltas.length)
+                    writer.uint32(34).sint64s(message.deltas);
+                if (message.doubles != null && message.doubles.length)
+                    writer.uint32(42).doubles(message.doubles);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -267,6 +279,48 @@ export const tillwatch = $root.tillwatch = (() => {
                             if (!(message.series && message.series.length))
                                 message.series = [];
                             message.series.push($root.tillwatch.v1.Series.decode(reader, reader.size(), $undefined, _depth + 1));
+                            continue;
+                        }
+                    case 3: {
+                            if (wireType === 2) {
+                                if (!(message.forms && message.forms.length))
+                                    message.forms = [];
+                                reader.uint32s(message.forms);
+                                continue;
+                            }
+                            if (wireType !== 0)
+                                break;
+                            if (!(message.forms && message.forms.length))
+                                message.forms = [];
+                            message.forms.push(reader.uint32());
+                            continue;
+                        }
+                    case 4: {
+                            if (wireType === 2) {
+                                if (!(message.deltas && message.deltas.length))
+                                    message.deltas = [];
+                                reader.sint64s(message.deltas);
+                                continue;
+                            }
+                            if (wireType !== 0)
+                                break;
+                            if (!(message.deltas && message.deltas.length))
+                                message.deltas = [];
+                            message.deltas.push(reader.sint64());
+                            continue;
+                        }
+                    case 5: {
+                            if (wireType === 2) {
+                                if (!(message.doubles && message.doubles.length))
+                                    message.doubles = [];
+                                reader.doubles(message.doubles);
+                                continue;
+                            }
+                            if (wireType !== 1)
+                                break;
+                            if (!(message.doubles && message.doubles.length))
+                                message.doubles = [];
+                            message.doubles.push(reader.double());
                             continue;
                         }
                     }

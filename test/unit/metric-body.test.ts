@@ -40,26 +40,19 @@ describe('a metric body', () => {
     const form = (values: readonly number[]): object => {
       const raw = decodeRaw('MetricBody', encodeMetricBody(over(values)), 10_000);
       if (!raw.ok) throw new Error(raw.reason);
-      const found = list(raw.value['series'])[0] ?? {};
-      const read = (field: string) => (list(found[field]) as readonly unknown[]).map(num);
-      return {
-        wholeDeltas: read('wholeDeltas'),
-        scaledDeltas: read('scaledDeltas'),
-        decimals: found['decimals'],
-        values: read('values'),
-      };
+      const read = (field: string) => (list(raw.value[field]) as readonly unknown[]).map(num);
+      return { forms: read('forms'), deltas: read('deltas'), doubles: read('doubles') };
     };
-    const none = { wholeDeltas: [], scaledDeltas: [], decimals: 0, values: [] };
-    expect(form([12, 15])).toEqual({ ...none, wholeDeltas: [12, 3] });
+    expect(form([12, 15])).toEqual({ forms: [1], deltas: [12, 3], doubles: [] });
     expect(form([0.137, 12.5, 3])).toEqual({
-      ...none,
-      scaledDeltas: [137, 12_363, -9_500],
-      decimals: 3,
+      forms: [4],
+      deltas: [137, 12_363, -9_500],
+      doubles: [],
     });
     expect(form([1_763_800_000.123])).toEqual({
-      ...none,
-      scaledDeltas: [1_763_800_000_123],
-      decimals: 3,
+      forms: [4],
+      deltas: [1_763_800_000_123],
+      doubles: [],
     });
     for (const values of [
       [0.1 + 0.2],
@@ -71,7 +64,7 @@ describe('a metric body', () => {
       [1e-20],
       [0.000_000_000_000_001, 2 ** 52],
     ]) {
-      expect(form(values), String(values)).toEqual({ ...none, values });
+      expect(form(values), String(values)).toEqual({ forms: [17], deltas: [], doubles: values });
     }
   });
 
