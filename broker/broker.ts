@@ -129,7 +129,10 @@ function openBack(world: World, dataDir: string, log: Log, send: Front['sendComm
   onRecord('broker.start');
   undo.push(() => onRecord('broker.stop'));
   const key = keys.value.commandKey;
-  const commands = openCommands({ fleet: fleet.value, key, audit, send, ...shared });
+  const commands = openCommands({
+    ...{ fleet: fleet.value, key, audit, send, ...shared },
+    record: ledger.appendOwn,
+  });
   undo.push(commands.close);
   const folder = join(dataDir, 'logs');
   const logs = openLogs({ folder, fleet: fleet.value, commands, audit, ...shared });

@@ -16,6 +16,12 @@ import type { Fleet } from '../fleet/fleet.ts';
 import { limitLog } from '../log-limit.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Log } from '../ports.ts';
+import { traceIdOf, traceOfCommand } from '../traces/command-spans.ts';
+import {
+  type CommandTraces,
+  type CommandTracesOptions,
+  openCommandTraces,
+} from '../traces/recorder.ts';
 import { enqueue, type QueuedCommand, type QueueEvent, type QueueState, step } from './queue.ts';
 import { type CommandRequest, checkRequest } from './request.ts';
 import { type CommandStore, openCommandStore } from './store.ts';
@@ -37,6 +43,8 @@ export type CommandView = {
   readonly expiresMs: number;
   readonly sends: number;
   readonly history: QueuedCommand['history'];
+  /** Id of its trace. */
+  readonly trace?: string;
 };
 
 export type Refusal = {
@@ -44,7 +52,12 @@ export type Refusal = {
   readonly kind: 'unknown_terminal' | 'invalid' | 'too_many' | 'unavailable';
   readonly reason: string;
 };
-export type Created = { readonly ok: true; readonly id: string; readonly state: QueueState };
+export type Created = {
+  readonly ok: true;
+  readonly id: string;
+  readonly state: QueueState;
+  readonly trace: string;
+};
 
 export type Commands = {
   readonly create: (request: CommandRequest) => Created | Refusal;
@@ -64,11 +77,14 @@ export type CommandsOptions = {
   readonly audit: Pick<Audit, 'write'>;
   readonly metrics: Pick<Metrics, 'commandsFinished' | 'deadLetters' | 'dropped'>;
   readonly log: Log;
+  /** Where the spans of commands go; none are made without it. */
+  readonly record?: CommandTracesOptions['record'];
   /** Hands the signed bytes to the terminal's session, if there is one. */
   readonly send: (terminal: string, bytes: Uint8Array) => void;
 };
 
 const viewOf = ({ command, state, sends, history }: QueuedCommand): CommandView => ({
+  ...withTrace(command),
   id: command.id,
   terminal: command.terminal,
   kind: command.kind,
@@ -82,14 +98,27 @@ const viewOf = ({ command, state, sends, history }: QueuedCommand): CommandView 
   history,
 });
 
+const withTrace = (command: Command): { trace?: string } => {
+  const trace = traceIdOf(command);
+  return trace === undefined ? {} : { trace };
+};
+
 const refuse = (kind: Refusal['kind'], reason: string): Refusal => ({ ok: false, kind, reason });
 
 /** Decides and does; every change goes through here. */
-function createMover(options: CommandsOptions, store: CommandStore) {
+function createMover(
+  options: CommandsOptions,
+  store: CommandStore,
+  traces: Pick<CommandTraces, 'finished'> | undefined,
+) {
   const { fleet, clock, audit, metrics, log } = options;
   const { database } = fleet;
 
-  function finish(command: Command, state: QueueState, reason: string): void {
+  function finish(
+    { command, assumed, changedMs }: QueuedCommand,
+    state: QueueState,
+    reason: string,
+  ): void {
     const { id, terminal, kind, operator } = command;
     const action = `command.${kind}.finish`;
     const detail = { command: id, result: reason };
@@ -104,6 +133,7 @@ function createMover(options: CommandsOptions, store: CommandStore) {
     database.afterCommit(() => {
       metrics.commandsFinished(state);
       log.info('command finished', { command: id, terminal, state, reason });
+      traces?.finished(id, assumed ? changedMs : undefined);
     });
   }
 
@@ -113,7 +143,7 @@ function createMover(options: CommandsOptions, store: CommandStore) {
     if (next.queued !== queued) store.save(next.queued);
     const { command } = queued;
     for (const effect of next.effects) {
-      if (effect.kind === 'finished') finish(command, effect.state, effect.reason);
+      if (effect.kind === 'finished') finish(queued, effect.state, effect.reason);
       else {
         database.afterCommit(() =>
           options.send(command.terminal, signCommand(command, options.key)),
@@ -125,17 +155,22 @@ function createMover(options: CommandsOptions, store: CommandStore) {
 
 function createTaker(options: CommandsOptions, store: CommandStore) {
   const { fleet, clock } = options;
-  const build = (request: CommandRequest, content: CommandContent): Command => {
+  const build = (
+    id: string,
+    request: CommandRequest,
+    content: CommandContent,
+    traceparent: string,
+  ): Command => {
     const now = clock.wallMs();
     return {
       ...content,
-      id: randomUUID(),
+      id,
       terminal: request.terminal,
       issuedMs: now,
       expiresMs: now + Math.round(request.expiresMs ?? COMMAND_EXPIRY_MS),
       operator: request.operator,
       reason: request.reason.trim(),
-      traceparent: request.traceparent ?? '',
+      traceparent,
     };
   };
   return (request: CommandRequest): QueuedCommand | Refusal => {
@@ -150,7 +185,11 @@ function createTaker(options: CommandsOptions, store: CommandStore) {
       const reason = `${OPEN_PER_TERMINAL_MAX} commands for ${view.id} are not finished yet`;
       return refuse('too_many', reason);
     }
-    return enqueue(build(request, content.value));
+    const id = randomUUID();
+    const { traceparent, ...caller } = traceOfCommand(id, request.traceparent);
+    const command = build(id, request, content.value, traceparent);
+    const requestedMs = command.issuedMs - Math.max(0, request.tookMs ?? 0);
+    return enqueue(command, { ...caller, requestedMs });
   };
 }
 
@@ -158,7 +197,9 @@ export function openCommands(options: CommandsOptions): Commands {
   const { fleet, audit, metrics, log } = options;
   const { database } = fleet;
   const store = openCommandStore(database);
-  const move = createMover(options, store);
+  const { record, clock } = options;
+  const traces = record && openCommandTraces({ store, database, clock, log, record });
+  const move = createMover(options, store, traces);
   const strangers = limitLog(log, options.clock);
   const take = createTaker(options, store);
 
@@ -178,7 +219,8 @@ export function openCommands(options: CommandsOptions): Commands {
     });
     if (!done.ok) return refuse('unavailable', done.reason);
     log.info('command queued', { command: id, terminal, kind, operator, reason });
-    return { ok: true, id, state: store.get(id)?.state ?? queued.state };
+    const trace = traceIdOf(command) ?? '';
+    return { ok: true, id, state: store.get(id)?.state ?? queued.state, trace };
   }
 
   function takeResult(terminal: string, result: CommandResult): void {
@@ -205,12 +247,13 @@ export function openCommands(options: CommandsOptions): Commands {
     });
     if (!done.ok) log.error('the command queue stands still', { reason: done.reason });
   };
-  const cancelTick = options.timers.every(TICK_MS, () =>
+  const cancelTick = options.timers.every(TICK_MS, () => {
     moveAll(store.open(), ({ terminal }) => ({
       kind: 'tick',
       connected: fleet.isConnected(terminal),
-    })),
-  );
+    }));
+    traces?.flush();
+  });
 
   return {
     create,

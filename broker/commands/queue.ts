@@ -9,6 +9,7 @@ import {
   type CommandState,
   FINAL_STATES,
 } from '../../protocol/commands.ts';
+import type { CommandOrigin } from '../traces/command-spans.ts';
 
 /** `pending`: not delivered yet; `sent`: delivered at least once and not answered. */
 export type QueueState = 'pending' | 'sent' | CommandState;
@@ -37,6 +38,10 @@ export type QueuedCommand = {
   readonly nextSendMs: number;
   readonly changedMs: number;
   readonly history: readonly HistoryEntry[];
+  /** Where its trace begins; absent in records of an earlier broker. */
+  readonly origin?: CommandOrigin;
+  /** The spans of its end are in the ledger. */
+  readonly traced?: boolean;
 };
 
 export type QueueEvent =
@@ -60,8 +65,9 @@ export const isFinal = (state: QueueState): boolean =>
 /** Whether anything can still happen to it without the terminal's word. */
 export const isOpen = (queued: QueuedCommand): boolean => !isFinal(queued.state);
 
-export const enqueue = (command: Command): QueuedCommand => ({
+export const enqueue = (command: Command, origin?: CommandOrigin): QueuedCommand => ({
   command,
+  ...(origin && { origin }),
   state: 'pending',
   assumed: false,
   sends: 0,

@@ -24,7 +24,10 @@ export type CommandRequest = {
   readonly operator: string;
   /** How long from now it may begin; COMMAND_EXPIRY_MS unless said. */
   readonly expiresMs?: number | undefined;
+  /** The caller's; what is not valid is as good as absent. */
   readonly traceparent?: string | undefined;
+  /** How long ago it was asked for. */
+  readonly tookMs?: number | undefined;
 };
 
 /** @param view the terminal's; a component that it is known not to have is refused here. */

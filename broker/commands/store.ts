@@ -21,6 +21,10 @@ export function openCommandStore({ db }: Database) {
     'SELECT model FROM commands WHERE open = 1 AND terminal = ? ORDER BY rowid',
   );
   const countOpen = db.prepare('SELECT count(*) AS count FROM commands WHERE open = 1');
+  const untraced = db.prepare(
+    `SELECT model FROM commands WHERE open = 0 AND created_ms >= ?
+       AND json_extract(model, '$.traced') IS NULL ORDER BY rowid LIMIT ?`,
+  );
   const upsert = db.prepare(
     `INSERT INTO commands (id, terminal, open, created_ms, model) VALUES (?, ?, ?, ?, ?)
      ON CONFLICT (id) DO UPDATE SET open = excluded.open, model = excluded.model`,
@@ -36,6 +40,9 @@ export function openCommandStore({ db }: Database) {
     },
     open: (): readonly QueuedCommand[] => open.all().map(read),
     openOf: (terminal: string): readonly QueuedCommand[] => openOf.all(terminal).map(read),
+    /** Finished, and their spans are not known to be in the ledger. */
+    untraced: (sinceMs: number, limit: number): readonly QueuedCommand[] =>
+      untraced.all(sinceMs, limit).map(read),
     countOpen: (): number => Number(countOpen.get()?.['count']),
     save: (queued: QueuedCommand): void => {
       const { id, terminal, issuedMs } = queued.command;

@@ -1,7 +1,7 @@
 // What can be done. Every attempt lands in the audit log, also a refused one: a request for a terminal
 // that does not exist is as interesting afterwards as one that worked.
 
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Audit } from '../audit.ts';
 import type { Commands, Refusal } from '../commands/commands.ts';
 import { sendProblem } from './problem.ts';
@@ -31,9 +31,6 @@ export const REFUSED_STATUS: Record<Refusal['kind'], number> = {
   too_many: 429,
   unavailable: 503,
 };
-/** version-traceid-parentid-flags [W3C Trace Context 3.2.2]. */
-const TRACEPARENT = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
-
 const textOf = (body: unknown, field: string): string => {
   const value = typeof body === 'object' && body !== null ? Reflect.get(body, field) : undefined;
   return typeof value === 'string' ? value : '';
@@ -64,10 +61,11 @@ export function auditRefusal(
   });
 }
 
-/** The caller's trace context; empty when there is none that can be read. */
-export function traceparentOf({ headers }: FastifyRequest): string {
+/** Under which trace it is asked for, and how long ago. */
+export function originOf({ headers }: FastifyRequest, reply: FastifyReply) {
   const { traceparent } = headers;
-  return typeof traceparent === 'string' && TRACEPARENT.test(traceparent) ? traceparent : '';
+  const tookMs = reply.elapsedTime;
+  return { tookMs, ...(typeof traceparent === 'string' ? { traceparent } : {}) };
 }
 
 const ASK_FOR_LOGS = 'kind: logs are asked for with POST /api/v1/terminals/{id}/logs';
@@ -80,14 +78,14 @@ export function addCommandRoutes(app: FastifyInstance, { commands }: CommandRout
       const { operator = TOKEN_HOLDER, reason = '', ...body } = request.body;
       // What is asked for that way would have nowhere to go.
       if (body.kind === 'logs') return sendProblem(reply, 422, ASK_FOR_LOGS);
-      const traceparent = traceparentOf(request);
+      const origin = originOf(request, reply);
       const terminal = request.params.id;
-      const created = commands.create({ ...body, terminal, reason, operator, traceparent });
+      const created = commands.create({ ...body, terminal, reason, operator, ...origin });
       if (!created.ok) return sendProblem(reply, REFUSED_STATUS[created.kind], created.reason);
       return reply
         .code(202)
         .header('location', `/api/v1/commands/${created.id}`)
-        .send({ id: created.id, state: created.state });
+        .send({ id: created.id, state: created.state, trace: created.trace });
     },
   );
   app.get<{ Params: { id: string } }>(

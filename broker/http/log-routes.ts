@@ -4,7 +4,7 @@
 import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import type { Logs } from '../logs/logs.ts';
-import { REFUSED_STATUS, TOKEN_HOLDER, traceparentOf } from './command-routes.ts';
+import { originOf, REFUSED_STATUS, TOKEN_HOLDER } from './command-routes.ts';
 import { sendProblem } from './problem.ts';
 import { schemas } from './schemas.ts';
 
@@ -31,13 +31,13 @@ export function addLogRoutes(app: FastifyInstance, { logs }: LogRouteOptions): v
   app.post<Ask>('/terminals/:id/logs', { schema: schemas.askLogs }, (request, reply) => {
     const { operator = TOKEN_HOLDER, reason = '', ...body } = request.body;
     const asked = { ...body, terminal: request.params.id, operator, reason };
-    const created = logs.create({ ...asked, traceparent: traceparentOf(request) });
+    const created = logs.create({ ...asked, ...originOf(request, reply) });
     if (!created.ok) return sendProblem(reply, REFUSED_STATUS[created.kind], created.reason);
-    const { id, state, connected, expiresMs } = created.view;
+    const { id, state, connected, expiresMs, trace } = created.view;
     return reply
       .code(202)
       .header('location', `/api/v1/logs/${id}`)
-      .send({ id, state, connected, expiresMs });
+      .send({ id, state, connected, expiresMs, ...(trace === undefined ? {} : { trace }) });
   });
   app.get('/logs', { schema: schemas.logRequests }, () => ({ requests: logs.list() }));
   app.get<Id>(

@@ -27,6 +27,7 @@ function object(properties: Record<string, Schema>, ...optional: readonly string
 
 const presence = oneOf(PRESENCES);
 const componentState = oneOf([...COMPONENT_STATES, 'unknown']);
+const trace = { type: 'string', description: 'id of its trace, 32 characters of hex' };
 const commandState = oneOf(['pending', 'sent', ...COMMAND_STATES]);
 const rowId = { type: 'integer', minimum: 0, description: 'number of its row; never used twice' };
 
@@ -103,30 +104,34 @@ const terminal = object(
 const pair = { component: text, version: text };
 
 const logState = oneOf(['waiting', 'running', 'complete', 'failed', 'expired']);
-const logRequest = object({
-  id: text,
-  terminal: text,
-  command: { type: 'string', description: 'id of the command that carries it' },
-  operator: text,
-  reason: text,
-  components: list(text),
-  sinceMs: timeMs,
-  untilMs: timeMs,
-  bytesMax: count,
-  createdMs: timeMs,
-  expiresMs: timeMs,
-  changedMs: timeMs,
-  state: logState,
-  complete: flag,
-  connected: flag,
-  error: text,
-  bytes: { ...count, description: 'that have arrived' },
-  lines: count,
-  sha256: { type: 'string', description: 'of a complete answer, else empty' },
-  redactions: count,
-  truncated: flag,
-  fromMs: timeMs,
-});
+const logRequest = object(
+  {
+    id: text,
+    terminal: text,
+    command: { type: 'string', description: 'id of the command that carries it' },
+    operator: text,
+    reason: text,
+    components: list(text),
+    sinceMs: timeMs,
+    untilMs: timeMs,
+    bytesMax: count,
+    createdMs: timeMs,
+    expiresMs: timeMs,
+    changedMs: timeMs,
+    state: logState,
+    complete: flag,
+    connected: flag,
+    error: text,
+    bytes: { ...count, description: 'that have arrived' },
+    lines: count,
+    sha256: { type: 'string', description: 'of a complete answer, else empty' },
+    redactions: count,
+    truncated: flag,
+    fromMs: timeMs,
+    trace,
+  },
+  'trace',
+);
 
 /** By name, as `$ref: Name#` finds them. */
 export const shapes = {
@@ -194,23 +199,30 @@ export const shapes = {
         'more; all have been seen when it no longer changes',
     },
   }),
-  Queued: object({ id: text, state: commandState }),
-  Command: object({
-    id: text,
-    terminal: text,
-    kind: text,
-    arguments: anything,
-    state: commandState,
-    reason: text,
-    operator: text,
-    issuedMs: timeMs,
-    expiresMs: timeMs,
-    sends: count,
-    history: list(
-      object({ state: commandState, timeMs, reason: text, detail: anything }, 'detail'),
-    ),
-  }),
-  LogQueued: object({ id: text, state: logState, connected: flag, expiresMs: timeMs }),
+  Queued: object({ id: text, state: commandState, trace }),
+  Command: object(
+    {
+      id: text,
+      terminal: text,
+      kind: text,
+      arguments: anything,
+      state: commandState,
+      reason: text,
+      operator: text,
+      issuedMs: timeMs,
+      expiresMs: timeMs,
+      sends: count,
+      trace,
+      history: list(
+        object({ state: commandState, timeMs, reason: text, detail: anything }, 'detail'),
+      ),
+    },
+    'trace',
+  ),
+  LogQueued: object(
+    { id: text, state: logState, connected: flag, expiresMs: timeMs, trace },
+    'trace',
+  ),
   LogRequest: logRequest,
   LogRequests: object({ requests: list({ $ref: 'LogRequest#' }) }),
   Audit: object({

@@ -31,6 +31,8 @@ export type LogAsk = {
   readonly operator: string;
   readonly expiresMs?: number | undefined;
   readonly traceparent?: string | undefined;
+  /** How long ago it was asked for. */
+  readonly tookMs?: number | undefined;
 };
 
 export type Logs = LogIntake & {
@@ -178,6 +180,7 @@ export function openLogs(options: LogsOptions): Logs {
         arguments: { request, components, sinceMs, untilMs, bytesMax },
         expiresMs: record.expiresMs - record.createdMs,
         traceparent: ask.traceparent,
+        tookMs: ask.tookMs,
       });
       if (!created.ok) return created;
       const queued = { ...record, command: created.id };

@@ -11,6 +11,8 @@ export type LogView = Omit<LogRecord, 'state' | 'redactor'> & {
   readonly complete: boolean;
   /** Whether the terminal is there just now: a request waits for one that is not. */
   readonly connected: boolean;
+  /** Id of the trace of its command. */
+  readonly trace?: string;
 };
 
 type Standing = { readonly state: LogState; readonly error: string };
@@ -47,5 +49,6 @@ export function viewOf(
   const complete = record.state === 'complete';
   const standing =
     record.state === 'open' ? standingOf(command) : { state: record.state, error: record.error };
-  return { ...record, ...standing, complete, connected };
+  const trace = command?.trace;
+  return { ...record, ...standing, complete, connected, ...(trace && { trace }) };
 }

@@ -15,7 +15,11 @@ export const TOKEN = 'a-token-that-nobody-guesses-0123456789';
 export const LOGS_KEPT = 10;
 export const authorization = `Bearer ${TOKEN}`;
 
-export async function open(options: Parameters<typeof rig>[0] = {}) {
+/** @param record where spans of commands go, if anywhere. */
+export async function open(
+  options: Parameters<typeof rig>[0] = {},
+  record?: Parameters<typeof openCommands>[0]['record'],
+) {
   const back = rig(options);
   const { fleet, metrics, time } = back;
   const audit = openAudit(fleet.database, time.clock, metrics);
@@ -29,6 +33,7 @@ export async function open(options: Parameters<typeof rig>[0] = {}) {
     metrics,
     log: quiet,
     send: (terminal, bytes) => sent.push({ terminal, bytes }),
+    ...(record && { record }),
   });
   const folder = mkdtempSync(join(tmpdir(), 'tw-http-logs-'));
   const shared = { fleet, commands, audit, ...time, metrics, log: quiet };
