@@ -80,6 +80,8 @@ export type CommandView = {
   readonly terminal: string;
   readonly state: CommandState | 'pending';
   readonly reason?: string;
+  /** Of a command, id of its trace. */
+  readonly trace?: string;
   readonly history: readonly {
     readonly state: CommandState | 'pending';
     readonly timeMs: number;
@@ -109,6 +111,7 @@ export type LogRequestView = {
   readonly redactions: number;
   readonly truncated: boolean;
   readonly fromMs: number;
+  readonly trace?: string;
 };
 
 export type Reply<T> = { readonly ok: true; readonly value: T } | Refusal;

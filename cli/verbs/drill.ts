@@ -20,7 +20,7 @@ import { refusedFor } from '../names.ts';
 import { didYouMean } from '../nearest.ts';
 import { type Style, tame, wrap } from '../screen.ts';
 import type { TillContext } from '../till-verbs.ts';
-import { followCommand } from './restart.ts';
+import { followCommand, printTrace } from './restart.ts';
 
 const POLL_MS = 150;
 /** Longer than any drill takes; the agent ends each at its own time. */
@@ -209,6 +209,7 @@ export async function runDrillThere(
   if (!json) {
     for (const line of stepLines(report.output.steps, style)) print(line);
     for (const line of endLines(report.output, style)) print(line);
+    printTrace(context, final.value);
   }
   return conclude(report.output);
 }

@@ -157,6 +157,8 @@ async function follow(
 }
 
 function conclude(view: LogRequestView, options: LogsOptions): Outcome {
+  const isWatched = options.isShown || options.output !== undefined;
+  if (isWatched && view.trace !== undefined) options.note(`trace ${view.trace}`);
   if (view.state !== 'complete') {
     const why = view.error === '' ? '' : `: ${view.error}`;
     return ended(EXIT.failed, `the request for logs ${view.state}${why}`);
@@ -167,7 +169,7 @@ function conclude(view: LogRequestView, options: LogsOptions): Outcome {
         'are missing; ask with --until for those, or for more with --max-bytes',
     );
   }
-  if (options.isShown || options.output !== undefined) {
+  if (isWatched) {
     const masked = view.redactions === 0 ? '' : `, ${plural(view.redactions, 'value')} masked`;
     const where = options.output === undefined ? '' : ` in ${options.output}`;
     options.note(`${plural(view.lines, 'line')}, ${size(view.bytes)}${masked}${where}`);

@@ -67,6 +67,14 @@ export async function followCommand(
   }
 }
 
+/** Under which trace the whole of it is found, for a person; JSON has it anyway. */
+export function printTrace(
+  { json, print }: Pick<Context, 'json' | 'print'>,
+  { trace }: Pick<CommandView, 'trace'>,
+): void {
+  if (!json && trace !== undefined) print(`trace ${trace}`);
+}
+
 export async function runRestart(
   context: Context,
   terminal: string,
@@ -75,7 +83,7 @@ export async function runRestart(
 ): Promise<Outcome> {
   const wrong = checkArguments(terminal, component, reason);
   if (wrong !== undefined) return ended(EXIT.usage, wrong);
-  const created = await context.client.post<{ id: string; state: CommandView['state'] }>(
+  const created = await context.client.post<Pick<CommandView, 'id' | 'state' | 'trace'>>(
     `/api/v1/terminals/${terminal}/commands`,
     { kind: 'restart', arguments: { component, ...(force ? { force } : {}) }, reason },
   );
@@ -84,6 +92,7 @@ export async function runRestart(
   if (!wait) {
     if (context.json) printJson(context, created.value);
     else context.print(`command ${id} is ${created.value.state}`);
+    printTrace(context, created.value);
     return done;
   }
   if (!context.json) context.print(`restart of ${component} on ${terminal}, command ${id}`);
@@ -95,6 +104,7 @@ export async function runRestart(
   });
   if (!final.ok) return ended(final.exit, final.sentence);
   if (context.json) printJson(context, final.value);
+  printTrace(context, final.value);
   if (final.value.state === 'succeeded') return done;
   const why = final.value.reason ?? final.value.history.at(-1)?.reason ?? '';
   return ended(
