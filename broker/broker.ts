@@ -172,6 +172,7 @@ async function start(world: World, overrides: BrokerOverrides): Promise<Result<B
   metrics.watch({
     fleet: fleet.rollup,
     connections: () => front?.connections() ?? 0,
+    pace: () => front?.pace() ?? { bytesPerSecond: 0, terminals: 0 },
     ledger: ledger.stats,
     behind: fleet.behind,
     commands: commands.countOpen,
@@ -193,6 +194,7 @@ async function start(world: World, overrides: BrokerOverrides): Promise<Result<B
   const started = await startFront({
     ...config.mqtt,
     limits: { ...limitsOf(config), ...overrides.limits },
+    backlogBytesPerSecond: config.limits.backlogBytesPerSecond,
     ledger,
     fleet,
     logs,

@@ -12,6 +12,7 @@ import { group, whole } from './config-parts.ts';
 import { RETENTION, type Retention, retentionSchema } from './config-retention.ts';
 import { SILENT_MS_MAX } from './fleet/presence.ts';
 import { MQTT_LIMITS } from './mqtt/limits.ts';
+import { BACKLOG_BYTES_PER_SECOND } from './pace.ts';
 
 /** 10 000 terminals with long names are about half of it. */
 export const CONFIG_BYTES_MAX = 2 * 1024 * 1024;
@@ -75,6 +76,7 @@ export const brokerSchema = v.strictObject(
       connections: v.optional(whole(1, 65_000), MQTT_LIMITS.connections),
       connectBurst: v.optional(whole(1, 1_000_000), MQTT_LIMITS.connects.burst),
       connectsPerSecond: v.optional(whole(1, 100_000), MQTT_LIMITS.connects.perSecond),
+      backlogBytesPerSecond: v.optional(whole(1_000, 1024 ** 3), BACKLOG_BYTES_PER_SECOND),
     }),
   },
   SETTINGS_ONLY,

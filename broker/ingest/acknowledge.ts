@@ -27,7 +27,7 @@ export type AckBox = {
   readonly add: (outcome: Outcome) => void;
   readonly isEmpty: () => boolean;
   /** Empties the box into acknowledgements, one per epoch; `notice` travels with the first. */
-  readonly take: (now: Pick<Ack, 'brokerTimeMs' | 'ledgerGeneration' | 'notice'>) => Ack[];
+  readonly take: (now: Omit<Ack, 'epoch' | 'streams' | 'refused'>) => Ack[];
 };
 
 function merge(waiting: Waiting, { streams, refused }: Outcome): void {
@@ -55,8 +55,6 @@ export function createAckBox(): AckBox {
         epoch: Buffer.from(epochHex, 'hex'),
         streams: [...streams].map(([stream, ranges]) => ({ stream, ranges })),
         refused,
-        // 0 is "as fast as you like"; pacing comes with the sinks.
-        paceBytesPerSecond: 0,
         notice: index === 0 ? notice : '',
       }));
       epochs.clear();

@@ -28,6 +28,8 @@ export type IngestOptions = {
   readonly metrics: Pick<FrontMetrics, 'batches' | 'commitSeconds'>;
   /** To be sent to the terminal, if it is connected. */
   readonly onOutcome: (outcome: Outcome) => void;
+  /** A batch is in the ledger that was not before. */
+  readonly onCommitted?: (terminal: string, batch: Batch, bytes: number) => void;
   /** A sentence for the terminal's next acknowledgement. */
   readonly onNotice: (terminal: string, sentence: string) => void;
 };
@@ -88,8 +90,13 @@ export function createIngest(options: IngestOptions): Ingest {
   let cancel: Cancel | undefined;
 
   /** What the ledger said of one batch: counted, and told to its terminal. */
-  function settle({ terminal, batch }: Taken, result: AppendResult | 'failed', to: Outcomes): void {
+  function settle(
+    { terminal, batch, bytes }: Taken,
+    result: AppendResult | 'failed',
+    to: Outcomes,
+  ): void {
     metrics.batches(batch.stream, result === 'unchecked' ? 'failed' : result);
+    if (result === 'new') options.onCommitted?.(terminal, batch, bytes.length);
     if (result === 'crowded' || result === 'conflict') {
       to.refused(terminal, batch, result === 'crowded' ? CROWDED : CONFLICT);
     } else if (result !== 'failed' && result !== 'unchecked') to.committed(terminal, batch);

@@ -8,12 +8,10 @@ import { encodeAck } from '../../protocol/wire.ts';
 import type { Clock } from '../clock.ts';
 import { type AckBox, createAckBox, type Outcome } from '../ingest/acknowledge.ts';
 import type { SessionEnd } from '../ports.ts';
+import { createNotices, createWatched, WATCHED_SEND_EVERY_MS } from './kept.ts';
 
-/** Terminals for which a notice waits; the oldest is dropped, the log has it anyway. */
-export const NOTICES_MAX = 10_000;
 /** Commands written to one connection and not yet taken by its socket. */
 export const COMMANDS_WRITING_MAX = 32;
-
 /** What a session needs of the connection under it. */
 export type Connection = {
   readonly address: string;
@@ -28,6 +26,8 @@ export type Session = {
   readonly openedMs: number;
   readonly subscribed: Set<'ack' | 'command'>;
   readonly acks: AckBox;
+  /** Of its outbox, as far as it has sent anything: an acknowledgement must name one. */
+  epochHex: string | undefined;
   ackWriting: boolean;
   commandsWriting: number;
   /** It has asked for its open commands; sending them again is a commit, which it may cause once. */
@@ -41,7 +41,9 @@ export type Session = {
 export type Sessions = ReturnType<typeof createSessions>;
 
 export type SessionsOptions = {
-  readonly clock: Pick<Clock, 'wallMs'>;
+  readonly clock: Clock;
+  /** What a terminal may send of its backlog, in bytes a second; 0: as fast as it likes. */
+  readonly pace?: () => number;
   readonly generation: Uint8Array;
   readonly onOpened: (session: Session) => void;
   readonly onClosed: (session: Session, why: SessionEnd) => void;
@@ -49,22 +51,19 @@ export type SessionsOptions = {
   readonly onCommandReady: (terminal: string) => void;
 };
 
-function createNotices() {
-  const notices = new Map<string, string>();
-  return {
-    put: (terminal: string, sentence: string): void => {
-      notices.delete(terminal);
-      notices.set(terminal, sentence);
-      const oldest = notices.size > NOTICES_MAX ? notices.keys().next() : undefined;
-      if (oldest?.done === false) notices.delete(oldest.value);
-    },
-    take: (terminal: string): string => {
-      const sentence = notices.get(terminal) ?? '';
-      notices.delete(terminal);
-      return sentence;
-    },
-  };
-}
+const newSession = (terminal: string, connection: Connection, openedMs: number): Session => ({
+  terminal,
+  connection,
+  openedMs,
+  subscribed: new Set(),
+  acks: createAckBox(),
+  epochHex: undefined,
+  ackWriting: false,
+  commandsWriting: 0,
+  commandsAsked: false,
+  gone: false,
+  superseded: false,
+});
 
 function endOf({ superseded, gone }: Session): SessionEnd {
   if (superseded) return 'taken_over';
@@ -72,15 +71,18 @@ function endOf({ superseded, gone }: Session): SessionEnd {
 }
 
 export function createSessions(options: SessionsOptions) {
-  const { clock, generation, onOpened, onClosed, onCommandReady } = options;
+  const { clock, pace = () => 0, generation, onOpened, onClosed, onCommandReady } = options;
   const live = new Map<string, Session>();
   const notices = createNotices();
+  const watched = createWatched(clock);
 
   function sendAcks(session: Session): void {
     if (session.ackWriting || session.acks.isEmpty() || !session.subscribed.has('ack')) return;
     const acks = session.acks.take({
       brokerTimeMs: clock.wallMs(),
       ledgerGeneration: generation,
+      paceBytesPerSecond: pace(),
+      sendEveryMs: watched.has(session.terminal) ? WATCHED_SEND_EVERY_MS : 0,
       notice: notices.take(session.terminal),
     });
     session.ackWriting = true;
@@ -118,18 +120,7 @@ export function createSessions(options: SessionsOptions) {
         close(older, 'taken_over');
         older.connection.close();
       }
-      const session: Session = {
-        terminal,
-        connection,
-        openedMs: clock.wallMs(),
-        subscribed: new Set(),
-        acks: createAckBox(),
-        ackWriting: false,
-        commandsWriting: 0,
-        commandsAsked: false,
-        gone: false,
-        superseded: false,
-      };
+      const session = newSession(terminal, connection, clock.wallMs());
       live.set(terminal, session);
       onOpened(session);
       return { session, tookOver: older !== undefined };
@@ -147,7 +138,19 @@ export function createSessions(options: SessionsOptions) {
     acknowledge: (outcome: Outcome): void => {
       const session = live.get(outcome.terminal);
       if (session === undefined) return;
+      // The epoch of log chunks is that of their request (protocol/logs.ts).
+      if (outcome.streams.some(({ stream }) => stream !== 'logs')) {
+        session.epochHex = outcome.epochHex;
+      }
       session.acks.add(outcome);
+      sendAcks(session);
+    },
+    /** Somebody looks at it: it is told at once, if it has sent anything, and with each answer. */
+    watch: (terminal: string): void => {
+      const isNews = watched.put(terminal);
+      const session = live.get(terminal);
+      if (!isNews || session?.epochHex === undefined) return;
+      session.acks.add({ terminal, epochHex: session.epochHex, streams: [], refused: [] });
       sendAcks(session);
     },
     /** @returns whether it was written; the queue of commands tries again, not we. */

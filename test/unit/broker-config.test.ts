@@ -19,7 +19,12 @@ describe("the broker's configuration", () => {
         acceptUnknown: false,
         presence: { lateMs: 90_000, lostMs: 300_000, silentMsMax: 7_200_000 },
         retention: RETENTION_DEFAULT,
-        limits: { connections: 12_000, connectBurst: 5_000, connectsPerSecond: 1_000 },
+        limits: {
+          connections: 12_000,
+          connectBurst: 5_000,
+          connectsPerSecond: 1_000,
+          backlogBytesPerSecond: 8 * 1024 ** 2,
+        },
       },
     });
   });

@@ -180,7 +180,12 @@ describe('ingest', () => {
 });
 
 describe('acknowledgements that wait', () => {
-  const now = { brokerTimeMs: 5, ledgerGeneration: EPOCH, notice: 'mind the gap' };
+  const now = {
+    brokerTimeMs: 5,
+    ledgerGeneration: EPOCH,
+    paceBytesPerSecond: 64,
+    notice: 'mind the gap',
+  };
   const outcome = (n: number, ranges: Ranges, stream: Stream = 'events'): Outcome => ({
     terminal: 'lane-1',
     epochHex: n.toString(16).padStart(32, '0'),

@@ -1,10 +1,15 @@
 import { expect, test } from 'vitest';
+import { WATCHED_MAX, WATCHED_MS } from '../../broker/mqtt/kept.ts';
 import { createSessions, type Session } from '../../broker/mqtt/sessions.ts';
+import { type Ack, decodeAck } from '../../protocol/wire.ts';
 
 function setUp() {
   let ready = 0;
+  let nowMs = 0;
+  let pace = 0;
   const sessions = createSessions({
-    clock: { wallMs: () => 5 },
+    clock: { wallMs: () => 5, monotonicMs: () => nowMs },
+    pace: () => pace,
     generation: new Uint8Array(16),
     onOpened: () => {},
     onClosed: () => {},
@@ -13,16 +18,31 @@ function setUp() {
     },
   });
   const sent: string[] = [];
+  const acks: Ack[] = [];
   const open = (): Session =>
     sessions.open('lane-1', {
       address: '127.0.0.1',
-      send: (topic, _payload, done) => {
+      send: (topic, payload, done) => {
         sent.push(topic);
+        const ack = decodeAck(payload);
+        if (ack.ok) acks.push(ack.value);
         done();
       },
       close: () => {},
     }).session;
-  return { sessions, open, sent, ready: () => ready };
+  return {
+    sessions,
+    open,
+    sent,
+    acks,
+    ready: () => ready,
+    passMs: (ms: number): void => {
+      nowMs += ms;
+    },
+    setPace: (value: number): void => {
+      pace = value;
+    },
+  };
 }
 
 test('a terminal that subscribes again and again asks for its open commands once a connection', () => {
@@ -46,4 +66,59 @@ test('it gets what the queue sends as long as it is subscribed', () => {
   session.subscribed.delete('command');
   expect(sessions.sendCommand('lane-1', new Uint8Array(3))).toBe(false);
   expect(sent).toEqual(['tillwatch/1/lane-1/down/command']);
+});
+
+const outcome = (seq: number, stream: 'metrics' | 'logs' = 'metrics', terminal = 'lane-1') => ({
+  terminal,
+  epochHex: (stream === 'logs' ? 'bb' : 'aa').repeat(16),
+  streams: [{ stream, ranges: [{ first: 1, last: seq }] }],
+  refused: [],
+});
+
+test('each acknowledgement says how fast a backlog may come at that moment', () => {
+  const { sessions, open, acks, setPace } = setUp();
+  sessions.subscribe(open(), 'ack');
+  sessions.acknowledge(outcome(1));
+  setPace(4_096);
+  sessions.acknowledge(outcome(2));
+  expect(acks.map((ack) => ack.paceBytesPerSecond)).toEqual([0, 4_096]);
+});
+
+test('somebody who looks at a terminal gets its samples sooner, from now and for a minute', () => {
+  const { sessions, open, acks, passMs } = setUp();
+  sessions.subscribe(open(), 'ack');
+  sessions.acknowledge(outcome(1));
+  sessions.acknowledge(outcome(7, 'logs'));
+  sessions.watch('lane-1');
+  expect(acks.map(({ sendEveryMs }) => sendEveryMs)).toEqual([0, 0, 15_000]);
+  expect(acks[2]).toMatchObject({ streams: [], refused: [] });
+  // It is told with the epoch of its outbox, not with that of a request for logs.
+  expect(Buffer.from(acks[2]?.epoch ?? []).toString('hex')).toBe('aa'.repeat(16));
+  passMs(WATCHED_MS - 1);
+  sessions.watch('lane-1');
+  expect(acks).toHaveLength(3);
+  passMs(WATCHED_MS - 1);
+  sessions.acknowledge(outcome(2));
+  passMs(1);
+  sessions.acknowledge(outcome(3));
+  expect(acks.slice(3).map(({ sendEveryMs }) => sendEveryMs)).toEqual([15_000, 0]);
+});
+
+test('a terminal that is looked at before it has sent anything is told with its first answer', () => {
+  const { sessions, open, acks } = setUp();
+  sessions.watch('lane-1');
+  sessions.subscribe(open(), 'ack');
+  sessions.watch('lane-1');
+  expect(acks).toEqual([]);
+  sessions.acknowledge(outcome(1));
+  expect(acks.map(({ sendEveryMs }) => sendEveryMs)).toEqual([15_000]);
+});
+
+test('terminals that are looked at are remembered up to a number', () => {
+  const { sessions, open, acks } = setUp();
+  sessions.subscribe(open(), 'ack');
+  sessions.watch('lane-1');
+  for (let n = 0; n < WATCHED_MAX; n += 1) sessions.watch(`other-${n}`);
+  sessions.acknowledge(outcome(1));
+  expect(acks.map(({ sendEveryMs }) => sendEveryMs)).toEqual([0]);
 });
