@@ -5,6 +5,7 @@ import * as v from 'valibot';
 import { DRILL_COMPONENT } from '../protocol/drill.ts';
 import { CAUSES } from '../protocol/events.ts';
 import { DEFAULTS } from './config-defaults.ts';
+import { countersSchema, metricsSchema } from './config-metrics.ts';
 import {
   command,
   DAY,
@@ -279,4 +280,7 @@ export const componentSchema = strict({
   ),
   probes: v.optional(list(probe, PROBES_MAX), []),
   metricsUrl: v.optional(localUrl),
+  /** What is sent of its own metrics, and what is counted from its output. */
+  metrics: v.optional(metricsSchema, {}),
+  counters: v.optional(countersSchema, []),
 });

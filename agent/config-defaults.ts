@@ -11,7 +11,7 @@ export const DEFAULTS = {
   mode: 'act',
   broker: { host: '127.0.0.1', port: 1883 },
   link: { reconnectMsMin: SECOND, reconnectMsMax: 5 * MINUTE },
-  sampling: { everyMs: 15 * SECOND, sendMs: MINUTE },
+  sampling: { everyMs: 15 * SECOND, sendMs: MINUTE, seriesMax: 150 },
   /** Of each component. Unread bytes beyond the rate are given up, counted and marked. */
   output: { bytesMax: 10 * MEBIBYTE, bytesPerSecondMax: MEBIBYTE },
   version: 'unknown',

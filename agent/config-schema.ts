@@ -72,6 +72,11 @@ export const agentSchema = strict({
     strict({
       everyMs: v.optional(ms(100, HOUR), DEFAULTS.sampling.everyMs),
       sendMs: v.optional(ms(100, DAY), DEFAULTS.sampling.sendMs),
+      /** Of this terminal: ours first, then what components expose. */
+      seriesMax: v.optional(
+        whole(50, 1_000, 'a whole number of series'),
+        DEFAULTS.sampling.seriesMax,
+      ),
     }),
     {},
   ),

@@ -1,14 +1,20 @@
 // Reads Prometheus' text format 0.0.4 as components expose it. Pure and total: whatever bytes a
 // component answers with, the result is the samples that could be read and a count of lines that could
-// not. Types and help texts are skipped and timestamps ignored: all samples of a scrape are taken at
-// its own time. Histograms and summaries need no special care, their parts are plain series.
+// not. Help texts are skipped and timestamps ignored: all samples of a scrape are taken at its own time.
+// Which series are parts of one histogram is told by the types (families.ts).
 
 import type { Sample } from '../../protocol/metric-body.ts';
 
-export type Exposition = { readonly samples: readonly Sample[]; readonly garbageLines: number };
+export type Exposition = {
+  readonly samples: readonly Sample[];
+  readonly garbageLines: number;
+  /** By name, as the component says; of at most as many names as there may be series. */
+  readonly types: ReadonlyMap<string, string>;
+};
 
 /** More series than any budget would let pass; what follows is counted as garbage. */
 export const SERIES_MAX = 2_000;
+const TYPE = /^#[ \t]+TYPE[ \t]+(\S+)[ \t]+([a-z]+)[ \t]*$/;
 const NAME = /[a-zA-Z_:][a-zA-Z0-9_:]*/y;
 const LABEL_NAME = /[a-zA-Z_][a-zA-Z0-9_]*/y;
 const BLANK = /[ \t]*/y;
@@ -101,14 +107,21 @@ function readSample(line: string): Sample | undefined {
 
 export function parseExposition(text: string): Exposition {
   const samples: Sample[] = [];
+  const types = new Map<string, string>();
   let garbageLines = 0;
   for (const raw of text.split('\n')) {
     const line = raw.endsWith('\r') ? raw.slice(0, -1) : raw;
     const start = line.trimStart();
-    if (start === '' || start.startsWith('#')) continue;
+    if (start === '') continue;
+    if (start.startsWith('#')) {
+      const [, name, type] = TYPE.exec(start) ?? [];
+      if (name !== undefined && type !== undefined && types.size < SERIES_MAX)
+        types.set(name, type);
+      continue;
+    }
     const sample = samples.length < SERIES_MAX ? readSample(line) : undefined;
     if (sample === undefined) garbageLines += 1;
     else samples.push(sample);
   }
-  return { samples, garbageLines };
+  return { samples, garbageLines, types };
 }

@@ -1,42 +1,62 @@
-// Which of a component's series leave the terminal, and under which names. Pure. Names of the
-// catalogue that belong to components pass; every other one gets the prefix `app_`, so that nothing a
-// component invents can pretend to be a measurement of ours. The terminal as a whole has a budget of
-// series; our own come first, and components share the rest so that a chatty one cannot silence a
-// quiet one. What is left out is counted by component.
+// Which of a component's series could leave the terminal, as units under their outward names and labels; budget.ts
+// chooses among them. Pure. Whatever cannot be sent is named with its reason: too long, there twice, half a
+// histogram, or renamed to what it is not.
 
 import * as limits from '../../protocol/limits.ts';
 import type { Labels, Sample } from '../../protocol/metric-body.ts';
-import { catalogue, isMetricName, type MetricEntry } from '../../protocol/metrics.ts';
+import { type Budgeted, SeriesBudget } from './budget.ts';
+import { type FamilyType, labelsKey, type Unit, unitsOf } from './families.ts';
+import { fittingLabels, isOurs, type Judged, judgeOf } from './rules.ts';
 
-export type Scraped = { readonly component: string; readonly samples: readonly Sample[] };
-export type Budgeted = {
+export { shares } from './budget.ts';
+
+export type Scraped = {
+  readonly component: string;
   readonly samples: readonly Sample[];
-  /** Names of series left out, by component, each occurrence once. */
-  readonly dropped: ReadonlyMap<string, readonly string[]>;
+  readonly types?: ReadonlyMap<string, string>;
+  /** What its configuration says of names; everything passes where it says nothing. */
+  readonly judge?: (unit: Unit) => Judged;
+  /** The version that runs. */
+  readonly version?: string;
+  /** Under their outward names already, and wanted by name: before whatever else it invents. */
+  readonly asked?: readonly Sample[];
+};
+/** What cannot be told apart or cut: all of it is sent, or nothing. */
+export type OutwardUnit = {
+  readonly key: string;
+  readonly name: string;
+  readonly isApp: boolean;
+  readonly samples: readonly Sample[];
+};
+export type LeftOut = { readonly name: string; readonly count: number; readonly reason: string };
+export type Outward = {
+  readonly component: string;
+  readonly units: readonly OutwardUnit[];
+  readonly left: readonly LeftOut[];
 };
 
 /** Put on by the broker from session and registry; never read from a body (design.md, section 6). */
 const FORBIDDEN_LABELS: readonly string[] = ['store', 'terminal'];
+const TOO_LONG = 'a name or label is too long, or there are too many labels';
+const TWICE = 'it is there twice';
+const HALF = 'a histogram is not whole';
+const LABELS = 'its labels are not those of the name that it is renamed to';
+
 const HISTOGRAM_PART = /_(bucket|sum|count)$/;
 
-function isOurs(name: string): boolean {
+export function outwardName(name: string): string {
   const base = name.replace(HISTOGRAM_PART, '');
-  const known = isMetricName(name) ? name : isMetricName(base) ? base : undefined;
-  if (known === undefined) return false;
-  const { source, type }: MetricEntry = catalogue[known];
-  return source === 'component' && (known === name || type === 'histogram');
+  return isOurs(name, 'untyped') || isOurs(base, 'histogram') ? name : `app_${name}`;
 }
 
-export const outwardName = (name: string): string => (isOurs(name) ? name : `app_${name}`);
-
 /** A component's own label `component` moves aside, as Prometheus does with labels that clash. */
-function outwardLabels(labels: Labels, component: string): Labels {
+function withoutForbidden(labels: Labels): Labels {
   const kept = Object.entries(labels).filter(([name]) => !FORBIDDEN_LABELS.includes(name));
   const moved = kept.map(([name, value]) => [
     name === 'component' ? 'exported_component' : name,
     value,
   ]);
-  return { ...Object.fromEntries(moved), component };
+  return Object.fromEntries(moved);
 }
 
 const fits = ({ name, labels }: Sample): boolean =>
@@ -44,59 +64,63 @@ const fits = ({ name, labels }: Sample): boolean =>
   Object.keys(labels).length <= limits.LABELS_PER_SERIES_MAX &&
   Object.values(labels).every((value) => value.length <= limits.LABEL_CHARS_MAX);
 
-const keyOf = ({ name, labels }: Sample): string =>
-  JSON.stringify([name, Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1))]);
+const WITHOUT: Partial<Record<FamilyType, string>> = { histogram: 'le', summary: 'quantile' };
 
-/** One component's series as they leave, catalogue first; `dropped` cannot be sent at all. */
-function outward({ component, samples }: Scraped): { kept: Sample[]; dropped: string[] } {
-  const kept = new Map<string, Sample>();
-  const dropped: string[] = [];
-  for (const { name, labels, value } of samples) {
-    const sample = { name: outwardName(name), labels: outwardLabels(labels, component), value };
-    const key = keyOf(sample);
-    if (!fits(sample) || kept.has(key)) dropped.push(sample.name.slice(0, limits.NAME_CHARS_MAX));
-    else kept.set(key, sample);
+function outwardUnit(
+  unit: Unit,
+  judged: Extract<Judged, { kind: 'as' }>,
+  { component, version = 'unknown' }: Scraped,
+): OutwardUnit | string {
+  const { name, renamed } = judged;
+  const samples: Sample[] = [];
+  for (const sample of unit.samples) {
+    const bare = withoutForbidden(sample.labels);
+    const labels = renamed === undefined ? bare : fittingLabels(bare, renamed, version);
+    if (labels === undefined) return LABELS;
+    const part = sample.name.slice(unit.family.length);
+    samples.push({ name: name + part, labels: { ...labels, component }, value: sample.value });
   }
-  const isApp = (sample: Sample): number => (sample.name.startsWith('app_') ? 1 : 0);
-  return { kept: [...kept.values()].sort((a, b) => isApp(a) - isApp(b)), dropped };
+  if (!samples.every(fits)) return TOO_LONG;
+  const key = `${name}\0${labelsKey(samples[0]?.labels ?? {}, WITHOUT[unit.type] ?? '')}`;
+  const parts = new Set(samples.map((one) => `${one.name}\0${labelsKey(one.labels, '')}`));
+  if (parts.size < samples.length) return TWICE;
+  return { key, name, isApp: name.startsWith('app_'), samples };
 }
 
-/** How many each may have: the smallest wishes are met first, the rest is shared evenly. */
-export function shares(wishes: readonly number[], total: number): number[] {
-  const granted = wishes.map(() => 0);
-  let left = Math.max(0, total);
-  const order = wishes.map((wish, index) => ({ wish, index })).sort((a, b) => a.wish - b.wish);
-  for (const [position, { wish, index }] of order.entries()) {
-    const grant = Math.min(wish, Math.floor(left / (order.length - position)));
-    granted[index] = grant;
-    left -= grant;
+const judgeAll = judgeOf(undefined);
+
+/** One component's series as they could leave. */
+export function outwardOf(scraped: Scraped): Outward {
+  const { component, asked = [], judge = judgeAll } = scraped;
+  const { units, broken } = unitsOf(scraped.samples, scraped.types);
+  const kept = new Map<string, OutwardUnit>();
+  const left: LeftOut[] = broken.map((name) => ({ name, count: 1, reason: HALF }));
+  const leave = (name: string, count: number, reason: string): void => {
+    left.push({ name: name.slice(0, limits.NAME_CHARS_MAX), count, reason });
+  };
+  for (const sample of asked) {
+    const key = `${sample.name}\0${labelsKey(sample.labels, '')}`;
+    kept.set(key, { key, name: sample.name, isApp: false, samples: [sample] });
   }
-  return granted;
+  for (const unit of units) {
+    const judged = judge(unit);
+    if (judged.kind === 'drop') continue;
+    const count = unit.samples.length;
+    if (judged.kind === 'unfit') {
+      leave(unit.family, count, judged.reason);
+      continue;
+    }
+    const made = outwardUnit(unit, judged, scraped);
+    if (typeof made === 'string') leave(judged.name, count, made);
+    else if (kept.has(made.key)) leave(judged.name, count, TWICE);
+    else kept.set(made.key, made);
+  }
+  return { component, units: [...kept.values()], left };
 }
 
-/** @param own the agent's series; only when they alone exceed the budget are the last of them cut. */
-export function withinBudget(
+/** One sample by itself, without a memory of the ones before. @param own the agent's series. */
+export const withinBudget = (
   own: readonly Sample[],
   scraped: readonly Scraped[],
   seriesMax: number = limits.SERIES_PER_TERMINAL_MAX,
-): Budgeted {
-  const dropped = new Map<string, string[]>();
-  const drop = (component: string, names: readonly string[]): void => {
-    if (names.length > 0) dropped.set(component, [...(dropped.get(component) ?? []), ...names]);
-  };
-  const samples = own.slice(0, seriesMax);
-  const names = (list: readonly Sample[]): string[] => list.map((sample) => sample.name);
-  drop('agent', names(own.slice(seriesMax)));
-  const all = scraped.map(outward);
-  const granted = shares(
-    all.map((entry) => entry.kept.length),
-    seriesMax - samples.length,
-  );
-  for (const [index, { kept, dropped: unfit }] of all.entries()) {
-    const component = scraped[index]?.component ?? '';
-    const grant = granted[index] ?? 0;
-    samples.push(...kept.slice(0, grant));
-    drop(component, [...unfit, ...names(kept.slice(grant))]);
-  }
-  return { samples, dropped };
-}
+): Budgeted => new SeriesBudget().take(own, scraped.map(outwardOf), seriesMax, 0);

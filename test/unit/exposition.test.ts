@@ -90,7 +90,7 @@ rpc_duration_seconds_sum 1.7560473e+07
     'a{,} 1',
     'a\u00a01',
   ])('%j is garbage, counted and otherwise ignored', (line) => {
-    expect(parseExposition(`x 1\n${line}\ny 2`)).toEqual({
+    expect(parseExposition(`x 1\n${line}\ny 2`)).toMatchObject({
       samples: [
         { name: 'x', labels: {}, value: 1 },
         { name: 'y', labels: {}, value: 2 },
