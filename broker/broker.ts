@@ -15,6 +15,7 @@ import { DAY_MS } from './config-retention.ts';
 import { lockFolder, PUBLIC_MODE, writeWhole } from './files.ts';
 import { openFleet } from './fleet/fleet.ts';
 import { type Front, startFront } from './front.ts';
+import { openHistory } from './history/history.ts';
 import { startHttp } from './http/server.ts';
 import { openKeys } from './keys.ts';
 import { openLedger } from './ledger.ts';
@@ -23,6 +24,7 @@ import { openLogs } from './logs/logs.ts';
 import { createMetrics } from './metrics.ts';
 import { MQTT_LIMITS, type MqttLimits } from './mqtt/limits.ts';
 import type { Log } from './ports.ts';
+import { startSinks } from './sinks/sinks.ts';
 import { BROKER_VERSION } from './version.ts';
 
 /** Only the owner: the folder holds keys and everything the chain's terminals said. */
@@ -108,6 +110,9 @@ function openBack(world: World, dataDir: string, log: Log, send: Front['sendComm
   const ageMsMax = days * DAY_MS;
   const ledger = openLedger({ path: join(dataDir, 'ledger.db'), clock, bytesMax, ageMsMax });
   undo.push(ledger.close);
+  const { history: retention } = config.retention;
+  const history = openHistory({ dataDir, ledger, retention, timers, log });
+  undo.push(history.stop);
   const path = join(dataDir, 'registry.db');
   const { terminals, presence, acceptUnknown } = config;
   const shared = { clock, timers, metrics, log };
@@ -137,9 +142,16 @@ function openBack(world: World, dataDir: string, log: Log, send: Front['sendComm
   const folder = join(dataDir, 'logs');
   const logs = openLogs({ folder, fleet: fleet.value, commands, audit, ...shared });
   undo.push(logs.close);
+  const sinks = startSinks({
+    ...{ config: config.sinks, deadLetters: config.retention.deadLetters, ledger, timers, log },
+    path: join(dataDir, 'sinks.db'),
+    onStores: fleet.value.onStores,
+  });
+  undo.push(sinks.stop);
+  metrics.watch({ sinks: sinks.figures, seriesOverBudget: sinks.overBudget });
   fleet.value.start();
   const token = keys.value.apiToken;
-  return ok({ metrics, ledger, fleet: fleet.value, audit, commands, logs, token });
+  return ok({ metrics, ledger, fleet: fleet.value, audit, commands, logs, token, history });
 }
 
 const limitsOf = ({ limits }: BrokerConfig): MqttLimits => ({
@@ -168,7 +180,7 @@ async function start(world: World, overrides: BrokerOverrides): Promise<Result<B
     front?.sendCommand(terminal, bytes) ?? false;
   const back = openBack(world, folder.value, log, send);
   if (!back.ok) return back;
-  const { metrics, ledger, fleet, audit, commands, logs, token } = back.value;
+  const { metrics, ledger, fleet, audit, commands, logs, token, history } = back.value;
   metrics.watch({
     fleet: fleet.rollup,
     connections: () => front?.connections() ?? 0,
@@ -176,6 +188,7 @@ async function start(world: World, overrides: BrokerOverrides): Promise<Result<B
     ledger: ledger.stats,
     behind: fleet.behind,
     commands: commands.countOpen,
+    history: history.figures,
   });
   const http = await startHttp({
     ...config.http,
@@ -184,6 +197,7 @@ async function start(world: World, overrides: BrokerOverrides): Promise<Result<B
     commands,
     logs,
     fleet,
+    history,
     metrics,
     nowMs: () => clock.wallMs(),
     timers,

@@ -10,6 +10,7 @@ import type { Presence } from '../fleet/view.ts';
 import type { Metrics } from '../metrics.ts';
 import { sendProblem } from './problem.ts';
 import { LIMIT_DEFAULT, schemas } from './schemas.ts';
+import { readTime, unreadableTime } from './times.ts';
 
 export type ReadOptions = {
   readonly fleet: Pick<Fleet, 'view' | 'search' | 'rollup' | 'eventPage' | 'unready'>;
@@ -51,23 +52,12 @@ type ReportQuery = {
 const REPORT_MS = 7 * 24 * 3_600_000;
 
 const VERSION = 'version: write COMPONENT:VERSION, such as sale:2.4.1';
-const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d)$/;
-
 /** Versions may have a colon, components have none [protocol/ids.ts]. */
 function readVersion(text: string | undefined): TerminalQuery['version'] | 'unreadable' {
   if (text === undefined) return undefined;
   const [, component, version] = /^([^:]+):(.+)$/.exec(text) ?? [];
   return component && version ? { component, version } : 'unreadable';
 }
-
-/** @returns milliseconds since 1970; NaN when it cannot be read. */
-function readTime(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  if (/^\d{1,15}$/.test(text)) return Number(text);
-  return MOMENT.test(text) ? Date.parse(text) : Number.NaN;
-}
-const unreadableTime = (field: string): string =>
-  `${field}: write milliseconds since 1970, or a time such as 2026-01-31T12:00:00Z`;
 
 /** healthz: the process turns. readyz: what it tells is current. */
 export function addHealthRoutes(app: FastifyInstance, { fleet, metrics }: ReadOptions): void {

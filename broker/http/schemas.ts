@@ -2,117 +2,33 @@
 // silently: a query is text and is checked as text, an unknown field is an error with its name. What is
 // answered stands in shapes.ts; the OpenAPI document is made from both (openapi.ts).
 
-import { EVENT_KINDS } from '../../protocol/events.ts';
 import { LOG_ANSWER_BYTES_MAX, LOG_COMPONENTS_MAX } from '../../protocol/limits.ts';
 import { CURSOR_CHARS_MAX, SORT_KEYS } from '../fleet/search.ts';
 import { PRESENCES } from '../fleet/view.ts';
-import type { ShapeName } from './shapes.ts';
-
-export const LIMIT_MAX = 1_000;
-export const LIMIT_DEFAULT = 100;
-
-/** What routes are sorted under. */
-export const TAGS = {
-  health: 'For machines that watch the broker; no token.',
-  fleet: 'Terminals, and what they add up to.',
-  events: 'What happened on the terminals.',
-  commands: 'What can be done, and what became of it.',
-  logs: 'Log lines of components, asked for from a terminal.',
-  audit: 'Who did what, and why.',
-} as const;
-
-/** Names in paths and queries are looked up, not believed; longer ones exist nowhere. */
-const name = { type: 'string', minLength: 1, maxLength: 100 } as const;
-const named = (description: string) => ({ ...name, description });
-const limit = {
-  type: 'string',
-  pattern: '^([1-9][0-9]{0,2}|1000)$',
-  description: `1 to ${LIMIT_MAX}; ${LIMIT_DEFAULT} unless given`,
-} as const;
-/** Up to 2^53: what a row id can be. */
-const rowId = { type: 'string', pattern: '^[0-9]{1,15}$' } as const;
-const time = (description: string) => ({
-  type: 'string',
-  maxLength: 40,
-  description: `${description}: milliseconds since 1970, or 2026-01-31T12:00:00Z`,
-});
-const kind = named(`such as ${EVENT_KINDS.join(', ')}`);
-const where = { terminal: named('id of a terminal'), store: named('id of a store') };
-const reason = { type: 'string', description: 'why: needed, and kept in the audit log' } as const;
-const operator = {
-  type: 'string',
-  pattern: '^[A-Za-z0-9][A-Za-z0-9 ._@+-]{0,63}$',
-  description: 'who asks, for the audit log',
-} as const;
-const expiresMs = { type: 'integer', minimum: 1_000, maximum: 604_800_000 } as const;
-
-const query = (properties: Record<string, object>) =>
-  ({ type: 'object', additionalProperties: false, properties }) as const;
-const body = (properties: Record<string, object>, ...required: readonly string[]) =>
-  ({ type: 'object', required, additionalProperties: false, properties }) as const;
-const params = {
-  type: 'object',
-  required: ['id'],
-  additionalProperties: false,
-  properties: { id: name },
-} as const;
-
-const PROBLEMS = {
-  400: 'The address, the query or the JSON cannot be read; the detail says what.',
-  401: 'The token is missing or wrong.',
-  404: 'There is no such thing.',
-  413: 'The body is too large.',
-  415: 'The body is not JSON.',
-  416: 'So much has not arrived.',
-  422: 'What is asked for is not possible; the detail says why.',
-  429: 'This terminal has too many that are not finished.',
-  500: 'The broker failed at it; its log says why.',
-  503: 'Not now; try again.',
-} as const;
-type Refusal = keyof typeof PROBLEMS;
-
-const answerOf = (type: string, schema: object, description: string) => ({
-  description,
-  content: { [type]: { schema } },
-});
-const json = (shape: ShapeName, description: string) =>
-  answerOf('application/json', { $ref: `${shape}#` }, description);
-const plain = (description: string, type = 'text/plain') =>
-  answerOf(type, { type: 'string' }, description);
-const problems = (...statuses: readonly Refusal[]) =>
-  Object.fromEntries(
-    statuses.map((status) => [
-      status,
-      answerOf('application/problem+json', { $ref: 'Problem#' }, PROBLEMS[status]),
-    ]),
-  );
-
-type Words = {
-  readonly tags: readonly [keyof typeof TAGS];
-  readonly summary: string;
-  readonly description?: string;
-};
-
-/** Without a token. */
-const open = (words: Words, answer: object) => ({
-  ...words,
-  security: [],
-  querystring: query({}),
-  response: { 200: answer, ...problems(400, 500, 503) },
-});
-const read = (words: Words, answer: object, ...refusals: readonly Refusal[]) => ({
-  ...words,
-  security: [{ bearer: [] }],
-  querystring: query({}),
-  response: { 200: answer, ...problems(400, 401, ...refusals, 500, 503) },
-});
-const act = (words: Words, answer: object) => ({
-  ...words,
-  security: [{ bearer: [] }],
+import {
+  act,
+  answerOf,
+  body,
+  expiresMs,
+  json,
+  kind,
+  limit,
+  name,
+  named,
+  open,
+  operator,
   params,
-  querystring: query({}),
-  response: { 202: answer, ...problems(400, 401, 404, 413, 415, 422, 429, 500, 503) },
-});
+  plain,
+  query,
+  read,
+  reason,
+  rowId,
+  time,
+  where,
+} from './schema-parts.ts';
+import { historyQuery } from './schemas-history.ts';
+
+export { LIMIT_DEFAULT, LIMIT_MAX, TAGS } from './schema-parts.ts';
 
 const terminalsQuery = query({
   store: where.store,
@@ -183,6 +99,15 @@ export const schemas = {
       404,
     ),
     params,
+  },
+  history: {
+    ...read(
+      { tags: ['fleet'], summary: 'The recent past of one metric of a terminal' },
+      json('History', 'Its points, in order.'),
+      404,
+    ),
+    params,
+    querystring: historyQuery,
   },
   events: {
     ...read(

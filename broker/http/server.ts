@@ -12,6 +12,7 @@ import type { Metrics } from '../metrics.ts';
 import type { Log } from '../ports.ts';
 import { createAuth } from './auth.ts';
 import { addCommandRoutes, auditRefusal } from './command-routes.ts';
+import { addHistoryRoutes, type HistoryRouteOptions } from './history-routes.ts';
 import { createLive, type LiveOptions } from './live.ts';
 import { addLiveRoute } from './live-route.ts';
 import { addLogRoutes, type LogRouteOptions } from './log-routes.ts';
@@ -31,7 +32,8 @@ const CONNECTIONS_MAX = 1_000;
 
 export type HttpOptions = ReadOptions &
   LogRouteOptions &
-  LiveOptions & {
+  LiveOptions &
+  HistoryRouteOptions & {
     readonly host: string;
     readonly port: number;
     readonly token: string;
@@ -118,6 +120,7 @@ export function buildServer(options: HttpOptions): FastifyInstance {
       // A scope of its own, so that what does not exist cannot be told apart without the token.
       api.setNotFoundHandler((_request, reply) => sendProblem(reply, 404, 'there is nothing here'));
       addReadRoutes(api, options);
+      addHistoryRoutes(api, options);
       addLiveRoute(api, live);
       addCommandRoutes(api, options);
       addLogRoutes(api, options);

@@ -6,6 +6,7 @@
 import { COMMAND_STATES } from '../../protocol/commands.ts';
 import { AWAY_REASONS, CAUSES, COMPONENT_STATES, MODES } from '../../protocol/events.ts';
 import { PRESENCES } from '../fleet/view.ts';
+import { REDUCERS } from '../history/answer.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
 
@@ -153,6 +154,31 @@ export const shapes = {
     devices: { ...counts, description: 'with something wrong, by their state' },
   }),
   Terminal: terminal,
+  History: object({
+    terminal: text,
+    name: text,
+    sinceMs: timeMs,
+    untilMs: timeMs,
+    stepMs: { ...count, description: 'length of a bucket; 0: every sample as it was taken' },
+    by: { ...oneOf(REDUCERS), description: 'what stands for a bucket' },
+    series: list(
+      object({
+        labels: { type: 'object', additionalProperties: text },
+        points: {
+          ...list({
+            type: 'array',
+            minItems: 2,
+            maxItems: 2,
+            items: { type: ['number', 'string'] },
+          }),
+          description:
+            'time in milliseconds since 1970 and value; a bucket has the time at which it begins; ' +
+            'NaN and infinities are text, as in Prometheus',
+        },
+      }),
+    ),
+    more: { ...flag, description: 'whether more series fit than one answer holds' },
+  }),
   SuppressedReport: object({
     sinceMs: timeMs,
     groups: list(

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { openAudit } from '../../broker/audit.ts';
 import { openCommands } from '../../broker/commands/commands.ts';
-import { buildServer } from '../../broker/http/server.ts';
+import { buildServer, type HttpOptions } from '../../broker/http/server.ts';
 import { openLogs } from '../../broker/logs/logs.ts';
 import { happened, quiet, rig, START_MS } from './fleet-rig.ts';
 
@@ -19,6 +19,7 @@ export const authorization = `Bearer ${TOKEN}`;
 export async function open(
   options: Parameters<typeof rig>[0] = {},
   record?: Parameters<typeof openCommands>[0]['record'],
+  history?: HttpOptions['history'],
 ) {
   const back = rig(options);
   const { fleet, metrics, time } = back;
@@ -47,7 +48,10 @@ export async function open(
     nowMs,
     log: quiet,
   };
-  const app = buildServer({ ...common, fleet, audit, commands, logs, metrics });
+  const app = buildServer({
+    ...{ ...common, fleet, audit, commands, logs, metrics },
+    ...(history && { history }),
+  });
   await app.ready();
   onTestFinished(async () => {
     commands.close();
