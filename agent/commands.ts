@@ -17,6 +17,7 @@ import {
 import { COMMAND_BYTES_MAX, REASON_CHARS_MAX } from '../protocol/limits.ts';
 import { fail, ok, type Result } from '../protocol/result.ts';
 import type { Log } from './ports.ts';
+import type { TraceCommand } from './telemetry/spans-command.ts';
 
 /** Ids kept. One leaves only after its command expired: until then it could come a second time. */
 export const JOURNAL_COMMANDS_MAX = 1_000;
@@ -30,6 +31,8 @@ const entrySchema = v.object({
   timeMs: v.number(),
   expiresMs: v.number(),
   detail: v.optional(v.record(v.string(), v.unknown())),
+  kind: v.optional(v.string()),
+  traceparent: v.optional(v.string()),
 });
 const journalSchema = v.object({
   /** Commands issued before this are refused: an earlier journal, which knew them, was damaged. */
@@ -50,9 +53,12 @@ export type Step = {
   readonly run: boolean;
 };
 
+const findEntry = (entries: readonly Entry[], id: string): Entry | undefined =>
+  entries.find((entry) => entry.id === id);
+
 const put = (journal: CommandJournal, entry: Entry): CommandJournal => ({
   ...journal,
-  entries: journal.entries.some((known) => known.id === entry.id)
+  entries: findEntry(journal.entries, entry.id)
     ? journal.entries.map((known) => (known.id === entry.id ? entry : known))
     : [...journal.entries, entry],
 });
@@ -97,12 +103,13 @@ function judge(
 
 /** What a command that is known to be signed becomes. */
 export function receive(journal: CommandJournal, command: Command, setting: Setting): Step {
-  const known = journal.entries.find((entry) => entry.id === command.id);
+  const known = findEntry(journal.entries, command.id);
   if (known !== undefined) return { journal, answers: [known], run: false };
   const room = prune(journal, setting.nowMs);
   const [state, reason] = judge(room, command, setting);
-  const { id, expiresMs } = command;
-  const entry: Entry = { id, state, reason, timeMs: setting.nowMs, expiresMs };
+  const { id, expiresMs, kind, traceparent } = command;
+  const trace = traceparent === '' ? {} : { kind, traceparent };
+  const entry: Entry = { id, state, reason, timeMs: setting.nowMs, expiresMs, ...trace };
   // What is not accepted is judged again the same way if it comes again, unless there is room for it.
   const full = room.entries.length >= JOURNAL_COMMANDS_MAX;
   const next = full ? room : put(room, entry);
@@ -118,7 +125,7 @@ export function advance(
   nowMs: number,
   detail?: Detail,
 ): Step {
-  const known = journal.entries.find((entry) => entry.id === id);
+  const known = findEntry(journal.entries, id);
   if (known === undefined || FINAL_STATES.includes(known.state)) {
     return { journal, answers: [], run: false };
   }
@@ -171,6 +178,7 @@ export type CommandsOptions = {
   readonly log: Log;
   readonly addResult: (result: CommandResult) => void;
   readonly run: (command: Command) => void;
+  readonly trace?: TraceCommand;
   /** Begun by an earlier agent and gone on with by this one. */
   readonly resumed?: ReadonlySet<string>;
 };
@@ -180,7 +188,7 @@ export type Commands = {
   /** To be called again and again: judges what came before the time was known. */
   readonly judgeWaiting: () => void;
   readonly done: (id: string, succeeded: boolean, reason: string, detail?: Detail) => void;
-  /** By state, and `unreadable` for what was not signed by anybody we trust. */
+  /** By state, and `unreadable` for what nobody signed whom we trust. */
   readonly counts: () => Readonly<Record<string, number>>;
 };
 
@@ -208,14 +216,18 @@ class Office {
 
   /** On disk first, then told. */
   #keep(step: Step): Result<void> {
+    const { write, path, addResult, nowMs, trace } = this.#options;
+    const [{ entries }, sinceMs] = [this.#journal, nowMs()];
     if (step.journal !== this.#journal) {
-      const written = this.#options.write(this.#options.path, JSON.stringify(step.journal));
+      const written = write(path, JSON.stringify(step.journal));
       if (!written.ok) return written;
       this.#journal = step.journal;
     }
-    for (const { id, state, reason, timeMs, detail = {} } of step.answers) {
+    for (const entry of step.answers) {
+      const { id, state, reason, timeMs, detail = {} } = entry;
       this.#count(state);
-      this.#options.addResult({ commandId: id, state, reason, timeMs, detail });
+      addResult({ commandId: id, state, reason, timeMs, detail });
+      trace?.(findEntry(entries, id), entry, sinceMs);
     }
     return ok(undefined);
   }
@@ -255,8 +267,7 @@ class Office {
       addResult({ commandId: id, state: 'rejected', reason, timeMs: nowMs(), detail: {} });
       return;
     }
-    const { kind, operator, reason } = command;
-    const state = step.answers[0]?.state;
+    const [{ kind, operator, reason }, state] = [command, step.answers[0]?.state];
     log.info(`command ${kind} is ${state}`, { id, kind, operator, reason, state });
     if (!step.run) return;
     const running = this.#keep(advance(this.#journal, id, 'running', '', nowMs()));

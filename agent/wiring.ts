@@ -71,7 +71,7 @@ export function handsFor(rooms: Rooms, wires: Wires): Omit<Hands, 'push'> {
 }
 
 export function commandsFor(rooms: Rooms, run: (command: Command) => void): Commands {
-  const { config, ports, log, outbox, pulls } = rooms;
+  const { config, ports, log, outbox, pulls, spans } = rooms;
   const keys = config.trust.commandKeys.flatMap((text) => {
     const parsed = parsePublicKey(text);
     return parsed.ok ? [[keyIdOf(text), parsed.value.key] as const] : [];
@@ -87,6 +87,7 @@ export function commandsFor(rooms: Rooms, run: (command: Command) => void): Comm
     write: writeDurably,
     log,
     addResult: (result) => outbox.addResult(result),
+    trace: spans.command,
     resumed: pulls.resumed,
     run,
   });

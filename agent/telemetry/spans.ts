@@ -12,6 +12,7 @@ import { type Attributes, faultOf, type Span, spanBytes } from '../../protocol/t
 import { redactString } from '../logs/redact/index.ts';
 import type { Clock, Log } from '../ports.ts';
 import type { Model } from '../watchdog/state.ts';
+import { commandSpan, type TraceCommand } from './spans-command.ts';
 import { traceReboot, traceStep } from './spans-incident.ts';
 import {
   type EndedSpan,
@@ -200,10 +201,19 @@ export class Spans {
   }
 
   #send(ended: readonly EndedSpan[]): void {
+    this.#add(ended.map((one) => this.#spanOf(one)));
+  }
+
+  readonly command: TraceCommand = (before, entry, sinceMs) => {
+    const span = commandSpan(before, entry, sinceMs, this.#options.time.nowMs());
+    if (span !== undefined) this.#add([span]);
+  };
+
+  #add(made: readonly Span[]): void {
     const { add, version } = this.#options;
     const spans: Span[] = [];
-    for (const one of ended) {
-      const span = cleanSpan(this.#spanOf(one));
+    for (const one of made) {
+      const span = cleanSpan(one);
       if (faultOf(span) !== undefined) this.#drop('invalid', 1);
       else if (spanBytes(span) > SPAN_BYTES_MAX) this.#drop('too_large', 1);
       else spans.push(span);
