@@ -2,8 +2,7 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import protobuf from 'protobufjs';
 import { describe, expect, it } from 'vitest';
-import { packBody, unpackBody } from '../../protocol/body.ts';
-import { BATCH_BYTES_MAX, BODY_BYTES_MAX } from '../../protocol/limits.ts';
+import { BATCH_BYTES_MAX } from '../../protocol/limits.ts';
 import { decodeLogChunk, decodeLogRequest } from '../../protocol/logs.ts';
 import { decodeMetricBody, encodeMetricBody, type Snapshot } from '../../protocol/metric-body.ts';
 import { addRange, addSeq, countSeqs, hasSeq, type Ranges } from '../../protocol/ranges.ts';
@@ -127,30 +126,6 @@ describe('the acknowledgement', () => {
   it('with a range that runs backwards is refused: it could delete what was never received', () => {
     const streams = [{ stream: 'events', ranges: [{ first: 9, last: 1 }] }] as const;
     expect(decodeAck(encodeAck({ ...ack, streams }))).toMatchObject({ ok: false });
-  });
-});
-
-describe('a body', () => {
-  it('is compressed where it pays and comes back either way', () => {
-    for (const size of [0, 10, 127, 128, 5000]) {
-      const plain = new Uint8Array(size).fill(65);
-      const packed = packBody(plain);
-      expect(packed.encoding).toBe(size >= 128 ? 'gzip' : 'identity');
-      const back = unpackBody(packed);
-      expect(back.ok && back.value.length).toBe(size);
-    }
-  });
-
-  it('that unpacks to more than the limit is refused, not inflated', () => {
-    const bomb = packBody(new Uint8Array(BODY_BYTES_MAX + 1));
-    expect(bomb.body.length).toBeLessThan(10_000);
-    expect(unpackBody(bomb)).toMatchObject({ ok: false });
-  });
-
-  it('that is not gzip is refused', () => {
-    expect(unpackBody({ encoding: 'gzip', body: new Uint8Array([1, 2, 3]) })).toMatchObject({
-      ok: false,
-    });
   });
 });
 
