@@ -10,6 +10,7 @@ import { type Document, isNode, LineCounter, parseDocument } from 'yaml';
 import { ID_PATTERN, ID_RULE } from '../protocol/ids.ts';
 import { group, whole } from './config-parts.ts';
 import { RETENTION, type Retention, retentionSchema } from './config-retention.ts';
+import { sinksSchema } from './config-sinks.ts';
 import { SILENT_MS_MAX } from './fleet/presence.ts';
 import { MQTT_LIMITS } from './mqtt/limits.ts';
 import { BACKLOG_BYTES_PER_SECOND } from './pace.ts';
@@ -70,6 +71,7 @@ export const brokerSchema = v.strictObject(
       silentMsMax: v.optional(whole(1_000, 7 * DAY_MS), SILENT_MS_MAX),
     }),
     retention: retentionSchema,
+    sinks: sinksSchema,
     // Before 0.4 it stood here; still read, as retention.ledger.bytesMax.
     ledger: group({ bytesMax: v.optional(whole(ledgerBytes.min, ledgerBytes.max)) }),
     limits: group({

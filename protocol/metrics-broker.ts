@@ -19,6 +19,10 @@ export const brokerMetrics = {
   ),
   pos_terminal_last_seen_timestamp_seconds: registry.gauge('When it was last heard of.'),
   pos_terminal_clock_skew_seconds: registry.gauge("Terminal's own clock minus the broker's."),
+  tillwatch_sink_canary: registry.gauge(
+    'Written to a sink by its self-test, now and an hour back.',
+    'sink',
+  ),
 
   // The broker's own health and the fleet's roll-ups, both of bounded size.
   pos_terminals: broker.gauge('Terminals by presence.', 'presence'),

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { CONFIG_BYTES_MAX, formatProblem, loadConfig } from '../../broker/config.ts';
 import { RETENTION_DEFAULT } from '../../broker/config-retention.ts';
+import { SINKS_DEFAULT } from '../../broker/config-sinks.ts';
 
 const problems = (text: string): string[] => {
   const loaded = loadConfig(text, '/etc/tillwatch');
@@ -19,6 +20,7 @@ describe("the broker's configuration", () => {
         acceptUnknown: false,
         presence: { lateMs: 90_000, lostMs: 300_000, silentMsMax: 7_200_000 },
         retention: RETENTION_DEFAULT,
+        sinks: SINKS_DEFAULT,
         limits: {
           connections: 12_000,
           connectBurst: 5_000,

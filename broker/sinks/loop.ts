@@ -1,0 +1,292 @@
+// Follows the ledger for one sink: read, send, remember how far. The cursor moves only after the sink has
+// taken or buried everything before it, so a crash at any point repeats a little and loses nothing. A sink
+// that is down is asked again for as long as it takes; it catches up by itself, because the ledger keeps
+// what a follower has not read. What is sent waits for one turn of the loop after it was read, so that
+// news of a terminal's store, posted before its batch was committed, is there first.
+
+import { setImmediate as turn } from 'node:timers/promises';
+import type { Clock, Timers } from '../clock.ts';
+import type { LedgerReader, LedgerRow } from '../ledger-reader.ts';
+import { backoffMs } from './backoff.ts';
+import type { SinkStore } from './store.ts';
+import type { Buried, SendResult, Sink } from './types.ts';
+
+/** Rows in one send at most; their bytes are bounded by the reader (READ_BYTES_MAX). */
+const ROWS_MAX = 256;
+/** Fewer rows than this were all there was: what arrives within GATHER_MS shares a request and a commit. */
+const ROWS_FEW = 64;
+const GATHER_MS = 200;
+/** A cursor that only passed over what its sink does not want is written down this often. */
+const PASS_MS = 1_000;
+/** After a failure of a disk. */
+const DISK_MS = 5_000;
+/** A database may get its flags while it is up. */
+const CHECK_MS = 10 * 60_000;
+const CHECK_AGAIN_MS = 30_000;
+
+export type LoopStatus = {
+  readonly name: string;
+  /** Undefined until it was asked once. */
+  readonly up: boolean | undefined;
+  readonly behindBatches: number;
+  readonly behindSeconds: number;
+  /** On disk: everything up to it is done with. */
+  readonly cursor: number;
+  readonly taken: number;
+  /** Why it does not go on at present, or empty. */
+  readonly lastError: string;
+  /** Of its self-test: what is wrong or missing. */
+  readonly sentences: readonly string[];
+};
+
+export type LoopOptions = {
+  readonly sink: Sink;
+  readonly reader: Pick<LedgerReader, 'readAfter' | 'newestId'>;
+  readonly store: Pick<SinkStore, 'readCursor' | 'move'>;
+  readonly generation: Uint8Array;
+  /** When the broker started. A cursor beyond it is of a ledger that was put back from a backup. */
+  readonly newestAtOpen: number;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly chance: () => number;
+  readonly onBuried: (buried: readonly Buried[]) => void;
+  readonly onTaken: (items: number) => void;
+  readonly onChange: () => void;
+  readonly warn: (sentence: string) => void;
+};
+
+export type Loop = {
+  /** Something was committed to the ledger. */
+  readonly wake: () => void;
+  readonly status: () => LoopStatus;
+  /** Done when nothing is open any more. */
+  readonly stop: () => Promise<void>;
+};
+
+/** A sleep that `wake` ends. */
+function createBed(timers: Timers) {
+  let wake: (() => void) | undefined;
+  return {
+    sleep: (ms: number): Promise<void> =>
+      new Promise((resolve) => {
+        const cancel = timers.after(ms, () => wake?.());
+        wake = () => {
+          wake = undefined;
+          cancel();
+          resolve();
+        };
+      }),
+    wake: (): void => wake?.(),
+  };
+}
+
+type Model = {
+  /** Everything up to it is done with, in memory. */
+  position: number;
+  /** The same on disk. */
+  saved: number;
+  up: boolean | undefined;
+  failures: number;
+  lastError: string;
+  sentences: readonly string[];
+  taken: number;
+  /** When the oldest row that is not done with was received; undefined: none. */
+  waitingSinceMs: number | undefined;
+  stopped: boolean;
+};
+
+function startModel({ sink, store, generation, newestAtOpen, reader, warn }: LoopOptions): Model {
+  const known = store.readCursor(sink.name, generation);
+  if (known > newestAtOpen) {
+    // It is append-only, so what it holds was all sent, and the numbers after it are used again.
+    warn(`the ledger is older than what ${sink.name} has taken (${known}, now ${newestAtOpen})`);
+  }
+  const position = Math.min(known, newestAtOpen);
+  const [oldest] = known > 0 ? reader.readAfter(position, 1) : [];
+  if (oldest !== undefined && oldest.id > position + 1) {
+    const missing = oldest.id - position - 1;
+    warn(
+      `${missing} batches were deleted from the ledger before ${sink.name} was configured again`,
+    );
+  }
+  return {
+    position,
+    saved: known > newestAtOpen ? -1 : known,
+    up: undefined,
+    failures: 0,
+    lastError: '',
+    sentences: [],
+    taken: 0,
+    waitingSinceMs: undefined,
+    stopped: false,
+  };
+}
+
+/** The self-test, beside the sending: its canary is a series of its own. */
+function createChecking({ sink, clock, onChange }: LoopOptions, model: Model) {
+  let running = false;
+  let checkedAtMs = Number.NEGATIVE_INFINITY;
+  let everyMs = CHECK_MS;
+  async function check(): Promise<void> {
+    const sentences = await sink.check();
+    running = false;
+    if (model.stopped) return;
+    // What is missing may be put right at any moment, and somebody waits for it.
+    everyMs = sentences.length === 0 ? CHECK_MS : CHECK_AGAIN_MS;
+    const first = model.up === undefined;
+    if (first && sentences.length === 0) model.up = true;
+    if (!first && sentences.join() === model.sentences.join()) return;
+    model.sentences = sentences;
+    onChange();
+  }
+  return (now = false): void => {
+    const nowMs = clock.monotonicMs();
+    if (running || (!now && nowMs - checkedAtMs < everyMs)) return;
+    running = true;
+    checkedAtMs = nowMs;
+    void check();
+  };
+}
+
+/** Sends until it is taken. @returns what was buried; undefined when the loop was stopped before. */
+function createSending(options: LoopOptions, model: Model, sleep: (ms: number) => Promise<void>) {
+  const { sink, chance, onTaken, onBuried, onChange } = options;
+  const check = createChecking(options, model);
+  function tell(up: boolean, lastError: string): void {
+    const changed = model.up !== up || model.lastError !== lastError;
+    if (up && model.up === false) check(true);
+    model.up = up;
+    model.lastError = lastError;
+    if (changed) onChange();
+  }
+  async function sendAll(rows: readonly LedgerRow[]): Promise<readonly Buried[] | undefined> {
+    for (model.failures = 0; !model.stopped; ) {
+      const result: SendResult = await sink.send(rows);
+      if (result.kind === 'taken') {
+        model.failures = 0;
+        model.taken += result.items;
+        onTaken(result.items);
+        if (result.buried.length > 0) onBuried(result.buried);
+        tell(true, '');
+        return result.buried;
+      }
+      if (model.stopped) break;
+      model.failures += 1;
+      tell(false, result.reason);
+      await sleep(backoffMs(model.failures, chance(), result.afterMs));
+      check();
+    }
+    return undefined;
+  }
+  return { sendAll, check };
+}
+
+/** Writes down how far the sink is, again and again while the disk refuses. */
+function createSaving(options: LoopOptions, model: Model, sleep: (ms: number) => Promise<void>) {
+  const { sink, store, generation, clock, onChange } = options;
+  let savedAtMs = Number.NEGATIVE_INFINITY;
+  async function save(buried: readonly Buried[]): Promise<void> {
+    while (!model.stopped) {
+      const cursor = model.position;
+      const nowMs = clock.wallMs();
+      const done = store.move({ sink: sink.name, generation, cursor, buried, nowMs });
+      savedAtMs = clock.monotonicMs();
+      if (done.ok) {
+        model.saved = cursor;
+        return;
+      }
+      model.lastError = done.reason;
+      onChange();
+      await sleep(DISK_MS);
+    }
+  }
+  /** What was only passed over may be passed over again. */
+  const savePassed = async (): Promise<void> => {
+    if (model.saved === model.position) return;
+    if (clock.monotonicMs() - savedAtMs >= PASS_MS) await save([]);
+  };
+  return { save, savePassed };
+}
+
+export function startLoop(options: LoopOptions): Loop {
+  const { sink, reader, clock, timers, onChange } = options;
+  const model = startModel(options);
+  const idle = createBed(timers);
+  const pause = createBed(timers);
+  const { sendAll, check } = createSending(options, model, pause.sleep);
+  const { save, savePassed } = createSaving(options, model, pause.sleep);
+
+  function read(): readonly LedgerRow[] | undefined {
+    try {
+      return reader.readAfter(model.position, ROWS_MAX);
+    } catch (cause) {
+      model.lastError = `the ledger could not be read: ${(cause as Error).message}`;
+      onChange();
+      return undefined;
+    }
+  }
+
+  /** @returns how long to rest. */
+  async function pass(rows: readonly LedgerRow[]): Promise<number> {
+    const wanted = rows.filter(({ stream }) => sink.streams.includes(stream));
+    model.waitingSinceMs = wanted[0]?.receivedMs;
+    await turn();
+    const buried = wanted.length === 0 ? [] : await sendAll(wanted);
+    if (model.stopped || buried === undefined) return 0;
+    model.position = rows.at(-1)?.id ?? model.position;
+    if (wanted.length > 0) await save(buried);
+    else await savePassed();
+    return rows.length < ROWS_FEW ? GATHER_MS : 0;
+  }
+
+  async function run(): Promise<void> {
+    while (!model.stopped) {
+      check();
+      const rows = read();
+      if (rows === undefined) await pause.sleep(DISK_MS);
+      else if (rows.length > 0) {
+        const restMs = await pass(rows);
+        if (restMs > 0 && !model.stopped) await pause.sleep(restMs);
+      } else {
+        model.waitingSinceMs = undefined;
+        await savePassed();
+        // The timer is for a self-test that is due.
+        if (!model.stopped) await idle.sleep(PASS_MS);
+      }
+    }
+  }
+  const done = run();
+
+  return {
+    wake: idle.wake,
+    status: () => {
+      const { up, saved, taken, lastError, sentences, waitingSinceMs } = model;
+      const waitedMs = waitingSinceMs === undefined ? 0 : clock.wallMs() - waitingSinceMs;
+      return {
+        name: sink.name,
+        up,
+        behindBatches: Math.max(0, newestOf(reader) - model.position),
+        behindSeconds: Math.max(0, waitedMs / 1000),
+        cursor: Math.max(0, saved),
+        taken,
+        lastError,
+        sentences,
+      };
+    },
+    stop: async () => {
+      model.stopped = true;
+      sink.close();
+      idle.wake();
+      pause.wake();
+      await done;
+    },
+  };
+}
+
+function newestOf(reader: Pick<LedgerReader, 'newestId'>): number {
+  try {
+    return reader.newestId();
+  } catch {
+    return 0;
+  }
+}
