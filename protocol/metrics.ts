@@ -158,6 +158,10 @@ export const catalogue = {
     'component',
     'reason',
   ),
+  tillwatch_output_unread_bytes_total: agent.counter(
+    'Bytes of component output in which nothing was counted, because they came too fast.',
+    'component',
+  ),
   tillwatch_disk_level: agent.gauge('1 for what is given up for want of disk.', 'level'),
   tillwatch_agent_written_bytes_total: agent.counter('Bytes that the agent wrote (flash wear).'),
   tillwatch_away_seconds_total: agent.counter('Time without the broker, by why.', 'reason'),

@@ -67,12 +67,11 @@ export type AgentReading = {
   /** Series of the whole sample that this one is part of; known only when that is put together. */
   readonly series?: number;
   /** Milliseconds without the broker, by why. */
-  readonly awayMs?: Readonly<Record<string, number>>;
+  /** By why; those that the outbox dropped are added. */
   readonly spansDropped?: Readonly<Record<string, number>>;
-  /** Samples given up so that a long time offline fits. */
-  readonly thinned?: number;
-  /** Acknowledged and kept in the outbox. */
-  readonly keptBytes?: number | undefined;
+  /** Bytes of component output that no counter has read, by component: they came too fast. */
+  readonly unreadBytes?: Readonly<Record<string, number>>;
+  readonly awayMs?: Readonly<Record<string, number>>;
 };
 
 const ALWAYS_COUNTED: readonly string[] = ['crash', 'hang'] satisfies Cause[];
@@ -195,13 +194,26 @@ function outboxSamples(outbox: OutboxStats): Sample[] {
     ...Object.entries(outbox.batches).map(([stream, count]) =>
       sample('tillwatch_outbox_batches', count, { stream }),
     ),
-    ...outbox.drops.map(({ stream, reason, count }) =>
-      sample('tillwatch_outbox_dropped_total', count, { stream, reason }),
-    ),
+    ...outbox.drops
+      .filter(({ stream }) => stream !== 'traces')
+      .map(({ stream, reason, count }) =>
+        sample('tillwatch_outbox_dropped_total', count, { stream, reason }),
+      ),
+    sample('tillwatch_outbox_kept_bytes', outbox.keptBytes),
+    ...(outbox.thinned > 0 ? [sample('tillwatch_outbox_thinned_total', outbox.thinned)] : []),
     ...counted('tillwatch_outbox_refused_total', 'stream', Object.entries(outbox.refused)),
     ...(outbox.damaged > 0 ? [sample('tillwatch_outbox_damaged_total', outbox.damaged)] : []),
     ...(outbox.held > 0 ? [sample('tillwatch_outbox_held', outbox.held)] : []),
   ];
+}
+
+/** Before they came to the outbox, and there. */
+function spanSamples({ spansDropped = {}, outbox }: AgentReading): Sample[] {
+  const all = new Map(Object.entries(spansDropped));
+  for (const { stream, reason, count } of outbox.drops) {
+    if (stream === 'traces') all.set(reason, (all.get(reason) ?? 0) + count);
+  }
+  return counted('tillwatch_spans_dropped_total', 'reason', all);
 }
 
 function linkSamples(link: LinkStats): Sample[] {
@@ -230,12 +242,15 @@ export function agentSamples(agent: AgentReading): Sample[] {
     ...(agent.disk === undefined ? [] : diskSamples(agent.disk)),
     ...maybe('tillwatch_series', agent.series, {}),
     ...outboxSamples(agent.outbox),
-    ...(agent.thinned ? [sample('tillwatch_outbox_thinned_total', agent.thinned)] : []),
-    ...(agent.keptBytes ? [sample('tillwatch_outbox_kept_bytes', agent.keptBytes)] : []),
     ...Object.entries(agent.awayMs ?? {}).map(([reason, ms]) =>
       sample('tillwatch_away_seconds_total', ms / 1_000, { reason }),
     ),
-    ...counted('tillwatch_spans_dropped_total', 'reason', Object.entries(agent.spansDropped ?? {})),
+    ...counted(
+      'tillwatch_output_unread_bytes_total',
+      'component',
+      Object.entries(agent.unreadBytes ?? {}),
+    ),
+    ...spanSamples(agent),
     ...linkSamples(agent.link),
     ...counted('tillwatch_channel_rejected_total', 'reason', Object.entries(agent.channelRejected)),
     ...counted('tillwatch_commands_total', 'state', Object.entries(agent.commandCounts)),

@@ -1,13 +1,19 @@
 // Every fifteen seconds one snapshot of everything: the machine, each component as the agent sees it,
 // each component's own metrics, and the agent itself; stamped with the broker's time and put into the
 // outbox. One sampling at a time: a component that answers slowly makes the next one late, never two
-// at once, and what cannot be read is missing from the snapshot and counted, never guessed.
+// at once, and what cannot be read is missing from the snapshot and counted, never guessed. What does not
+// fit into the budget of series is named in an event, and so is what runs under another version than before.
 
+import { SERIES_PER_TERMINAL_MAX } from '../../protocol/limits.ts';
+import type { Sample } from '../../protocol/metric-body.ts';
 import type { Link } from '../link/link.ts';
 import type { Redaction } from '../logs/redactions.ts';
 import type { Clock, Files, Log, Timers } from '../ports.ts';
-import { parseExposition } from './exposition.ts';
+import { type Budgeted, SeriesBudget } from './budget.ts';
+import { Exposed, type ExposedOptions } from './exposed.ts';
 import { createHostReader, type HostReader } from './host.ts';
+import { LeftOutTeller } from './left-out.ts';
+import type { SamplingMemory } from './memory.ts';
 import {
   type AgentReading,
   agentSamples,
@@ -16,15 +22,15 @@ import {
   formerSamples,
   ladderSamples,
 } from './readings.ts';
-import { scrape } from './scrape.ts';
-import { type Scraped, withinBudget } from './series.ts';
 import type { Outbox } from './types.ts';
+import { Versions, versionsIn } from './versions.ts';
 
 export type { ComponentReading } from './readings.ts';
 
-export type SamplerOptions = {
+export type SamplerOptions = Omit<ExposedOptions, 'timers' | 'log'> & {
   readonly everyMs: number;
   readonly sendMs: number;
+  readonly seriesMax?: number;
   /** Whose file systems are measured. */
   readonly dataDir: string;
   readonly logDir?: string;
@@ -45,7 +51,11 @@ export type SamplerOptions = {
   readonly redactions?: () => readonly Redaction[];
   /** Whether a technician holds the till. */
   readonly isHeld?: () => boolean;
-  /** For tests; systeminformation when not given. */
+  /** What others have to add of the agent: why it was away, what it thinned out. */
+  readonly more?: () => Pick<AgentReading, 'awayMs' | 'unreadBytes' | 'spansDropped'>;
+  /** What the agent before knew; nothing when not given. */
+  readonly memory?: SamplingMemory;
+  /** For tests; the machine itself when not given. */
   readonly readHost?: HostReader;
 };
 
@@ -57,23 +67,28 @@ export type Sampler = {
 
 /** The first snapshot comes soon, so that a till that was switched on is seen. */
 const FIRST_MS = 1_000;
-/** Names of left-out series that are said in the log; then only the counter goes on. */
-const NAMES_SAID_MAX = 200;
 
 class AgentSampler implements Sampler {
   readonly #o: SamplerOptions;
   readonly #readHost: HostReader;
-  readonly #scrapeFailures = new Map<string, number>();
+  readonly #exposed: Exposed;
+  readonly #budget: SeriesBudget;
+  readonly #leftOut: LeftOutTeller;
+  readonly #versions: Versions;
   readonly #seriesDropped = new Map<string, number>();
-  readonly #said = new Set<string>();
   readonly #cancels: (() => void)[];
   #sampling: Promise<void> | undefined;
   #stopped = false;
 
   constructor(options: SamplerOptions) {
     this.#o = options;
-    const { timers, everyMs } = options;
+    const { timers, everyMs, clock, memory } = options;
+    const { places, leftOut, versions } = memory?.remembered ?? {};
     this.#readHost = options.readHost ?? createHostReader(options, options);
+    this.#exposed = new Exposed(options);
+    this.#budget = new SeriesBudget(places, clock.monotonicMs());
+    this.#leftOut = new LeftOutTeller(leftOut);
+    this.#versions = new Versions(versions);
     options.outbox.setSendMs(options.sendMs);
     const sample = (): void => {
       void this.sampleNow();
@@ -100,10 +115,10 @@ class AgentSampler implements Sampler {
   }
 
   async #sample(): Promise<void> {
-    const { outbox } = this.#o;
+    const { outbox, clock, seriesMax = SERIES_PER_TERMINAL_MAX } = this.#o;
     const timeMs = outbox.time.nowMs();
     const components = this.#o.readComponents();
-    const [host, scraped] = await Promise.all([this.#readHost(), this.#scrapeAll(components)]);
+    const [host, exposed] = await Promise.all([this.#readHost(), this.#exposed.read(components)]);
     if (this.#stopped) return;
     const own = [
       ...host,
@@ -112,33 +127,43 @@ class AgentSampler implements Sampler {
       ...components.flatMap(formerSamples),
       ...components.flatMap(ladderSamples),
     ];
-    const { samples, dropped } = withinBudget(own, scraped);
-    for (const [component, names] of dropped) this.#drop(component, names);
-    outbox.addSnapshot({ timeMs, samples });
+    const budgeted = this.#budget.take(own, exposed, seriesMax, clock.monotonicMs());
+    const { samples } = budgeted;
+    outbox.addSnapshot({ timeMs, samples: samples.map((one) => withCount(one, samples.length)) });
+    this.#tellLeftOut(budgeted, seriesMax);
+    // Before the budget: what is not sent is noticed, too.
+    const all = [...own, ...exposed.flatMap(({ units }) => units.flatMap((unit) => unit.samples))];
+    this.#tellVersions(all);
   }
 
-  async #scrapeAll(components: readonly ComponentReading[]): Promise<Scraped[]> {
-    const all = await Promise.all(
-      components.map(({ name, metricsUrl }) =>
-        metricsUrl === undefined ? undefined : this.#scrapeOne(name, metricsUrl),
-      ),
-    );
-    return all.filter((scraped) => scraped !== undefined);
-  }
-
-  async #scrapeOne(component: string, url: string): Promise<Scraped | undefined> {
-    const { timers, log } = this.#o;
-    const body = await scrape(url, timers);
-    if (!body.ok) {
-      this.#count(this.#scrapeFailures, component, 1);
-      if (this.#isNew(`${component} ${body.reason}`)) {
-        log.warn('a component cannot be scraped', { component, reason: body.reason });
-      }
-      return undefined;
+  #tellLeftOut({ left, dropped }: Budgeted, seriesMax: number): void {
+    const { outbox, log, clock } = this.#o;
+    for (const [component, names] of dropped) {
+      const before = this.#seriesDropped.get(component) ?? 0;
+      this.#seriesDropped.set(component, before + names.length);
     }
-    const { samples, garbageLines } = parseExposition(body.value);
-    if (garbageLines > 0) this.#count(this.#seriesDropped, component, garbageLines);
-    return { component, samples };
+    for (const [component, all] of left) {
+      const event = this.#leftOut.hear(component, all, seriesMax, clock.monotonicMs());
+      if (event === undefined) continue;
+      outbox.addEvent(event);
+      log.warn('series are left out', { component, ...event.fields });
+    }
+  }
+
+  #tellVersions(samples: readonly Sample[]): void {
+    const { events, isNew } = this.#versions.see(versionsIn(samples));
+    for (const event of events) this.#o.outbox.addEvent(event);
+    // Told first: killed in between it is told twice, and never not at all.
+    this.#o.memory?.keep(() => this.#remember(), isNew);
+  }
+
+  #remember() {
+    const isTight = this.#seriesDropped.size > 0;
+    return {
+      versions: { ...this.#versions.known() },
+      leftOut: { ...this.#leftOut.told() },
+      places: isTight ? this.#budget.places() : [],
+    };
   }
 
   #agentReading(): AgentReading {
@@ -147,6 +172,7 @@ class AgentSampler implements Sampler {
     return {
       ...agent,
       ...this.#o.loopStats(),
+      ...this.#o.more?.(),
       starts: outbox.starts,
       residentBytes: process.memoryUsage.rss(),
       cpuSeconds: (cpu.user + cpu.system) / 1e6,
@@ -160,28 +186,23 @@ class AgentSampler implements Sampler {
       clockOffsetMs: link.clockOffsetMs(),
       outbox: outbox.stats(),
       link: link.stats(),
-      scrapeFailures: this.#scrapeFailures,
-      seriesDropped: this.#seriesDropped,
+      scrapeFailures: this.#exposed.failures,
+      seriesDropped: this.#droppedAndGarbage(),
+      series: 0,
     };
   }
 
-  #drop(component: string, names: readonly string[]): void {
-    this.#count(this.#seriesDropped, component, names.length);
-    const fresh = [...new Set(names)].filter((name) => this.#isNew(`${component} ${name}`));
-    if (fresh.length > 0) {
-      this.#o.log.warn('series are left out', { component, names: fresh.slice(0, 20) });
+  #droppedAndGarbage(): ReadonlyMap<string, number> {
+    const all = new Map(this.#seriesDropped);
+    for (const [component, lines] of this.#exposed.garbage) {
+      all.set(component, (all.get(component) ?? 0) + lines);
     }
-  }
-
-  #isNew(text: string): boolean {
-    if (this.#said.has(text) || this.#said.size >= NAMES_SAID_MAX) return false;
-    this.#said.add(text);
-    return true;
-  }
-
-  #count(counts: Map<string, number>, component: string, by: number): void {
-    counts.set(component, (counts.get(component) ?? 0) + by);
+    return all;
   }
 }
+
+/** How many there are is known only when all are there. */
+const withCount = (sample: Sample, value: number): Sample =>
+  sample.name === 'tillwatch_series' ? { ...sample, value } : sample;
 
 export const startSampler = (options: SamplerOptions): Sampler => new AgentSampler(options);

@@ -12,7 +12,7 @@ import { CAUSES, type Cause } from '../../protocol/events.ts';
 import { SERIES_PER_TERMINAL_MAX } from '../../protocol/limits.ts';
 import type { Sample } from '../../protocol/metric-body.ts';
 import { catalogue, isMetricName } from '../../protocol/metrics.ts';
-import { drain, makeFolder, quietLog, snapshotsOf } from '../unit/outbox-rig.ts';
+import { drain, eventsOf, makeFolder, quietLog, snapshotsOf } from '../unit/outbox-rig.ts';
 import { realClock, realTimers, until } from './link-rig.ts';
 
 let servers: Server[];
@@ -89,10 +89,13 @@ function sampler(more: Partial<SamplerOptions>) {
 
 const taken = (): Sample[] =>
   drain(outbox)
+    .filter(({ stream }) => stream === 'metrics')
     .flatMap(snapshotsOf)
     .flatMap((s) => s.samples);
 const of = (samples: readonly Sample[], component: string) =>
-  samples.filter((s) => s.labels['component'] === component && !isOwn(s.name));
+  samples
+    .filter((s) => s.labels['component'] === component && !isOwn(s.name))
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1));
 const isOwn = (name: string) => /^(pos_component|pos_agent|tillwatch)_/.test(name);
 
 describe('a snapshot', () => {
@@ -109,8 +112,8 @@ describe('a snapshot', () => {
     expect(snapshot?.timeMs).toBeGreaterThanOrEqual(beforeMs - 1);
     const samples = snapshot?.samples ?? [];
     expect(of(samples, 'sale')).toEqual([
-      { name: 'pos_basket_open', labels: { component: 'sale' }, value: 1 },
       { name: 'app_heap', labels: { component: 'sale' }, value: 5 },
+      { name: 'pos_basket_open', labels: { component: 'sale' }, value: 1 },
     ]);
     const names = new Set(samples.map((sample) => sample.name));
     for (const name of ['pos_host_load1', 'pos_component_up', 'pos_agent_info']) {
@@ -160,12 +163,71 @@ describe('a snapshot', () => {
     await own.sampleNow();
     await own.sampleNow();
     own.stop();
-    const [first, second] = drain(outbox).flatMap(snapshotsOf);
+    const metrics = drain(outbox).filter(({ stream }) => stream === 'metrics');
+    const [first, second] = metrics.flatMap(snapshotsOf);
     expect(first?.samples).toHaveLength(SERIES_PER_TERMINAL_MAX);
     const dropped = second?.samples.find((s) => s.name === 'tillwatch_series_dropped_total');
     const sent = of(first?.samples ?? [], 'sale').length;
     expect(dropped?.value).toBe(400 - sent);
     expect(log.lines.filter((line) => line.includes('left out'))).toHaveLength(1);
+  });
+
+  test('of everything at once: rules, whole histograms, the budget, and what is news', async () => {
+    const buckets = (name: string) =>
+      [...['0.1', '1', '10', '+Inf'].map((le) => `${name}_bucket{le="${le}"} 1`)].join('\n');
+    const histograms = Array.from(
+      { length: 20 },
+      (_, n) => `# TYPE h${n} histogram\n${buckets(`h${n}`)}\nh${n}_sum 1\nh${n}_count 1`,
+    );
+    const foreign = Array.from({ length: 500 }, (_, n) => `foreign_${n} 1`);
+    const more = ['sales{result="completed"} 7', 'jvm_heap 1', 'pos_basket_open 1'];
+    let firmware = '1.0';
+    const url = await serve((_request, response) => {
+      const device = `pos_device_info{device="printer",model="T88",firmware="${firmware}"} 1`;
+      response.end([device, ...more, ...histograms, ...foreign].join('\n'));
+    });
+    const rules = {
+      keep: ['h*', 'foreign_*'],
+      drop: ['foreign_49*'],
+      rename: { sales: 'pos_transactions_total' },
+    };
+    const own = sampler({
+      seriesMax: 120,
+      readComponents: () => [reading('sale', url)],
+      rules: new Map([['sale', rules]]),
+    });
+    await own.sampleNow();
+    firmware = '1.1';
+    await own.sampleNow();
+    await own.sampleNow();
+    own.stop();
+    const batches = drain(outbox);
+    const [first, ...later] = batches.flatMap((batch) =>
+      batch.stream === 'metrics' ? snapshotsOf(batch) : [],
+    );
+    const samples = first?.samples ?? [];
+    expect(samples).toHaveLength(120);
+    expect(samples.find((s) => s.name === 'tillwatch_series')?.value).toBe(120);
+    const sale = of(samples, 'sale');
+    expect(sale.find((s) => s.name === 'pos_transactions_total')?.labels).toEqual({
+      ...{ component: 'sale', result: 'completed', version: '1.0.0' },
+    });
+    const parts = sale.filter((s) => /^app_h\d+_/.test(s.name)).length;
+    expect(parts).toBeGreaterThan(0);
+    expect(parts % 6).toBe(0);
+    const named = (all: readonly Sample[]) => of(all, 'sale').map((s) => s.name);
+    expect(named(samples)).not.toContain('app_jvm_heap');
+    // That something is left out is a series of our own: from then on nothing changes.
+    const [second, third] = later.map((snapshot) => named(snapshot.samples));
+    expect(second).toEqual(third);
+    expect(second?.filter((name) => !named(samples).includes(name))).toEqual([]);
+    const events = batches.flatMap((batch) => (batch.stream === 'events' ? eventsOf(batch) : []));
+    expect(events.map(({ kind }) => kind).toSorted()).toEqual([
+      'series_left_out',
+      'version_changed',
+    ]);
+    const leftOut = events.find(({ kind }) => kind === 'series_left_out')?.fields;
+    expect(leftOut).toMatchObject({ seriesMax: 120, reason: 'over the budget of 120 series' });
   });
 
   test('is one at a time, and none comes after stopping', async () => {

@@ -63,9 +63,14 @@ const agent: AgentReading = {
   outbox: {
     durable: true,
     bytes: 40_960,
-    batches: { events: 0, metrics: 2, results: 0 },
-    waiting: { samples: 100, events: 0, results: 0 },
-    drops: [{ stream: 'metrics', reason: 'quota', count: 400 }],
+    batches: { events: 0, metrics: 2, results: 0, traces: 0 },
+    waiting: { samples: 100, events: 0, results: 0, spans: 0 },
+    drops: [
+      { stream: 'metrics', reason: 'quota', count: 400 },
+      { stream: 'traces', reason: 'quota', count: 4 },
+    ],
+    keptBytes: 512,
+    thinned: 12,
     refused: { events: 1 },
     deadLetters: 1,
     damaged: 1,
@@ -97,9 +102,7 @@ const agent: AgentReading = {
   },
   series: 90,
   awayMs: { power: 90_000 },
-  spansDropped: { room: 1 },
-  thinned: 12,
-  keptBytes: 512,
+  unreadBytes: { sale: 3 },
 };
 const value = (samples: readonly Sample[], name: string, labels: Record<string, string> = {}) =>
   samples.find(
