@@ -34,6 +34,9 @@ export type Range = { readonly first: number; readonly last: number };
 export type StreamAck = { readonly stream: Stream; readonly ranges: readonly Range[] };
 export type Refusal = { readonly stream: Stream; readonly seq: number; readonly reason: string };
 
+/** How the reason of a refusal begins where the batch's number was committed with other bytes. */
+export const CONFLICT_REASON = 'its number was committed with other bytes';
+
 export type Ack = {
   readonly epoch: Uint8Array;
   readonly streams: readonly StreamAck[];

@@ -14,7 +14,7 @@ import type { Outbox, Outgoing } from '../telemetry/types.ts';
 import { BACKOFF, type BackoffPolicy, reconnectDelayMs } from './backoff.ts';
 import { type Bucket, fullBucket, refill, spend } from './pace.ts';
 import { openSession, type Session } from './session.ts';
-import type { Link, LinkStats } from './types.ts';
+import type { Link, LinkStats, LinkWatch } from './types.ts';
 
 export type { Link, LinkStats } from './types.ts';
 
@@ -31,6 +31,7 @@ export type LinkOptions = {
   readonly onCommand: (data: Uint8Array) => void;
   readonly backoff?: Partial<BackoffPolicy>;
   readonly random?: () => number;
+  readonly watch?: LinkWatch;
   readonly connectTimeoutMs?: number;
   /** Connected, batches sent, nothing acknowledged for so long: the connection is given up. */
   readonly silenceMsMax?: number;
@@ -168,6 +169,7 @@ class AgentLink implements Link {
     this.#silentSinceMs = undefined;
     this.#stats.connects += 1;
     log.info('connected to the broker', { ...broker });
+    this.#o.watch?.up();
     outbox.resendAll();
     this.#o.chunks?.resendAll();
     this.#pump();
@@ -179,6 +181,8 @@ class AgentLink implements Link {
     if (this.#up && now - this.#upSinceMs >= STEADY_MS) this.#backoffStep = 0;
     this.#up = false;
     this.#session = undefined;
+    // A wish ends with the connection over which it came.
+    this.#o.outbox.setWishedSendMs(0);
     this.#drained();
     if (this.#stopped !== undefined) return;
     this.#backoffStep += 1;
@@ -186,6 +190,7 @@ class AgentLink implements Link {
     // Once per change: a store without a line must not fill the agent's log.
     if (reason !== this.#stats.lastReason) log.warn('no connection to the broker', { reason });
     this.#stats.lastReason = reason;
+    this.#o.watch?.down(reason);
     this.#connectLater();
   }
 
@@ -200,6 +205,7 @@ class AgentLink implements Link {
     const isChunk = chunks?.acknowledge(decoded.value) === true;
     const done = isChunk ? NOTHING_DONE : outbox.acknowledge(decoded.value);
     this.#stats.acks += 1;
+    this.#o.watch?.acknowledged();
     this.#heed(decoded.value);
     if (isChunk || done.acknowledged + done.refused > 0) {
       // This broker does its work: whatever ends the connection now begins a new backoff.
@@ -215,6 +221,7 @@ class AgentLink implements Link {
   #heed(ack: Ack): void {
     const pace = ack.paceBytesPerSecond;
     this.#stats.paceBytesPerSecond = Number.isSafeInteger(pace) && pace > 0 ? pace : 0;
+    this.#o.outbox.setWishedSendMs(ack.sendEveryMs ?? 0);
     if (ack.notice !== '' && ack.notice !== this.#notice) {
       this.#o.log.warn('the broker says', { notice: ack.notice.slice(0, 500) });
     }
@@ -245,21 +252,24 @@ class AgentLink implements Link {
 
   #pump(): void {
     if (!this.#up) return;
+    this.#sendBatches();
+    this.#sendChunk();
+  }
+
+  /** Only backlog is paced: what happens now is what somebody waits for, and there is little of it. */
+  #sendBatches(): void {
     const { outbox, clock } = this.#o;
     const pace = this.#stats.paceBytesPerSecond;
-    if (pace === 0) {
-      for (const batch of outbox.takeBatches(WINDOW_BATCHES)) this.#send(batch);
-      this.#sendChunk();
-      return;
+    const isPaced = pace > 0;
+    for (const batch of outbox.takeBatches(WINDOW_BATCHES, isPaced ? 0 : undefined)) {
+      this.#send(batch);
     }
+    if (!isPaced) return;
     this.#bucket = refill(this.#bucket, pace, clock.monotonicMs());
     while (this.#up && this.#bucket.tokens > 0) {
-      const [batch] = outbox.takeBatches(1);
-      if (batch === undefined) {
-        this.#sendChunk();
-        return;
-      }
-      this.#bucket = spend(this.#bucket, batch.bytes.length);
+      const [batch] = outbox.takeBatches(1, 1);
+      if (batch === undefined) return;
+      if (batch.backlog) this.#bucket = spend(this.#bucket, batch.bytes.length);
       this.#send(batch);
     }
   }
@@ -273,7 +283,6 @@ class AgentLink implements Link {
     if (chunks === undefined || (this.#session?.waitingBytes?.() ?? 0) > 0) return;
     const bytes = chunks.take();
     if (bytes === undefined) return;
-    this.#bucket = spend(this.#bucket, bytes.length);
     this.#send({ stream: 'logs', bytes });
     this.#askPump();
   }

@@ -5,17 +5,26 @@
 
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { CommandResult } from '../../protocol/commands.ts';
-import type { NewEvent, TerminalEvent } from '../../protocol/events.ts';
+import type { NewEvent } from '../../protocol/events.ts';
 import * as limits from '../../protocol/limits.ts';
 import type { Snapshot } from '../../protocol/metric-body.ts';
 import { type Ack, EPOCH_BYTES, encodeBatch, type Stream } from '../../protocol/wire.ts';
-import type { Clock } from '../ports.ts';
 import { WINDOW_SHARES } from '../telemetry/envelope.ts';
 import { fitTexts, type Packed, packEvents, packResults } from '../telemetry/seal.ts';
 import { type BrokerTime, createBrokerTime } from '../telemetry/time.ts';
 import type { Acknowledged, Outbox, OutboxStats, Outgoing } from '../telemetry/types.ts';
 import { type Flight, fly, isDue, land, RESEND } from '../telemetry/window.ts';
-import { isNamed, keyOf, rankOf, type Sealed } from './sealed.ts';
+import {
+  choose,
+  isBacklog,
+  isNamed,
+  keyOf,
+  type MemoryOutboxOptions,
+  roundTripMs,
+  type Sealed,
+  type Waiting,
+  wishedMs,
+} from './sealed.ts';
 import { Shelf, type Taken } from './shelf.ts';
 
 export const EVENTS_MAX = 2_000;
@@ -23,18 +32,8 @@ const RESULTS_MAX = 200;
 /** As the agent's: a live batch may be sealed this much early. */
 const LIVE_EARLY_RATIO = 0.02;
 
-/** `mono`: set while the broker's time was not known. */
-type Waiting = { readonly event: TerminalEvent; readonly mono: number | undefined };
 type Counted = 'events' | 'metrics' | 'results';
 export type Delivered = Readonly<Record<'batches' | 'samples' | 'events' | 'results', number>>;
-
-export type MemoryOutboxOptions = {
-  readonly clock: Clock;
-  readonly sendMs: number;
-  readonly random: () => number;
-  /** When in the period it first sends live samples, 0 to 1: a fleet does not send in step. */
-  readonly phase: number;
-};
 
 export class MemoryOutbox implements Outbox {
   readonly #o: MemoryOutboxOptions;
@@ -42,6 +41,8 @@ export class MemoryOutbox implements Outbox {
   #starts = 0;
   #time: BrokerTime;
   #sendMs: number;
+  /** What the broker asked for because somebody looks; 0: nothing. */
+  #wishedMs = 0;
   #lastLiveMs: number;
   #events: Waiting[] = [];
   #results: CommandResult[] = [];
@@ -121,19 +122,18 @@ export class MemoryOutbox implements Outbox {
     this.#drop('metrics', this.#shelf.add(snapshot, mono));
   }
 
-  takeBatches(limit: number): readonly Outgoing[] {
+  takeBatches(limit: number, backlogMax = Infinity): readonly Outgoing[] {
     const now = this.#o.clock.monotonicMs();
     if (this.#hasWaiting()) this.#seal(now);
     if (this.#sealed.size === 0) return [];
-    const due = [...this.#sealed.values()]
-      .filter((row) => isDue(this.#flights.get(keyOf(row)), now))
-      .sort((a, b) => rankOf(a) - rankOf(b) || a.seq - b.seq);
-    return due.slice(0, limit).map((row) => {
+    const all = [...this.#sealed.values()];
+    const due = all.filter((row) => isDue(this.#flights.get(keyOf(row)), now));
+    return choose(due, limit, backlogMax).map((row) => {
       const before = this.#flights.get(keyOf(row));
       this.#flights.set(keyOf(row), fly(before, now, RESEND, this.#o.random()));
       if (before !== undefined) this.#counts.resent += 1;
       const { stream, seq, bytes } = row;
-      return { stream, seq, bytes, resend: before !== undefined };
+      return { stream, seq, bytes, resend: before !== undefined, backlog: isBacklog(row) };
     });
   }
 
@@ -144,7 +144,10 @@ export class MemoryOutbox implements Outbox {
       return { acknowledged: 0, refused: 0, foreign: true };
     }
     const named = [...this.#sealed.values()].filter((row) => isNamed(ack, row));
-    this.#time.learn(ack.brokerTimeMs, this.#roundTripMs(named));
+    this.#time.learn(
+      ack.brokerTimeMs,
+      roundTripMs(named, this.#flights, this.#o.clock.monotonicMs()),
+    );
     for (const row of named) this.#deliver(row);
     let refused = 0;
     for (const refusal of ack.refused) {
@@ -171,8 +174,15 @@ export class MemoryOutbox implements Outbox {
   /** There is no disk here. */
   setRoom(): void {}
 
+  /** It has no spans: what the trace of a sale costs is the real ones' to show. */
+  addSpans(): void {}
+
   setSendMs(ms: number): void {
     this.#sendMs = ms;
+  }
+
+  setWishedSendMs(ms: number): void {
+    this.#wishedMs = wishedMs(ms);
   }
 
   onWork(call: () => void): void {
@@ -188,11 +198,13 @@ export class MemoryOutbox implements Outbox {
       ...counts,
       durable: true,
       bytes: sealed.reduce((sum, { bytes }) => sum + bytes.length, samples * 2),
-      batches: { events: of('events'), metrics: of('metrics'), results: of('results') },
-      waiting: { samples, events: this.#events.length, results: this.#results.length },
+      batches: { events: of('events'), metrics: of('metrics'), results: of('results'), traces: 0 },
+      waiting: { samples, events: this.#events.length, results: this.#results.length, spans: 0 },
       drops: [...this.#drops].map(([stream, count]) => ({ stream, reason: 'quota', count })),
       refused: { ...this.#refused },
       deadLetters: 0,
+      keptBytes: 0,
+      thinned: 0,
       damaged: torn,
       held: 0,
     };
@@ -221,15 +233,6 @@ export class MemoryOutbox implements Outbox {
     this.#drops.set(stream, (this.#drops.get(stream) ?? 0) + count);
   }
 
-  #roundTripMs(named: readonly Sealed[]): number | undefined {
-    const now = this.#o.clock.monotonicMs();
-    const trips = named.flatMap((row) => {
-      const flight = this.#flights.get(keyOf(row));
-      return flight === undefined ? [] : [now - flight.firstMs];
-    });
-    return trips.length === 0 ? undefined : Math.min(...trips);
-  }
-
   #forget(row: Pick<Sealed, 'stream' | 'seq'>): boolean {
     this.#flights.delete(keyOf(row));
     return this.#sealed.delete(keyOf(row));
@@ -251,7 +254,8 @@ export class MemoryOutbox implements Outbox {
     while (this.#events.length > 0 && room(WINDOW_SHARES.events)) this.#sealEvents();
     if (this.#shelf.isEmpty()) return;
     const resolve = this.#resolve.bind(this);
-    const liveDue = now >= this.#lastLiveMs + this.#sendMs * (1 - LIVE_EARLY_RATIO);
+    const sendMs = this.#wishedMs > 0 ? this.#wishedMs : this.#sendMs;
+    const liveDue = now >= this.#lastLiveMs + sendMs * (1 - LIVE_EARLY_RATIO);
     if (liveDue && room(WINDOW_SHARES.live)) {
       if (this.#putSamples(this.#shelf.takeLive(this.#sendMs, resolve), true)) {
         this.#lastLiveMs = now;

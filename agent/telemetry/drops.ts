@@ -3,7 +3,12 @@
 import type { Held } from './hold.ts';
 import type { Drop } from './job.ts';
 
-const STREAM_OF = { event: 'events', result: 'results', snapshot: 'metrics' } as const;
+const STREAM_OF = {
+  event: 'events',
+  result: 'results',
+  snapshot: 'metrics',
+  spans: 'traces',
+} as const;
 
 export type Drops = {
   readonly add: (drop: Drop) => void;
@@ -12,8 +17,10 @@ export type Drops = {
   readonly list: () => readonly Drop[];
 };
 
-export const piecesOf = (item: Held): number =>
-  item.kind === 'snapshot' ? item.snapshot.samples.length : 1;
+export function piecesOf(item: Held): number {
+  if (item.kind === 'snapshot') return item.snapshot.samples.length;
+  return item.kind === 'spans' ? item.added.spans : 1;
+}
 
 export function createDrops(): Drops {
   const all = new Map<string, Drop>();

@@ -6,10 +6,12 @@ import type { CommandResult } from '../../protocol/commands.ts';
 import type { TerminalEvent } from '../../protocol/events.ts';
 import * as limits from '../../protocol/limits.ts';
 import { encodeBatch, type Stream } from '../../protocol/wire.ts';
+import * as batches from './batches.ts';
 import type { Job } from './job.ts';
 import * as rows from './rows.ts';
 import { fitTexts, type Packed, packEvents, packResults } from './seal.ts';
 import { takeBacklog, takeLive } from './shelf.ts';
+import { takeSpans } from './span-rows.ts';
 
 export type Sealing = {
   /** Batches sealed and not acknowledged when the transaction began. */
@@ -25,6 +27,7 @@ export const WINDOW_SHARES = {
   results: limits.WINDOW_BATCHES,
   events: limits.WINDOW_BATCHES - 2,
   live: limits.WINDOW_BATCHES - 4,
+  traces: limits.WINDOW_BATCHES - 6,
   backlog: limits.WINDOW_BATCHES / 2,
 } as const;
 
@@ -32,13 +35,12 @@ type Lane = { readonly stream: Stream; readonly live: boolean; readonly items: n
 
 function put(job: Job, sealing: Sealing, lane: Lane, packed: Packed): true {
   const { stream, live, items } = lane;
-  const seq = rows.nextSeq(job.store, stream);
+  const seq = batches.nextSeq(job.store, stream);
   const { createdMs, clockOffsetMs } = sealing;
   const { encoding, body } = packed;
   const { epoch } = job.store;
   const bytes = encodeBatch({ epoch, stream, seq, createdMs, clockOffsetMs, encoding, body });
-  rows.addBatch(job.store, { stream, seq, live, items }, bytes);
-  job.sealed.push({ stream, seq, live, items });
+  job.sealed.push(batches.addBatch(job.store, { stream, seq, live, items }, bytes));
   return true;
 }
 
@@ -66,12 +68,25 @@ function takeTexts(job: Job, table: 'event' | 'result', countMax: number): rows.
   return whole;
 }
 
+/** Records of a loss carry more times than their own. */
+function corrected(event: TerminalEvent, shiftMs: number): TerminalEvent {
+  const timeMs = Math.round(event.timeMs + shiftMs);
+  if (shiftMs === 0 || (event.kind !== 'gap' && event.kind !== 'thinned')) {
+    return { ...event, timeMs };
+  }
+  const moved = ['fromMs', 'untilMs'].flatMap((name) => {
+    const at = event.fields[name];
+    return typeof at === 'number' ? [[name, Math.max(0, at + shiftMs)]] : [];
+  });
+  return { ...event, timeMs, fields: { ...event.fields, ...Object.fromEntries(moved) } };
+}
+
 function sealEvents(job: Job, sealing: Sealing): boolean {
   const taken = takeTexts(job, 'event', limits.EVENTS_PER_BODY_MAX);
   if (taken.length === 0) return false;
   const events = taken.map((row) => {
     const event = JSON.parse(row.body) as TerminalEvent;
-    return { ...event, timeMs: Math.round(job.resolve(event.timeMs, row.mono)) };
+    return corrected(event, Math.round(job.resolve(event.timeMs, row.mono) - event.timeMs));
   });
   const lane: Lane = { stream: 'events', live: true, items: events.length };
   return put(job, sealing, lane, packEvents(events));
@@ -92,11 +107,18 @@ function sealMetrics(job: Job, sealing: Sealing, live: boolean): boolean {
   return put(job, sealing, { stream: 'metrics', live, items: shelved.samples }, shelved);
 }
 
+function sealTraces(job: Job, sealing: Sealing): boolean {
+  const taken = takeSpans(job);
+  if (taken === undefined) return false;
+  return put(job, sealing, { stream: 'traces', live: true, items: taken.spans }, taken);
+}
+
 /** Seals what the window has room for, in drain order. */
 export function seal(job: Job, sealing: Sealing): void {
   const room = (share: number): boolean => sealing.inWindow + job.sealed.length < share;
   while (room(WINDOW_SHARES.results) && sealResults(job, sealing));
   while (room(WINDOW_SHARES.events) && sealEvents(job, sealing));
   while (sealing.liveDue && room(WINDOW_SHARES.live) && sealMetrics(job, sealing, true));
+  while (room(WINDOW_SHARES.traces) && sealTraces(job, sealing));
   while (room(WINDOW_SHARES.backlog) && sealMetrics(job, sealing, false));
 }

@@ -1,15 +1,22 @@
 // Where things wait in memory until the disk takes them. Every event, result and snapshot passes
 // through here; normally for no time at all, while a disk is full or failing for as long as the bounds
-// allow. The oldest snapshots go first, then the oldest events; results last. What was dropped is told
-// by a gap record as soon as the disk is back.
+// allow. The oldest snapshots go first, then spans, then the oldest events; results last. What was dropped
+// is told by a gap record as soon as the disk is back.
 
 import type { TerminalEvent } from '../../protocol/events.ts';
 import type { Snapshot } from '../../protocol/metric-body.ts';
+import type { NewSpans } from './span-rows.ts';
 
 export type Held =
   | {
       readonly kind: 'event';
       readonly event: TerminalEvent;
+      readonly mono: number | null;
+      readonly bytes: number;
+    }
+  | {
+      readonly kind: 'spans';
+      readonly added: NewSpans;
       readonly mono: number | null;
       readonly bytes: number;
     }
@@ -26,8 +33,40 @@ export const HELD_BYTES_MAX = 4 * 1024 * 1024;
 /** What a sample takes in memory, roughly: name and labels are shared between snapshots. */
 export const SAMPLE_BYTES = 64;
 
-export type Lost = { readonly samples: number; readonly events: number; readonly results: number };
-const NONE: Lost = { samples: 0, events: 0, results: 0 };
+/** Times are those of the samples. */
+export type Lost = {
+  readonly samples?: number;
+  readonly spans?: number;
+  readonly events?: number;
+  readonly results?: number;
+  readonly fromMs?: number;
+  readonly untilMs?: number;
+};
+const NONE: Lost = {};
+
+const sum = (a: number | undefined, b: number): number => (a ?? 0) + b;
+
+/** What is lost with one thing more. */
+export function loseToo(lost: Lost, gone: Held): Lost {
+  switch (gone.kind) {
+    case 'snapshot': {
+      const { timeMs, samples } = gone.snapshot;
+      const at = Math.max(0, Math.round(timeMs));
+      return {
+        ...lost,
+        samples: sum(lost.samples, samples.length),
+        fromMs: Math.min(lost.fromMs ?? at, at),
+        untilMs: Math.max(lost.untilMs ?? at, at),
+      };
+    }
+    case 'spans':
+      return { ...lost, spans: sum(lost.spans, gone.added.spans) };
+    case 'event':
+      return { ...lost, events: sum(lost.events, 1) };
+    case 'result':
+      return { ...lost, results: sum(lost.results, 1) };
+  }
+}
 
 export type Hold = {
   readonly add: (item: Held) => void;
@@ -46,18 +85,14 @@ export function createHold(onDrop: (item: Held) => void): Hold {
   let lost = NONE;
 
   const dropOne = (): void => {
-    const order = ['snapshot', 'event', 'result'] as const;
+    const order = ['snapshot', 'spans', 'event', 'result'] as const;
     const index = order
       .map((kind) => items.findIndex((item) => item.kind === kind))
       .find((found) => found >= 0);
     const [gone] = items.splice(index ?? 0, 1);
     if (gone === undefined) return;
     bytes -= gone.bytes;
-    lost = {
-      samples: lost.samples + (gone.kind === 'snapshot' ? gone.snapshot.samples.length : 0),
-      events: lost.events + (gone.kind === 'event' ? 1 : 0),
-      results: lost.results + (gone.kind === 'result' ? 1 : 0),
-    };
+    lost = loseToo(lost, gone);
     onDrop(gone);
   };
 
@@ -73,7 +108,7 @@ export function createHold(onDrop: (item: Held) => void): Hold {
     },
     size: () => items.length,
     lost: () => lost,
-    untold: () => lost.samples + lost.events + lost.results > 0,
+    untold: () => lost !== NONE,
     told: () => {
       lost = NONE;
     },

@@ -2,20 +2,27 @@
 // only when the transaction commits, so that a failing disk can never leave memory and file telling
 // different stories.
 
+import type { EventFields } from '../../protocol/events.ts';
 import type { Stream } from '../../protocol/wire.ts';
-import type { SealedRow } from './rows.ts';
+import type { SealedRow } from './batches.ts';
 import type { Store } from './store.ts';
 
-/** What waits unsealed, and up to which id samples are folded and were live. */
+/** What waits unsealed and what is kept, and up to which id samples are folded, were live and are thin. */
 export type Tally = {
   snapshots: number;
   samples: number;
   events: number;
   results: number;
+  spans: number;
+  spanBytes: number;
   deadLetters: number;
+  /** Bytes of acknowledged batches (kept.ts). */
+  kept: number;
   foldedTo: number;
   /** The newest row that went out live in this process: what is older is backlog. */
   liveTo: number;
+  /** For each step of thinning.ts. */
+  thinnedTo: readonly number[];
 };
 
 export type DropReason =
@@ -24,11 +31,13 @@ export type DropReason =
   | 'memory'
   | 'disk'
   | 'unencodable'
-  | 'dead_letter_quota';
+  | 'too_large'
+  | 'dead_letter_quota'
+  | 'kept';
 export type Drop = {
   readonly stream: Stream;
   readonly reason: DropReason;
-  /** Samples, events, results or batches. */
+  /** Samples, events, results, spans or batches. */
   readonly count: number;
 };
 
@@ -42,7 +51,11 @@ export type Gap = {
   readonly samples?: number;
   readonly events?: number;
   readonly results?: number;
+  readonly spans?: number;
+  readonly fromMs?: number;
+  readonly untilMs?: number;
 };
+export type Thinned = EventFields<'thinned'>;
 
 export type Job = {
   readonly store: Store;
@@ -51,8 +64,15 @@ export type Job = {
   /** Sealed in this transaction, and sealed ones that it dropped. */
   readonly sealed: SealedRow[];
   readonly unsealed: SealedRow[];
+  /** Samples that were given up so that the rest fits. */
+  thinned: number;
+  /** Numbers were left out. */
+  lanesMoved: boolean;
+  /** Of the outbox, in hex. */
+  readonly epoch: string;
   /** Adds the record of a loss to the events; epoch is filled in. */
   readonly gap: (fields: Gap) => void;
+  readonly tell: (kind: 'thinned', fields: Thinned) => void;
   /** The broker's time of something stamped at monotonic `mono` before that time was known. */
   readonly resolve: (timeMs: number, mono: number | null) => number;
 };

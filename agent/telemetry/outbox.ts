@@ -14,15 +14,19 @@ import {
 } from '../../protocol/events.ts';
 import * as limits from '../../protocol/limits.ts';
 import type { Snapshot } from '../../protocol/metric-body.ts';
-import { type Ack, DRAIN_ORDER, type Refusal, type Stream } from '../../protocol/wire.ts';
+import type { Attributes, Span } from '../../protocol/traces.ts';
+import type { Ack, Stream } from '../../protocol/wire.ts';
 import type { Clock, Log } from '../ports.ts';
+import type { SealedRow } from './batches.ts';
 import { Desk } from './desk.ts';
 import { keyOf } from './desk-items.ts';
-import { seal } from './envelope.ts';
+import { seal, WINDOW_SHARES } from './envelope.ts';
 import { SAMPLE_BYTES } from './hold.ts';
-import type { SealedRow } from './rows.ts';
-import * as rows from './rows.ts';
+import { choose, isBacklog, isNamed } from './order.ts';
+import { type Buried, buryRefused } from './refusals.ts';
 import { fitFields } from './seal.ts';
+import { packSpans } from './span-rows.ts';
+import { sendableSpans } from './spans-check.ts';
 import { type BrokerTime, createBrokerTime } from './time.ts';
 import type {
   Acknowledged,
@@ -38,25 +42,14 @@ export type { Acknowledged, Outbox, OutboxOptions, OutboxStats, Outgoing } from 
 
 export const OUTBOX_BYTES_MAX = 64 * 1024 * 1024;
 const SEND_MS = 60_000;
+const OWN_RESOURCE: Attributes = { 'service.name': 'tillwatch-agent' };
 /** A live batch may be sealed this much early: timers of sampler and link do not run in step. */
 const LIVE_EARLY_RATIO = 0.02;
 /** JSON of one result's detail. */
 const DETAIL_CHARS_MAX = 16 * 1024;
-/** Refused batches kept for a person to look at. */
-export const DEAD_LETTERS_MAX = 32;
-
-/** Live metrics before traces, backlog after them (design.md, Delivery). */
-const rankOf = (row: SealedRow): number =>
-  DRAIN_ORDER.indexOf(row.stream) + (row.stream === 'metrics' && !row.live ? 1.5 : 0);
-
-const inDrainOrder = (a: SealedRow, b: SealedRow): number => rankOf(a) - rankOf(b) || a.seq - b.seq;
-
-const isNamed = (ack: Ack, { stream, seq }: SealedRow): boolean =>
-  ack.streams.some(
-    (entry) =>
-      entry.stream === stream &&
-      entry.ranges.some(({ first, last }) => first <= seq && seq <= last),
-  );
+/** While somebody looks at the terminal the broker may ask for samples this often (Ack.sendEveryMs). */
+const WISHED_MS_MIN = 1_000;
+const WISHED_MS_MAX = 3_600_000;
 
 class FileOutbox implements Outbox {
   readonly time: BrokerTime;
@@ -69,6 +62,8 @@ class FileOutbox implements Outbox {
   readonly #refused: Partial<Record<Stream, number>> = {};
   readonly #counts = { acknowledged: 0, foreignAcks: 0, resent: 0 };
   #sendMs: number;
+  /** Of the broker; 0: none. */
+  #wishedMs = 0;
   #lastLiveMs = -Infinity;
   #work = (): void => {};
 
@@ -79,17 +74,17 @@ class FileOutbox implements Outbox {
     this.#random = options.random ?? Math.random;
     this.#sendMs = options.sendMs ?? SEND_MS;
     this.time = createBrokerTime(options.clock);
-    const sendMs = (): number => this.#sendMs;
+    const sendMs = (): number => this.#liveMs();
     const onNewEpoch = (): void => this.#flights.clear();
     this.#desk = new Desk({ ...options, time: this.time, sendMs, onNewEpoch });
   }
 
   get epoch(): Uint8Array {
-    return this.#desk.store.epoch;
+    return this.#desk.file.store.epoch;
   }
 
   get starts(): number {
-    return this.#desk.store.starts;
+    return this.#desk.file.store.starts;
   }
 
   addEvent(added: NewEvent): void {
@@ -105,7 +100,7 @@ class FileOutbox implements Outbox {
     const readable = fields.ok ? decodeEventBody(encodeEventBody([event])) : fields;
     if (readable.ok) {
       const bytes = JSON.stringify(event).length * 2;
-      this.#desk.put({ kind: 'event', event, mono: this.#desk.anchor(), bytes });
+      this.#desk.put({ kind: 'event', event, mono: this.#desk.file.anchor(), bytes });
     } else {
       this.#log.error('an event cannot be sent', { kind: added.kind, reason: readable.reason });
       this.#desk.refuse({ stream: 'events', reason: 'unencodable', count: 1 }, readable.reason);
@@ -124,42 +119,60 @@ class FileOutbox implements Outbox {
 
   addSnapshot(snapshot: Snapshot): void {
     if (snapshot.samples.length === 0) return;
-    const mono = this.#desk.anchor(this.time.nowMs() - snapshot.timeMs);
+    const mono = this.#desk.file.anchor(this.time.nowMs() - snapshot.timeMs);
     const bytes = snapshot.samples.length * SAMPLE_BYTES;
     this.#desk.put({ kind: 'snapshot', snapshot, mono, bytes });
   }
 
-  takeBatches(limit: number): readonly Outgoing[] {
+  addSpans(spans: readonly Span[], resource: Attributes = OWN_RESOURCE): void {
+    const sendable = sendableSpans(spans);
+    for (const { reason, count } of sendable.left) {
+      this.#desk.refuse({ stream: 'traces', reason, count }, `spans cannot be sent: ${reason}`);
+    }
+    for (const added of packSpans({ resource, spans: sendable.spans })) {
+      const mono = this.#desk.file.anchor(this.time.nowMs() - added.untilMs);
+      this.#desk.put({ kind: 'spans', added, mono, bytes: added.body.length + SAMPLE_BYTES });
+    }
+    this.#work();
+  }
+
+  takeBatches(limit: number, backlogMax = Number.POSITIVE_INFINITY): readonly Outgoing[] {
     this.#desk.flush();
     const now = this.#clock.monotonicMs();
     this.#sealWaiting(now);
-    const due = [...this.#desk.sealed.values()]
-      .filter((row) => isDue(this.#flights.get(keyOf(row)), now))
-      .sort(inDrainOrder);
+    const due = [...this.#desk.file.sealed.values()].filter((row) =>
+      isDue(this.#flights.get(keyOf(row)), now),
+    );
     const taken: Outgoing[] = [];
-    for (const row of due.slice(0, limit)) {
+    for (const row of choose(due, limit, backlogMax)) {
       const { stream, seq } = row;
-      const bytes = this.#desk.read(stream, seq);
+      const bytes = this.#desk.file.read(stream, seq);
       if (bytes === undefined) continue;
       const before = this.#flights.get(keyOf(row));
       this.#flights.set(keyOf(row), fly(before, now, this.#policy, this.#random()));
       if (before !== undefined) this.#counts.resent += 1;
-      taken.push({ stream, seq, bytes, resend: before !== undefined });
+      const resend = before !== undefined;
+      taken.push({ stream, seq, bytes, resend, backlog: isBacklog(row) });
     }
     return taken;
   }
 
   acknowledge(ack: Ack): Acknowledged {
+    if (this.#desk.file.meet(Buffer.from(ack.ledgerGeneration).toString('hex'))) {
+      this.#log.warn('the ledger is another one: what it may not know is sent again');
+      // What is in flight went to the other one, perhaps on this very connection.
+      this.resendAll();
+    }
     if (Buffer.compare(ack.epoch, this.epoch) !== 0) {
       this.#counts.foreignAcks += 1;
       this.time.learn(ack.brokerTimeMs, undefined);
       return { acknowledged: 0, refused: 0, foreign: true };
     }
-    const named = [...this.#desk.sealed.values()].filter((row) => isNamed(ack, row));
+    const named = [...this.#desk.file.sealed.values()].filter((row) => isNamed(ack, row));
     this.time.learn(ack.brokerTimeMs, this.#roundTripMs(named));
-    const refused = this.#bury(ack.refused);
+    const refused = this.#bury(ack);
     for (const row of named) {
-      this.#desk.finish(row);
+      this.#desk.file.finish(row);
       this.#flights.delete(keyOf(row));
     }
     this.#counts.acknowledged += named.length;
@@ -171,7 +184,9 @@ class FileOutbox implements Outbox {
   }
 
   inFlight(): number {
-    return [...this.#flights.values()].filter((flight) => flight.sends > 0).length;
+    const { sealed } = this.#desk.file;
+    // One that was dropped for room meanwhile is not waited for.
+    return [...this.#flights].filter(([key, flight]) => flight.sends > 0 && sealed.has(key)).length;
   }
 
   urgent(): number {
@@ -180,6 +195,11 @@ class FileOutbox implements Outbox {
 
   setSendMs(ms: number): void {
     this.#sendMs = ms;
+  }
+
+  setWishedSendMs(ms: number): void {
+    const isWish = Number.isFinite(ms) && ms > 0;
+    this.#wishedMs = isWish ? Math.min(WISHED_MS_MAX, Math.max(WISHED_MS_MIN, ms)) : 0;
   }
 
   setRoom(room: OutboxRoom): void {
@@ -198,13 +218,18 @@ class FileOutbox implements Outbox {
     this.#desk.close();
   }
 
+  #liveMs(): number {
+    return this.#wishedMs === 0 ? this.#sendMs : this.#wishedMs;
+  }
+
   #sealWaiting(now: number): void {
-    const inWindow = this.#desk.sealed.size;
+    this.#desk.file.sealAgain(WINDOW_SHARES.backlog - this.#desk.file.sealed.size);
+    const inWindow = this.#desk.file.sealed.size;
     if (!this.#desk.hasWaiting() || inWindow >= limits.WINDOW_BATCHES) return;
-    const sendMs = this.#sendMs;
+    const sendMs = this.#liveMs();
     const liveDue = now >= this.#lastLiveMs + sendMs * (1 - LIVE_EARLY_RATIO);
     const stamp = { createdMs: this.time.nowMs(), clockOffsetMs: this.time.offsetMs() };
-    const live = this.#desk.run((job) => {
+    const live = this.#desk.file.run((job) => {
       seal(job, { inWindow, liveDue, sendMs, ...stamp });
       return job.sealed.some((row) => row.stream === 'metrics' && row.live);
     });
@@ -220,27 +245,15 @@ class FileOutbox implements Outbox {
     return trips.length === 0 ? undefined : Math.min(...trips);
   }
 
-  /** Moves what the broker refused to the dead letters. @returns how many. */
-  #bury(refusals: readonly Refusal[]): number {
-    let buried = 0;
-    for (const { stream, seq, reason: why } of refusals) {
-      const row = this.#desk.sealed.get(keyOf({ stream, seq }));
-      if (row === undefined) continue;
-      const reason = why.slice(0, limits.REASON_CHARS_MAX);
-      const letter = { stream, seq, reason, timeMs: this.time.nowMs(), rowsMax: DEAD_LETTERS_MAX };
-      const done = this.#desk.run((job) => {
-        const count = rows.bury(job.store, letter);
-        job.tally.deadLetters += 1 - count;
-        if (count > 0) job.drops.push({ stream, reason: 'dead_letter_quota', count });
-        job.unsealed.push(row);
-      });
-      if (!done.ok) continue;
-      this.#flights.delete(keyOf(row));
+  #bury({ refused }: Ack): number {
+    const { file } = this.#desk;
+    const stamp = { timeMs: this.time.nowMs(), clockOffsetMs: this.time.offsetMs() };
+    const forget = ({ stream, seq, again }: Buried): void => {
+      this.#flights.delete(keyOf({ stream, seq }));
       this.#refused[stream] = (this.#refused[stream] ?? 0) + 1;
-      this.#log.warn('the broker refused a batch', { stream, seq, reason });
-      buried += 1;
-    }
-    return buried;
+      this.#log.warn('the broker refused a batch', { stream, seq, again });
+    };
+    return buryRefused({ file, refused, stamp, forget });
   }
 }
 

@@ -1,17 +1,25 @@
-// What goes when the quota is reached, in this order: letters the broker refused, unsealed samples,
-// sealed metric batches, events, results; always the oldest first, and events never before metrics.
-// Each drop takes a good piece at once, because it leaves a gap record, and a record for every sample
-// would fill the room that was made.
+// What goes when the quota is reached, in this order: what is kept after its acknowledgement, letters the
+// broker refused, detail of old samples (thinning.ts), the oldest samples, sealed metric batches, spans,
+// events, results; always the oldest first, and events never before metrics. Each drop takes a good piece at
+// once, because it leaves a gap record, and a record for every sample would fill the room that was made.
 
+import { unpackBody } from '../../protocol/body.ts';
+import { decodeMetricColumns } from '../../protocol/metric-columns.ts';
+import { decodeBatch } from '../../protocol/wire.ts';
+import * as batches from './batches.ts';
 import type { DropReason, Job } from './job.ts';
+import { dropKept } from './kept.ts';
+import { noteSamples } from './notes.ts';
 import * as rows from './rows.ts';
+import { dropSpans } from './span-rows.ts';
+import { thinOldest } from './thinning.ts';
 
 /** Dropped at once: this share of the quota. */
 export const PIECE_RATIO = 1 / 64;
 /** Samples may fill this share; the rest is for events, sealing and their overhead. */
 export const METRIC_RATIO = 15 / 16;
 
-type Why = { readonly drop: DropReason; readonly reason: string };
+export type Why = { readonly drop: DropReason; readonly reason: string };
 const QUOTA: Why = {
   drop: 'quota',
   reason: 'dropped for room: the outbox reached its quota',
@@ -19,7 +27,7 @@ const QUOTA: Why = {
 const DISK: Why = { drop: 'disk', reason: 'dropped for room: the disk is nearly full' };
 
 function dropLetters(job: Job): boolean {
-  const gone = rows.clearDeadLetters(job.store);
+  const gone = batches.clearDeadLetters(job.store);
   if (gone === 0) return false;
   job.tally.deadLetters -= gone;
   // Refused and counted when they were buried: no gap, the broker knows them.
@@ -28,30 +36,43 @@ function dropLetters(job: Job): boolean {
 }
 
 function dropSamples(job: Job, bytes: number, { drop, reason }: Why): boolean {
-  const piece = rows.oldestBytes(job.store, 'sample', bytes);
-  if (piece === undefined) return false;
-  const before = job.tally.samples;
-  rows.removeOldest(job.store, 'sample', piece.last);
-  job.tally.samples = Math.max(0, before - piece.samples);
-  job.tally.snapshots = Math.max(0, job.tally.snapshots - piece.snapshots);
-  job.drops.push({ stream: 'metrics', reason: drop, count: piece.samples });
-  job.gap({ stream: 'metrics', samples: piece.samples, reason });
+  const oldest = rows.oldestSampleBytes(job.store, bytes);
+  const [first] = oldest;
+  const last = oldest.at(-1);
+  if (first === undefined || last === undefined) return false;
+  rows.removeSamples(job.store, first.id, last.id);
+  const sum = (of: 'samples' | 'snapshots'): number => oldest.reduce((n, row) => n + row[of], 0);
+  job.tally.samples = Math.max(0, job.tally.samples - sum('samples'));
+  job.tally.snapshots = Math.max(0, job.tally.snapshots - sum('snapshots'));
+  job.drops.push({ stream: 'metrics', reason: drop, count: sum('samples') });
+  noteSamples(job, oldest, { stream: 'metrics', reason });
   return true;
+}
+
+/** From when until when the samples of a sealed batch were taken; nothing where it cannot be read. */
+export function timesOf(bytes: Uint8Array | undefined): { fromMs?: number; untilMs?: number } {
+  const batch = bytes === undefined ? undefined : decodeBatch(bytes);
+  const plain = batch?.ok ? unpackBody(batch.value) : undefined;
+  const columns = plain?.ok ? decodeMetricColumns(plain.value) : undefined;
+  if (!columns?.ok || columns.value.timesMs.length === 0) return {};
+  const { timesMs } = columns.value;
+  return { fromMs: Math.min(...timesMs), untilMs: Math.max(...timesMs) };
 }
 
 function dropSealedMetrics(job: Job, { drop, reason }: Why): boolean {
-  const oldest = rows.sealedRows(job.store).find((row) => row.stream === 'metrics');
+  const oldest = batches.sealedRows(job.store).find((row) => row.stream === 'metrics');
   if (oldest === undefined) return false;
-  rows.removeBatch(job.store, 'metrics', oldest.seq);
+  const times = timesOf(batches.batchBytes(job.store, oldest.id));
+  batches.removeBatch(job.store, oldest.id);
   job.unsealed.push(oldest);
   job.drops.push({ stream: 'metrics', reason: drop, count: oldest.items });
   const { seq, items: samples } = oldest;
-  job.gap({ stream: 'metrics', first: seq, last: seq, samples, reason });
+  job.gap({ stream: 'metrics', first: seq, last: seq, samples, ...times, reason });
   return true;
 }
 
-function dropTexts(job: Job, table: 'event' | 'result', bytes: number): boolean {
-  const piece = rows.oldestBytes(job.store, table, bytes);
+function dropTexts(job: Job, table: rows.Texts, bytes: number): boolean {
+  const piece = rows.oldestTextBytes(job.store, table, bytes);
   if (piece === undefined) return false;
   const stream = table === 'event' ? 'events' : 'results';
   rows.removeOldest(job.store, table, piece.last);
@@ -65,27 +86,33 @@ function dropTexts(job: Job, table: 'event' | 'result', bytes: number): boolean 
 export function makeRoom(job: Job): boolean {
   const bytes = job.store.bytesMax * PIECE_RATIO;
   return (
-    dropLetters(job) ||
-    dropSamples(job, bytes, QUOTA) ||
-    dropSealedMetrics(job, QUOTA) ||
+    makeRoomForSamples(job) ||
+    dropSpans(job, bytes, QUOTA) ||
     dropTexts(job, 'event', bytes) ||
     dropTexts(job, 'result', bytes)
   );
 }
 
-/** Room for samples only: never takes anything but samples. */
-export const makeRoomForSamples = (job: Job): boolean =>
-  dropLetters(job) ||
-  dropSamples(job, job.store.bytesMax * PIECE_RATIO, QUOTA) ||
-  dropSealedMetrics(job, QUOTA);
+/** Room for samples only: never takes anything that waits but samples. */
+export const makeRoomForSamples = (job: Job): boolean => {
+  const bytes = job.store.bytesMax * PIECE_RATIO;
+  return (
+    dropKept(job, bytes) ||
+    dropLetters(job) ||
+    thinOldest(job) ||
+    dropSamples(job, bytes, QUOTA) ||
+    dropSealedMetrics(job, QUOTA)
+  );
+};
 
 /** Of the waiting metrics, while the disk is short of room: about an hour of one terminal. */
 export const METRICS_BYTES_LITTLE = 1024 * 1024;
 
-/** A piece of the backlog, the oldest; what is sealed and on its way stays. @returns false when there is little. */
+/** What is kept first, then the oldest backlog; what is sealed and on its way stays. @returns false when there is little. */
 export const makeRoomOnDisk = (job: Job): boolean =>
-  rows.sampleBytes(job.store) > METRICS_BYTES_LITTLE &&
-  dropSamples(job, METRICS_BYTES_LITTLE / 2, DISK);
+  dropKept(job, METRICS_BYTES_LITTLE / 2) ||
+  (rows.sampleBytes(job.store) > METRICS_BYTES_LITTLE &&
+    dropSamples(job, METRICS_BYTES_LITTLE / 2, DISK));
 
 export const metricsTooBig = (job: Job): boolean =>
   job.store.usedBytes() > job.store.bytesMax * METRIC_RATIO;

@@ -4,7 +4,8 @@
 
 import { crc32 } from 'node:zlib';
 import type { TerminalEvent } from '../../protocol/events.ts';
-import type { Encoding, Stream } from '../../protocol/wire.ts';
+import { ENCODINGS, type Encoding } from '../../protocol/wire.ts';
+import type { Tally } from './job.ts';
 import type { Store } from './store.ts';
 
 /** One or more snapshots that wait unsealed. `mono`: set while the broker's time was not known. */
@@ -20,13 +21,6 @@ export type SampleBody = {
   readonly encoding: Encoding;
   readonly body: Uint8Array;
   readonly intact: boolean;
-};
-export type SealedRow = {
-  readonly stream: Stream;
-  readonly seq: number;
-  readonly live: boolean;
-  /** Samples, events or results inside. */
-  readonly items: number;
 };
 export type TextRow = { readonly id: number; readonly body: string; readonly mono: number | null };
 
@@ -45,12 +39,11 @@ export type NewSample = Omit<SampleRow, 'id'> & {
   readonly body: Uint8Array;
 };
 
-/** @returns the row's id. */
-export function addSample(store: Store, s: NewSample): number {
-  const added = store
-    .sql('insert into sample values (null, ?, ?, ?, ?, ?, ?, ?, ?)')
-    .run(s.timeMs, s.untilMs, s.snapshots, s.samples, s.mono, s.encoding, crc32(s.body), s.body);
-  return Number(added.lastInsertRowid);
+/** @param after an id that was used before: SQLite would give that of a removed last row again. @returns the row's id. */
+export function addSample(store: Store, after: number, s: NewSample): number {
+  const id = Math.max(after, newestSamples(store, 1)[0]?.id ?? 0) + 1;
+  addSampleAt(store, id, s);
+  return id;
 }
 
 /** Puts a folded body in the place of its first row: the order of ids stays the order of time. */
@@ -80,11 +73,18 @@ export const oldestSamples = (store: Store, rowsMax: number, from = 0): SampleRo
     .all(from, rowsMax)
     .map(row);
 
+/** One after the other from id `from` on, the oldest first; not into memory. */
+export function* eachSample(store: Store, from: number, rowsMax: number): Generator<SampleRow> {
+  const query = `select ${COLUMNS} from sample where id >= ? order by id limit ?`;
+  for (const raw of store.sql(query).iterate(from, rowsMax)) yield row(raw);
+}
+
 export function sampleBody(store: Store, id: number): SampleBody {
   const raw = store.sql('select encoding, crc, body from sample where id = ?').get(id);
   const body = raw?.['body'] instanceof Uint8Array ? raw['body'] : new Uint8Array(0);
-  const encoding = raw?.['encoding'] === 'gzip' ? 'gzip' : 'identity';
-  return { encoding, body, intact: crc32(body) === raw?.['crc'] };
+  const encoding = ENCODINGS.find((known) => known === raw?.['encoding']);
+  const intact = encoding !== undefined && crc32(body) === raw?.['crc'];
+  return { encoding: encoding ?? 'identity', body, intact };
 }
 
 export function removeSamples(store: Store, first: number, last: number): void {
@@ -97,45 +97,43 @@ export function sampleBytes(store: Store): number {
   return Number(found?.['bytes'] ?? 0);
 }
 
-export type Piece = {
-  readonly last: number;
-  readonly rows: number;
-  readonly samples: number;
-  readonly snapshots: number;
-};
+export type Texts = 'event' | 'result';
 
-/** @returns the oldest rows that together hold at least `bytes`, or all; undefined: there is none. */
-export function oldestBytes(
-  store: Store,
-  table: 'sample' | 'event' | 'result',
-  bytes: number,
-): Piece | undefined {
-  const counts = table === 'sample' ? 'samples, snapshots' : '0 as samples, 0 as snapshots';
-  // A gap record is never dropped: it is the only trace of what it names.
-  const kept = table === 'event' ? "where kind <> 'gap'" : '';
-  const query = `select id, length(body) as bytes, ${counts} from ${table} ${kept} order by id`;
+/** Records of a loss are never dropped: they are the only trace of what they name. */
+const keptOf = (table: Texts): string =>
+  table === 'event' ? "kind not in ('gap', 'thinned')" : 'true';
+
+/** The oldest rows that together hold at least `bytes`, or all. */
+export function oldestSampleBytes(store: Store, bytes: number): SampleRow[] {
+  const query = `select ${COLUMNS}, length(body) as bytes from sample order by id`;
+  const found: SampleRow[] = [];
+  let sum = 0;
+  for (const raw of store.sql(query).iterate()) {
+    found.push(row(raw));
+    sum += Number(raw['bytes']);
+    if (sum >= bytes) break;
+  }
+  return found;
+}
+
+export type Piece = { readonly first: number; readonly last: number; readonly rows: number };
+
+/** @returns the oldest texts that together hold at least `bytes`, or all; undefined: there is none. */
+export function oldestTextBytes(store: Store, table: Texts, bytes: number): Piece | undefined {
+  const query = `select id, length(body) as bytes from ${table} where ${keptOf(table)} order by id`;
   let sum = 0;
   let piece: Piece | undefined;
   for (const raw of store.sql(query).iterate()) {
-    piece = {
-      last: Number(raw['id']),
-      rows: (piece?.rows ?? 0) + 1,
-      samples: (piece?.samples ?? 0) + Number(raw['samples']),
-      snapshots: (piece?.snapshots ?? 0) + Number(raw['snapshots']),
-    };
+    const last = Number(raw['id']);
+    piece = { first: piece?.first ?? last, last, rows: (piece?.rows ?? 0) + 1 };
     sum += Number(raw['bytes']);
     if (sum >= bytes) break;
   }
   return piece;
 }
 
-export function removeOldest(
-  store: Store,
-  table: 'sample' | 'event' | 'result',
-  last: number,
-): void {
-  const kept = table === 'event' ? " and kind <> 'gap'" : '';
-  store.sql(`delete from ${table} where id <= ?${kept}`).run(last);
+export function removeOldest(store: Store, table: Texts, last: number): void {
+  store.sql(`delete from ${table} where id <= ? and ${keptOf(table)}`).run(last);
 }
 
 export function addEventRow(store: Store, event: TerminalEvent, mono: number | null): void {
@@ -148,106 +146,59 @@ export function addResultRow(store: Store, body: string): void {
 }
 
 /** The oldest waiting texts; a damaged one comes with an empty body. */
-export function oldestTexts(store: Store, table: 'event' | 'result', rowsMax: number): TextRow[] {
+export function oldestTexts(store: Store, table: Texts, rowsMax: number): TextRow[] {
   const mono = table === 'event' ? 'mono' : 'null as mono';
   return store
     .sql(`select id, crc, body, ${mono} from ${table} order by id limit ?`)
     .all(rowsMax)
-    .map((raw) => {
-      const body = String(raw['body']);
-      return {
-        id: Number(raw['id']),
-        body: crc32(body) === raw['crc'] ? body : '',
-        mono: raw['mono'] === null ? null : Number(raw['mono']),
-      };
-    });
+    .map(text);
 }
 
-export function removeTexts(store: Store, table: 'event' | 'result', last: number): void {
+const text = (raw: Record<string, unknown>): TextRow => {
+  const body = String(raw['body']);
+  return {
+    id: Number(raw['id']),
+    body: crc32(body) === raw['crc'] ? body : '',
+    mono: raw['mono'] === null ? null : Number(raw['mono']),
+  };
+};
+
+/** One event that waits; a damaged one comes with an empty body. */
+export function eventAt(store: Store, id: number): TextRow | undefined {
+  const raw = store.sql('select id, crc, body, mono from event where id = ?').get(id);
+  return raw === undefined ? undefined : text(raw);
+}
+
+/** The newest events of a kind that wait, the newest first. */
+export const newestEvents = (store: Store, kind: string, rowsMax: number): TextRow[] =>
+  store
+    .sql('select id, crc, body, mono from event where kind = ? order by id desc limit ?')
+    .all(kind, rowsMax)
+    .map(text);
+
+export function rewriteEvent(store: Store, id: number, event: TerminalEvent): void {
+  const body = JSON.stringify(event);
+  store.sql('update event set crc = ?, body = ? where id = ?').run(crc32(body), body, id);
+}
+
+export function removeTexts(store: Store, table: Texts, last: number): void {
   store.sql(`delete from ${table} where id <= ?`).run(last);
 }
 
-/** The next seq of a stream, from 1 and without holes: taken and kept in the same transaction. */
-export function nextSeq(store: Store, stream: Stream): number {
-  const taken = store
-    .sql('insert into lane values (?, 1) on conflict do update set seq = seq + 1 returning seq')
-    .get(stream);
-  return Number(taken?.['seq']);
-}
-
-export function addBatch(store: Store, sealed: SealedRow, bytes: Uint8Array): void {
-  store
-    .sql('insert into batch values (null, ?, ?, ?, ?, ?, ?)')
-    .run(sealed.stream, sealed.seq, sealed.live ? 1 : 0, sealed.items, crc32(bytes), bytes);
-}
-
-export const sealedRows = (store: Store): SealedRow[] =>
-  store
-    .sql('select stream, seq, live, items from batch order by id')
-    .all()
-    .map((raw) => ({
-      stream: String(raw['stream']) as Stream,
-      seq: Number(raw['seq']),
-      live: raw['live'] === 1,
-      items: Number(raw['items']),
-    }));
-
-/** @returns undefined when the stored bytes are no longer what they were. */
-export function batchBytes(store: Store, stream: Stream, seq: number): Uint8Array | undefined {
-  const raw = store
-    .sql('select crc, bytes from batch where stream = ? and seq = ?')
-    .get(stream, seq);
-  const bytes = raw?.['bytes'];
-  return bytes instanceof Uint8Array && crc32(bytes) === raw?.['crc'] ? bytes : undefined;
-}
-
-export function removeBatch(store: Store, stream: Stream, seq: number): void {
-  store.sql('delete from batch where stream = ? and seq = ?').run(stream, seq);
-}
-
-/** Moves a refused batch; keeps the newest `rowsMax`. @returns how many old letters were dropped. */
-export function bury(
-  store: Store,
-  letter: { stream: Stream; seq: number; reason: string; timeMs: number; rowsMax: number },
-): number {
-  const { stream, seq, reason, timeMs, rowsMax } = letter;
-  store
-    .sql(
-      `insert into dead_letter
-       select null, stream, seq, ?, ?, bytes from batch where stream = ? and seq = ?`,
-    )
-    .run(reason, timeMs, stream, seq);
-  removeBatch(store, stream, seq);
-  const old = store
-    .sql(
-      `delete from dead_letter where id not in
-       (select id from dead_letter order by id desc limit ?)`,
-    )
-    .run(rowsMax);
-  return Number(old.changes);
-}
-
-export const clearDeadLetters = (store: Store): number =>
-  Number(store.sql('delete from dead_letter').run().changes);
-
 /** Counted once at opening; the outbox keeps count from there. */
-export function countWaiting(store: Store): {
-  snapshots: number;
-  samples: number;
-  events: number;
-  results: number;
-  deadLetters: number;
-  foldedTo: number;
-  liveTo: number;
-} {
+export function countWaiting(store: Store): Tally {
   const one = (text: string): number => Number(Object.values(store.sql(text).get() ?? {})[0] ?? 0);
   return {
     snapshots: one('select total(snapshots) from sample'),
     samples: one('select total(samples) from sample'),
     events: one('select count(*) from event'),
     results: one('select count(*) from result'),
+    spans: one('select total(spans) from span'),
+    spanBytes: one('select total(length(body)) from span'),
     deadLetters: one('select count(*) from dead_letter'),
+    kept: one('select total(length(bytes)) from batch where id in (select id from kept)'),
     foldedTo: one('select max(id) from sample where snapshots > 1'),
     liveTo: 0,
+    thinnedTo: [0, 0],
   };
 }

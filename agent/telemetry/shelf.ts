@@ -7,6 +7,7 @@ import { packBody, unpackBody } from '../../protocol/body.ts';
 import * as limits from '../../protocol/limits.ts';
 import { decodeMetricBody, encodeMetricBody, type Snapshot } from '../../protocol/metric-body.ts';
 import type { Job } from './job.ts';
+import { noteSamples } from './notes.ts';
 import type { SampleRow } from './rows.ts';
 import * as rows from './rows.ts';
 import { type Packed, packSnapshots, splitSnapshot } from './seal.ts';
@@ -29,10 +30,8 @@ export function shelve(job: Job, snapshot: Snapshot, mono: number | null): numbe
     const samples = part.samples.length;
     const times = { timeMs, untilMs: timeMs };
     const row = { ...times, snapshots: 1, samples, mono, encoding, body };
-    const id = rows.addSample(job.store, row);
-    // SQLite gives the id of a removed last row again: it is neither folded nor live now.
-    job.tally.foldedTo = Math.min(job.tally.foldedTo, id - 1);
-    job.tally.liveTo = Math.min(job.tally.liveTo, id - 1);
+    // An id is never used twice, so that a place in the ids is left where samples went out live.
+    rows.addSample(job.store, Math.max(job.tally.foldedTo, job.tally.liveTo), row);
   }
   job.tally.snapshots += parts.length;
   job.tally.samples += snapshot.samples.length;
@@ -57,7 +56,8 @@ function read(job: Job, row: SampleRow): Snapshot[] {
   const decoded = plain?.ok ? decodeMetricBody(plain.value) : undefined;
   if (!decoded?.ok) {
     job.drops.push({ stream: 'metrics', reason: 'damaged', count: row.samples });
-    job.gap({ stream: 'metrics', samples: row.samples, reason: 'stored samples were damaged' });
+    const { samples } = row;
+    noteSamples(job, [row], { stream: 'metrics', samples, reason: 'stored samples were damaged' });
     remove(job, [row]);
     return [];
   }
@@ -115,14 +115,28 @@ export function takeLive(job: Job, sendMs: number): Shelved | undefined {
   return packed.shelved;
 }
 
+/** Wall clocks that are set meanwhile move by more than timers are late. */
+const CLOCK_JUMP_MS = 1_000;
+
+/**
+ * Whether the times of both are corrected by the same amount once the broker's time is known: a folded body keeps
+ * one anchor only.
+ */
+export const sameClock = (a: SampleRow, b: SampleRow): boolean => {
+  if (a.mono === null || b.mono === null) return a.mono === b.mono;
+  return Math.abs(a.timeMs - a.mono - (b.timeMs - b.mono)) < CLOCK_JUMP_MS;
+};
+
 /** The oldest rows that may share one body: a folded one alone, or singles of at most the span. */
 function oldestGroup(job: Job, before: number, from: number): SampleRow[] {
   const oldest = rows.oldestSamples(job.store, FOLD_ROWS, from).filter((row) => row.id < before);
   const first = oldest[0];
   if (first === undefined || first.snapshots > 1) return oldest.slice(0, 1);
-  const end = oldest.findIndex(
-    (row) => row.snapshots > 1 || Math.abs(row.timeMs - first.timeMs) >= limits.SEAL_SPAN_MS,
-  );
+  const end = oldest.findIndex((row, index) => {
+    const before = oldest[index - 1] ?? row;
+    const isFar = Math.abs(row.timeMs - first.timeMs) >= limits.SEAL_SPAN_MS;
+    return row.snapshots > 1 || isFar || row.id > before.id + 1 || !sameClock(before, row);
+  });
   return oldest.slice(0, end === -1 ? oldest.length : end);
 }
 

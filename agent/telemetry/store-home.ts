@@ -10,6 +10,7 @@ const COLUMNS = {
   sample: 'time_ms, until_ms, snapshots, samples, mono, encoding, crc, body',
   event: 'kind, mono, crc, body',
   result: 'crc, body',
+  span: 'time_ms, until_ms, spans, mono, encoding, crc, body',
   dead_letter: 'stream, seq, reason, time_ms, bytes',
 } as const;
 

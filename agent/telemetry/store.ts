@@ -20,6 +20,7 @@ import {
   looksEmptied,
   setAside,
 } from './store-damage.ts';
+import { ADDED, check, forgetAnchors, SCHEMA, SCHEMA_VERSION, single } from './store-schema.ts';
 
 export type Trouble = 'full' | 'disk' | 'damaged';
 export type Outcome<T> =
@@ -35,6 +36,10 @@ export type Store = {
   readonly sql: (text: string) => StatementSync;
   /** All or nothing. Errors of the disk are values; a wrong statement is a bug and throws. */
   readonly transact: <T>(run: () => T) => Outcome<T>;
+  /** Transactions that wrote something, since the file was made; part of each of them. */
+  readonly commits: () => number;
+  /** Within a transaction: it is counted as this one. */
+  readonly countFrom: (commits: number) => void;
   readonly usedBytes: () => number;
   readonly bytesMax: number;
   /** Gives so much of what is free in the file back to the disk; what it cannot do now it does later. */
@@ -49,6 +54,8 @@ export type OpenOptions = {
   readonly wallMs: () => number;
   readonly log: Log;
   readonly busyMsMax?: number;
+  /** Of the machine; anchors of another boot mean nothing. Empty: each process is one of its own. */
+  readonly bootId?: string;
 };
 
 /**
@@ -58,7 +65,6 @@ export type OpenOptions = {
  * A file keeps the size it was made with.
  */
 const PAGE_BYTES = 512;
-const SCHEMA_VERSION = 1;
 /** Without a disk, this much of the machine's memory at most. */
 export const MEMORY_BYTES_MAX = 8 * 1024 * 1024;
 /** The log is folded into the file when it holds so much, so that both together stay near the quota. */
@@ -66,25 +72,8 @@ const WAL_BYTES = 1024 * 1024;
 /** How long an agent that is just ending may still hold the file. */
 const BUSY_MS_MAX = 1_000;
 
-const SCHEMA = `
-  create table meta (key text primary key, value any) strict, without rowid;
-  create table lane (stream text primary key, seq integer not null) strict, without rowid;
-  create table sample (
-    id integer primary key, time_ms integer not null, until_ms integer not null,
-    snapshots integer not null, samples integer not null, mono real,
-    encoding text not null, crc integer not null, body blob not null) strict;
-  create table event (
-    id integer primary key, kind text not null, mono real,
-    crc integer not null, body text not null) strict;
-  create table result (
-    id integer primary key, crc integer not null, body text not null) strict;
-  create table batch (
-    id integer primary key, stream text not null, seq integer not null, live integer not null,
-    items integer not null, crc integer not null, bytes blob not null) strict;
-  create table dead_letter (
-    id integer primary key, stream text not null, seq integer not null, reason text not null,
-    time_ms integer not null, bytes blob not null) strict;
-`;
+/** What a header field of SQLite holds; at ten a minute it lasts for four hundred years. */
+const COMMITS_MAX = 2 ** 31 - 1;
 
 /** SQLite's primary result codes [sqlite.org/rescode.html]. */
 const FULL = 13;
@@ -110,21 +99,9 @@ function troubleOf(error: unknown): Trouble | undefined {
   return DISK_CODES.includes(code) ? 'disk' : undefined;
 }
 
-function single(db: DatabaseSync, pragma: string): unknown {
-  return Object.values(db.prepare(`pragma ${pragma}`).get() ?? {})[0];
-}
-
-/** Throws a sentence when the file is not a healthy outbox. */
-function check(db: DatabaseSync): void {
-  const verdict = single(db, 'quick_check(1)');
-  if (verdict !== 'ok') throw new Error(`quick_check: ${String(verdict).slice(0, 200)}`);
-  const version = single(db, 'user_version');
-  if (version !== SCHEMA_VERSION) throw new Error(`outbox schema ${String(version)} is not ours`);
-}
-
 type Head = Pick<Store, 'epoch' | 'starts'> & { readonly pageBytes: number };
 
-function prepare(db: DatabaseSync, bytesMax: number): Head {
+function prepare(db: DatabaseSync, bytesMax: number, bootId: string): Head {
   db.exec(`
     pragma page_size = ${PAGE_BYTES};
     pragma auto_vacuum = incremental;
@@ -148,9 +125,8 @@ function prepare(db: DatabaseSync, bytesMax: number): Head {
   }
   check(db);
   db.exec("update meta set value = value + 1 where key = 'starts'");
-  // Anchors of an earlier process mean nothing now: its monotonic clock has ended.
-  db.exec('update sample set mono = null where mono is not null');
-  db.exec('update event set mono = null where mono is not null');
+  db.exec(ADDED);
+  forgetAnchors(db, bootId);
   const read = db.prepare('select value from meta where key = ?');
   const epoch = read.get('epoch')?.['value'];
   const starts = read.get('starts')?.['value'];
@@ -161,8 +137,9 @@ function prepare(db: DatabaseSync, bytesMax: number): Head {
   return { epoch, starts: Number(starts), pageBytes };
 }
 
-function wrap(db: DatabaseSync, bytesMax: number, durable: boolean): Store {
-  const { pageBytes, ...head } = prepare(db, bytesMax);
+function wrap(db: DatabaseSync, options: OpenOptions, durable: boolean): Store {
+  const { bytesMax, bootId = '' } = options;
+  const { pageBytes, ...head } = prepare(db, bytesMax, bootId);
   const statements = new Map<string, StatementSync>();
   const sql = (text: string): StatementSync => {
     const known = statements.get(text);
@@ -171,13 +148,25 @@ function wrap(db: DatabaseSync, bytesMax: number, durable: boolean): Store {
     statements.set(text, made);
     return made;
   };
+  const pages = (name: string): number => Number(single(db, name));
+  // In the file's header, which most commits write anyway: a row of its own would be a page more.
+  let commits = pages('application_id');
+  const changes = db.prepare('select total_changes() as changes');
+  const changed = (): number => Number(changes.get()?.['changes']);
   const transact = <T>(run: () => T): Outcome<T> => {
+    const before = commits;
     try {
       db.exec('begin immediate');
+      const from = changed();
       const value = run();
+      if (changed() !== from) {
+        commits = (commits + 1) % COMMITS_MAX;
+        db.exec(`pragma application_id = ${commits}`);
+      }
       db.exec('commit');
       return { ok: true, value };
     } catch (error) {
+      commits = before;
       // SQLite may have rolled back by itself already [sqlite.org/lang_transaction.html].
       if (db.isTransaction) db.exec('rollback');
       const trouble = troubleOf(error);
@@ -185,12 +174,15 @@ function wrap(db: DatabaseSync, bytesMax: number, durable: boolean): Store {
       return { ok: false, trouble, reason: textOf(error) };
     }
   };
-  const pages = (name: string): number => Number(single(db, name));
   return {
     ...head,
     durable,
     sql,
     transact,
+    commits: () => commits,
+    countFrom: (from) => {
+      commits = from;
+    },
     usedBytes: () => (pages('page_count') - pages('freelist_count')) * pageBytes,
     bytesMax,
     compact: (bytesMost) => {
@@ -209,10 +201,11 @@ function wrap(db: DatabaseSync, bytesMax: number, durable: boolean): Store {
   };
 }
 
-function openFile({ path, bytesMax, busyMsMax = BUSY_MS_MAX }: OpenOptions): Store {
+function openFile(options: OpenOptions): Store {
+  const { path, busyMsMax = BUSY_MS_MAX } = options;
   const db = new DatabaseSync(path, { timeout: busyMsMax });
   try {
-    return wrap(db, bytesMax, true);
+    return wrap(db, options, true);
   } catch (error) {
     db.close();
     throw error;
@@ -223,7 +216,7 @@ function inMemory(options: OpenOptions, damage: Damage | undefined, error: unkno
   const reason = `the outbox lives in memory only: ${textOf(error)}`;
   options.log.error(reason, { path: options.path });
   const bytesMax = Math.min(options.bytesMax, MEMORY_BYTES_MAX);
-  const store = wrap(new DatabaseSync(':memory:'), bytesMax, false);
+  const store = wrap(new DatabaseSync(':memory:'), { ...options, bytesMax }, false);
   return { store, damage: damage ?? { reason, epoch: '', sealed: {} } };
 }
 

@@ -130,7 +130,7 @@ describe('the link', () => {
     let work = (): void => {};
     const due: Outgoing[] = [];
     const outbox = {
-      ...{ resendAll: () => {}, inFlight: () => 0, urgent: () => 0 },
+      ...{ resendAll: () => {}, inFlight: () => 0, urgent: () => 0, setWishedSendMs: () => {} },
       acknowledge: () => ({ acknowledged: 0, refused: 0, foreign: true }),
       onWork: (call: () => void) => {
         work = call;
@@ -154,7 +154,13 @@ describe('the link', () => {
     time.pass(100);
     handlers?.onUp();
     const event = (): void => {
-      due.push({ stream: 'events', seq: 1, bytes: new Uint8Array(9), resend: false });
+      due.push({
+        stream: 'events',
+        seq: 1,
+        bytes: new Uint8Array(9),
+        resend: false,
+        backlog: false,
+      });
       work();
       time.pass(1);
     };

@@ -282,7 +282,7 @@ describe('the hold', () => {
     }
     expect(dropped).toEqual(['snapshot', 'snapshot']);
     expect(hold.size()).toBe(HELD_ITEMS_MAX);
-    expect(hold.lost()).toEqual({ samples: 6, events: 0, results: 0 });
+    expect(hold.lost()).toEqual({ samples: 6, fromMs: 0, untilMs: 1 });
     for (let i = 0; i < HELD_ITEMS_MAX; i += 1) hold.add({ kind: 'result', body: '', bytes: 4 });
     expect(dropped.filter((kind) => kind === 'event')).toHaveLength(1);
     expect(dropped.at(-1)).toBe('result');

@@ -109,7 +109,7 @@ describe('sealing', () => {
     const seen = all.flatMap((b) => snapshotsOf(b).map((s) => s.timeMs));
     expect(seen.toSorted((a, b) => a - b)).toEqual(times);
     expect(all.map((b) => b.seq)).toEqual(all.map((_, index) => index + 1));
-    expect(outbox.stats().waiting).toEqual({ samples: 0, events: 0, results: 0 });
+    expect(outbox.stats().waiting).toEqual({ samples: 0, events: 0, results: 0, spans: 0 });
     outbox.close();
   });
 
