@@ -16,6 +16,15 @@ export type LinkStats = {
   readonly paceBytesPerSecond: number;
 };
 
+/** Whoever wants to know what becomes of each connection; called at once and in order. */
+export type LinkWatch = {
+  /** Subscribed; the broker has done nothing yet. */
+  readonly up: () => void;
+  /** An acknowledgement that could be read. */
+  readonly acknowledged: () => void;
+  readonly down: (reason: string) => void;
+};
+
 export type Link = {
   /** Sends what is urgent if the broker still takes it, and ends within two seconds. */
   readonly stop: () => Promise<void>;
