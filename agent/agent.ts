@@ -255,6 +255,8 @@ class RunningAgent implements Agent {
       if (left.length > 0) log.error('components that did not end', { components: left });
     }
     this.#report('agent_stopping', { reason, left: this.#supervisor.alive() });
+    const ending = this.#uplink?.ending(reason) ?? Promise.resolve();
+    await within(this.#rooms.ports.timers, KEPT_MS_MAX, ending);
     await this.#close();
     this.#resolveEnded(reason);
   }

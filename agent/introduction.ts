@@ -23,7 +23,8 @@ export class Introduction {
     const node = process.versions.node;
     const bootId = ports.clock.bootId();
     log.info('agent started', { version: AGENT_VERSION, node, pid: process.pid, adopted });
-    const fields = { version: AGENT_VERSION, node, bootId, adopted: [...adopted] };
+    const { sendMs } = this.#rooms.config.sampling;
+    const fields = { version: AGENT_VERSION, node, bootId, adopted: [...adopted], sendMs };
     this.#report({ kind: 'agent_started', component: '', fields });
     this.tell();
   }

@@ -1,9 +1,13 @@
 // The way to the broker: the sampler that fills the outbox with metrics and the link that empties it. Only
 // wiring, so that agent.ts need not know what either of them wants.
 
+import { join } from 'node:path';
+import { Absence } from './absence/keeper.ts';
 import { startLink } from './link/link.ts';
 import type { Rooms } from './rooms.ts';
+import { writeDurablyLater } from './system/disk.ts';
 import { parseWritten } from './telemetry/disk-samples.ts';
+import { SamplingMemory } from './telemetry/memory.ts';
 import { type SamplerOptions, startSampler } from './telemetry/sampler.ts';
 import { AGENT_VERSION } from './version.ts';
 
@@ -21,6 +25,8 @@ export type UplinkSources = Pick<
 };
 
 export type Uplink = {
+  /** The agent ends in good order: why it was away is known to the next one. */
+  readonly ending: (reason: string) => Promise<void>;
   /** Gives the last words a second to arrive; the outbox keeps them in any case. */
   readonly stop: () => Promise<void>;
 };
@@ -29,20 +35,33 @@ export function openUplink(rooms: Rooms, sources: UplinkSources): Uplink {
   const { config, disk, ports, log, outbox, output, pulls, redactions } = rooms;
   const { clock, timers, random } = ports;
   const { onCommand, ...readings } = sources;
+  const absence = new Absence({
+    ...{ runDir: config.runDir, dataDir: config.dataDir, host: config.broker.host },
+    ...{ clock, timers, files: ports.files, write: writeDurablyLater, time: outbox.time, log },
+    knock: async (host) => (await import('./system/knock.ts')).knock(host),
+    report: (event) => outbox.addEvent(event),
+  });
   const link = startLink({
     terminal: config.terminal,
     broker: config.broker,
     backoff: config.link,
     chunks: pulls,
+    watch: absence,
     ...{ outbox, clock, timers, log, random, onCommand },
   });
   const sampler = startSampler({
     ...config.sampling,
     ...readings,
+    more: () => ({ awayMs: absence.totalsMs() }),
     dataDir: config.dataDir,
     logDir: config.logDir,
     files: ports.files,
     agent: { version: AGENT_VERSION, node: process.versions.node },
+    rules: new Map(config.components.map(({ name, metrics }) => [name, metrics])),
+    memory: new SamplingMemory({
+      path: join(config.dataDir, 'sampling.json'),
+      ...{ read: ports.files.read, write: writeDurablyLater, clock, log },
+    }),
     redactions: () => redactions.list(pulls.counts()),
     diskStats: () => ({
       ...{ level: disk.level(), levels: disk.levels(), output: output.readings() },
@@ -51,6 +70,7 @@ export function openUplink(rooms: Rooms, sources: UplinkSources): Uplink {
     ...{ outbox, link, clock, timers, log },
   });
   return {
+    ending: (reason) => absence.end(reason),
     stop: async () => {
       sampler.stop();
       await link.stop();
