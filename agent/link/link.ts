@@ -181,6 +181,8 @@ class AgentLink implements Link {
     if (this.#up && now - this.#upSinceMs >= STEADY_MS) this.#backoffStep = 0;
     this.#up = false;
     this.#session = undefined;
+    // A wish ends with the connection over which it came.
+    this.#o.outbox.setWishedSendMs(0);
     this.#drained();
     if (this.#stopped !== undefined) return;
     this.#backoffStep += 1;
@@ -219,6 +221,7 @@ class AgentLink implements Link {
   #heed(ack: Ack): void {
     const pace = ack.paceBytesPerSecond;
     this.#stats.paceBytesPerSecond = Number.isSafeInteger(pace) && pace > 0 ? pace : 0;
+    this.#o.outbox.setWishedSendMs(ack.sendEveryMs ?? 0);
     if (ack.notice !== '' && ack.notice !== this.#notice) {
       this.#o.log.warn('the broker says', { notice: ack.notice.slice(0, 500) });
     }
@@ -249,21 +252,24 @@ class AgentLink implements Link {
 
   #pump(): void {
     if (!this.#up) return;
+    this.#sendBatches();
+    this.#sendChunk();
+  }
+
+  /** Only backlog is paced: what happens now is what somebody waits for, and there is little of it. */
+  #sendBatches(): void {
     const { outbox, clock } = this.#o;
     const pace = this.#stats.paceBytesPerSecond;
-    if (pace === 0) {
-      for (const batch of outbox.takeBatches(WINDOW_BATCHES)) this.#send(batch);
-      this.#sendChunk();
-      return;
+    const isPaced = pace > 0;
+    for (const batch of outbox.takeBatches(WINDOW_BATCHES, isPaced ? 0 : undefined)) {
+      this.#send(batch);
     }
+    if (!isPaced) return;
     this.#bucket = refill(this.#bucket, pace, clock.monotonicMs());
     while (this.#up && this.#bucket.tokens > 0) {
-      const [batch] = outbox.takeBatches(1);
-      if (batch === undefined) {
-        this.#sendChunk();
-        return;
-      }
-      this.#bucket = spend(this.#bucket, batch.bytes.length);
+      const [batch] = outbox.takeBatches(1, 1);
+      if (batch === undefined) return;
+      if (batch.backlog) this.#bucket = spend(this.#bucket, batch.bytes.length);
       this.#send(batch);
     }
   }
@@ -277,7 +283,6 @@ class AgentLink implements Link {
     if (chunks === undefined || (this.#session?.waitingBytes?.() ?? 0) > 0) return;
     const bytes = chunks.take();
     if (bytes === undefined) return;
-    this.#bucket = spend(this.#bucket, bytes.length);
     this.#send({ stream: 'logs', bytes });
     this.#askPump();
   }
