@@ -41,7 +41,8 @@ type Outcome = { readonly bad: Parts; readonly floorMs?: number; readonly tasks:
 function passOver({ parts, step = 1 }: Task): Outcome {
   const instants = instantsOf(parts);
   const [firstMs = 0] = instants;
-  const tailMs = instants[step] ?? ALWAYS;
+  // The newest at least: if it is refused, then so is all before it.
+  const tailMs = instants[Math.min(step, Math.max(1, instants.length - 1))] ?? ALWAYS;
   // Should the tail be refused, too, then so is the middle, which its floor buries unasked.
   const middle = { parts: between(parts, firstMs + 1, tailMs) };
   const tail = { parts: between(parts, tailMs, ALWAYS), step: step * 2 };
@@ -79,12 +80,11 @@ function refusedFor(reason: BadReason, task: Task): Outcome {
   const [only, ...others] = parts;
   const waiting = { parts: newer };
   if (only !== undefined && others.length === 0) {
-    const whole = only.timesMs.length === 1 || isOfSeries(reason);
-    if (whole) return { bad: parts, tasks: [waiting] };
     if (reason === 'out_of_order') {
       const { tasks, ...outcome } = passOver(task);
       return { ...outcome, tasks: [waiting, ...tasks] };
     }
+    if (only.timesMs.length === 1 || isOfSeries(reason)) return { bad: parts, tasks: [waiting] };
   }
   return { bad: [], tasks: [waiting, ...halve(task).tasks] };
 }
