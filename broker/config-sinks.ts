@@ -61,6 +61,7 @@ function readUrl(
   complain: Complain,
 ): URL | undefined {
   const rule = 'must be an address such as http://127.0.0.1:9090';
+  if (value === null) return undefined;
   if (typeof value !== 'string' || !URL.canParse(value)) {
     complain(path, value === undefined ? 'is missing' : rule);
     return undefined;
@@ -131,7 +132,8 @@ function readFields(value: unknown, path: Path, { known }: Kind, complain: Compl
   if (typeof value === 'string') return { url: value };
   if (!isFields(value)) {
     complain(path, 'must be an address, or { url, name, ... }');
-    return {};
+    // Nothing more is to be said of its address.
+    return { url: null };
   }
   for (const key of Object.keys(value)) {
     if (!known.includes(key)) complain([...path, key], 'is not a setting that the broker knows');
