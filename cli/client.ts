@@ -4,6 +4,7 @@
 
 import type { CommandState } from '../protocol/commands.ts';
 import type { Cause, ComponentState } from '../protocol/events.ts';
+import type { AwayView } from './away-words.ts';
 import { EXIT, type ExitCode } from './exit.ts';
 import type { Operator } from './operator.ts';
 
@@ -47,7 +48,10 @@ export type TerminalView = {
   }[];
   readonly held?: { readonly by: string; readonly reason: string; readonly untilMs: number };
   readonly disk?: { readonly level: string; readonly reason: string };
+  readonly away?: AwayView;
   readonly clockOffsetMs?: number;
+  readonly clockSkewMs?: number;
+  readonly clockLeftMs?: number;
   readonly samples?: number;
   readonly events?: number;
 };

@@ -2,6 +2,8 @@
 // table, because while one follows nobody knows how wide the next will be: columns only grow. An event of
 // a kind that is newer than this program shows its fields as they are.
 
+import type { AwayReason } from '../protocol/events.ts';
+import { reasonsOf, span } from './away-words.ts';
 import type { EventView } from './client.ts';
 import { clip, clipMiddle, plural, type Style, tame } from './screen.ts';
 import { localClock, localDay } from './when.ts';
@@ -27,6 +29,32 @@ const count = (fields: Fields, name: string): number => {
   return Array.isArray(value) ? value.length : 0;
 };
 
+const number = (fields: Fields, name: string): number => Number(fields[name] ?? Number.NaN);
+
+/** ` from 14:05:00 to 15:10:00`, with days where it was not one; nothing where it is not told. */
+function timesOf(fields: Fields): string {
+  const from = number(fields, 'fromMs');
+  const until = number(fields, 'untilMs');
+  if (!Number.isFinite(from) || !Number.isFinite(until)) return '';
+  const isOneDay = localDay(from) === localDay(until);
+  const at = (ms: number) => `${isOneDay ? '' : `${localDay(ms)} `}${localClock(ms).slice(0, 8)}`;
+  return ` from ${at(from)} to ${at(until)}`;
+}
+
+function partsOf(fields: Fields): Record<string, number> {
+  const parts = fields['parts'];
+  if (typeof parts !== 'object' || parts === null) return {};
+  return Object.fromEntries(Object.entries(parts).map(([name, ms]) => [name, Number(ms)]));
+}
+
+/** `data lost: metrics, 1200 samples`. */
+function gapWords(fields: Fields): string {
+  const stream = text(fields, 'stream');
+  const samples = text(fields, 'samples');
+  const what = [stream, samples && `${samples} samples`].filter(Boolean).join(', ');
+  return what === '' ? 'data lost' : `data lost (${what})`;
+}
+
 const outcomeOf = ({ held }: Fields): string =>
   held === undefined ? 'was not seen to its end' : held === true ? 'held' : 'did not hold';
 
@@ -45,7 +73,33 @@ const WORDS: Readonly<Record<string, (fields: Fields) => string>> = {
   incident_recovered: (f) => `${text(f, 'cause')}: ready again after ${seconds(f, 'readyMs')}`,
   incident_quarantined: (f) =>
     because(f, `${text(f, 'cause')}, ${plural(Number(f['attempts']), 'attempt')}`),
-  gap: (f) => because(f, 'data lost'),
+  gap: (f) => because(f, `${gapWords(f)}${timesOf(f)}`),
+  away: (f) =>
+    because(
+      f,
+      `no broker for ${span(number(f, 'untilMs') - number(f, 'fromMs'))}${timesOf(f)}: ${reasonsOf({
+        why: text(f, 'why') as AwayReason,
+        parts: partsOf(f),
+      })}`,
+    ),
+  thinned: (f) =>
+    because(
+      f,
+      `one sample in ${span(number(f, 'everyMs'))} is left${timesOf(f)}, ` +
+        `${text(f, 'samples')} given up`,
+    ),
+  version_changed: (f) => {
+    const what = text(f, 'what');
+    const name = text(f, 'name');
+    const known = name === '' || name === what ? what : `${what} ${name}`;
+    return `${known}: ${text(f, 'from') || 'unknown'} to ${text(f, 'to')}`;
+  },
+  series_left_out: (f) => {
+    const names = Array.isArray(f['names']) ? f['names'].map(String) : [];
+    const more = number(f, 'count') - names.length;
+    const named = names.join(', ') + (more > 0 ? ` and ${more} more` : '');
+    return because(f, `${number(f, 'count')} series left out (${named})`);
+  },
   recovery: (f) => because(f, `${text(f, 'rung')} for ${text(f, 'cause')}`),
   recovery_outcome: (f) => because(f, `${text(f, 'rung')} ${outcomeOf(f)}`),
   recovery_suppressed: (f) =>
@@ -77,6 +131,9 @@ const WARNING: ReadonlySet<string> = new Set([
   'recovery_suppressed',
   'resource_held',
   'output_dropped',
+  'away',
+  'thinned',
+  'series_left_out',
 ]);
 
 function paintFor(kind: string, style: Style): (cell: string) => string {

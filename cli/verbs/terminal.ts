@@ -2,11 +2,12 @@
 // since when, and what happened last.
 
 import { parseId } from '../../protocol/ids.ts';
+import { awayWords, clockWords } from '../away-words.ts';
 import type { ComponentView, TerminalView } from '../client.ts';
 import { type Context, printJson } from '../context.ts';
 import { done, EXIT, ended, type Outcome } from '../exit.ts';
 import { refusedFor } from '../names.ts';
-import { ago, COLUMNS, clip, plural, type Style, table } from '../screen.ts';
+import { ago, COLUMNS, clip, plural, type Style, table, wrap } from '../screen.ts';
 import { localClock } from '../when.ts';
 
 /** `2 (crash 1, hang 1)`, or `0`. */
@@ -35,11 +36,17 @@ function headLines(terminal: TerminalView, now: number, style: Style): string[] 
     `agent ${agent.version}`,
     ...(agent.node ? [`Node ${agent.node.replace(/^v/, '')}`] : []),
     `started ${plural(agent.starts ?? 1, 'time')}`,
-    ...(terminal.clockOffsetMs === undefined ? [] : [`clock ${signed(terminal.clockOffsetMs)} ms`]),
+    ...clockFacts(terminal),
     `${terminal.samples ?? 0} samples`,
     `${terminal.events ?? 0} events`,
   ];
   return [head, facts.join(', ')];
+}
+
+/** A clock that is right is told by its small correction, one that is not by how wrong it is, on a line of its own. */
+function clockFacts({ clockOffsetMs, clockSkewMs }: TerminalView): string[] {
+  if (clockOffsetMs === undefined || clockWords(clockSkewMs) !== undefined) return [];
+  return [`clock ${signed(clockOffsetMs)} ms`];
 }
 
 const signed = (ms: number): string => `${ms < 0 ? '-' : '+'}${Math.abs(Math.round(ms))}`;
@@ -77,17 +84,21 @@ export function terminalDetailLines(terminal: TerminalView, now: number, style: 
     .map(({ component, device, troubles }) =>
       clip(`${device} (${component}): ${troubles.join(', ')}`, style.columns),
     );
-  const { held, disk } = terminal;
+  const { held, disk, away } = terminal;
+  const clock = clockWords(terminal.clockSkewMs, terminal.clockLeftMs);
   const states = [
+    ...(clock === undefined ? [] : [clock]),
     ...(held === undefined
       ? []
       : [`held until ${localClock(held.untilMs).slice(0, 5)} by ${held.by}: ${held.reason}`]),
     ...(disk === undefined ? [] : [`disk: ${disk.level}: ${disk.reason}`]),
   ].map((line) => style.warn(clip(line, style.columns)));
-  if (rows.length === 0) return headLines(terminal, now, style);
+  const absence = away === undefined ? [] : wrap(`was away ${awayWords(away, now)}`, style.columns);
+  if (rows.length === 0) return [...headLines(terminal, now, style), ...states, ...absence];
   return [
     ...headLines(terminal, now, style),
     ...states,
+    ...absence,
     ...incidents,
     ...devices,
     '',
