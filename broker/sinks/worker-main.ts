@@ -9,6 +9,7 @@ import { attachWorker } from '../worker.ts';
 import { createBudget } from './budget.ts';
 import { type LoopStatus, startLoop } from './loop.ts';
 import type { FromWorker, SinkCounts, ToWorker, WorkerData } from './messages.ts';
+import { createOtlp } from './otlp.ts';
 import { createRemoteWrite } from './remote-write.ts';
 import { openSinkStore } from './store.ts';
 import type { Sink } from './types.ts';
@@ -74,15 +75,15 @@ function tellSoon(): void {
 function makeSink(config: WorkerData['sinks'][number]): Sink {
   const budget = budgets.get(config.name);
   if (budget === undefined) throw new Error(`bug: ${config.name} has no budget`);
-  if (config.kind !== 'remote_write') throw new Error('bug: nothing takes traces yet');
-  return createRemoteWrite({
-    ...config,
-    budget,
-    storeOf: (terminal) => stores.get(terminal) ?? UNASSIGNED,
+  const common = {
+    storeOf: (terminal: string) => stores.get(terminal) ?? UNASSIGNED,
     nowMs: systemClock.wallMs,
     timers: systemTimers,
-    onRequest: (result) => counts.requests.push([config.name, result]),
-  });
+    onRequest: (result: string) => counts.requests.push([config.name, result]),
+  };
+  return config.kind === 'traces'
+    ? createOtlp({ ...config, ...common })
+    : createRemoteWrite({ ...config, ...common, budget });
 }
 
 for (const config of data.sinks) {
