@@ -3,9 +3,14 @@
 // replaced: its ranges are the only memory of what was received, and a person must decide.
 
 import type { DatabaseSync } from 'node:sqlite';
-import { openEdges, openFile, PAGE_BYTES } from './sqlite.ts';
+import { openEdges, openFile, pageBytesOf } from './sqlite.ts';
 
 const SCHEMA_VERSION = 2;
+/**
+ * A batch has a kilobyte or two: on pages of 4 KB a third of each would be empty, and a commit of 500
+ * batches costs half as much again (3.3 µs of processor a batch against 4.8, measured).
+ */
+const LEDGER_PAGE_BYTES = 16 * 1024;
 
 const TABLES = `
   CREATE TABLE batch (
@@ -83,10 +88,11 @@ export function openLedgerFile(
   bytesMax: number,
   makeGeneration: () => Uint8Array,
 ): LedgerFile {
-  return openFile('ledger', path, (db) => {
+  const prepare = (db: DatabaseSync): LedgerFile => {
     const generation = readGeneration(db, makeGeneration);
     checkLanes(db);
-    db.exec(`PRAGMA max_page_count = ${Math.ceil(bytesMax / PAGE_BYTES)}`);
+    db.exec(`PRAGMA max_page_count = ${Math.ceil(bytesMax / pageBytesOf(db))}`);
     return { db, generation, edges: openEdges(db, 'batch')() };
-  });
+  };
+  return openFile('ledger', path, prepare, LEDGER_PAGE_BYTES);
 }

@@ -47,7 +47,7 @@ function damage(table: string): void {
   db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
   db.close();
   const file = openSync(path(), 'r+');
-  writeSync(file, Buffer.alloc(3_000, 0xa5), 0, 3_000, (rootpage - 1) * 4_096);
+  writeSync(file, Buffer.alloc(3_000, 0xa5), 0, 3_000, (rootpage - 1) * 16_384);
   closeSync(file);
 }
 

@@ -198,10 +198,10 @@ describe('a full ledger', () => {
 
 test('a ledger that trimmed all but its newest row never uses an id twice', () => {
   const ledger = reopen(1024 * 1024);
-  const first = Array.from({ length: 47 }, (_, index) => batch(index + 1, { n: 20_000 }));
+  const first = Array.from({ length: 47 }, (_, index) => batch(index + 1, { n: 16_500 }));
   done(ledger, first);
   ledger.setFollowed('registry', 47);
-  expect(done(ledger, [batch(47, { n: 20_000 })])).toEqual(['duplicate']);
+  expect(done(ledger, [batch(47, { n: 16_500 })])).toEqual(['duplicate']);
   expect(ledger.stats()).toMatchObject({
     rows: 1,
     newestId: 47,
@@ -218,7 +218,7 @@ test('a commit waits for the disk: the settings that promise it are on', () => {
   // 2 is FULL: the log is flushed at every commit [sqlite.org/pragma synchronous].
   expect(db.prepare('PRAGMA synchronous').get()).toEqual({ synchronous: 2 });
   expect(db.prepare('PRAGMA journal_mode').get()).toEqual({ journal_mode: 'wal' });
-  expect(db.prepare('PRAGMA max_page_count').get()).toEqual({ max_page_count: 256 });
+  expect(db.prepare('PRAGMA max_page_count').get()).toEqual({ max_page_count: 64 });
   db.close();
 });
 
