@@ -17,6 +17,8 @@ export type ReadOptions = {
   readonly audit: Pick<Audit, 'list'>;
   readonly metrics: Pick<Metrics, 'registry'>;
   readonly nowMs: () => number;
+  /** Somebody looks at this terminal: it sends more often for a while. */
+  readonly watch?: (terminal: string) => void;
 };
 
 type Id = { Params: { id: string } };
@@ -72,7 +74,8 @@ export function addHealthRoutes(app: FastifyInstance, { fleet, metrics }: ReadOp
   });
 }
 
-export function addReadRoutes(app: FastifyInstance, { fleet, audit, nowMs }: ReadOptions): void {
+export function addReadRoutes(app: FastifyInstance, options: ReadOptions): void {
+  const { fleet, audit, nowMs, watch } = options;
   app.get('/fleet', { schema: schemas.fleet }, () => fleet.rollup());
   app.get<TerminalsQuery>('/terminals', { schema: schemas.terminals }, (request, reply) => {
     const { version: text, limit, sort = 'id', ...filters } = request.query;
@@ -85,7 +88,10 @@ export function addReadRoutes(app: FastifyInstance, { fleet, audit, nowMs }: Rea
   app.get<Id>('/terminals/:id', { schema: schemas.terminal }, (request, reply) => {
     const { id } = request.params;
     const unknown = `there is no terminal "${id}" in this fleet`;
-    return fleet.view(id) ?? sendProblem(reply, 404, unknown);
+    const view = fleet.view(id);
+    if (view === undefined) return sendProblem(reply, 404, unknown);
+    watch?.(id);
+    return view;
   });
   app.get<EventsQuery>('/events', { schema: schemas.events }, (request, reply) => {
     const { since, until, after, limit, ...filters } = request.query;

@@ -39,6 +39,7 @@ export async function open(
   const folder = mkdtempSync(join(tmpdir(), 'tw-http-logs-'));
   const shared = { fleet, commands, audit, ...time, metrics, log: quiet };
   const logs = openLogs({ folder, ...shared, keptMax: LOGS_KEPT });
+  const watched: string[] = [];
   const nowMs = () => time.clock.wallMs();
   const common = {
     host: '127.0.0.1',
@@ -46,6 +47,7 @@ export async function open(
     token: TOKEN,
     timers: time.timers,
     nowMs,
+    watch: (terminal: string) => watched.push(terminal),
     log: quiet,
   };
   const app = buildServer({
@@ -68,7 +70,20 @@ export async function open(
       headers: { authorization, 'content-type': 'application/json', ...headers },
       payload: typeof payload === 'string' ? payload : JSON.stringify(payload),
     });
-  return { ...back, fleet, app, audit, commands, logs, folder, sent, privateKey, get, post };
+  return {
+    ...back,
+    fleet,
+    app,
+    audit,
+    commands,
+    logs,
+    folder,
+    sent,
+    watched,
+    privateKey,
+    get,
+    post,
+  };
 }
 
 export const restart = { kind: 'restart', arguments: { component: 'sale' }, reason: 'till hangs' };

@@ -89,6 +89,14 @@ describe('what can be read', () => {
     expect((await get('/api/v1/audit')).json()).toEqual({ entries: [] });
   });
 
+  it('says of which terminal somebody looks at the page, and of no list', async () => {
+    const { get, watched } = await open();
+    await get('/api/v1/terminals');
+    await get('/api/v1/terminals/lane-9');
+    await get('/api/v1/terminals/lane-2');
+    expect(watched).toEqual(['lane-2']);
+  });
+
   it.each([
     ['/api/v1/events?limit=1001', 400],
     ['/api/v1/events?limit=99999999999999999999', 400],
