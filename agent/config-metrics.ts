@@ -29,6 +29,9 @@ const entryOf = (name: string): MetricEntry | undefined =>
   isMetricName(name) ? catalogue[name] : undefined;
 export const isForComponents = (name: string): boolean => entryOf(name)?.source === 'component';
 
+export const hasVersion = (name: string): boolean =>
+  entryOf(name)?.labels.includes('version') === true;
+
 const ours = v.pipe(
   text('a metric name', 128),
   v.check(

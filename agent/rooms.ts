@@ -22,6 +22,7 @@ import { readSpace } from './system/space.ts';
 import { lockRunDir, type Release, realPorts } from './system.ts';
 import { OUTBOX_BYTES_MAX, openOutbox } from './telemetry/outbox.ts';
 import { Spans, type SpansOptions } from './telemetry/spans.ts';
+import { Tallies } from './telemetry/tallies.ts';
 import type { Outbox } from './telemetry/types.ts';
 import { AGENT_VERSION } from './version.ts';
 
@@ -43,6 +44,7 @@ export type Rooms = {
   readonly budgets: Budgets;
   readonly ladder: LadderFile;
   readonly output: Output;
+  readonly tallies: Tallies;
   readonly pulls: Pulls;
   readonly redactions: Redactions;
   readonly ring: Ring;
@@ -109,10 +111,17 @@ export function openRooms(config: AgentConfig, locks: Release[], overrides: Over
     timers: ports.timers,
     ...{ clock, random, log },
   });
-  const output = createOutput({
+  const tallies = new Tallies({
+    path: join(dataDir, 'tallies.json'),
+    components: config.components,
+    ...{ disk: realJournalDisk, read: files.read, write: writeDurablyLater },
+    ...{ clock, timers: ports.timers, log },
+  });
+  const captured = createOutput({
     ...{ logDir, ...config.output, disk: realJournalDisk, clock, timers: ports.timers, log },
     ...{ puncher, pinned: pulls.pinned, report: (event) => outbox.addEvent(event) },
   });
+  const output = tallies.follow(captured);
   const spans = new Spans({
     path: join(dataDir, 'traces.json'),
     components: config.components.map(({ name }) => name),
@@ -128,5 +137,5 @@ export function openRooms(config: AgentConfig, locks: Release[], overrides: Over
     ...{ report: (event) => outbox.addEvent(event), clock, timers: ports.timers, log },
   });
   const kept = { outbox, disk, counters, budgets, ladder, output, pulls, redactions, ring, spans };
-  return { config, ports, log, locks, environment, ...kept };
+  return { config, ports, log, locks, environment, tallies, ...kept };
 }

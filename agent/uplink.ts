@@ -32,7 +32,7 @@ export type Uplink = {
 };
 
 export function openUplink(rooms: Rooms, sources: UplinkSources): Uplink {
-  const { config, disk, ports, log, outbox, output, pulls, redactions } = rooms;
+  const { config, disk, ports, log, outbox, output, pulls, redactions, tallies } = rooms;
   const { clock, timers, random } = ports;
   const { onCommand, ...readings } = sources;
   const absence = new Absence({
@@ -52,7 +52,12 @@ export function openUplink(rooms: Rooms, sources: UplinkSources): Uplink {
   const sampler = startSampler({
     ...config.sampling,
     ...readings,
-    more: () => ({ awayMs: absence.totalsMs() }),
+    more: () => ({
+      awayMs: absence.totalsMs(),
+      unreadBytes: tallies.unreadBytes(),
+      spansDropped: rooms.spans.dropped(),
+    }),
+    asked: (component) => tallies.samples(component),
     dataDir: config.dataDir,
     logDir: config.logDir,
     files: ports.files,

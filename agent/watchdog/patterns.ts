@@ -5,6 +5,7 @@
 
 import type { AgentConfig } from '../config.ts';
 import { optimiseFromNow } from '../system/compilers.ts';
+import { counterProblems } from '../telemetry/line-patterns.ts';
 
 export type Pattern = { readonly matches: (line: string) => boolean };
 export type PatternProblem = { readonly path: string; readonly sentence: string };
@@ -40,5 +41,5 @@ export async function patternProblems(
       }
     }
   }
-  return problems;
+  return [...problems, ...(await counterProblems(config))];
 }
