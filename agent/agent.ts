@@ -83,6 +83,7 @@ class RunningAgent implements Agent {
         rooms.spans.step(component, event, effects, ...rest);
       },
     });
+    rooms.spans.listen(this.#supervisor.components());
     this.#introduction = new Introduction(rooms, () => this.#supervisor.components());
     this.#alive = createAlive({
       ...{ ...rooms.ports, environment: rooms.environment, log: rooms.log },
@@ -226,6 +227,7 @@ class RunningAgent implements Agent {
   #keepHouse(): void {
     const { config, counters, ladder, output, ports } = this.#rooms;
     counters.keep(this.#supervisor.components(), ports.clock.monotonicMs());
+    this.#introduction.tell();
     ladder.keep();
     this.#hold.look();
     for (const { name } of config.components) {

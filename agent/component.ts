@@ -31,6 +31,8 @@ export class Component {
   status = '';
   /** Who wants to hear its status as it is said. */
   onStatus: (text: string) => void = () => undefined;
+  /** Who wants the spans that it says. */
+  onSpan: (otlp: Readonly<Record<string, unknown>>) => void = () => undefined;
   /** Open descriptors of the main process, as last counted. */
   descriptors: number | undefined;
   /** The version of the last life, until the next is begun: its end is told with it. */
@@ -39,6 +41,8 @@ export class Component {
   state: { readonly reason: string; readonly at: number } | undefined;
   /** Of the last life that ended, for as long as the agent lives. */
   #ended: string | undefined;
+  /** As the component says it of itself, which counts more than what was configured. */
+  #toldVersion: string | undefined;
   #metricsUrl: string | undefined;
   #loopDelayMsMax: number | undefined;
 
@@ -54,7 +58,7 @@ export class Component {
 
   /** Of the program that runs, or that has just ended; an adopted one keeps its own until it is started anew. */
   get version(): string {
-    return this.life?.version ?? this.ran ?? this.config.version;
+    return this.#toldVersion ?? this.life?.version ?? this.ran ?? this.config.version;
   }
 
   /** The version that ran last and no longer does: of this one is what is counted when it is started again. */
@@ -93,13 +97,18 @@ export class Component {
     return this.config.metricsUrl ?? this.#metricsUrl;
   }
 
+  versionTold(version: string | undefined): void {
+    if (version !== undefined) this.#toldVersion = version;
+  }
+
   readyTold(metricsUrl: string | undefined): void {
     this.#metricsUrl = metricsUrl;
   }
 
   /** The process is gone, and with it what was only true of it. */
   forget(): void {
-    this.ran = this.life?.version;
+    this.ran = this.life && this.version;
+    this.#toldVersion = undefined;
     this.#ended = this.ran ?? this.#ended;
     for (const probe of this.probes) probe.stop();
     this.probes = [];

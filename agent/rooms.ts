@@ -21,7 +21,7 @@ import { realJournalDisk } from './system/journal-files.ts';
 import { readSpace } from './system/space.ts';
 import { lockRunDir, type Release, realPorts } from './system.ts';
 import { OUTBOX_BYTES_MAX, openOutbox } from './telemetry/outbox.ts';
-import { Spans, type SpansOptions } from './telemetry/spans.ts';
+import { Spans } from './telemetry/spans.ts';
 import { Tallies } from './telemetry/tallies.ts';
 import type { Outbox } from './telemetry/types.ts';
 import { AGENT_VERSION } from './version.ts';
@@ -127,8 +127,7 @@ export function openRooms(config: AgentConfig, locks: Release[], overrides: Over
     components: config.components.map(({ name }) => name),
     ...{ version: AGENT_VERSION, clock, time: outbox.time, log },
     ...{ read: files.read, write: writeDurablyLater },
-    add: (ended, resource) =>
-      (outbox as { addSpans?: SpansOptions['add'] }).addSpans?.(ended, resource),
+    add: (ended, resource) => outbox.addSpans(ended, resource),
   });
   const ring = openRing({ folder: join(dataDir, 'evidence'), ...config.evidence, clock, log });
   const disk = keepDisk({

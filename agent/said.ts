@@ -9,7 +9,8 @@ import type { ComponentEvent } from './watchdog/model.ts';
 export function eventOf(component: Component, said: Said): ComponentEvent | undefined {
   switch (said.kind) {
     case 'ready': {
-      const { metricsUrl } = said;
+      const { metricsUrl, version } = said;
+      component.versionTold(version);
       // Scraping follows this address: it must not lead away from the machine.
       component.readyTold(metricsUrl && isLoopbackUrl(metricsUrl) ? metricsUrl : undefined);
       return { kind: 'ready' };
@@ -24,6 +25,9 @@ export function eventOf(component: Component, said: Said): ComponentEvent | unde
       component.status = 'stopping';
       return undefined;
     case 'evidence':
+      return undefined;
+    case 'span':
+      component.onSpan(said.otlp);
       return undefined;
     case 'end':
       return { kind: 'end', id: said.id };

@@ -17,7 +17,7 @@ import { cut, cutMs, type WorkItem, WorkItems } from './work.ts';
 export type { WorkItem } from './work.ts';
 
 export type Channel = {
-  readonly ready: (info?: { metricsUrl?: string }) => void;
+  readonly ready: (info?: { metricsUrl?: string; version?: string }) => void;
   readonly status: (text: string) => void;
   /** Starting or stopping takes this much longer; to be said again within it. */
   readonly extend: (ms: number) => void;
@@ -28,6 +28,8 @@ export type Channel = {
   readonly busy: (id: string, reason: string, ceilingMs: number) => void;
   readonly idle: (id: string) => void;
   readonly begin: (name: string, deadlineMs: number) => WorkItem;
+  /** One span in the JSON of OTLP (tracing.ts); lost while nobody listens, and when it is too long for a line. */
+  readonly span: (otlp: Readonly<Record<string, unknown>>) => void;
   readonly close: () => void;
 };
 
@@ -159,8 +161,12 @@ class Client {
     socket.write(`${JSON.stringify(message)}\n`);
   }
 
-  ready(metricsUrl: string | undefined): void {
-    this.#ready = { kind: 'ready', ...(metricsUrl === undefined ? {} : { metricsUrl }) };
+  ready({ metricsUrl, version }: NonNullable<Parameters<Channel['ready']>[0]> = {}): void {
+    this.#ready = {
+      kind: 'ready',
+      ...(metricsUrl === undefined ? {} : { metricsUrl }),
+      ...(version === undefined ? {} : { version }),
+    };
     this.send(this.#ready);
   }
 
@@ -191,6 +197,11 @@ class Client {
   idle(givenId: string): void {
     const id = givenId.slice(0, ID_CHARS_MAX);
     if (this.#busy.delete(id)) this.send({ kind: 'idle', id });
+  }
+
+  span(otlp: Readonly<Record<string, unknown>>): void {
+    const message: FromComponent = { kind: 'span', otlp };
+    if (Buffer.byteLength(JSON.stringify(message)) < CHANNEL_LINE_BYTES_MAX) this.send(message);
   }
 
   close(): void {
@@ -226,6 +237,7 @@ const alone: Channel = {
   busy: nothing,
   idle: nothing,
   begin: () => ({ touch: nothing, end: nothing }),
+  span: nothing,
   close: nothing,
 };
 
@@ -243,7 +255,7 @@ export function connectChannel(
   const client = new Client(identity, handlers);
   const endWitness = env['TILLWATCH_WITNESS'] === '1' ? startWitness(identity) : nothing;
   return {
-    ready: (info) => client.ready(info?.metricsUrl),
+    ready: (info) => client.ready(info),
     status: (text) => client.status(text),
     extend: (ms) => client.send({ kind: 'extend', ms: cutMs(ms) }),
     stopping: () => client.stopping(),
@@ -251,6 +263,7 @@ export function connectChannel(
     busy: (id, reason, ceilingMs) => client.busy(id, reason, ceilingMs),
     idle: (id) => client.idle(id),
     begin: (name, deadlineMs) => client.work.begin(name, deadlineMs),
+    span: (otlp) => client.span(otlp),
     close: () => {
       endWitness();
       client.close();

@@ -23,6 +23,8 @@ export const fromComponent = {
   ready: v.object({
     kind: v.literal('ready'),
     metricsUrl: v.optional(v.pipe(v.string(), v.url())),
+    /** What runs, where the component knows better than the configuration. */
+    version: v.optional(id),
   }),
   status: v.object({ kind: v.literal('status'), text: sentence }),
   /** My main loop turns. `loopDelayMsMax`: its longest delay since the last beat. */
@@ -50,6 +52,8 @@ export const fromComponent = {
   }),
   touch: v.object({ kind: v.literal('touch'), id }),
   end: v.object({ kind: v.literal('end'), id, ok: v.boolean() }),
+  /** One span of a trace that is worth keeping, in the JSON of OTLP; telemetry/spans-channel.ts reads it. */
+  span: v.object({ kind: v.literal('span'), otlp: v.record(v.string(), v.unknown()) }),
   /** From a witness, when asked: what the main thread is doing, innermost frame first. */
   evidence: v.object({
     kind: v.literal('evidence'),

@@ -9,9 +9,11 @@ import type { NewEvent } from '../../protocol/events.ts';
 import { SPAN_BYTES_MAX } from '../../protocol/limits.ts';
 import type { Result } from '../../protocol/result.ts';
 import { type Attributes, faultOf, type Span, spanBytes } from '../../protocol/traces.ts';
+import type { Component } from '../component.ts';
 import { redactString } from '../logs/redact/index.ts';
 import type { Clock, Log } from '../ports.ts';
 import type { Model } from '../watchdog/state.ts';
+import { readOtlpSpan, SpanPace } from './spans-channel.ts';
 import { commandSpan, type TraceCommand } from './spans-command.ts';
 import { traceReboot, traceStep } from './spans-incident.ts';
 import {
@@ -107,6 +109,8 @@ export const withTrace = (event: NewEvent): NewEvent =>
 export class Spans {
   readonly #options: SpansOptions;
   readonly #tracks = new Map<string, Track>();
+  readonly #own: Attributes;
+  readonly #pace = new SpanPace();
   readonly #dropped = new Map<SpanDrop, number>();
   /** Broker's time at monotonic 0, the same for all of one incident; `known`: it is not only our own clock. */
   #base = { ms: 0, known: false };
@@ -115,6 +119,7 @@ export class Spans {
 
   constructor(options: SpansOptions) {
     this.#options = options;
+    this.#own = { 'service.name': 'tillwatch-agent', 'service.version': options.version };
     this.#recall();
   }
 
@@ -209,8 +214,26 @@ export class Spans {
     if (span !== undefined) this.#add([span]);
   };
 
-  #add(made: readonly Span[]): void {
-    const { add, version } = this.#options;
+  /** What components say of their own traces. */
+  listen(components: readonly Component[]): void {
+    for (const component of components) {
+      component.onSpan = (otlp) => this.#hear(component.name, component.version, otlp);
+    }
+  }
+
+  #hear(component: string, version: string, otlp: unknown): void {
+    const { clock, time } = this.#options;
+    if (!this.#pace.take(component, clock.monotonicMs())) {
+      this.#drop('rate', 1);
+      return;
+    }
+    const read = readOtlpSpan(otlp, time.nowMs(), time.offsetMs());
+    if (read.ok) this.#add([read.value], { 'service.name': component, 'service.version': version });
+    else this.#drop('invalid', 1);
+  }
+
+  #add(made: readonly Span[], resource: Attributes = this.#own): void {
+    const { add } = this.#options;
     const spans: Span[] = [];
     for (const one of made) {
       const span = cleanSpan(one);
@@ -219,7 +242,7 @@ export class Spans {
       else spans.push(span);
     }
     if (spans.length === 0) return;
-    add(spans, { 'service.name': 'tillwatch-agent', 'service.version': version });
+    add(spans, resource);
   }
 
   #spanOf({ startAt, endAt, moments = [], status, ...span }: EndedSpan): Span {

@@ -65,6 +65,7 @@ const channel: Channel = {
   busy: (id) => said.push(`busy ${id}`),
   idle: (id) => said.push(`idle ${id}`),
   begin: () => ({ touch: nothing, end: nothing }),
+  span: nothing,
   close: nothing,
 };
 
