@@ -39,7 +39,7 @@ export async function counterProblems(
   config: Pick<AgentConfig, 'components'>,
 ): Promise<CounterProblem[]> {
   const problems: CounterProblem[] = [];
-  for (const [index, { counters }] of config.components.entries()) {
+  for (const [index, { counters = [] }] of config.components.entries()) {
     for (const [at, counter] of counters.entries()) {
       try {
         await compileCounter(counter);

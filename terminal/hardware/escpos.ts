@@ -19,6 +19,20 @@ export const fenceName = (number: number): string => String(number % 10_000).pad
 export const isNamedFence = (block: Uint8Array, name: string): boolean =>
   Buffer.from(block).equals(Buffer.from(`\x37\x22${name}\0`, 'latin1'));
 
+/** GS I n: what it is. Queued behind whatever it prints, so only a printer that is well answers. */
+export const INFO = { firmware: 65, model: 67 } as const;
+export const askInfo = (what: keyof typeof INFO): Buffer => Buffer.from([0x1d, 0x49, INFO[what]]);
+const INFO_CHARS_MAX = 64;
+/** Its answer, brought down to what a label can hold; undefined for any other block. */
+export function infoOf(block: Uint8Array): string | undefined {
+  if (block[0] !== 0x5f) return undefined;
+  const text = Buffer.from(block.subarray(1)).toString('latin1');
+  return text
+    .replaceAll(/[^ -~]/g, '')
+    .trim()
+    .slice(0, INFO_CHARS_MAX);
+}
+
 export const INIT = Buffer.from([0x1b, 0x40]);
 /** GS a: says every change of drawer, online state, error and paper by itself. */
 export const AUTOMATIC_STATUS = Buffer.from([0x1d, 0x61, 0xff]);

@@ -58,6 +58,7 @@ function createMetrics(
     pos_print_queue_depth: () =>
       queue && printer ? [one(printer.device.name, queue.depth())] : [],
     pos_print_jobs_total: extra('pos_print_jobs_total'),
+    pos_device_info: extra('pos_device_info'),
     pos_printer_paper: extra('pos_printer_paper'),
     pos_printer_cover_open: extra('pos_printer_cover_open'),
     pos_drawer_open: extra('pos_drawer_open'),

@@ -106,6 +106,7 @@ type Extra = Partial<
   Record<
     | 'pos_printer_paper'
     | 'pos_printer_cover_open'
+    | 'pos_device_info'
     | 'pos_print_jobs_total'
     | 'pos_drawer_open'
     | 'pos_scanner_good_scan_total'
@@ -122,8 +123,22 @@ export function extraPoints(built: Built, version: string): Extra {
   switch (built.class) {
     case 'POSPrinter': {
       const { paper, coverOpen } = built.driver.facts();
+      const { model = '', firmware = '' } = built.driver.identity();
       const known = paper !== undefined;
       return {
+        pos_device_info:
+          model === '' && firmware === ''
+            ? []
+            : [
+                {
+                  labels: {
+                    ...labels,
+                    model: model || 'unknown',
+                    firmware: firmware || 'unknown',
+                  },
+                  value: 1,
+                },
+              ],
         pos_printer_paper: ['near_end', 'end'].flatMap((state) =>
           bit(known ? paper === state : undefined, { ...labels, state }),
         ),

@@ -43,6 +43,8 @@ describe('hardware with one receipt printer', () => {
     expect(printer.receipts).toEqual(['Kase ?2@\nDanke\n']);
     const jobs = 'pos_print_jobs_total{device="printer",result="done",version="dev"}';
     expect(await rig.metric('hardware', jobs)).toBe(1);
+    const info = 'pos_device_info{device="printer",model="TM-T88V",firmware="1.04 ESC/POS"}';
+    expect(await rig.metric('hardware', info)).toBe(1);
     expect(program.output()).not.toContain('Danke');
   });
 

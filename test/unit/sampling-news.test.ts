@@ -1,4 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { Component } from '../../agent/component.ts';
+import { type AgentConfig, loadConfig } from '../../agent/config.ts';
+import { eventOf } from '../../agent/said.ts';
 import { OVER } from '../../agent/telemetry/budget.ts';
 import {
   LEFT_OUT_EVERY_MS,
@@ -7,6 +10,7 @@ import {
 } from '../../agent/telemetry/left-out.ts';
 import { SamplingMemory, SELDOM_MS } from '../../agent/telemetry/memory.ts';
 import { Versions, versionsIn } from '../../agent/telemetry/versions.ts';
+import type { Life } from '../../agent/watchdog/control.ts';
 import { decodeEventBody, encodeEventBody } from '../../protocol/events.ts';
 import { fail, ok, type Result } from '../../protocol/result.ts';
 import { fakeClock, quietLog } from './outbox-rig.ts';
@@ -95,6 +99,31 @@ describe('what runs', () => {
     versions.see([]);
     expect(versions.see(seen('1', 'unknown')).events).toEqual([]);
     expect(versions.see(seen('1', '2.0')).events).toHaveLength(1);
+  });
+});
+
+describe('the version of a component', () => {
+  const life = { instance: 'i', token: 't', pid: 7, version: '1.0' } as unknown as Life;
+  const text =
+    'terminal: a\ndataDir: d\nrunDir: r\ncomponents: [{ name: sale, command: [x], version: "2.0" }]';
+  const open = (): Component => {
+    const { config } = loadConfig(text, '/x') as { config: AgentConfig };
+    const [sale] = config.components;
+    if (sale === undefined) throw new Error('no component');
+    return new Component(sale, config, { seed: 1, restarts: [], uses: [] });
+  };
+
+  test('is what it says of itself, for as long as it lives', () => {
+    const sale = open();
+    expect(sale.version).toBe('2.0');
+    sale.life = life;
+    expect(sale.version).toBe('1.0');
+    eventOf(sale, { kind: 'ready', version: '1.0.7' });
+    expect(sale.version).toBe('1.0.7');
+    sale.forget();
+    expect([sale.version, sale.ended]).toEqual(['1.0.7', '1.0.7']);
+    sale.forget();
+    expect([sale.version, sale.ended]).toEqual(['2.0', '1.0.7']);
   });
 });
 

@@ -26,6 +26,8 @@ export type PrinterFacts = {
   /** Pin 3 of the drawer's plug. What it means is a matter of wiring. */
   readonly drawerHigh: boolean | undefined;
 };
+/** Told once a connection, by printers that know the question. */
+export type PrinterIdentity = { readonly firmware?: string; readonly model?: string };
 
 const STATUS_MS = 1_000;
 const FENCE_MS = 10_000;
@@ -50,6 +52,10 @@ export class PrinterDriver implements Driver<Message> {
   #dropped = false;
   #onChange: () => void = () => undefined;
   #coverOpens = 0;
+  #identity: PrinterIdentity = {};
+  /** What it was asked for and has not answered. */
+  #asking: keyof PrinterIdentity | undefined;
+  #introduced = false;
 
   constructor(queue: PrintQueue, now: () => number, settings: PrinterSettings = {}) {
     this.#statusMs = settings.statusMs ?? STATUS_MS;
@@ -72,6 +78,7 @@ export class PrinterDriver implements Driver<Message> {
   }
 
   facts = (): PrinterFacts => this.#facts;
+  identity = (): PrinterIdentity => this.#identity;
   results = (): ReadonlyMap<string, number> => this.#printing.results;
   /** The printer speaks up by itself: somebody should look. */
   onChange = (listener: () => void): void => {
@@ -85,6 +92,7 @@ export class PrinterDriver implements Driver<Message> {
 
   heard = (message: Message): void => {
     if (message.kind === 'garbage') this.#garbage += 1;
+    if (message.kind === 'block') this.#introduce(bytes.infoOf(message.bytes));
     if (message.kind !== 'automatic') return;
     const [one, two, three] = message.bytes;
     this.#said = bytes.failureOf(two);
@@ -99,6 +107,8 @@ export class PrinterDriver implements Driver<Message> {
   attached = async (talk: Talk): Promise<void> => {
     this.#talk = talk;
     this.#suspect = true;
+    this.#introduced = false;
+    this.#asking = undefined;
     await talk.write(bytes.AUTOMATIC_STATUS);
   };
 
@@ -117,6 +127,7 @@ export class PrinterDriver implements Driver<Message> {
     const fence = talk.ask(bytes.FENCE, ({ kind }) => kind === 'fence', this.#fenceMs);
     if ((await fence) !== undefined) {
       this.#suspect = false;
+      await this.#askWho(talk);
       return look;
     }
     const again = await this.#ask(talk, tools.count);
@@ -138,6 +149,23 @@ export class PrinterDriver implements Driver<Message> {
 
   work = (talk: Talk, tools: Tools, blindly: boolean): Promise<Work> =>
     this.#printing.next(talk, tools, blindly);
+
+  /** Not waited for: a printer that does not know the question says nothing. */
+  async #askWho(talk: Talk): Promise<void> {
+    if (this.#introduced) return;
+    this.#introduced = true;
+    this.#asking = 'firmware';
+    await talk.write(bytes.askInfo('firmware'));
+  }
+
+  /** Both answers look alike: the second question waits for the first answer. */
+  #introduce(answer: string | undefined): void {
+    const asking = this.#asking;
+    if (answer === undefined || asking === undefined) return;
+    this.#identity = { ...this.#identity, [asking]: answer };
+    this.#asking = asking === 'firmware' ? 'model' : undefined;
+    if (this.#asking !== undefined) void this.#talk?.write(bytes.askInfo(this.#asking));
+  }
 
   #learn(facts: Partial<PrinterFacts>): void {
     if (facts.coverOpen === true && this.#facts.coverOpen !== true) this.#coverOpens += 1;

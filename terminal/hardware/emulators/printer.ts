@@ -34,6 +34,7 @@ export type PrinterOptions = {
   readonly clears?: boolean;
   readonly maker?: string;
   readonly model?: string;
+  readonly firmware?: string;
 };
 
 export class PrinterEmulator extends Emulator {
@@ -57,7 +58,13 @@ export class PrinterEmulator extends Emulator {
 
   constructor(options: PrinterOptions = {}) {
     super();
-    this.#options = { clears: true, maker: 'EPSON', model: 'TM-T88V', ...options };
+    this.#options = {
+      clears: true,
+      maker: 'EPSON',
+      model: 'TM-T88V',
+      firmware: '1.04 ESC/POS',
+      ...options,
+    };
   }
 
   state() {
@@ -235,7 +242,7 @@ export class PrinterEmulator extends Emulator {
   }
 
   #runGs(host: Host, name: string, n: number, command: readonly number[]): void {
-    const { maker, model } = this.#options;
+    const { maker, model, firmware } = this.#options;
     const text = (value: string): number[] => [0x5f, ...Buffer.from(value, 'latin1'), 0];
     if (name === 'V') this.#cut(host);
     else if (name === 'a') {
@@ -247,7 +254,8 @@ export class PrinterEmulator extends Emulator {
       this.#send(host, [isDrawer ? Number(this.#drawerOpen) : this.#paper === 'near_end' ? 3 : 0]);
     } else if (name === '(' && n === 0x48 && command.length === 11) {
       this.#send(host, [0x37, 0x22, ...command.slice(7), 0]);
-    } else if (name === 'I' && n === 0x42) this.#send(host, text(maker));
+    } else if (name === 'I' && n === 0x41) this.#send(host, text(firmware));
+    else if (name === 'I' && n === 0x42) this.#send(host, text(maker));
     else if (name === 'I' && n === 0x43) this.#send(host, text(model));
   }
 
