@@ -16,6 +16,9 @@ import type { Till } from './model.ts';
 import { isWell, leakedBytes, networkOf, suffers } from './till.ts';
 
 const MB = 1024 * 1024;
+/** Memory comes in pages, and file systems in blocks of the same size. */
+const PAGE_BYTES = 4_096;
+const inPages = (bytes: number): number => Math.round(bytes / PAGE_BYTES) * PAGE_BYTES;
 /** Resident memory of each process after its start. */
 const BASE_BYTES: Readonly<Record<string, number>> = {
   hardware: 62 * MB,
@@ -60,8 +63,11 @@ function componentReadings(till: Till, now: number, wobble: () => number): Compo
     return {
       ...reading,
       ...(isUp(model) ? { beatAgeMs: ill ? now - model.watch.goodAt : wobble() * 500 } : {}),
-      loopDelayMsMax: 2 + wobble() * 20,
-      residentBytes: Math.round((BASE_BYTES[name] ?? 0) + grown + wobble() * 4 * MB),
+      // Components tell it in tenths of a millisecond.
+      loopDelayMsMax: Math.round(10 + wobble() * 60) / 10,
+      residentBytes: inPages((BASE_BYTES[name] ?? 0) + grown + wobble() * MB),
+      descriptors: 25 + name.length,
+      workInFlight: 0,
       cpuSeconds: Math.round((till.books.cpuSeconds + (now - part.bornMs) * 1e-5) * 100) / 100,
     };
   });
@@ -97,7 +103,7 @@ function syncSamples(till: Till, now: number, wallMs: number): Sample[] {
   ];
 }
 
-function hardwareSamples(till: Till): Sample[] {
+function hardwareSamples(till: Till, wobble: () => number): Sample[] {
   const { books, who, conditions } = till;
   const version = who.versions.hardware;
   const queue = books.sold - books.printed;
@@ -112,6 +118,9 @@ function hardwareSamples(till: Till): Sample[] {
   return [
     ...states,
     ...errors,
+    ...['printer', 'scanner'].map((device) =>
+      sample('pos_device_probe_seconds', (0.2 + wobble() * 0.8) / 1_000, { device }),
+    ),
     sample('pos_device_reopen_total', books.reopened, { device: 'printer' }),
     sample('pos_print_queue_depth', queue, { device: 'printer' }),
     sample('pos_print_jobs_total', books.printed, { device: 'printer', result: 'done', version }),
@@ -122,8 +131,10 @@ function hardwareSamples(till: Till): Sample[] {
 function hostSamples(till: Till, now: number, wobble: () => number): Sample[] {
   const { books, bootedMs } = till;
   const load = suffers(till, 'logs') ? 0.7 : 0.08;
-  const used = 1_450 * MB + Math.round(wobble() * 60 * MB) + leakedBytes(till, now);
-  const filled = suffers(till, 'disk') ? DISK_BYTES - 40 * MB : 18_000 * MB + books.sold * 2_000;
+  const used = inPages((1_450 + wobble() * 60) * MB + leakedBytes(till, now));
+  const filled = suffers(till, 'disk')
+    ? DISK_BYTES - 40 * MB
+    : 18_000 * MB + books.sold * PAGE_BYTES;
   return [
     sample('pos_host_cpu_ratio', load + wobble() * 0.1),
     sample('pos_host_load1', Math.round((load * 4 + wobble()) * 100) / 100),
@@ -133,6 +144,7 @@ function hostSamples(till: Till, now: number, wobble: () => number): Sample[] {
     sample('pos_host_filesystem_bytes', DISK_BYTES - filled, { state: 'available' }),
     sample('pos_host_network_bytes_total', books.sentBytes * 3, { direction: 'received' }),
     sample('pos_host_network_bytes_total', books.sentBytes, { direction: 'sent' }),
+    sample('pos_host_temperature_celsius', Math.round(41 + wobble() * 4)),
     sample('pos_host_uptime_seconds', Math.round((now - bootedMs) / 1_000)),
   ];
 }
@@ -142,7 +154,10 @@ export function samplesOf(till: Till, agent: AgentReading, now: number, wallMs: 
   const dice = diceFrom(till.random);
   const wobble = dice.next;
   const scraped: Scraped[] = [
-    { component: 'hardware', samples: isWell(till, 'hardware') ? hardwareSamples(till) : [] },
+    {
+      component: 'hardware',
+      samples: isWell(till, 'hardware') ? hardwareSamples(till, wobble) : [],
+    },
     { component: 'sale', samples: isWell(till, 'sale') ? saleSamples(till) : [] },
     { component: 'sync', samples: isWell(till, 'sync') ? syncSamples(till, now, wallMs) : [] },
   ];

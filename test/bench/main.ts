@@ -27,6 +27,11 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
     options: '[--minutes TIME] [--seed NUMBER]',
     load: () => import('./soak.ts'),
   },
+  wire: {
+    what: 'bytes a day and a sample, beside remote write and OTLP; time to encode and decode',
+    options: '[--seed NUMBER]',
+    load: () => import('./wire.ts'),
+  },
   footprint: {
     what: 'what the agent costs a till at rest',
     options: '[--seconds TIME]',
