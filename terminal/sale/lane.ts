@@ -26,6 +26,7 @@ import {
 import type { Journal } from './journal.ts';
 import type { Prices } from './prices.ts';
 import type { Sale, Sales } from './sales.ts';
+import type { SaleTraces } from './tracing.ts';
 
 /** A sale in progress holds off planned restarts at most this long (design.md, Recovery ladder). */
 export const BUSY_CEILING_MS = 180_000;
@@ -54,6 +55,7 @@ type Parts = {
   readonly version: string;
   readonly now: () => number;
   readonly onCompleted: () => void;
+  readonly traces?: SaleTraces;
 };
 
 export class Lane {
@@ -91,7 +93,8 @@ export class Lane {
   }
 
   addItem(item: Item): Outcome<Basket> {
-    const { journal, log, prices, now } = this.#parts;
+    const { journal, log, prices, now, traces } = this.#parts;
+    const startMs = now();
     if (this.#resolving) return refuse('unavailable', STILL_RESOLVING);
     const clientId = item.id ?? '';
     const earlier = clientId === '' ? undefined : journal.basketOfLine(clientId);
@@ -103,7 +106,9 @@ export class Lane {
     const before = this.basket();
     const may = mayAdd(before);
     if (!may.ok) return may;
+    const priceFromMs = now();
     const product = prices.find(item.sku);
+    const priceUntilMs = now();
     if (product === undefined) {
       const reason = `sku: ${item.sku} is not in price list ${prices.version()}.`;
       // Anything may be typed here, a card number too: whoever collects logs masks them.
@@ -116,6 +121,8 @@ export class Lane {
     const after = this.basket();
     if (after === undefined) throw new Error('a line was written and no basket is open');
     if (before === undefined) this.#busy(after);
+    const lines = after.lines.length;
+    traces?.scanned(after.id, { startMs, priceFromMs, priceUntilMs, lines });
     return done(after);
   }
 
@@ -128,14 +135,23 @@ export class Lane {
     const { kind, amountMinor } = request;
     const serviceId = randomUUID();
     const common = { serviceId, basket: basket.id, kind, amountMinor, token: '' };
-    if (kind === 'card') return await this.#payCard(basket, { ...common, state: 'intent' });
-    this.#parts.journal.payCash({ ...common, state: 'authorised' }, this.#parts.now());
-    return done(this.basket() ?? basket);
+    const step = this.#parts.traces?.begin(basket.id, 'tender', { 'tillwatch.tender': kind });
+    try {
+      const paid =
+        kind === 'card'
+          ? await this.#payCard(basket, { ...common, state: 'intent' })
+          : this.#payCash(basket, { ...common, state: 'authorised' });
+      step?.end(paid.ok ? undefined : paid.reason);
+      return paid;
+    } catch (error) {
+      step?.end(saying(error));
+      throw error;
+    }
   }
 
   /** @param basketId makes a retry after a lost answer harmless: a completed one answers its sale. */
   complete(basketId: string | undefined): Outcome<Sale> {
-    const { sales, channel, log, now, onCompleted } = this.#parts;
+    const { sales, channel, log, now, onCompleted, traces } = this.#parts;
     if (this.#resolving) return refuse('unavailable', STILL_RESOLVING);
     const earlier = basketId === undefined ? undefined : sales.ofBasket(basketId);
     if (earlier) return done(earlier);
@@ -146,16 +162,19 @@ export class Lane {
       return refuse('conflict', `basket: the open basket is ${basket.id}.`);
     }
     const work = channel.begin('complete', COMPLETE_DEADLINE_MS);
+    const step = traces?.begin(basket.id, 'complete');
     let completed = false;
     try {
       const sale = sales.complete(basket, randomUUID(), now());
       completed = true;
       channel.idle(basket.id);
+      traces?.completed(basket.id, sale.id);
       log.info('sale', { sale: sale.id, sequence: sale.sequence, totalMinor: sale.totalMinor });
       onCompleted();
       return done(sale);
     } finally {
       work.end(completed);
+      step?.end(completed ? undefined : 'the sale could not be written down');
     }
   }
 
@@ -172,6 +191,7 @@ export class Lane {
       journal.voidBasket(basket, version, now());
       channel.idle(basket.id);
     }
+    this.#parts.traces?.ended(basket.id, 'voided');
     return done({ id: basket.id });
   }
 
@@ -182,6 +202,11 @@ export class Lane {
   #busy(basket: Basket | undefined): void {
     const { channel } = this.#parts;
     if (basket) channel.busy(basket.id, 'a sale is in progress', BUSY_CEILING_MS);
+  }
+
+  #payCash(basket: Basket, tender: Tender): Outcome<Basket> {
+    this.#parts.journal.payCash(tender, this.#parts.now());
+    return done(this.basket() ?? basket);
   }
 
   async #payCard(basket: Basket, tender: Tender): Promise<Outcome<Basket>> {

@@ -11,7 +11,7 @@ import {
   settingsOrExit,
   urlVariable,
 } from '../shared/env.ts';
-import { startSale } from './service.ts';
+import { startSale, TRACE_SLOW_MS } from './service.ts';
 
 const settings = settingsOrExit({
   ...common,
@@ -24,6 +24,8 @@ const settings = settingsOrExit({
   POS_CARD_DELAY_MS: numberVariable(400, 0, 180_000, 'milliseconds'),
   /** What the make-believe payment lets a card pay. */
   POS_CARD_MINOR_MAX: numberVariable(100_000, 0, 100_000_000, 'minor units'),
+  /** A step of a sale that takes as long has its trace kept. */
+  POS_TRACE_SLOW_MS: numberVariable(TRACE_SLOW_MS, 1, 600_000, 'milliseconds'),
 });
 await runComponent('sale', settings, settings.POS_SALE_PORT, (context) =>
   startSale(context, settings, Date.now),

@@ -9,6 +9,7 @@ import type { Log } from '../shared/log.ts';
 import { backoffCeilingMs, fullJitterMs, type Loop, startLoop } from '../shared/loops.ts';
 import { request } from '../shared/request.ts';
 import { RECEIPT_LIFE_MS, type Receipt, type ReceiptState, type Sales } from './sales.ts';
+import type { Step as PrintStep, SaleTraces } from './tracing.ts';
 
 const TIMEOUT_MS = 2_000;
 const POLL_MS = 250;
@@ -32,6 +33,7 @@ async function advance(
   receipt: Receipt,
   nowMs: number,
   signal: AbortSignal,
+  traceparent: string | undefined,
 ): Promise<Step> {
   const common = { timeoutMs: TIMEOUT_MS, signal };
   const answered =
@@ -40,6 +42,7 @@ async function advance(
           ...common,
           method: 'POST',
           path: '/print',
+          ...(traceparent === undefined ? {} : { headers: { traceparent } }),
           body: { id: receipt.sale, text: receipt.text, ttlMs: leftMs(receipt, nowMs) },
         })
       : await request(base, { ...common, method: 'GET', path: `/jobs/${receipt.sale}` });
@@ -60,18 +63,32 @@ export function startReceipts(parts: {
   readonly sales: Sales;
   readonly log: Log;
   readonly now: () => number;
+  readonly traces?: SaleTraces;
 }): Loop {
-  const { base, sales, log, now } = parts;
+  const { base, sales, log, now, traces } = parts;
   let failures = 0;
+  /** From handing it over until it is on paper; of the receipt that is worked on. */
+  let printing: { readonly sale: string; readonly step: PrintStep | undefined } | undefined;
+  const stepOf = (sale: string): PrintStep | undefined => {
+    if (printing?.sale !== sale) printing = { sale, step: traces?.print(sale) };
+    return printing.step;
+  };
+  const through = (sale: string, failed?: string): void => {
+    stepOf(sale)?.end(failed);
+    printing = undefined;
+    traces?.printed(sale);
+  };
   return startLoop(log, async (signal) => {
     const receipt = sales.nextReceipt();
     if (receipt === undefined) return IDLE_MS;
     if (receipt.untilMs <= now()) {
       sales.setReceipt(receipt.sale, receipt.state === 'sent' ? 'unknown' : 'failed');
+      through(receipt.sale, 'its time was over');
       log.warn('receipt given up', { sale: receipt.sale });
       return 0;
     }
-    const step = await advance(base, receipt, now(), signal);
+    const traceparent = stepOf(receipt.sale)?.traceparent;
+    const step = await advance(base, receipt, now(), signal, traceparent);
     if ('trouble' in step) {
       if (failures === 0) log.warn('receipts wait', { reason: step.trouble });
       failures += 1;
@@ -81,6 +98,7 @@ export function startReceipts(parts: {
     failures = 0;
     if (step.state !== receipt.state) sales.setReceipt(receipt.sale, step.state);
     const finished = step.state !== 'sent' && step.state !== 'pending';
+    if (finished) through(receipt.sale, step.state === 'printed' ? undefined : step.state);
     if (finished && step.state !== 'printed') {
       log.warn('receipt not printed', { sale: receipt.sale, state: step.state });
     }

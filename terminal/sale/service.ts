@@ -13,6 +13,7 @@ import { openPrices } from './prices.ts';
 import { startReceipts } from './receipts.ts';
 import { saleRoutes } from './routes.ts';
 import { Sales } from './sales.ts';
+import { SaleTraces } from './tracing.ts';
 
 export type SaleSettings = {
   readonly POS_STORE: string;
@@ -21,9 +22,12 @@ export type SaleSettings = {
   readonly POS_PRICES_FILE?: string | undefined;
   readonly POS_CARD_DELAY_MS: number;
   readonly POS_CARD_MINOR_MAX: number;
+  readonly POS_TRACE_SLOW_MS?: number;
 };
 
 const LANE_STATES = ['open', 'closed', 'offline', 'locked', 'training'];
+/** A scan, payment or receipt that takes as long makes its sale worth a look. */
+export const TRACE_SLOW_MS = 5_000;
 const PURGE_EVERY_MS = 3_600_000;
 
 export function startSale(context: Context, settings: SaleSettings, now: () => number): Service {
@@ -41,10 +45,11 @@ export function startSale(context: Context, settings: SaleSettings, now: () => n
   });
   const file = settings.POS_PRICES_FILE ?? join(dataDir, 'prices.json');
   const prices = openPrices({ file, dataDir, log });
-  const receipts = startReceipts({ base: settings.POS_HARDWARE_URL, sales, log, now });
+  const traces = new SaleTraces(channel, settings.POS_TRACE_SLOW_MS ?? TRACE_SLOW_MS);
+  const receipts = startReceipts({ base: settings.POS_HARDWARE_URL, sales, log, now, traces });
   const onCompleted = (): void => receipts.wake();
-  const parts = { journal, sales, prices, authoriser, channel, log, version, now, onCompleted };
-  const lane = new Lane(parts);
+  const parts = { journal, sales, prices, authoriser, channel, log, version, now, traces };
+  const lane = new Lane({ ...parts, onCompleted });
   const purging = startLoop(log, async () => {
     // After the first requests: a till that starts has better things to do.
     await Promise.resolve();
