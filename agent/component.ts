@@ -2,6 +2,7 @@
 // its probes and the last it said. Plain state with the few questions that others ask about it; decisions
 // are in watchdog/, deeds in act.ts.
 
+import type { ComponentState } from '../protocol/events.ts';
 import type { Expected } from './channel/admission.ts';
 import type { ComponentConfig } from './config.ts';
 import { policyOf, type Till } from './policy.ts';
@@ -45,6 +46,8 @@ export class Component {
   #toldVersion: string | undefined;
   #metricsUrl: string | undefined;
   #loopDelayMsMax: number | undefined;
+  /** As seen by samples since the agent began: each is a series from then on. */
+  readonly #states = new Set<ComponentState>(['ready']);
 
   constructor(config: ComponentConfig, till: Till, remembered: Remembered) {
     this.config = config;
@@ -132,11 +135,13 @@ export class Component {
     const loopDelayMsMax = this.#loopDelayMsMax;
     this.#loopDelayMsMax = undefined;
     const metricsUrl = this.life && this.metricsUrl;
+    this.#states.add(this.model.state);
     return {
       name: this.name,
       version: this.config.version,
       runningVersion: this.version,
       state: this.model.state,
+      states: this.#states,
       mode: this.policy.mode,
       ...counted,
       workInFlight: this.model.watch.work.size,

@@ -37,6 +37,8 @@ export type HostPorts = {
 
 /** What can be plugged in, and what an upgrade of the system changes. */
 const RARELY_MS = 60 * 60_000;
+/** Disks fill in minutes, and each question goes through the thread pool (half a millisecond). */
+const DISKS_MS = 45_000;
 /** A dead disk does not answer; the last known values are used meanwhile. */
 const SLOW_TIMEOUT_MS = 1_000;
 const RESOURCES = ['cpu', 'memory', 'io'] as const;
@@ -167,6 +169,8 @@ class MachineReader {
   readonly #known = new Map<string, FileSystem>();
   /** Asked and not answered yet, by what is asked. */
   readonly #asked = new Set<string>();
+  #disksAtMs = Number.NEGATIVE_INFINITY;
+  #places: ReadonlyMap<string, string> = new Map();
   #rarelyAtMs = Number.NEGATIVE_INFINITY;
   #info: Sample[] = [];
   #sensor: string | undefined;
@@ -183,10 +187,7 @@ class MachineReader {
     try {
       await this.#rarely();
       const slow = this.#ask('celsius', () => this.#feel());
-      const places = this.#places();
-      const disks = [...places].map(([mount, folder]) =>
-        this.#ask(mount, () => this.#measure(mount, folder)),
-      );
+      const disks = this.#askDisks();
       const { mem } = await loadMemory();
       const memory = await mem();
       await this.#within([slow, ...disks]);
@@ -195,7 +196,9 @@ class MachineReader {
         ...this.#kernel.read(),
         sample('pos_host_memory_bytes', memory.total - memory.available, { state: 'used' }),
         sample('pos_host_memory_bytes', memory.available, { state: 'available' }),
-        ...fileSystemSamples([...this.#known.values()].filter(({ mount }) => places.has(mount))),
+        ...fileSystemSamples(
+          [...this.#known.values()].filter(({ mount }) => this.#places.has(mount)),
+        ),
         ...(celsius === undefined ? [] : [sample('pos_host_temperature_celsius', celsius)]),
         ...this.#info,
       ]);
@@ -224,8 +227,18 @@ class MachineReader {
     ]);
   }
 
+  #askDisks(): Promise<void>[] {
+    const now = this.#p.clock.monotonicMs();
+    if (now - this.#disksAtMs < DISKS_MS) return [];
+    this.#disksAtMs = now;
+    this.#places = this.#findPlaces();
+    return [...this.#places].map(([mount, folder]) =>
+      this.#ask(mount, () => this.#measure(mount, folder)),
+    );
+  }
+
   /** Each file system once, with a folder on it: the root, and where our data and the components' output are. */
-  #places(): Map<string, string> {
+  #findPlaces(): Map<string, string> {
     const { dataDir, logDir = dataDir } = this.#o;
     const mounts = parseMounts(this.#p.files.read('/proc/self/mounts'));
     const of = (folder: string) => [mountOf(resolve(folder), mounts) ?? '/', folder] as const;

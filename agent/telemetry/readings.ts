@@ -22,6 +22,8 @@ export type ComponentReading = {
   readonly name: string;
   readonly version: string;
   readonly state: ComponentState;
+  /** Those that it was in; a series each. All where nobody knows. */
+  readonly states?: ReadonlySet<ComponentState>;
   /** Where it is not counted by version. */
   readonly restartsByCause?: Readonly<Record<Cause, number>>;
   /** By version, the one that runs first. */
@@ -97,7 +99,8 @@ export function componentSamples(reading: ComponentReading): Sample[] {
   return [
     sample('pos_component_up', state === 'ready' ? 1 : 0, own),
     sample('pos_component_info', 1, { component, version: reading.runningVersion ?? version }),
-    ...COMPONENT_STATES.map((known) =>
+    // Seven series for each component would be a seventh of the budget, most of them for ever 0.
+    ...COMPONENT_STATES.filter((known) => reading.states?.has(known) ?? true).map((known) =>
       sample('pos_component_state', known === state ? 1 : 0, { component, state: known }),
     ),
     ...causes('pos_component_restarts_total', now?.restarts ?? reading.restartsByCause, running),

@@ -52,8 +52,9 @@ const till = (): World => ({
 
 function readerOf(world: World) {
   const waiting: (() => void)[] = [];
+  const clock = fakeClock();
   const ports: HostPorts = {
-    clock: fakeClock(),
+    clock,
     timers: {
       after: (_ms, run) => {
         waiting.push(run);
@@ -76,7 +77,12 @@ function readerOf(world: World) {
     celsius: () => Promise.resolve(48.5),
   };
   const folders = { dataDir: '/var/lib/tillwatch', logDir: '/var/lib/tillwatch/logs' };
-  return { read: createHostReader(folders, ports), waiting };
+  const read = createHostReader(folders, ports);
+  const later = () => {
+    clock.pass(60_000);
+    return read();
+  };
+  return { read, later, waiting };
 }
 const value = (samples: readonly Sample[], name: string, label?: string) =>
   samples.find((s) => s.name === name && (!label || Object.values(s.labels).includes(label)))
@@ -144,10 +150,10 @@ describe('the machine', () => {
         return folder === '/' && asked > 1 ? 'dead' : spaces[folder];
       },
     });
-    const { read, waiting } = readerOf(world);
+    const { read, later, waiting } = readerOf(world);
     expect(value(await read(), 'pos_host_filesystem_free_ratio', '/')).toBe(0.6);
     for (let round = 0; round < 3; round += 1) {
-      const reading = read();
+      const reading = later();
       await new Promise((done) => setTimeout(done, 20));
       for (const run of waiting.splice(0)) run();
       expect(value(await reading, 'pos_host_filesystem_free_ratio', '/')).toBe(0.6);

@@ -153,6 +153,17 @@ describe("the agent's own series", () => {
     ]);
   });
 
+  test('have a state for each that the component was in, where that is known', () => {
+    const states = new Set(['ready', 'suspect'] as const);
+    const some = componentSamples({ ...component, states }).filter(
+      ({ name }) => name === 'pos_component_state',
+    );
+    expect(some.map(({ labels, value: is }) => [labels['state'], is])).toEqual([
+      ['ready', 0],
+      ['suspect', 1],
+    ]);
+  });
+
   test('say what was counted under the version that ran then, time in whole seconds', () => {
     const time = 'pos_component_operational_seconds_total';
     expect(value(samples, time, { version: '2.4.0' })).toBe(7_200);
