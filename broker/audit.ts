@@ -1,9 +1,12 @@
 // Who did what to which terminal, and why: an append-only table with this one writer. Triggers refuse
 // every UPDATE and DELETE, and each entry carries a hash over itself and the one before, so that an
-// entry that was changed or removed behind SQLite's back breaks the chain at that place.
+// entry that was changed or removed behind SQLite's back breaks the chain at that place. What is older than
+// it must be kept goes from the beginning only, and the hash of the last one that went is written down, so
+// that the rest can still be checked (audit-trim.ts).
 
 import { createHash } from 'node:crypto';
 import type { Result } from '../protocol/result.ts';
+import { openTrim } from './audit-trim.ts';
 import type { Clock } from './clock.ts';
 import type { Database } from './fleet/database.ts';
 import type { Metrics } from './metrics.ts';
@@ -41,6 +44,10 @@ export type Audit = {
   readonly list: (limit: number) => readonly AuditRow[];
   /** @returns the id of the first entry that does not fit the one before it. */
   readonly verify: () => number | undefined;
+  /** Deletes the oldest entries, at most `limit`, within a transaction. @returns how many. */
+  readonly trim: (beforeMs: number, limit: number) => number;
+  /** About what its entries take on disk. */
+  readonly bytes: () => number;
 };
 
 type Stored = Omit<AuditRow, 'detail' | 'hash'> & { readonly detail: string };
@@ -69,7 +76,7 @@ function detailText(detail: Readonly<Record<string, unknown>>): string {
 const SELECT =
   'SELECT id, time_ms AS timeMs, operator, action, subject, reason, outcome, detail, hash FROM audit';
 
-function openReaders({ db }: Database): Pick<Audit, 'list' | 'verify'> {
+function openReaders({ db }: Database, goneHash: () => string): Pick<Audit, 'list' | 'verify'> {
   const newest = db.prepare(`${SELECT} ORDER BY id DESC LIMIT ?`);
   const all = db.prepare(`${SELECT} ORDER BY id`);
   return {
@@ -79,7 +86,7 @@ function openReaders({ db }: Database): Pick<Audit, 'list' | 'verify'> {
         return { ...row, detail: JSON.parse(row.detail) as Record<string, unknown> };
       }),
     verify: () => {
-      let before = '';
+      let before = goneHash();
       for (const raw of all.iterate()) {
         const row = raw as Stored & { hash: string };
         if (row.hash !== hashOf(before, row)) return row.id;
@@ -95,6 +102,7 @@ export function openAudit(
   clock: Pick<Clock, 'wallMs' | 'monotonicMs'>,
   metrics: Pick<Metrics, 'auditEntries'>,
 ): Audit {
+  const { goneHash, trim, bytes } = openTrim(database);
   const last = database.db.prepare('SELECT hash FROM audit ORDER BY id DESC LIMIT 1');
   const insert = database.db.prepare(
     `INSERT INTO audit (time_ms, operator, action, subject, reason, outcome, detail, hash)
@@ -112,7 +120,7 @@ export function openAudit(
         outcome: entry.outcome.slice(0, REASON_CHARS_MAX),
         detail: detailText(entry.detail ?? {}),
       };
-      const hash = hashOf(String(last.get()?.['hash'] ?? ''), row);
+      const hash = hashOf(String(last.get()?.['hash'] ?? goneHash()), row);
       insert.run(...Object.values(row), hash);
       database.afterCommit(metrics.auditEntries);
     });
@@ -122,8 +130,10 @@ export function openAudit(
   let inMinute = 0;
   let suppressed = 0;
   return {
-    ...openReaders(database),
+    ...openReaders(database, goneHash),
     write,
+    trim,
+    bytes,
     refuse: (entry) => {
       const now = clock.monotonicMs();
       if (now - minuteStartMs >= 60_000) {

@@ -7,24 +7,15 @@ import { mkdirSync, rmSync, statSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
 import { join } from 'node:path';
 import { fail, ok, type Result } from '../protocol/result.ts';
-import { openAudit } from './audit.ts';
+import { openBack, type World } from './back.ts';
 import { type Clock, systemClock, systemTimers, type Timers } from './clock.ts';
-import { openCommands } from './commands/commands.ts';
 import type { BrokerConfig } from './config.ts';
-import { DAY_MS } from './config-retention.ts';
 import { lockFolder, PUBLIC_MODE, writeWhole } from './files.ts';
-import { openFleet } from './fleet/fleet.ts';
 import { type Front, startFront } from './front.ts';
-import { openHistory } from './history/history.ts';
 import { startHttp } from './http/server.ts';
-import { openKeys } from './keys.ts';
-import { openLedger } from './ledger.ts';
 import { openLog } from './log.ts';
-import { openLogs } from './logs/logs.ts';
-import { createMetrics } from './metrics.ts';
 import { MQTT_LIMITS, type MqttLimits } from './mqtt/limits.ts';
 import type { Log } from './ports.ts';
-import { startSinks } from './sinks/sinks.ts';
 import { BROKER_VERSION } from './version.ts';
 
 /** Only the owner: the folder holds keys and everything the chain's terminals said. */
@@ -47,14 +38,6 @@ export type Broker = {
   /** Where the API is, as it stands in broker.json. */
   readonly url: string;
   readonly stop: () => Promise<void>;
-};
-
-type Undo = () => void | Promise<void>;
-type World = {
-  readonly config: BrokerConfig;
-  readonly clock: Clock;
-  readonly timers: Timers;
-  readonly undo: Undo[];
 };
 
 function within(timers: Timers, ms: number, work: Promise<void>): Promise<void> {
@@ -100,60 +83,6 @@ function openOwnLog({ undo }: World, dataDir: string): Log {
   return log;
 }
 
-/** The parts behind the front, each a file in the folder. */
-function openBack(world: World, dataDir: string, log: Log, send: Front['sendCommand']) {
-  const { config, clock, timers, undo } = world;
-  const keys = openKeys(dataDir);
-  if (!keys.ok) return keys;
-  const metrics = createMetrics(BROKER_VERSION);
-  const { bytesMax, days } = config.retention.ledger;
-  const ageMsMax = days * DAY_MS;
-  const ledger = openLedger({ path: join(dataDir, 'ledger.db'), clock, bytesMax, ageMsMax });
-  undo.push(ledger.close);
-  const { history: retention } = config.retention;
-  const history = openHistory({ dataDir, ledger, retention, timers, log });
-  undo.push(history.stop);
-  const path = join(dataDir, 'registry.db');
-  const { terminals, presence, acceptUnknown } = config;
-  const shared = { clock, timers, metrics, log };
-  const fleet = openFleet({ path, ledger, terminals, presence, acceptUnknown, ...shared });
-  if (!fleet.ok) return fleet;
-  undo.push(fleet.value.close);
-  const audit = openAudit(fleet.value.database, clock, metrics);
-  const onRecord = (action: 'broker.start' | 'broker.stop'): void => {
-    const detail = { version: BROKER_VERSION, pid: process.pid };
-    audit.write({
-      operator: 'broker',
-      action,
-      subject: dataDir,
-      reason: '',
-      outcome: 'ok',
-      detail,
-    });
-  };
-  onRecord('broker.start');
-  undo.push(() => onRecord('broker.stop'));
-  const key = keys.value.commandKey;
-  const commands = openCommands({
-    ...{ fleet: fleet.value, key, audit, send, ...shared },
-    record: ledger.appendOwn,
-  });
-  undo.push(commands.close);
-  const folder = join(dataDir, 'logs');
-  const logs = openLogs({ folder, fleet: fleet.value, commands, audit, ...shared });
-  undo.push(logs.close);
-  const sinks = startSinks({
-    ...{ config: config.sinks, deadLetters: config.retention.deadLetters, ledger, timers, log },
-    path: join(dataDir, 'sinks.db'),
-    onStores: fleet.value.onStores,
-  });
-  undo.push(sinks.stop);
-  metrics.watch({ sinks: sinks.figures, seriesOverBudget: sinks.overBudget });
-  fleet.value.start();
-  const token = keys.value.apiToken;
-  return ok({ metrics, ledger, fleet: fleet.value, audit, commands, logs, token, history });
-}
-
 const limitsOf = ({ limits }: BrokerConfig): MqttLimits => ({
   ...MQTT_LIMITS,
   connections: limits.connections,
@@ -178,9 +107,9 @@ async function start(world: World, overrides: BrokerOverrides): Promise<Result<B
   let front: Front | undefined;
   const send: Front['sendCommand'] = (terminal, bytes) =>
     front?.sendCommand(terminal, bytes) ?? false;
-  const back = openBack(world, folder.value, log, send);
+  const back = openBack(world, log, send);
   if (!back.ok) return back;
-  const { metrics, ledger, fleet, audit, commands, logs, token, history } = back.value;
+  const { metrics, ledger, fleet, audit, commands, logs, token, history, sinks } = back.value;
   metrics.watch({
     fleet: fleet.rollup,
     connections: () => front?.connections() ?? 0,
@@ -198,8 +127,10 @@ async function start(world: World, overrides: BrokerOverrides): Promise<Result<B
     logs,
     fleet,
     history,
+    sinks,
     metrics,
     nowMs: () => clock.wallMs(),
+    watch: (terminal) => front?.watch(terminal),
     timers,
     log,
   });

@@ -105,7 +105,7 @@ export const RETENTION = {
       ),
       requestsMax: row(
         10,
-        100_000,
+        2_000,
         200,
         'The oldest requests that have ended are forgotten; when all are open, a new one is refused.',
       ),
@@ -130,15 +130,15 @@ export const RETENTION = {
         365,
         DAYS_MAX,
         400,
-        'Older entries are deleted, oldest first, and the entry that says so carries the hash of the ' +
-          'last one deleted, so that the chain can still be checked.',
+        'Older entries are deleted, from the oldest on; the hash of the last one that went stays, so that ' +
+          'the chain of the others can still be checked.',
       ),
       bytesMax: row(
         16 * MIB,
         BYTES_MAX,
         512 * MIB,
-        'Nothing is deleted for size: the broker says it in its log, in /readyz and in /metrics, and goes ' +
-          'on writing, because an audit log that forgets is none.',
+        'Nothing is deleted for size: the broker says it in its log and in ' +
+          'tillwatch_retention_over_bound, and goes on writing, because an audit log that forgets is none.',
       ),
     },
   },

@@ -70,6 +70,8 @@ export type Commands = {
 
 export type CommandsOptions = {
   readonly fleet: Pick<Fleet, 'database' | 'view' | 'isConnected' | 'onResults'>;
+  /** Finished ones that are kept. */
+  readonly keptMax?: number;
   /** The broker's private Ed25519 key. */
   readonly key: KeyObject;
   readonly clock: Pick<Clock, 'wallMs' | 'monotonicMs'>;
@@ -196,7 +198,7 @@ function createTaker(options: CommandsOptions, store: CommandStore) {
 export function openCommands(options: CommandsOptions): Commands {
   const { fleet, audit, metrics, log } = options;
   const { database } = fleet;
-  const store = openCommandStore(database);
+  const store = openCommandStore(database, options.keptMax);
   const { record, clock } = options;
   const traces = record && openCommandTraces({ store, database, clock, log, record });
   const move = createMover(options, store, traces);

@@ -12,7 +12,8 @@ const TRIM_ROWS = 10;
 
 export type CommandStore = ReturnType<typeof openCommandStore>;
 
-export function openCommandStore({ db }: Database) {
+/** @param keptMax finished ones. */
+export function openCommandStore({ db }: Database, keptMax = COMMANDS_KEPT_MAX) {
   const read = (row: Record<string, unknown>): QueuedCommand =>
     JSON.parse(String(row['model'])) as QueuedCommand;
   const byId = db.prepare('SELECT model FROM commands WHERE id = ?');
@@ -49,6 +50,6 @@ export function openCommandStore({ db }: Database) {
       upsert.run(id, terminal, isOpen(queued) ? 1 : 0, issuedMs, JSON.stringify(queued));
     },
     /** @returns how many old finished commands went. */
-    trim: (): number => Number(trim.run(COMMANDS_KEPT_MAX).changes),
+    trim: (): number => Number(trim.run(keptMax).changes),
   };
 }

@@ -38,6 +38,7 @@ export type FleetOptions = {
   readonly presence: PresenceLimits;
   readonly acceptUnknown?: boolean;
   readonly eventsMax?: number;
+  readonly lettersMax?: number;
   readonly bytesMax?: number;
   readonly metrics: ApplyOptions['metrics'];
   readonly log: Log;
@@ -142,9 +143,9 @@ function createQueries(models: Models, clock: Clock) {
 
 export function openFleet(options: FleetOptions): Result<Fleet> {
   const { ledger, clock, timers, log, metrics, presence, acceptUnknown = false } = options;
-  const { eventsMax = EVENTS_MAX, bytesMax = REGISTRY_BYTES_MAX } = options;
+  const { eventsMax = EVENTS_MAX, bytesMax = REGISTRY_BYTES_MAX, lettersMax } = options;
   const opened = openDatabase(options.path, (database) => {
-    const store = openFleetStore(database, ledger.generation, { eventsMax, bytesMax });
+    const store = openFleetStore(database, ledger.generation, { eventsMax, bytesMax, lettersMax });
     return { database, store, loaded: store.loadTerminals() };
   });
   if (!opened.ok) return opened;

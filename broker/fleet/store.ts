@@ -21,7 +21,11 @@ const TRIM_ROWS = 4_000;
 const TRIM_LARGE_ROWS = 100;
 const COMPONENT_CHARS_MAX = 64;
 
-export type RegistryLimits = { readonly eventsMax: number; readonly bytesMax: number };
+export type RegistryLimits = {
+  readonly eventsMax: number;
+  readonly lettersMax?: number | undefined;
+  readonly bytesMax: number;
+};
 
 export type FleetStore = ReturnType<typeof openFleetStore>;
 
@@ -77,7 +81,7 @@ function openEvents(database: Database, { eventsMax, bytesMax }: RegistryLimits)
   };
 }
 
-function openDeadLetters(database: Database) {
+function openDeadLetters(database: Database, { lettersMax = DEAD_LETTERS_MAX }: RegistryLimits) {
   const insert = database.db.prepare(
     `INSERT INTO dead_letters
        (ledger_id, terminal, epoch, stream, seq, received_ms, class, reason)
@@ -90,7 +94,7 @@ function openDeadLetters(database: Database) {
       insert.run(id, terminal, epoch, stream, seq, receivedMs, kind, reason.slice(0, 500));
     },
     countDeadLetters: (): number => Number(count.get()?.['count']),
-    trimDeadLetters: openBound(database, 'dead_letters', DEAD_LETTERS_MAX),
+    trimDeadLetters: openBound(database, 'dead_letters', lettersMax),
   };
 }
 
@@ -162,7 +166,7 @@ export function openFleetStore(database: Database, generation: Uint8Array, limit
     ...openTerminals(database),
     ...openEvents(database, limits),
     ...openEventTable(database.db),
-    ...openDeadLetters(database),
+    ...openDeadLetters(database, limits),
     ...openCursor(database, generation),
   };
 }

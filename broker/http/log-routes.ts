@@ -51,6 +51,7 @@ export function addLogRoutes(app: FastifyInstance, { logs }: LogRouteOptions): v
     (request, reply) => {
       const view = logs.get(request.params.id);
       if (view === undefined) return sendProblem(reply, 404, UNKNOWN);
+      if (view.goneMs !== undefined) return sendProblem(reply, 410, view.error);
       const offset = Number(request.query.offset ?? 0);
       if (offset > view.bytes) {
         return sendProblem(reply, 416, `only ${view.bytes} bytes have arrived`);

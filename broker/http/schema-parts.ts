@@ -60,6 +60,7 @@ export const PROBLEMS = {
   400: 'The address, the query or the JSON cannot be read; the detail says what.',
   401: 'The token is missing or wrong.',
   404: 'There is no such thing.',
+  410: 'It was kept long enough and is deleted.',
   413: 'The body is too large.',
   415: 'The body is not JSON.',
   416: 'So much has not arrived.',

@@ -109,6 +109,13 @@ export const schemas = {
     params,
     querystring: historyQuery,
   },
+  sinks: read(
+    {
+      tags: ['fleet'],
+      summary: 'Databases that the broker writes to, and what they would not take',
+    },
+    json('Sinks', 'How each is.'),
+  ),
   events: {
     ...read(
       { tags: ['events'], summary: 'Events by filter, order and page' },
@@ -203,6 +210,7 @@ export const schemas = {
       { tags: ['logs'], summary: 'The lines that have arrived' },
       plain('The lines from the offset on.'),
       404,
+      410,
       416,
     ),
     params,

@@ -129,9 +129,10 @@ const logRequest = object(
     redactions: count,
     truncated: flag,
     fromMs: timeMs,
+    goneMs: { ...timeMs, description: 'when its lines were deleted' },
     trace,
   },
-  'trace',
+  ...['goneMs', 'trace'],
 );
 
 /** By name, as `$ref: Name#` finds them. */
@@ -251,6 +252,24 @@ export const shapes = {
   ),
   LogRequest: logRequest,
   LogRequests: object({ requests: list({ $ref: 'LogRequest#' }) }),
+  Sinks: object({
+    sinks: list(
+      object({
+        name: text,
+        kind: oneOf(['remote_write', 'traces']),
+        url: text,
+        up: { type: ['boolean', 'null'], description: 'null: not asked yet' },
+        ...{ behindBatches: count, behindSeconds: number, taken: count, lastError: text },
+        sentences: { ...list(text), description: 'what is wrong or missing, with the flag to set' },
+      }),
+    ),
+    deadLetters: list(
+      object({
+        ...{ sink: text, terminal: text, reason: text, sentence: text, sample: text },
+        ...{ count, firstMs: timeMs, lastMs: timeMs },
+      }),
+    ),
+  }),
   Audit: object({
     entries: list(
       object({

@@ -42,6 +42,11 @@ export type Logs = LogIntake & {
   readonly list: () => readonly LogView[];
   /** What has arrived, from a byte on; undefined when nothing lies there. */
   readonly read: LogFiles['read'];
+  /**
+   * Deletes the lines of one answer that ended before then, or of the oldest while all take more than
+   * `bytesMax`; within a transaction. @returns how many answers.
+   */
+  readonly expire: (beforeMs: number, bytesMax: number) => number;
   readonly close: () => void;
 };
 
@@ -193,9 +198,25 @@ export function openLogs(options: LogsOptions): Logs {
     return { ok: true, view: view(done.value) };
   }
 
+  function expire(beforeMs: number, bytesMax: number): number {
+    const kept = store.oldestFirst().filter(({ goneMs }) => goneMs === undefined);
+    const bytes = kept.reduce((sum, record) => sum + record.bytes, 0);
+    const gone = kept.find(
+      (record) =>
+        record.bytes > 0 &&
+        (bytes > bytesMax || record.changedMs < beforeMs) &&
+        !['waiting', 'running'].includes(view(record).state),
+    );
+    if (gone === undefined) return 0;
+    store.save({ ...gone, goneMs: clock.wallMs() });
+    fleet.database.afterCommit(() => files.remove(gone.id));
+    return 1;
+  }
+
   return {
     ...createIntake(options, store, files),
     create,
+    expire,
     get: (id) => {
       const record = store.get(id);
       return record && view(record);

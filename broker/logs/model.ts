@@ -31,6 +31,8 @@ export type LogRecord = {
   readonly redactions: number;
   readonly truncated: boolean;
   readonly fromMs: number;
+  /** When its lines were deleted because they were old or there was no room; what it was stays known. */
+  readonly goneMs?: number | undefined;
 };
 
 /** A redactor that we know; nothing else is let in (PCI DSS 3.5.1; research/pos.md 9, R1). */

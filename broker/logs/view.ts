@@ -6,6 +6,9 @@ import type { LogRecord } from './model.ts';
 
 export type LogState = 'waiting' | 'running' | 'complete' | 'failed' | 'expired';
 
+const GONE =
+  'its lines were kept long enough and are deleted: ask again for what the terminal still has';
+
 export type LogView = Omit<LogRecord, 'state' | 'redactor'> & {
   readonly state: LogState;
   readonly complete: boolean;
@@ -46,6 +49,9 @@ export function viewOf(
   command: CommandView | undefined,
   connected: boolean,
 ): LogView {
+  if (record.goneMs !== undefined) {
+    return { ...record, state: 'expired', error: GONE, bytes: 0, complete: false, connected };
+  }
   const complete = record.state === 'complete';
   const standing =
     record.state === 'open' ? standingOf(command) : { state: record.state, error: record.error };
