@@ -19,6 +19,7 @@ import { addLogRoutes, type LogRouteOptions } from './log-routes.ts';
 import { addDescription, addDescriptionRoute } from './openapi.ts';
 import { createErrorHandler, PROBLEM_TYPE, problem, sendProblem } from './problem.ts';
 import { addHealthRoutes, addReadRoutes, type ReadOptions } from './routes.ts';
+import { addSinkRoutes, type SinkRouteOptions } from './sink-routes.ts';
 
 export const BODY_BYTES_MAX = 64 * 1024;
 /** A request must be here, and its answer on the way, within these. */
@@ -33,7 +34,8 @@ const CONNECTIONS_MAX = 1_000;
 export type HttpOptions = ReadOptions &
   LogRouteOptions &
   LiveOptions &
-  HistoryRouteOptions & {
+  HistoryRouteOptions &
+  SinkRouteOptions & {
     readonly host: string;
     readonly port: number;
     readonly token: string;
@@ -121,6 +123,7 @@ export function buildServer(options: HttpOptions): FastifyInstance {
       api.setNotFoundHandler((_request, reply) => sendProblem(reply, 404, 'there is nothing here'));
       addReadRoutes(api, options);
       addHistoryRoutes(api, options);
+      addSinkRoutes(api, options);
       addLiveRoute(api, live);
       addCommandRoutes(api, options);
       addLogRoutes(api, options);
