@@ -24,9 +24,13 @@ export type Shelved = Packed & { readonly samples: number };
 /** @returns how many samples were put on the shelf. */
 export function shelve(job: Job, snapshot: Snapshot, mono: number | null): number {
   const timeMs = Math.max(0, Math.round(snapshot.timeMs));
-  const parts = splitSnapshot({ timeMs, samples: snapshot.samples });
+  const whole = { timeMs, samples: snapshot.samples };
+  const plain = encodeMetricBody([whole]);
+  const isSmall =
+    plain.length <= limits.SEAL_BYTES && whole.samples.length <= limits.SERIES_PER_BODY_MAX;
+  const parts = isSmall ? [whole] : splitSnapshot(whole);
   for (const part of parts) {
-    const { encoding, body } = packBody(encodeMetricBody([part]));
+    const { encoding, body } = packBody(isSmall ? plain : encodeMetricBody([part]));
     const samples = part.samples.length;
     const times = { timeMs, untilMs: timeMs };
     const row = { ...times, snapshots: 1, samples, mono, encoding, body };
@@ -80,6 +84,15 @@ function remove(job: Job, gone: readonly SampleRow[]): void {
 const countSamples = (snapshots: readonly Snapshot[]): number =>
   snapshots.reduce((sum, snapshot) => sum + snapshot.samples.length, 0);
 
+/** A folded row whose times are right is a whole body as it lies there; undefined: it must be read. */
+function asItIs(job: Job, row: SampleRow): { shelved: Shelved; taken: SampleRow[] } | undefined {
+  if (row.snapshots <= 1 || job.resolve(row.timeMs, row.mono) !== row.timeMs) return undefined;
+  const { encoding, body, intact } = rows.sampleBody(job.store, row.id);
+  if (!intact) return undefined;
+  const { snapshots: taken, samples } = row;
+  return { shelved: { encoding, body, taken, samples }, taken: [row] };
+}
+
 /** Packs as many of the rows as fit, from the first. @returns them, and the rows they were in. */
 function pack(
   job: Job,
@@ -90,7 +103,6 @@ function pack(
     .filter((entry) => entry.snapshots.length > 0);
   const first = intact[0];
   if (first === undefined) return undefined;
-  // A folded row is a whole body already and fitted when it was folded.
   if (first.row.snapshots > 1) {
     const packed = packBody(encodeMetricBody(first.snapshots));
     const samples = countSamples(first.snapshots);
@@ -147,7 +159,8 @@ export function takeBacklog(job: Job, sendMs: number): Shelved | undefined {
   for (let tries = 0; tries < limits.WINDOW_BATCHES; tries += 1) {
     const group = oldestGroup(job, before, 0);
     if (group.length === 0) return undefined;
-    const packed = pack(job, group);
+    const [oldest] = group;
+    const packed = (oldest && asItIs(job, oldest)) ?? pack(job, group);
     if (packed === undefined) continue;
     remove(job, packed.taken);
     return packed.shelved;

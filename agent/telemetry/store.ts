@@ -148,11 +148,14 @@ function wrap(db: DatabaseSync, options: OpenOptions, durable: boolean): Store {
     statements.set(text, made);
     return made;
   };
-  const pages = (name: string): number => Number(single(db, name));
+  // Asked at each sample: made once.
+  const pageCount = db.prepare('pragma page_count');
+  const freePages = db.prepare('pragma freelist_count');
+  const count = (asked: StatementSync): number => Number(Object.values(asked.get() ?? {})[0]);
   // In the file's header, which most commits write anyway: a row of its own would be a page more.
-  let commits = pages('application_id');
+  let commits = Number(single(db, 'application_id'));
   const changes = db.prepare('select total_changes() as changes');
-  const changed = (): number => Number(changes.get()?.['changes']);
+  const changed = (): number => count(changes);
   const transact = <T>(run: () => T): Outcome<T> => {
     const before = commits;
     try {
@@ -183,7 +186,7 @@ function wrap(db: DatabaseSync, options: OpenOptions, durable: boolean): Store {
     countFrom: (from) => {
       commits = from;
     },
-    usedBytes: () => (pages('page_count') - pages('freelist_count')) * pageBytes,
+    usedBytes: () => (count(pageCount) - count(freePages)) * pageBytes,
     bytesMax,
     compact: (bytesMost) => {
       try {

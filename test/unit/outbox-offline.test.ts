@@ -1,0 +1,162 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { THIN_STEPS } from '../../agent/telemetry/thinning.ts';
+import {
+  DAY_MS,
+  disagreements,
+  EVERY_MS,
+  goOffline,
+  makeQuickFolder,
+  receive,
+  SERIES,
+  snapshotOf,
+  toldBy,
+} from './offline-rig.ts';
+import {
+  ackFor,
+  drain,
+  eventsOf,
+  type FakeClock,
+  fakeClock,
+  open,
+  snapshotAt,
+  snapshotsOf,
+} from './outbox-rig.ts';
+
+let folder: ReturnType<typeof makeQuickFolder>;
+let clock: FakeClock;
+beforeEach(() => {
+  folder = makeQuickFolder();
+  clock = fakeClock();
+});
+afterEach(() => folder.remove());
+
+const HOURS = 8;
+const INSTANTS = (HOURS * 3_600_000) / EVERY_MS;
+
+describe('hours without a line', () => {
+  test('arrive whole, once, with the times at which the samples were taken', () => {
+    const outbox = open(folder.path, clock);
+    const startMs = goOffline(outbox, clock, INSTANTS);
+    const { bytes } = outbox.stats();
+    const arrived = receive(outbox, startMs, INSTANTS);
+    expect(arrived.samples).toBe(INSTANTS * SERIES);
+    expect(arrived.counts.every((count) => count === SERIES)).toBe(true);
+    expect(arrived.wrong).toBe(0);
+    expect(arrived.events.map(({ kind }) => kind)).toEqual(['agent_stopping', 'agent_stopping']);
+    expect(bytes / arrived.samples).toBeLessThan(3);
+    outbox.close();
+  }, 60_000);
+
+  test('that do not fit are dropped from the oldest, and one record says exactly what is missing', () => {
+    const outbox = open(folder.path, clock, { bytesMax: 160 * 1024 });
+    const startMs = goOffline(outbox, clock, INSTANTS);
+    expect(outbox.stats().bytes).toBeLessThanOrEqual(160 * 1024);
+    const arrived = receive(outbox, startMs, INSTANTS);
+    const gaps = toldBy(arrived.events, 'gap');
+    expect(gaps.samples).toBeGreaterThan(20_000);
+    expect(arrived.samples + gaps.samples).toBe(INSTANTS * SERIES);
+    expect(disagreements(arrived, startMs)).toEqual([]);
+    expect(arrived.wrong).toBe(0);
+    expect(gaps.ranges).toHaveLength(1);
+    expect(arrived.events.filter(({ kind }) => kind === 'agent_stopping')).toHaveLength(2);
+    outbox.close();
+  }, 60_000);
+
+  test('with minutes between that went out live: no record covers what arrived', () => {
+    const outbox = open(folder.path, clock, { bytesMax: 200 * 1024 });
+    const startMs = clock.wallMs();
+    const before: ReturnType<typeof drain> = [];
+    for (let instant = 0; instant < INSTANTS; instant += 1) {
+      outbox.addSnapshot(snapshotOf(startMs, instant));
+      // For a minute each hour the line is good enough for what is live.
+      if (instant % 240 === 239) {
+        const [live] = outbox.takeBatches(16).filter((batch) => batch.stream === 'metrics');
+        if (live !== undefined) {
+          before.push(live);
+          outbox.acknowledge(ackFor(outbox.epoch, [live], { brokerTimeMs: 0 }));
+        }
+      }
+      clock.pass(EVERY_MS);
+    }
+    outbox.resendAll();
+    const arrived = receive(outbox, startMs, INSTANTS);
+    for (const snapshot of before.flatMap(snapshotsOf)) {
+      const instant = (snapshot.timeMs - startMs) / EVERY_MS;
+      arrived.counts[instant] = (arrived.counts[instant] ?? 0) + snapshot.samples.length;
+    }
+    const gaps = toldBy(arrived.events, 'gap');
+    const sent = arrived.counts.reduce((sum, count) => sum + count, 0);
+    expect(sent + gaps.samples).toBe(INSTANTS * SERIES);
+    expect(gaps.ranges.length).toBeGreaterThan(1);
+    expect(disagreements(arrived, startMs)).toEqual([]);
+    outbox.close();
+  }, 60_000);
+});
+
+describe('weeks without a line', () => {
+  const few = (timeMs: number, instant: number) => ({
+    timeMs,
+    samples: Array.from({ length: 6 }, (_, i) => ({
+      name: 'pos_test_total',
+      labels: { index: String(i) },
+      value: i < 3 ? instant * (i + 1) : ((instant * 7_919 + i * 104_729) % 9_973) / 100,
+    })),
+  });
+
+  test('are made fewer by age before anything is dropped, and told; counters stay right', () => {
+    const bytesMax = 160 * 1024;
+    const outbox = open(folder.path, clock, { bytesMax });
+    const startMs = clock.wallMs();
+    const every = 60_000 / 2;
+    const instants = (9 * DAY_MS) / every;
+    for (let instant = 0; instant < instants; instant += 1) {
+      outbox.addSnapshot(few(startMs + instant * every, instant));
+      clock.pass(every);
+    }
+    const { thinned, bytes } = outbox.stats();
+    expect(bytes).toBeLessThanOrEqual(bytesMax);
+    const all = drain(outbox);
+    const snapshots = all.filter((batch) => batch.stream === 'metrics').flatMap(snapshotsOf);
+    const events = all.filter((batch) => batch.stream === 'events').flatMap(eventsOf);
+    const sent = snapshots.reduce((sum, { samples }) => sum + samples.length, 0);
+    const told = toldBy(events, 'thinned');
+    const gaps = toldBy(events, 'gap');
+    expect(thinned).toBe(told.samples);
+    expect(thinned).toBeGreaterThan(0);
+    expect(sent + told.samples + gaps.samples).toBe(instants * 6);
+    for (const { timeMs, samples } of snapshots) {
+      expect(samples).toEqual(few(timeMs, (timeMs - startMs) / every).samples);
+    }
+    // The last two days are as they were taken.
+    const times = new Set(snapshots.map(({ timeMs }) => timeMs));
+    const endMs = startMs + (instants - 1) * every;
+    const step = THIN_STEPS[0];
+    for (let timeMs = endMs - (step?.olderMs ?? 0); timeMs <= endMs; timeMs += every) {
+      expect(times.has(timeMs)).toBe(true);
+    }
+    for (const { kind, fields } of events) {
+      if (kind === 'thinned') expect([60_000, 300_000]).toContain(fields['everyMs']);
+    }
+    outbox.close();
+  }, 60_000);
+});
+
+test('samples of two settings of the clock are not corrected as one', () => {
+  const outbox = open(folder.path, clock);
+  const truth: number[] = [];
+  for (let n = 0; n < 120; n += 1) {
+    truth.push(clock.monotonicMs());
+    outbox.addSnapshot(snapshotAt(clock.wallMs()));
+    if (n === 20) clock.jump(-7_200_000);
+    clock.pass(EVERY_MS);
+  }
+  const base = 1_800_000_000_000;
+  outbox.acknowledge(ackFor(outbox.epoch, [], { brokerTimeMs: base + clock.monotonicMs() }));
+  const times = drain(outbox)
+    .filter((batch) => batch.stream === 'metrics')
+    .flatMap(snapshotsOf)
+    .map(({ timeMs }) => timeMs - base);
+  // Right to half of the ten seconds that the answer may have taken.
+  expect(times.toSorted((a, b) => a - b)).toEqual(truth.map((at) => at + 5_000));
+  outbox.close();
+});
