@@ -3,11 +3,12 @@
 // [MQTT-4.6.0-2]; that is why also what is dropped waits its turn in the same queue. The commit is
 // synchronous and is made at once when the queue reaches a limit, so the queue cannot outgrow it.
 
-import { type Batch, decodeBatch, type Stream } from '../../protocol/wire.ts';
+import type { Batch, Stream } from '../../protocol/wire.ts';
 import type { Cancel, Clock, Timers } from '../clock.ts';
 import type { AppendResult, Ledger, NewBatch } from '../ledger.ts';
 import type { FrontMetrics, Log, LogIntake, NewChunk } from '../ports.ts';
 import type { Outcome } from './acknowledge.ts';
+import { readEnvelope } from './envelope.ts';
 import { createOutcomes, type Outcomes } from './outcomes.ts';
 
 /** How long a batch waits for company; costs a live fleet 7 % of throughput (research/mqtt.md 1.3). */
@@ -144,7 +145,7 @@ export function createIngest(options: IngestOptions): Ingest {
 
   return {
     publish: ({ terminal, stream }, payload, answered) => {
-      const decoded = decodeBatch(payload);
+      const decoded = readEnvelope(payload);
       if (!decoded.ok) {
         metrics.batches(stream, 'malformed');
         onNotice(terminal, `a batch on ${stream} was dropped: ${decoded.reason}`);

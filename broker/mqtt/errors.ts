@@ -17,6 +17,9 @@ export class RefusedError extends Error {
 /** Something threw while a packet was handled: our bug or a library's, and one client's end. */
 export class HandlingError extends Error {}
 
+/** A packet that is none, found by ourselves. */
+export class MalformedError extends Error {}
+
 /** Errors that aedes makes by itself, by the text it gives them [aedes 1.2 lib/client.js]. */
 const BY_MESSAGE: Readonly<Record<string, RefusedReason | 'lost'>> = {
   'connect did not arrive in time': 'connect_timeout',
@@ -35,6 +38,7 @@ const BY_RETURN_CODE: Readonly<Record<number, RefusedReason>> = {
 export function reasonOf(error: Error): RefusedReason | 'lost' {
   if (error instanceof RefusedError) return 'lost';
   if (error instanceof HandlingError) return 'internal';
+  if (error instanceof MalformedError) return 'malformed';
   const { code, errorCode } = error as { code?: unknown; errorCode?: unknown };
   if (typeof errorCode === 'number') return BY_RETURN_CODE[errorCode] ?? 'lost';
   // System errors and those of streams have a code, those of the packet parser have none.

@@ -1,13 +1,14 @@
-// The broker's rules as aedes asks for them: who may connect, publish and subscribe, and what happens
-// with a batch. Nothing here trusts aedes to keep a session table: sessions begin when a client is
-// ready and end when its stream closes, because aedes forgets clients that take over one another at
-// the same moment (aedes 979). Ingest happens in authorizePublish, the only hook before the PUBACK.
+// The broker's rules as aedes and the guard ask for them: who may connect, publish and subscribe, and what
+// happens with a batch. Nothing here trusts aedes to keep a session table: sessions begin when a client
+// is ready and end when its stream closes, because aedes forgets clients that take over one another at
+// the same moment (aedes 979). Publishes come from the guard and get their PUBACK after the commit.
 
-import type { Aedes, AedesOptions, Client, PublishPacket } from 'aedes';
+import type { Aedes, AedesOptions, Client } from 'aedes';
 import type { Ingest } from '../ingest/ingest.ts';
 import type { FleetSessions, FrontMetrics, Log } from '../ports.ts';
-import { RefusedError, reasonOf } from './errors.ts';
+import { MalformedError, RefusedError, reasonOf } from './errors.ts';
 import type { Guard } from './guard.ts';
+import { type Published, readPublish, writePublish } from './packets.ts';
 import * as rules from './rules.ts';
 import type { Connection, Session, Sessions } from './sessions.ts';
 
@@ -23,6 +24,9 @@ export type HooksOptions = {
   readonly log: Log;
 };
 
+/** Topics of one terminal that it may publish to: its five streams and its goodbye. */
+const TOPICS_MAX = 6;
+
 /** What is known of one connection besides its session. */
 type Place = {
   readonly connect: rules.Connect;
@@ -30,6 +34,8 @@ type Place = {
   unanswered: number;
   refused: boolean;
   tookOver: boolean;
+  /** What was judged before and will be judged the same again. */
+  readonly allowed: Map<string, rules.Allowed>;
 };
 
 /** Cannot happen: aedes asks preConnect first. It would be our bug, and must not let anybody in. */
@@ -48,21 +54,17 @@ const saidGoodbye = (client: Client): boolean =>
 
 const guardOf = (client: Client): Guard => client.conn as Guard;
 
+/** aedes ends who was silent for longer than its keep-alive; what it does not see counts, too. */
+const keepAlive = (client: Client): void => {
+  (client as unknown as { _keepaliveTimer?: NodeJS.Timeout | null })._keepaliveTimer?.refresh();
+};
+
 function connectionOf(client: Client): Connection {
+  const guard = guardOf(client);
   return {
-    address: guardOf(client).address,
+    address: guard.address,
     close: () => client.close(),
-    send: (topic, payload, done) => {
-      if (client.closed) {
-        done();
-        return;
-      }
-      const content = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
-      client.publish(
-        { cmd: 'publish', topic, payload: content, qos: 1, retain: false, dup: false },
-        done,
-      );
-    },
+    send: (topic, payload, done) => guard.say(writePublish(topic, guard.nextId(), payload), done),
   };
 }
 
@@ -83,7 +85,13 @@ export class Hooks {
       clean,
       will: will && { topic: will.topic, qos: will.qos ?? 0, retain: will.retain ?? false },
     };
-    this.#places.set(client, { connect, unanswered: 0, refused: false, tookOver: false });
+    this.#places.set(client, {
+      connect,
+      unanswered: 0,
+      refused: false,
+      tookOver: false,
+      allowed: new Map(),
+    });
     // aedes answers a version outside 3 and 4 with CONNACK 1 and would accept 3, which is MQTT 3.1
     // with other rules for client ids; 0 makes it refuse that the same way.
     if (packet.protocolVersion !== 4) Object.assign(packet, { protocolVersion: 0 });
@@ -106,27 +114,9 @@ export class Hooks {
     next(new RefusedError(message, refused.returnCode), false);
   };
 
-  readonly authorizePublish: Hook<'authorizePublish'> = (client, packet, next) => {
-    const place = client === null ? undefined : this.#places.get(client);
-    // A client that has closed publishes its will: the topic was judged at CONNECT, and that the
-    // session ends is known from its stream. Without a client it is another broker's; there are none.
-    if (client === null || place?.session === undefined || client.closed) {
-      next(new RefusedError('the session has ended'));
-      return;
-    }
-    const answer = rules.judgePublish(client.id, packet);
-    if (answer.kind === 'refused') {
-      place.refused = true;
-      next(this.#refuse(client, answer));
-      return;
-    }
-    const answered = this.#await(client, place, () => next(null));
-    if (answer.kind === 'batch') this.#ingest(client, answer, packet, answered);
-    else {
-      place.session.gone = true;
-      this.#options.ingest.pass(answered);
-    }
-  };
+  /** Only wills come here: the topic was judged at CONNECT, and that it ends is known from the stream. */
+  readonly authorizePublish: Hook<'authorizePublish'> = (_client, _packet, next) =>
+    next(new RefusedError('the session has ended'));
 
   readonly authorizeSubscribe: Hook<'authorizeSubscribe'> = (client, subscription, next) => {
     const answer = rules.judgeSubscribe(client.id, subscription.topic);
@@ -178,33 +168,43 @@ export class Hooks {
     return new RefusedError(sentence);
   }
 
+  #publish(client: Client, place: Place, session: Session, packet: Published): void {
+    const { ingest } = this.#options;
+    const answer = this.#judge(place, client.id, packet);
+    if (answer.kind === 'refused') {
+      place.refused = true;
+      this.#refuse(client, answer);
+      guardOf(client).destroy();
+      return;
+    }
+    const answered = this.#await(client, place, packet.id);
+    if (answer.kind === 'batch') {
+      ingest.publish({ terminal: client.id, stream: answer.stream }, packet.payload, answered);
+      return;
+    }
+    session.gone = true;
+    ingest.pass(answered);
+  }
+
+  #judge({ allowed }: Place, terminal: string, packet: Published): rules.PublishAnswer {
+    const isUsual = packet.qos === 1 && !packet.retain;
+    const known = isUsual ? allowed.get(packet.topic) : undefined;
+    if (known !== undefined) return known;
+    const answer = rules.judgePublish(terminal, packet);
+    if (answer.kind !== 'refused' && allowed.size < TOPICS_MAX) allowed.set(packet.topic, answer);
+    return answer;
+  }
+
   /** Holds the connection while too much of it waits. @returns what to call after the commit. */
-  #await(client: Client, place: Place, next: () => void): () => void {
+  #await(client: Client, place: Place, id: number): () => void {
     const guard = guardOf(client);
     place.unanswered += 1;
     if (place.unanswered >= UNANSWERED_MAX) guard.hold('unanswered');
     return () => {
       place.unanswered -= 1;
-      if (place.unanswered <= UNANSWERED_RESUME) guard.release('unanswered');
-      try {
-        next();
-      } catch (cause) {
-        // The commit has happened and others wait for their answer: this one connection pays.
-        this.#options.metrics.refused('internal');
-        this.#options.log.error('a publish could not be answered', { error: String(cause) });
-        guard.destroy();
-      }
+      if (place.unanswered === UNANSWERED_RESUME) guard.release('unanswered');
+      guard.puback(id);
     };
-  }
-
-  #ingest(
-    client: Client,
-    { stream }: Extract<rules.PublishAnswer, { kind: 'batch' }>,
-    { payload }: PublishPacket,
-    answered: () => void,
-  ): void {
-    const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
-    this.#options.ingest.publish({ terminal: client.id, stream }, bytes, answered);
   }
 
   #onReady(client: Client): void {
@@ -219,7 +219,14 @@ export class Hooks {
       const lost = place.refused ? 'refused' : 'lost';
       sessions.close(session, saidGoodbye(client) ? 'gone' : lost);
     });
-    guard.release('connecting');
+    guard.accept({
+      alive: () => keepAlive(client),
+      publish: (first, body) => {
+        const packet = readPublish(first, body);
+        if (packet !== undefined) this.#publish(client, place, session, packet);
+        else this.#onError(client, new MalformedError('a PUBLISH cannot be read'));
+      },
+    });
   }
 
   #onError(client: Client, error: Error): void {
@@ -232,5 +239,6 @@ export class Hooks {
     if (this.#places.get(client)?.session === undefined) metrics.connects('refused');
     const { address } = guardOf(client);
     log.warn('closed', { reason, sentence: error.message, client: client.id, address });
+    guardOf(client).destroy();
   }
 }

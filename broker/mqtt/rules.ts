@@ -60,10 +60,10 @@ export function judgeConnect(
 }
 
 export type Publish = { readonly topic: string; readonly qos: number; readonly retain: boolean };
-export type PublishAnswer =
+export type Allowed =
   | { readonly kind: 'batch'; readonly stream: Stream }
-  | { readonly kind: 'gone' }
-  | Refused;
+  | { readonly kind: 'gone' };
+export type PublishAnswer = Allowed | Refused;
 
 /** @param topic is cut, because what a terminal is told must not be as long as what it sent. */
 const shown = (topic: string): string => JSON.stringify(topic.slice(0, 80));

@@ -9,7 +9,7 @@ import { fail, ok, type Result } from '../../protocol/result.ts';
 import type { Clock, Timers } from '../clock.ts';
 import type { FrontMetrics, Log } from '../ports.ts';
 import { HandlingError } from './errors.ts';
-import { Guard } from './guard.ts';
+import { Guard, type GuardOptions } from './guard.ts';
 import type { Hooks } from './hooks.ts';
 import type { MqttLimits } from './limits.ts';
 import { createRateLimiter } from './rate.ts';
@@ -96,7 +96,7 @@ function listen(server: Server, host: string, port: number): Promise<Result<numb
 
 /** Accepts sockets within the limits and hands each to aedes behind a guard. */
 function createAcceptor(options: MqttServerOptions, aedes: Aedes) {
-  const { limits, clock, metrics, log } = options;
+  const { limits, clock, timers, metrics, log } = options;
   const limiter = createRateLimiter(limits.connects);
   const guards = new Set<Guard>();
   function accept(socket: Socket): void {
@@ -107,10 +107,12 @@ function createAcceptor(options: MqttServerOptions, aedes: Aedes) {
       socket.destroy();
       return;
     }
-    const guard: Guard = new Guard(socket, (reason) => {
+    const { drainTimeoutMs } = limits;
+    const onProblem: GuardOptions['onProblem'] = (reason) => {
       metrics.refused(reason);
       log.warn('closed', { reason, address });
-    });
+    };
+    const guard: Guard = new Guard(socket, { timers, drainTimeoutMs, onProblem });
     guards.add(guard);
     guard.once('close', () => guards.delete(guard));
     fence(aedes.handle(guard));

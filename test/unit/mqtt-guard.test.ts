@@ -1,5 +1,13 @@
+import mqttPacket from 'mqtt-packet';
 import { describe, expect, test } from 'vitest';
-import { CONTROL_BYTES_MAX, createHeaderReader } from '../../broker/mqtt/headers.ts';
+import {
+  CONTROL_BYTES_MAX,
+  PacketReader,
+  readPublish,
+  writeHeader,
+  writePubacks,
+  writePublish,
+} from '../../broker/mqtt/packets.ts';
 import { createRateLimiter } from '../../broker/mqtt/rate.ts';
 import { PACKET_BYTES_MAX } from '../../protocol/limits.ts';
 
@@ -16,23 +24,37 @@ const publish = (size: number): Buffer => {
   return Buffer.concat([Buffer.from([0x32, ...length]), Buffer.alloc(size)]);
 };
 
-/** Scans the chunks as one stream. @returns the first problem. */
-function scan(...chunks: Uint8Array[]): string | undefined {
-  const reader = createHeaderReader();
+/** Reads the chunks as one stream. @returns its packets, or the first problem. */
+function read(...chunks: Buffer[]): string | Buffer[] {
+  const reader = new PacketReader();
+  const packets: Buffer[] = [];
   for (const chunk of chunks) {
-    const { problem } = reader.scan(chunk);
-    if (problem !== undefined) return problem;
+    reader.take(chunk);
+    for (let step = reader.step(); step !== 'more'; step = reader.step()) {
+      if (step !== 'packet') return step;
+      packets.push(Buffer.concat([writeHeader(reader.first, reader.body.length), reader.body]));
+    }
   }
-  return undefined;
+  return packets;
+}
+/** @returns the first problem. */
+function scan(...chunks: Buffer[]): string | undefined {
+  const found = read(...chunks);
+  return typeof found === 'string' ? found : undefined;
 }
 
-describe('the header reader', () => {
-  test('passes what a terminal says, wherever the stream is cut', () => {
-    const whole = Buffer.concat([CONNECT, SUBSCRIBE, publish(300), PING, publish(5), PING]);
+describe('the packet reader', () => {
+  test('finds every packet that a terminal says, whole, wherever the stream is cut', () => {
+    const packets = [CONNECT, SUBSCRIBE, publish(9_000), PING, publish(5), publish(300), PING];
+    const whole = Buffer.concat(packets);
+    const isWhole = (found: string | Buffer[]): boolean =>
+      typeof found !== 'string' &&
+      found.length === packets.length &&
+      found.every((packet, index) => packet.equals(packets[index] ?? PING));
     for (let at = 0; at <= whole.length; at += 1) {
-      expect(scan(whole.subarray(0, at), whole.subarray(at))).toBe(undefined);
+      expect(isWhole(read(whole.subarray(0, at), whole.subarray(at)))).toBe(true);
     }
-    expect(scan(...Array.from(whole, (byte) => Buffer.from([byte])))).toBe(undefined);
+    expect(isWhole(read(...Array.from(whole, (byte) => Buffer.from([byte]))))).toBe(true);
   });
 
   test('finds the same problem wherever the stream is cut', () => {
@@ -46,12 +68,13 @@ describe('the header reader', () => {
     }
   });
 
-  test('says where the CONNECT ends, in whichever chunk that is', () => {
-    const reader = createHeaderReader();
-    expect(reader.scan(CONNECT.subarray(0, 7))).toEqual({});
-    const rest = Buffer.concat([CONNECT.subarray(7), PING]);
-    expect(reader.scan(rest)).toEqual({ connectEnd: CONNECT.length - 7 });
-    expect(reader.scan(PING)).toEqual({});
+  test('stops behind each packet, so that what follows a CONNECT can wait', () => {
+    const reader = new PacketReader();
+    reader.take(CONNECT.subarray(0, 7));
+    expect(reader.step()).toBe('more');
+    reader.take(Buffer.concat([CONNECT.subarray(7), PING, publish(5)]));
+    expect(reader.step()).toBe('packet');
+    expect(reader.rest()).toEqual(Buffer.concat([PING, publish(5)]));
   });
 
   test('passes a PUBLISH of exactly the limit and refuses one byte more, by its header alone', () => {
@@ -88,6 +111,49 @@ describe('the header reader', () => {
     ['a PINGREQ with a body', Buffer.from([0xc0, 1, 0])],
   ])('refuses %s after CONNECT', (_what, bytes) => {
     expect(scan(CONNECT, bytes)).toBe('malformed');
+  });
+});
+
+describe('a packet', () => {
+  const head = { cmd: 'publish', qos: 1, dup: false, retain: false } as const;
+  const topic = 'tillwatch/1/lane-1/up/metrics';
+
+  test.each([0, 1, 100, 127, 128, 16_383, 16_384, 70_000])(
+    'PUBLISH with %i bytes is written and read as the library does it',
+    (size) => {
+      const payload = Buffer.alloc(size, 7);
+      const written = writePublish(topic, 513, payload);
+      expect(written).toEqual(mqttPacket.generate({ ...head, topic, payload, messageId: 513 }));
+      const [, packet] = read(CONNECT, written) as Buffer[];
+      expect(packet).toEqual(written);
+      const body = written.subarray(written.length - size - topic.length - 4);
+      expect(readPublish(written[0] ?? 0, body)).toEqual({
+        ...{ topic, qos: 1, retain: false, id: 513, payload },
+      });
+    },
+  );
+
+  test('PUBLISH says its QoS and whether it is to be retained', () => {
+    const body = Buffer.from('000161', 'hex');
+    expect(readPublish(0x31, body)).toMatchObject({ qos: 0, retain: true, id: 0, topic: 'a' });
+    expect(readPublish(0x3c, Buffer.from('00016100ff', 'hex'))).toMatchObject({ qos: 2, id: 255 });
+  });
+
+  test.each([
+    ['nothing', ''],
+    ['half a length', '00'],
+    ['a topic beyond its end', '000961'],
+    ['no packet id', '000161'],
+    ['half a packet id', '00016101'],
+    ['packet id 0', '0001610000'],
+  ])('PUBLISH with %s is none', (_what, hex) => {
+    expect(readPublish(0x32, Buffer.from(hex, 'hex'))).toBeUndefined();
+  });
+
+  test('PUBACK is written for each publish, in order', () => {
+    const ids = [1, 65_535, 256];
+    const single = ids.map((messageId) => mqttPacket.generate({ cmd: 'puback', messageId }));
+    expect(writePubacks(ids)).toEqual(Buffer.concat(single));
   });
 });
 
