@@ -230,6 +230,8 @@ export function startLoop(options: LoopOptions): Loop {
   async function pass(rows: readonly LedgerRow[]): Promise<number> {
     const wanted = rows.filter(({ stream }) => sink.streams.includes(stream));
     model.waitingSinceMs = wanted[0]?.receivedMs;
+    // Two: between them lies the moment in which a thread gets its messages.
+    await turn();
     await turn();
     const buried = wanted.length === 0 ? [] : await sendAll(wanted);
     if (model.stopped || buried === undefined) return 0;

@@ -7,7 +7,7 @@ import { type SinksConfig, sinksOf } from '../config-sinks.ts';
 import type { Ledger } from '../ledger.ts';
 import type { SinkFigures } from '../metric-sources.ts';
 import type { Log } from '../ports.ts';
-import { startWorker, workerUrl } from '../worker.ts';
+import { startWorker, type WorkerHandle, workerUrl } from '../worker.ts';
 import type { LoopStatus } from './loop.ts';
 import type { FromWorker, SinkCounts, ToWorker, WorkerData } from './messages.ts';
 import { type DeadLetter, type DeadLetterLimits, readDeadLetters } from './store.ts';
@@ -110,7 +110,13 @@ export function startSinks(options: SinksOptions): Sinks {
   const totals = createTotals(sinks.map(({ name }) => name));
   let status: readonly LoopStatus[] = [];
   let over = 0;
-  const worker = startWorker<WorkerData, ToWorker, FromWorker>({
+  let worker: WorkerHandle<ToWorker> | undefined;
+  // Before the thread starts: it may find rows at once, and must know where their terminals stand.
+  const forgetStores = options.onStores((changed) => {
+    for (const [terminal, store] of changed) stores.set(terminal, store);
+    worker?.post({ kind: 'stores', stores: [...changed] });
+  });
+  worker = startWorker<WorkerData, ToWorker, FromWorker>({
     name: 'sinks',
     url: workerUrl('sinks/worker-main.ts'),
     heapMbMax: HEAP_MB_MAX,
@@ -140,15 +146,11 @@ export function startSinks(options: SinksOptions): Sinks {
       }
     },
   });
-  const forgetStores = options.onStores((changed) => {
-    for (const [terminal, store] of changed) stores.set(terminal, store);
-    worker.post({ kind: 'stores', stores: [...changed] });
-  });
   let cancel: (() => void) | undefined;
   const forgetCommits = ledger.onCommit(() => {
     cancel ??= timers.after(TELL_MS, () => {
       cancel = undefined;
-      worker.post({ kind: 'committed' });
+      worker?.post({ kind: 'committed' });
     });
   });
   const statusAll = (): readonly SinkStatus[] => {
@@ -175,7 +177,7 @@ export function startSinks(options: SinksOptions): Sinks {
       forgetStores();
       forgetCommits();
       cancel?.();
-      await worker.stop();
+      await worker?.stop();
     },
   };
 }

@@ -11,6 +11,7 @@ import { type Database, deliver, eventually, metricBatch, openPrometheus } from 
 const RECEIVER = '--web.enable-remote-write-receiver';
 const RETENTION = '--storage.tsdb.retention.time=60d';
 const MINUTE_MS = 60_000;
+const DAY_MS = 86_400_000;
 
 let bench: Bench;
 let database: Database | undefined;
@@ -74,5 +75,117 @@ describe('a Prometheus with a receiver and a window', () => {
       'the broker says which are there',
       async () => (await count('pos_terminal_up')) > 0,
     );
+  });
+
+  it('gets a backlog of a day behind live samples, each with its own time', async () => {
+    const prometheus = await startWith('30d', RECEIVER, RETENTION);
+    const nowMs = Date.now();
+    const live = metricBatch(1, stretch(nowMs, 100_000, 4));
+    // 144 batches of ten minutes, as a till sends them that was a day without a line.
+    const backlog = Array.from({ length: 144 }, (_, i) => {
+      return metricBatch(i + 2, stretch(nowMs - DAY_MS + (i + 1) * 600_000 - 60_000, i * 40));
+    });
+    await deliver(port, 'lane-1', [live, ...backlog]);
+    await eventually('all of it', async () => (await count('pos_test_total')) === 4 + 144 * 40);
+    const [series] = await prometheus.samples('pos_test_total', Date.now() + MINUTE_MS);
+    const wrong = series?.values.slice(0, 5_760).filter(([timeMs, value]) => {
+      const i = Math.floor(value / 40);
+      const end = nowMs - DAY_MS + (i + 1) * 600_000 - 60_000;
+      return timeMs !== end - (39 - (value % 40)) * 15_000;
+    });
+    expect(wrong).toEqual([]);
+    expect(await figure('tillwatch_sink_dead_letters_total', 'sink')).toBeUndefined();
+  });
+
+  it('has every sample once after it and the broker were killed in the middle', async () => {
+    const prometheus = await startWith('30d', RECEIVER, RETENTION);
+    const nowMs = Date.now();
+    const batches = Array.from({ length: 200 }, (_, i) =>
+      metricBatch(i + 1, stretch(nowMs - (200 - i) * 600_000, i * 40)),
+    );
+    const delivered = deliver(port, 'lane-1', batches);
+    const running = broker.child;
+    await eventually('some of it', async () => (await count('pos_test_total')) > 500);
+    await prometheus.kill();
+    running.kill('SIGKILL');
+    await broker.exit;
+    broker = await bench.start(configure(prometheus));
+    await delivered;
+    await eventually(
+      'the sink is down',
+      async () => (await figure('tillwatch_sink_up', 'sink')) === 0,
+    );
+    await prometheus.start();
+    await eventually('all of it', async () => (await count('pos_test_total')) === 8_000, 20_000);
+    const found = await prometheus.samples('pos_test_total', Date.now() + MINUTE_MS);
+    // Also those that were there when the broker started say at which store.
+    expect(found.map(({ metric }) => metric['store'])).toEqual(['store-1']);
+    const [series] = found;
+    expect(new Set(series?.values.map(([, value]) => value)).size).toBe(8_000);
+    expect(await figure('tillwatch_sink_dead_letters_total', 'sink')).toBeUndefined();
+  });
+
+  it('loses one bad sample among thousands, and the future, and nothing else', async () => {
+    await startWith('30d', RECEIVER, RETENTION);
+    const nowMs = Date.now();
+    const many: Snapshot[] = Array.from({ length: 40 }, (_, i) => ({
+      timeMs: nowMs - (39 - i) * 15_000,
+      samples: Array.from({ length: 100 }, (_unused, s) => {
+        return { name: 'pos_many', labels: { n: `${s}` }, value: i };
+      }),
+    }));
+    const odd = (timeMs: number): Snapshot => ({
+      timeMs,
+      samples: [{ name: 'pos_odd', labels: {}, value: 1 }],
+    });
+    await deliver(port, 'lane-1', [
+      metricBatch(1, many),
+      metricBatch(2, [odd(1_000_000)]),
+      metricBatch(3, [odd(nowMs - 40 * DAY_MS)]),
+      metricBatch(4, [odd(nowMs + DAY_MS)]),
+      metricBatch(5, [odd(nowMs)]),
+    ]);
+    await eventually('the good ones', async () => (await count('pos_many')) === 4_000);
+    await eventually('and this', async () => (await count('pos_odd')) === 1);
+    await eventually('two too old', async () => {
+      return (await figure('tillwatch_sink_dead_letters_total', 'too_old')) === 2;
+    });
+    await eventually('one of the future', async () => {
+      return (await figure('tillwatch_sink_dead_letters_total', 'future')) === 1;
+    });
+    // Had the future arrived, nothing of now would be taken any more.
+    await deliver(port, 'lane-2', [metricBatch(1, [odd(Date.now())])]);
+    await eventually('later ones', async () => (await count('pos_odd')) === 2);
+  });
+});
+
+describe('a stock Prometheus', () => {
+  it('is told which flag is missing, and gets everything once it has it', async () => {
+    const prometheus = await startWith(undefined);
+    const untilMs = Date.now();
+    await deliver(port, 'lane-1', [metricBatch(1, stretch(untilMs, 0, 4))]);
+    const said = await eventually('a sentence', async () => {
+      const { sinks } = (await bench.api(broker.url, 'sinks')) as {
+        sinks: { sentences: string[] }[];
+      };
+      return sinks[0]?.sentences[0];
+    });
+    expect(said).toContain('--web.enable-remote-write-receiver');
+    expect(await count('pos_test_total')).toBe(0);
+    await prometheus.kill();
+    await prometheus.start(RECEIVER);
+    await eventually('everything', async () => (await count('pos_test_total')) === 4);
+  });
+
+  it('with a receiver is told that it has no window, and that it keeps too little', async () => {
+    await startWith(undefined, RECEIVER);
+    const said = await eventually('two sentences', async () => {
+      const { sinks } = (await bench.api(broker.url, 'sinks')) as {
+        sinks: { sentences: string[] }[];
+      };
+      return sinks[0]?.sentences.length === 2 && sinks[0].sentences;
+    });
+    expect(said[0]).toContain('storage.tsdb.out_of_order_time_window: 30d');
+    expect(said[1]).toContain('--storage.tsdb.retention.time=60d');
   });
 });

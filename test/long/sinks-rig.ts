@@ -42,7 +42,8 @@ export async function eventually<T>(
 
 export type Database = {
   readonly url: string;
-  readonly start: () => Promise<void>;
+  /** @param flags more of them, this time. */
+  readonly start: (...flags: string[]) => Promise<void>;
   readonly kill: () => Promise<void>;
   readonly close: () => Promise<void>;
   /** Every sample of the series that a selector names, by series and in order. */
@@ -99,8 +100,8 @@ function openProgram(program: string, argv: readonly string[], ready: string) {
     await once(child, 'exit');
   };
   return {
-    start: async (): Promise<void> => {
-      child = spawn(program, argv, { stdio: 'ignore' });
+    start: async (...more: string[]): Promise<void> => {
+      child = spawn(program, [...argv, ...more], { stdio: 'ignore' });
       await eventually(`${program} is ready`, async () => (await fetch(ready)).ok);
     },
     kill,
@@ -178,7 +179,9 @@ export async function deliver(
     async () => {
       if (till === undefined || till.closed()) till = await connectTerminal(port(), id);
       for (const [i, batch] of batches.entries()) {
-        if (!acked.has(i + 1)) await till.send(batch, 'metrics');
+        // A publish is never answered by a broker that was killed.
+        if (till.closed()) break;
+        if (!acked.has(i + 1)) await Promise.race([till.send(batch, 'metrics'), till.ended]);
       }
       await new Promise((resolve) => setTimeout(resolve, 100));
       collect();
