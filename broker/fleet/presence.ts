@@ -148,6 +148,7 @@ function afterSilence(
   return silentMs > lateMs || brokenFor > lateMs / BROKEN_HASTE ? 'late' : 'online';
 }
 
+/** Nothing is worse than never: only a sign of life ends it. */
 const RANK: Readonly<Record<Presence, number>> = { online: 0, late: 1, lost: 2, never: 3 };
 
 /**
@@ -168,7 +169,6 @@ export function judge(
     const since = afterSilence(signMs, undefined, heardMs, patience);
     if (RANK[since] < RANK[before]) return since;
   }
-  if (before === 'never') return 'never';
   const fairly = Math.max(signMs ?? fairMs, fairMs);
   const now = afterSilence(fairly, brokenMs, heardMs, patience);
   return RANK[now] > RANK[before] ? now : before;

@@ -3,7 +3,7 @@ import { Absence } from '../../agent/absence/keeper.ts';
 import { defaultRoute, isNeighbour, readNetwork } from '../../agent/absence/network.ts';
 import type { Knocked } from '../../agent/system/knock.ts';
 import type { NewEvent } from '../../protocol/events.ts';
-import { ok } from '../../protocol/result.ts';
+import { fail, ok } from '../../protocol/result.ts';
 import { fakeTime, quiet, START_MS } from './fleet-rig.ts';
 
 const ROUTES = `Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT
@@ -43,7 +43,14 @@ function till(host = '203.0.113.9') {
   const { texts, files } = machine();
   const told: Extract<NewEvent, { kind: 'away' }>['fields'][] = [];
   const knocks: string[] = [];
-  const state = { bootId: 'boot-1', bootMs: 50_000, wall: 0, isKnown: true, writes: 0 };
+  const state = {
+    bootId: 'boot-1',
+    bootMs: 50_000,
+    wall: 0,
+    isKnown: true,
+    writes: 0,
+    full: false,
+  };
   let knocked: Knocked = 'answers';
   const open = (): Absence =>
     new Absence({
@@ -56,6 +63,7 @@ function till(host = '203.0.113.9') {
       },
       write: (path, text) => {
         state.writes += 1;
+        if (state.full) return Promise.resolve(fail('full'));
         texts.set(path, text);
         return Promise.resolve(ok(undefined));
       },
@@ -127,7 +135,7 @@ describe('an agent that was away', () => {
   });
 
   it('counts a short one and does not tell it, and counts only what is on disk', async () => {
-    const { time, told, open } = till();
+    const { time, told, state, open } = till();
     const absence = open();
     absence.acknowledged();
     await settled();
@@ -137,6 +145,12 @@ describe('an agent that was away', () => {
     absence.acknowledged();
     expect(told).toEqual([]);
     await settled();
+    await settled();
+    expect(absence.totalsMs()).toEqual({ broker_unreachable: 4_000 });
+    state.full = true;
+    absence.down('the connection closed');
+    time.pass(4_000);
+    absence.acknowledged();
     await settled();
     expect(absence.totalsMs()).toEqual({ broker_unreachable: 4_000 });
   });
@@ -191,7 +205,12 @@ describe('an agent that was away', () => {
   });
 
   it('knows a power cut from an end in good order', async () => {
-    for (const isClean of [false, true]) {
+    for (const [isClean, bootMs] of [
+      [false, 20_000],
+      [true, 20_000],
+      // Up for longer than the machine was before: no number tells the boots apart.
+      [false, 3_000_000],
+    ] as const) {
       const { time, told, state, open, texts } = till();
       const first = open();
       first.acknowledged();
@@ -206,7 +225,7 @@ describe('an agent that was away', () => {
       texts.set('/data/absence.json', disk);
       texts.delete('/run/t/absence.json');
       state.bootId = 'boot-2';
-      state.bootMs = 20_000 - time.clock.monotonicMs();
+      state.bootMs = bootMs - time.clock.monotonicMs();
       state.isKnown = false;
       const second = open();
       state.isKnown = true;

@@ -187,6 +187,11 @@ describe('a new agent', () => {
     });
   });
 
+  it('of one that never reached its broker begins with nothing', () => {
+    const never = { ...before, model: NEVER_REACHED, brokerMs: undefined };
+    expect(resume(never, at(900, false))).toEqual(NEVER_REACHED);
+  });
+
   it('keeps what the first of several boots knew', () => {
     const { model } = live([100, down('name')]);
     const other = { ...before, isSameBoot: false, ended: undefined };

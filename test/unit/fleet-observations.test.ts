@@ -67,6 +67,13 @@ describe('what the broker records of each terminal', () => {
       lines.findLast(({ name, labels }) => name === 'pos_terminal_up' && labels.includes(terminal));
     expect(up('lane-1')).toMatchObject({ labels: 'store berlin terminal lane-1', value: 1 });
     expect(up('lane-2')).toMatchObject({ labels: 'store berlin terminal lane-2', value: 0 });
+    // The run before may have told any of the four.
+    const states = lines.filter(
+      ({ name, labels }) => name === 'pos_terminal_presence' && labels.includes('lane-2'),
+    );
+    expect(states.map(({ labels, value }) => `${labels.split(' ')[1]} ${value}`)).toEqual(
+      expect.arrayContaining(['online 0', 'late 0', 'lost 0', 'never 1']),
+    );
     const seen = lines.filter(({ name }) => name === 'pos_terminal_last_seen_timestamp_seconds');
     expect(new Set(seen.map(({ labels, value }) => `${labels} ${value}`))).toEqual(
       new Set([`store berlin terminal lane-1 ${START_MS / 1000}`]),
