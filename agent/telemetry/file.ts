@@ -31,7 +31,7 @@ import * as rows from './rows.ts';
 import { type Opened, type Outcome, openStore, replaceStore, type Store } from './store.ts';
 import { findHome, moveHome } from './store-home.ts';
 import { type Mark, openMark, readMark } from './store-mark.ts';
-import { goOnAfter, wentBack } from './witness.ts';
+import { goOnAfter } from './witness.ts';
 
 /** What the file needs of whoever holds what is not written yet. */
 export type FileOwner = {
@@ -122,16 +122,13 @@ export class OutboxFile {
       const epoch = damage.epoch === '' ? 'unknown' : damage.epoch;
       this.#owner.onLoss({ epoch, reason: damage.reason, sealed: damage.sealed });
     }
-    if (store.durable) this.#compareWithMark();
+    if (store.durable) this.#compareWithMark(damage !== undefined);
   }
 
-  #compareWithMark(): void {
+  /** @param isNew it was made just now in the place of one that is set aside, and that was told. */
+  #compareWithMark(isNew: boolean): void {
     const mark = readMark(this.#markPath());
-    const back = this.run((job) => {
-      if (!wentBack(job, mark)) return false;
-      goOnAfter(job, mark);
-      return true;
-    });
+    const back = this.run((job) => mark !== undefined && goOnAfter(job, mark, isNew));
     if (!back.ok || !back.value) return;
     this.#damaged += 1;
     this.#options.log.error('the outbox is older than it was', { path: this.#options.path });

@@ -41,9 +41,12 @@ export type Drop = {
   readonly count: number;
 };
 
-/** The fields of a gap record without its epoch (protocol/events.ts). */
+/** The fields of a gap record (protocol/events.ts). */
 export type Gap = {
   readonly reason: string;
+  /** This outbox's own when not given. */
+  readonly epoch?: string;
+  readonly sealed?: Readonly<Partial<Record<Stream, number>>>;
   readonly stream?: Stream;
   /** Seq of sealed batches. */
   readonly first?: number;
@@ -70,7 +73,7 @@ export type Job = {
   lanesMoved: boolean;
   /** Of the outbox, in hex. */
   readonly epoch: string;
-  /** Adds the record of a loss to the events; epoch is filled in. */
+  /** Adds the record of a loss to the events. */
   readonly gap: (fields: Gap) => void;
   readonly tell: (kind: 'thinned', fields: Thinned) => void;
   /** The broker's time of something stamped at monotonic `mono` before that time was known. */

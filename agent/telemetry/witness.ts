@@ -14,10 +14,22 @@ import type { MarkContent } from './store-mark.ts';
 export const NUMBERS_SPARED = 64;
 const REASON = 'the disk lost what was written last: the outbox is older than it was';
 
-export const wentBack = (job: Job, mark: MarkContent | undefined): mark is MarkContent =>
-  mark !== undefined && mark.epoch === job.epoch && mark.commits > job.store.commits();
+const GONE = 'the outbox is gone, and another one began in its place';
 
-export function goOnAfter(job: Job, mark: MarkContent): void {
+/** @returns whether something was lost and had to be told. */
+export function goOnAfter(job: Job, mark: MarkContent, isNew: boolean): boolean {
+  if (mark.epoch !== job.epoch) {
+    // Nothing can collide under another epoch. What it held is lost all the same.
+    if (!isNew)
+      job.gap({ epoch: mark.epoch, sealed: Object.fromEntries(mark.lanes), reason: GONE });
+    return !isNew;
+  }
+  if (mark.commits <= job.store.commits()) return false;
+  leaveOut(job, mark);
+  return true;
+}
+
+function leaveOut(job: Job, mark: MarkContent): void {
   const known = batches.lanes(job.store);
   const streams: Stream[] = ['results', 'events', 'metrics', 'traces'];
   for (const stream of streams) {
