@@ -54,6 +54,7 @@ export class Absence implements LinkWatch {
   #knockedAtMs = Number.NEGATIVE_INFINITY;
   #keptAtMs = Number.NEGATIVE_INFINITY;
   #asleepMs: number;
+  #saidFull = false;
   #keeping: Promise<void> | undefined;
   /** Something worth a write came while one was under way. */
   #isStale = false;
@@ -162,7 +163,9 @@ export class Absence implements LinkWatch {
     if (this.#model.away !== undefined) this.#step({ kind: 'looked', look: this.#look() });
     const text = this.#text();
     const written = this.#o.files.replace(this.#paths.run, text, 0o600);
-    if (!written.ok) this.#o.log.warn(written.reason);
+    // Once: a full disk must not fill the log as well.
+    if (!written.ok && !this.#saidFull) this.#o.log.warn(written.reason);
+    this.#saidFull = !written.ok;
     this.#keep(false);
   }
 
