@@ -8,9 +8,11 @@ import type { Clock, Timers } from './clock.ts';
 import { type Commands, openCommands } from './commands/commands.ts';
 import type { BrokerConfig } from './config.ts';
 import { DAY_MS } from './config-retention.ts';
+import { createDeliveryLag } from './delivery-lag.ts';
 import { type Fleet, openFleet } from './fleet/fleet.ts';
 import type { Front } from './front.ts';
 import { type History, openHistory } from './history/history.ts';
+import { createNewest, type Newest } from './http/scrape-newest.ts';
 import { openKeys } from './keys.ts';
 import { type Ledger, openLedger } from './ledger.ts';
 import { type Logs, openLogs } from './logs/logs.ts';
@@ -37,6 +39,7 @@ export type Back = {
   readonly commands: Commands;
   readonly logs: Logs;
   readonly sinks: Sinks;
+  readonly newest: Newest;
   readonly token: string;
 };
 
@@ -102,6 +105,9 @@ export function openBack(world: World, log: Log, send: Front['sendCommand']): Re
   const { requestsMax } = retention.logs;
   const logs = openLogs({ folder, commands, ...shared, keptMax: requestsMax });
   undo.push(logs.close);
+  const newest = createNewest(clock.wallMs);
+  fleet.onSamples(newest.take);
+  fleet.onSamples(createDeliveryLag(metrics.deliveryLagSeconds));
   const { database, onStores } = fleet;
   undo.push(openRetention({ ...shared, database, retention, logs }).stop);
   const sinks = startSinks({
@@ -112,5 +118,5 @@ export function openBack(world: World, log: Log, send: Front['sendCommand']): Re
   undo.push(sinks.stop);
   metrics.watch({ sinks: sinks.figures, seriesOverBudget: sinks.overBudget });
   fleet.start();
-  return ok({ metrics, ledger, history, fleet, audit, commands, logs, sinks, token });
+  return ok({ metrics, ledger, history, fleet, audit, commands, logs, sinks, newest, token });
 }

@@ -109,7 +109,8 @@ async function start(world: World, overrides: BrokerOverrides): Promise<Result<B
     front?.sendCommand(terminal, bytes) ?? false;
   const back = openBack(world, log, send);
   if (!back.ok) return back;
-  const { metrics, ledger, fleet, audit, commands, logs, token, history, sinks } = back.value;
+  const { metrics, ledger, fleet, audit, commands, logs, token, history, sinks, newest } =
+    back.value;
   metrics.watch({
     fleet: fleet.rollup,
     connections: () => front?.connections() ?? 0,
@@ -128,6 +129,7 @@ async function start(world: World, overrides: BrokerOverrides): Promise<Result<B
     fleet,
     history,
     sinks,
+    scrape: { observed: fleet.observed, newest },
     metrics,
     nowMs: () => clock.wallMs(),
     watch: (terminal) => front?.watch(terminal),

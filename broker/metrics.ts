@@ -4,6 +4,7 @@
 // Gauges are read when somebody scrapes; counters are functions handed to whoever counts.
 
 import { Registry } from 'prom-client';
+import type { Cause } from '../protocol/events.ts';
 import type { LiveDrop } from './http/live.ts';
 import { createMakers } from './metric-makers.ts';
 import { addSources, type MetricSources } from './metric-sources.ts';
@@ -30,6 +31,7 @@ export function createMetrics(version = 'unknown') {
   const batches = counter('tillwatch_ingest_batches_total');
   const samples = counter('tillwatch_ingest_samples_total');
   const events = counter('tillwatch_ingest_events_total');
+  const failures = counter('pos_fleet_failures_total');
   const deadLetters = counter('tillwatch_ingest_dead_letters_total');
   const dropped = counter('tillwatch_registry_dropped_total');
   const commandsFinished = counter('tillwatch_commands_finished_total');
@@ -46,9 +48,11 @@ export function createMetrics(version = 'unknown') {
     },
     connects: (result: string): void => connects({ result }),
     refused: (reason: string): void => refused({ reason }),
-    batches: (stream: string, result: string): void => batches({ stream, result }),
+    batches: (stream: string, result: string, count = 1): void =>
+      batches({ stream, result }, count),
     samples: (count: number): void => samples({}, count),
     events: (count: number): void => events({}, count),
+    failures: (cause: Cause): void => failures({ cause }),
     /** `reason` is one of a few words, never a sentence: it is a label. */
     deadLetters: (stream: string, reason: string): void => deadLetters({ stream, reason }),
     dropped: (table: string, count: number): void => dropped({ table }, count),

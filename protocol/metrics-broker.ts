@@ -100,6 +100,7 @@ export const brokerMetrics = {
 
   // Roll-ups of the fleet, telemetry's way through the broker, and what it keeps.
   pos_terminals_clock_skewed: broker.gauge('Terminals whose clock is off by a minute or more.'),
+  pos_fleet_failures_total: broker.counter('Incidents that began, by cause.', 'cause'),
   pos_incidents_open: broker.gauge('Incidents that are open, by cause.', 'cause'),
   pos_devices_in_trouble: broker.gauge('Devices with something wrong, by state.', 'state'),
   tillwatch_delivery_lag_seconds: broker.histogram(

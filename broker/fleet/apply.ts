@@ -2,6 +2,7 @@
 // terminal's model, a dead letter, results for the command queue. Counters wait for the commit.
 
 import type { CommandResult } from '../../protocol/commands.ts';
+import type { Snapshot } from '../../protocol/metric-body.ts';
 import type { LedgerRow } from '../ledger.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Log } from '../ports.ts';
@@ -10,20 +11,30 @@ import { type Decoded, decodeRow } from './decode.ts';
 import type { BatchContent, FleetEffect } from './model.ts';
 import { type Models, UNASSIGNED } from './models.ts';
 import type { FleetStore } from './store.ts';
+import { isCause } from './troubles.ts';
 
 /** Takes results within the follower's transaction. */
 export type ResultHandler = (terminal: string, results: readonly CommandResult[]) => void;
+
+/** Of one batch. */
+export type SampleListener = (
+  terminal: string,
+  snapshots: readonly Snapshot[],
+  receivedMs: number,
+) => void;
 
 export type ApplyOptions = {
   readonly database: Database;
   readonly models: Models;
   readonly store: FleetStore;
-  readonly metrics: Pick<Metrics, 'samples' | 'events' | 'deadLetters' | 'dropped'>;
+  readonly metrics: Pick<Metrics, 'samples' | 'events' | 'failures' | 'deadLetters' | 'dropped'>;
   readonly log: Log;
   /** When a row was received, on the monotonic clock of this run. */
   readonly arrivalMs: (receivedMs: number) => number;
   readonly tell: (terminal: string, effects: readonly FleetEffect[]) => void;
   readonly handlers: readonly ResultHandler[];
+  /** What live and late samples go to, once they are in the registry. */
+  readonly sampled: SampleListener;
 };
 
 export function createApply(options: ApplyOptions) {
@@ -37,10 +48,17 @@ export function createApply(options: ApplyOptions) {
     return { ...content, events };
   }
 
-  function count(content: BatchContent): void {
-    if (content.stream === 'events') metrics.events(content.events.length);
+  function count(terminal: string, content: BatchContent, receivedMs: number): void {
+    if (content.stream === 'events') {
+      metrics.events(content.events.length);
+      for (const event of content.events) {
+        const { cause } = event.fields;
+        if (event.kind === 'incident_opened' && isCause(cause)) metrics.failures(cause);
+      }
+    }
     if (content.stream !== 'metrics') return;
     metrics.samples(content.snapshots.reduce((sum, { samples }) => sum + samples.length, 0));
+    options.sampled(terminal, content.snapshots, receivedMs);
   }
 
   function bury(row: LedgerRow, decoded: Extract<Decoded, { ok: false }>): void {
@@ -66,7 +84,7 @@ export function createApply(options: ApplyOptions) {
       const effects = models.stage(terminal, { kind: 'batch', ...facts });
       database.afterCommit(() => {
         options.tell(terminal, effects ?? []);
-        count(content);
+        count(terminal, content, receivedMs);
       });
       if (!decoded.ok || decoded.results.length === 0) return;
       for (const handler of options.handlers) handler(terminal, decoded.results);

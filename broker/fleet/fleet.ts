@@ -6,14 +6,19 @@ import type { Clock, Timers } from '../clock.ts';
 import type { Ledger } from '../ledger.ts';
 import { limitLog } from '../log-limit.ts';
 import type { FleetSessions, Log } from '../ports.ts';
-import { type ApplyOptions, createApply, type ResultHandler } from './apply.ts';
+import {
+  type ApplyOptions,
+  createApply,
+  type ResultHandler,
+  type SampleListener,
+} from './apply.ts';
 import { type Database, openDatabase } from './database.ts';
 import type { EventPage, EventQuery, EventRow, EventTable } from './events.ts';
 import { createFollower } from './follow.ts';
 import { createListening, type Listening } from './listening.ts';
 import type { FleetEffect, FleetEvent } from './model.ts';
 import { type Models, openModels, type Planned } from './models.ts';
-import { createObservations } from './observations.ts';
+import { createObservations, type Observed, observedOf } from './observations.ts';
 import type { PresenceLimits } from './presence.ts';
 import { createRollup, type Rollup } from './rollup.ts';
 import { createSearch, type TerminalPage, type TerminalQuery } from './search.ts';
@@ -65,6 +70,10 @@ export type Fleet = FleetSessions & {
   /** Called when there may be new events, on disk. @returns how to be called no more. */
   readonly onEvents: (listener: () => void) => () => void;
   readonly onResults: (handler: ResultHandler) => void;
+  /** Called with the samples of each batch once the registry has applied it, in the order of the ledger. */
+  readonly onSamples: (listener: SampleListener) => void;
+  /** What the broker itself says of every terminal, as series; undefined when there are more than `max`. */
+  readonly observed: (max: number) => readonly Observed[] | undefined;
   /** Why the views are not current yet; undefined when they are. */
   readonly unready: () => string | undefined;
   /** Batches in the ledger that were not applied yet. */
@@ -137,6 +146,10 @@ function createQueries(models: Models, clock: Clock) {
       return models.listed().map((model) => viewOf(model, now));
     },
     rollup: (): Rollup => rollUp(models.all(), models.isShown),
+    observed: (max: number): readonly Observed[] | undefined => {
+      const listed = models.listed();
+      return listed.length > max ? undefined : listed.map(observedOf);
+    },
     isConnected: (id: string): boolean => (models.get(id)?.sessions ?? 0) > 0,
   };
 }
@@ -162,13 +175,17 @@ export function openFleet(options: FleetOptions): Result<Fleet> {
     if (effects.length > 0) observations.changed(terminal);
   };
   const handlers: ResultHandler[] = [];
+  const listeners: SampleListener[] = [];
   const listening = createListening({
     clock,
     lastSeenMs: loaded.reduce((most, { lastSeenMs = 0 }) => Math.max(most, lastSeenMs), 0),
     behind: () => follower.behind(),
     failing: () => (follower.stalled() ?? ledger.stats().failing) !== undefined,
   });
-  const own = { metrics, log: limitLog(log, clock), arrivalMs: listening.arrivalMs };
+  const sampled: SampleListener = (...batch) => {
+    for (const listener of listeners) listener(...batch);
+  };
+  const own = { sampled, metrics, log: limitLog(log, clock), arrivalMs: listening.arrivalMs };
   const rules = createApply({ database, models, store, tell, handlers, ...own });
   const notice = createNotice();
   const end = (): void => {
@@ -204,6 +221,9 @@ export function openFleet(options: FleetOptions): Result<Fleet> {
     onEvents: notice.add,
     onResults: (handler) => {
       handlers.push(handler);
+    },
+    onSamples: (listener) => {
+      listeners.push(listener);
     },
     unready: () =>
       follower.stalled() ?? ledger.stats().failing ?? (follower.caughtUp() ? undefined : READING),

@@ -45,6 +45,15 @@ export function samplesOf(model: TerminalModel, shown: readonly Presence[]): Sam
   ];
 }
 
+/** One terminal, for whoever asks now. */
+export type Observed = Pick<TerminalModel, 'id' | 'store' | 'presence'> & {
+  readonly samples: readonly Sample[];
+};
+export const observedOf = (model: TerminalModel): Observed => {
+  const { id, store, presence } = model;
+  return { id, store, presence, samples: samplesOf(model, PRESENCES) };
+};
+
 export type ObservationOptions = {
   readonly ledger: Pick<Ledger, 'appendOwn'>;
   readonly clock: Clock;

@@ -17,7 +17,7 @@ export type Troubles = {
   readonly devices: Readonly<Record<string, number>>;
 };
 
-const isCause = (word: string): word is Cause => CAUSES.some((known) => known === word);
+export const isCause = (word: unknown): word is Cause => CAUSES.some((known) => known === word);
 
 function addIncidents(into: Record<Cause, number>, model: TerminalModel): void {
   for (const [component, { cause }] of Object.entries(model.incidents)) {

@@ -19,6 +19,7 @@ import {
   operator,
   params,
   plain,
+  problems,
   query,
   read,
   reason,
@@ -80,6 +81,16 @@ export const schemas = {
     { tags: ['health'], summary: 'Metrics of the broker and sums over the fleet' },
     plain('Prometheus text format.'),
   ),
+  scrape: {
+    ...open(
+      { tags: ['health'], summary: 'The newest samples of every terminal, for small fleets' },
+      plain('Prometheus text format.'),
+    ),
+    response: {
+      200: plain('Prometheus text format.'),
+      ...problems(400, 422, 500, 503),
+    },
+  },
   openapi: open(
     { tags: ['health'], summary: 'This description' },
     answerOf('application/json', { type: 'object', additionalProperties: true }, 'OpenAPI 3.1.'),

@@ -19,6 +19,7 @@ import { addLogRoutes, type LogRouteOptions } from './log-routes.ts';
 import { addDescription, addDescriptionRoute } from './openapi.ts';
 import { createErrorHandler, PROBLEM_TYPE, problem, sendProblem } from './problem.ts';
 import { addHealthRoutes, addReadRoutes, type ReadOptions } from './routes.ts';
+import { addScrapeRoute, type ScrapeOptions } from './scrape.ts';
 import { addSinkRoutes, type SinkRouteOptions } from './sink-routes.ts';
 
 export const BODY_BYTES_MAX = 64 * 1024;
@@ -34,6 +35,7 @@ const CONNECTIONS_MAX = 1_000;
 export type HttpOptions = ReadOptions &
   LogRouteOptions &
   LiveOptions &
+  ScrapeOptions &
   HistoryRouteOptions &
   SinkRouteOptions & {
     readonly host: string;
@@ -107,6 +109,7 @@ export function buildServer(options: HttpOptions): FastifyInstance {
   addDescription(app);
   app.register((open, _options, done) => {
     addHealthRoutes(open, options);
+    addScrapeRoute(open, options);
     done();
   });
   app.register(

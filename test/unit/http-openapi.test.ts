@@ -204,6 +204,7 @@ describe('what is really answered', () => {
       ['/healthz'],
       ['/readyz'],
       ['/metrics'],
+      ['/metrics/terminals'],
       ['/api/v1/openapi.json'],
       ['/api/v1/fleet'],
       ['/api/v1/terminals', '/api/v1/terminals?limit=1'],

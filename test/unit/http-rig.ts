@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { openAudit } from '../../broker/audit.ts';
 import { openCommands } from '../../broker/commands/commands.ts';
+import { createNewest } from '../../broker/http/scrape-newest.ts';
 import { buildServer, type HttpOptions } from '../../broker/http/server.ts';
 import { openLogs } from '../../broker/logs/logs.ts';
 import { happened, quiet, rig, START_MS } from './fleet-rig.ts';
@@ -50,9 +51,12 @@ export async function open(
     watch: (terminal: string) => watched.push(terminal),
     log: quiet,
   };
+  metrics.watch({ fleet: fleet.rollup });
+  const newest = createNewest(nowMs);
   const app = buildServer({
     ...{ ...common, fleet, audit, commands, logs, metrics },
     ...(history && { history }),
+    scrape: { observed: fleet.observed, newest },
   });
   await app.ready();
   onTestFinished(async () => {
@@ -78,6 +82,7 @@ export async function open(
     commands,
     logs,
     folder,
+    newest,
     sent,
     watched,
     privateKey,

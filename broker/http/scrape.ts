@@ -1,0 +1,50 @@
+// GET /metrics/terminals: what every terminal measures, for small fleets whose Prometheus only scrapes. Larger ones
+// are refused with a sentence that says what to do instead. A terminal that is not online has only what the
+// broker knows of it (pos_terminal_up 0), so that its last values are not drawn on as if it were there.
+
+import { Readable } from 'node:stream';
+import type { FastifyInstance } from 'fastify';
+import type { Fleet } from '../fleet/fleet.ts';
+import type { Observed } from '../fleet/observations.ts';
+import { sendProblem } from './problem.ts';
+import { schemas } from './schemas.ts';
+import { type Newest, SCRAPED_TERMINALS_MAX } from './scrape-newest.ts';
+import { PAGE_TYPE, pageOf, type Shown } from './scrape-page.ts';
+
+export type ScrapeOptions = {
+  /** Without it there is no such route. */
+  readonly scrape?: {
+    readonly observed: Fleet['observed'];
+    readonly newest: Pick<Newest, 'of'>;
+  };
+};
+
+/** Scrapes that are being answered; each holds the page's parts until it is read. */
+const SCRAPES_MAX = 4;
+const TOO_MANY = `at most ${SCRAPED_TERMINALS_MAX} terminals can be scraped, and this fleet has more: \
+set sinks.remoteWrite, which also keeps the time of each sample; /metrics has the fleet's sums`;
+const BUSY = 'others are being answered; scrape less often, or from fewer places';
+
+function shownOf(
+  { id: terminal, store, presence, samples }: Observed,
+  newest: Pick<Newest, 'of'>,
+): Shown {
+  const isThere = presence === 'online';
+  return { store, terminal, samples: isThere ? [...samples, ...newest.of(terminal)] : samples };
+}
+
+export function addScrapeRoute(app: FastifyInstance, { scrape }: ScrapeOptions): void {
+  if (scrape === undefined) return;
+  let answering = 0;
+  app.get('/metrics/terminals', { schema: schemas.scrape }, (_request, reply) => {
+    const observed = scrape.observed(SCRAPED_TERMINALS_MAX);
+    if (observed === undefined) return sendProblem(reply, 422, TOO_MANY);
+    if (answering >= SCRAPES_MAX) return sendProblem(reply, 503, BUSY);
+    answering += 1;
+    const page = Readable.from(pageOf(observed.map((one) => shownOf(one, scrape.newest))));
+    page.once('close', () => {
+      answering -= 1;
+    });
+    return reply.header('content-type', PAGE_TYPE).send(page);
+  });
+}
