@@ -10,10 +10,10 @@ import { SPAN_BYTES_MAX } from '../../protocol/limits.ts';
 import type { Result } from '../../protocol/result.ts';
 import { type Attributes, faultOf, type Span, spanBytes } from '../../protocol/traces.ts';
 import type { Component } from '../component.ts';
-import { redactString } from '../logs/redact/index.ts';
 import type { Clock, Log } from '../ports.ts';
 import type { Model } from '../watchdog/state.ts';
 import { readOtlpSpan, SpanPace } from './spans-channel.ts';
+import { cleanSpan } from './spans-clean.ts';
 import { commandSpan, type TraceCommand } from './spans-command.ts';
 import { traceReboot, traceStep } from './spans-incident.ts';
 import {
@@ -26,8 +26,6 @@ import {
 } from './spans-track.ts';
 import type { BrokerTime } from './time.ts';
 
-/** Of one string attribute: reasons are sentences. */
-const TEXT_CHARS_MAX = 1_000;
 const FILE_BYTES_MAX = 256 * 1024;
 /** Events without any effect that still end a span. */
 const ENDING: ReadonlySet<string> = new Set(['evidence', 'spawned', 'healed', 'launch', 'refused']);
@@ -70,32 +68,6 @@ const fileSchema = v.object({ open: v.pipe(v.array(openSchema), v.maxLength(1_00
 type Kept = v.InferOutput<typeof openSchema>;
 
 export const newSpanId = (): string => randomBytes(8).toString('hex');
-
-/** Card data never leaves the till, whatever it is written into. */
-export const cleanAttributes = (given: Attributes): Attributes =>
-  Object.fromEntries(
-    Object.entries(given).map(([key, value]) => [
-      key,
-      typeof value === 'string' ? redactString(value).value.slice(0, TEXT_CHARS_MAX) : value,
-    ]),
-  );
-
-export function cleanSpan(span: Span): Span {
-  const message = span.status?.message;
-  return {
-    ...span,
-    name: redactString(span.name).value,
-    attributes: cleanAttributes(span.attributes),
-    events: span.events.map((event) => ({
-      ...event,
-      name: redactString(event.name).value,
-      attributes: cleanAttributes(event.attributes),
-    })),
-    ...(span.status !== undefined && message !== undefined
-      ? { status: { ...span.status, message: redactString(message).value.slice(0, 500) } }
-      : {}),
-  };
-}
 
 /** The event, and under which trace its story is. */
 export const withTrace = (event: NewEvent): NewEvent =>
@@ -246,12 +218,14 @@ export class Spans {
   }
 
   #spanOf({ startAt, endAt, moments = [], status, ...span }: EndedSpan): Span {
+    const startMs = this.#timeOf(startAt);
     return {
       ...span,
       ...(status && { status }),
       kind: 'internal',
-      startMs: this.#timeOf(startAt),
-      endMs: this.#timeOf(endAt),
+      startMs,
+      // What an agent before began may lie ahead of a clock that was put back since.
+      endMs: Math.max(startMs, this.#timeOf(endAt)),
       events: moments.map(({ at, ...moment }) => ({ ...moment, timeMs: this.#timeOf(at) })),
     };
   }

@@ -10,13 +10,13 @@ import {
   TRACES_OPEN_MAX,
   traceContext,
 } from '../../agent/channel/tracing.ts';
-import { cleanSpan } from '../../agent/telemetry/spans.ts';
 import {
   readOtlpSpan,
   SPANS_AT_ONCE_MAX,
   SPANS_PER_SECOND_MAX,
   SpanPace,
 } from '../../agent/telemetry/spans-channel.ts';
+import { cleanSpan } from '../../agent/telemetry/spans-clean.ts';
 import { CHANNEL_LINE_BYTES_MAX } from '../../protocol/limits.ts';
 import type { Span } from '../../protocol/traces.ts';
 

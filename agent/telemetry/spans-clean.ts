@@ -1,0 +1,40 @@
+// A span without card data, wherever somebody wrote it: in a name, an attribute, an event or a status. It is the last
+// step before the outbox, for the agent's own spans as for those of components, because reasons quote what programs
+// say of themselves (PCI DSS 3.3.1).
+
+import { REASON_CHARS_MAX } from '../../protocol/limits.ts';
+import type { Attributes, Span } from '../../protocol/traces.ts';
+import { redactString } from '../logs/redact/index.ts';
+
+/** Of one string attribute: reasons are sentences. */
+const TEXT_CHARS_MAX = 1_000;
+/** Card data never leaves the till, whatever it is written into. */
+const cleanAttributes = (given: Attributes): Attributes =>
+  Object.fromEntries(
+    Object.entries(given).map(([key, value]) => [
+      key,
+      typeof value === 'string' ? redactString(value).value.slice(0, TEXT_CHARS_MAX) : value,
+    ]),
+  );
+
+export function cleanSpan(span: Span): Span {
+  const message = span.status?.message;
+  return {
+    ...span,
+    name: redactString(span.name).value,
+    attributes: cleanAttributes(span.attributes),
+    events: span.events.map((event) => ({
+      ...event,
+      name: redactString(event.name).value,
+      attributes: cleanAttributes(event.attributes),
+    })),
+    ...(span.status !== undefined && message !== undefined
+      ? {
+          status: {
+            ...span.status,
+            message: redactString(message).value.slice(0, REASON_CHARS_MAX),
+          },
+        }
+      : {}),
+  };
+}
