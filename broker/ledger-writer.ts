@@ -14,6 +14,8 @@ export const LANE_RANGES_MAX = 2_000;
 export type NewBatch = {
   readonly terminal: string;
   readonly batch: Pick<Batch, 'epoch' | 'stream' | 'seq'>;
+  /** Of its epoch, where somebody has it at hand: 32 hexadecimal digits. */
+  readonly epochHex?: string;
   /** The encoded `Batch`, as it came. */
   readonly bytes: Uint8Array;
 };
@@ -49,7 +51,8 @@ export function openWriter(db: DatabaseSync, lanes: Lanes) {
       chain.begin();
       const results = batches.map((entry): AppendResult => {
         const { terminal, batch, bytes } = entry;
-        const lane = lanes.take(terminal, Buffer.from(batch.epoch).toString('hex'), batch.stream);
+        const epochHex = entry.epochHex ?? Buffer.from(batch.epoch).toString('hex');
+        const lane = lanes.take(terminal, epochHex, batch.stream);
         if (lane === undefined) return 'crowded';
         if (hasSeq(lane.ranges, batch.seq)) return known(lane, entry);
         const ranges = addSeq(lane.ranges, batch.seq);

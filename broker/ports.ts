@@ -33,7 +33,7 @@ export type FrontMetrics = {
   /** tillwatch_broker_refused_total */
   readonly refused: (reason: RefusedReason) => void;
   /** tillwatch_ingest_batches_total */
-  readonly batches: (stream: Stream, result: BatchResult) => void;
+  readonly batches: (stream: Stream, result: BatchResult, count?: number) => void;
   /** tillwatch_ledger_commit_seconds */
   readonly commitSeconds: (seconds: number) => void;
 };

@@ -5,8 +5,8 @@
 
 import type { Batch, Stream } from '../../protocol/wire.ts';
 import type { Cancel, Clock, Timers } from '../clock.ts';
-import type { AppendResult, Ledger, NewBatch } from '../ledger.ts';
-import type { FrontMetrics, Log, LogIntake, NewChunk } from '../ports.ts';
+import type { AppendResult, Ledger } from '../ledger.ts';
+import type { BatchResult, FrontMetrics, Log, LogIntake } from '../ports.ts';
 import type { Outcome } from './acknowledge.ts';
 import { readEnvelope } from './envelope.ts';
 import { createOutcomes, type Outcomes } from './outcomes.ts';
@@ -48,13 +48,18 @@ export type Ingest = {
   readonly flush: () => void;
 };
 
-type Taken = NewBatch & { readonly batch: Batch };
 type Entry = {
   readonly answered: () => void;
-  readonly refused?: { readonly terminal: string; readonly batch: Batch; readonly reason: string };
-  readonly taken?: Taken;
-  readonly chunk?: NewChunk;
+  readonly terminal: string;
+  readonly epochHex: string;
+  readonly batch: Batch;
+  readonly bytes: Uint8Array;
+  readonly to: 'ledger' | 'logs' | 'nowhere';
+  /** Why it goes nowhere, where its terminal is told. */
+  readonly reason?: string | undefined;
 };
+/** What carries no batch waits its turn, too. */
+type Waiting = Entry | { readonly to: 'nobody'; readonly answered: () => void };
 
 const resultOf = (isNew: boolean): 'new' | 'duplicate' => (isNew ? 'new' : 'duplicate');
 
@@ -72,8 +77,7 @@ function createAppend({ ledger, clock, metrics, log }: IngestOptions) {
     if (reason === undefined && failing) log.info('commits succeed again');
     failing = reason !== undefined;
   }
-  return (entries: readonly Entry[]): readonly (AppendResult | 'failed')[] => {
-    const batches = entries.flatMap(({ taken }) => (taken === undefined ? [] : [taken]));
+  return (batches: readonly Entry[]): readonly (AppendResult | 'failed')[] => {
     if (batches.length === 0) return [];
     const startMs = clock.monotonicMs();
     const appended = ledger.append(batches);
@@ -83,92 +87,118 @@ function createAppend({ ledger, clock, metrics, log }: IngestOptions) {
   };
 }
 
+/** Counts of one commit: a counter with labels costs a microsecond, and a commit has a few kinds only. */
+function createTally(metrics: IngestOptions['metrics']) {
+  const counts = new Map<Stream, Map<BatchResult, number>>();
+  return {
+    add: (stream: Stream, result: BatchResult): void => {
+      const results = counts.get(stream) ?? new Map<BatchResult, number>();
+      counts.set(stream, results);
+      results.set(result, (results.get(result) ?? 0) + 1);
+    },
+    tell: (): void => {
+      for (const [stream, results] of counts) {
+        for (const [result, count] of results) metrics.batches(stream, result, count);
+      }
+      counts.clear();
+    },
+  };
+}
+
 export function createIngest(options: IngestOptions): Ingest {
   const { ledger, logs, timers, metrics, onOutcome, onNotice } = options;
   const append = createAppend(options);
-  let queue: Entry[] = [];
+  const tally = createTally(metrics);
+  let queue: Waiting[] = [];
   let queueBytes = 0;
   let cancel: Cancel | undefined;
 
   /** What the ledger said of one batch: counted, and told to its terminal. */
-  function settle(
-    { terminal, batch, bytes }: Taken,
-    result: AppendResult | 'failed',
-    to: Outcomes,
-  ): void {
-    metrics.batches(batch.stream, result === 'unchecked' ? 'failed' : result);
+  function settle(entry: Entry, result: AppendResult | 'failed', to: Outcomes): void {
+    const { terminal, batch, bytes } = entry;
+    tally.add(batch.stream, result === 'unchecked' ? 'failed' : result);
     if (result === 'new') options.onCommitted?.(terminal, batch, bytes.length);
     if (result === 'crowded' || result === 'conflict') {
-      to.refused(terminal, batch, result === 'crowded' ? CROWDED : CONFLICT);
-    } else if (result !== 'failed' && result !== 'unchecked') to.committed(terminal, batch);
+      to.refused(entry, result === 'crowded' ? CROWDED : CONFLICT);
+    } else if (result !== 'failed' && result !== 'unchecked') to.committed(entry);
   }
 
-  function takeChunks(entries: readonly Entry[], outcomes: Outcomes): void {
-    const chunks = entries.flatMap(({ chunk }) => (chunk === undefined ? [] : [chunk]));
+  function takeChunks(chunks: readonly Entry[], outcomes: Outcomes): void {
     if (chunks.length === 0 || logs === undefined) return;
     const verdicts = logs.take(chunks);
-    for (const [index, { terminal, batch }] of chunks.entries()) {
+    for (const [index, chunk] of chunks.entries()) {
       const verdict = verdicts[index] ?? { kind: 'failed' };
-      if (verdict.kind === 'held') outcomes.held(terminal, batch, verdict.upTo);
-      if (verdict.kind === 'refused') outcomes.refused(terminal, batch, verdict.reason);
-      metrics.batches('logs', verdict.kind === 'held' ? resultOf(verdict.isNew) : verdict.kind);
+      if (verdict.kind === 'held') outcomes.held(chunk, verdict.upTo);
+      if (verdict.kind === 'refused') outcomes.refused(chunk, verdict.reason);
+      tally.add('logs', verdict.kind === 'held' ? resultOf(verdict.isNew) : verdict.kind);
     }
+  }
+
+  function commit(waiting: readonly Waiting[]): Outcomes {
+    const outcomes = createOutcomes(ledger);
+    const batches: Entry[] = [];
+    const chunks: Entry[] = [];
+    for (const one of waiting) {
+      if (one.to === 'ledger') batches.push(one);
+      else if (one.to === 'logs') chunks.push(one);
+      else if (one.to === 'nowhere') outcomes.refused(one, one.reason ?? '');
+    }
+    const results = append(batches);
+    for (const [index, one] of batches.entries()) settle(one, results[index] ?? 'failed', outcomes);
+    takeChunks(chunks, outcomes);
+    return outcomes;
   }
 
   function flush(): void {
     cancel?.();
     cancel = undefined;
     if (queue.length === 0) return;
-    const entries = queue;
+    const waiting = queue;
     queue = [];
     queueBytes = 0;
-    const results = append(entries);
-    const outcomes = createOutcomes(ledger);
-    let next = 0;
-    for (const { taken, refused } of entries) {
-      if (refused !== undefined) outcomes.refused(refused.terminal, refused.batch, refused.reason);
-      if (taken === undefined) continue;
-      settle(taken, results[next] ?? 'failed', outcomes);
-      next += 1;
-    }
-    takeChunks(entries, outcomes);
-    for (const { answered } of entries) answered();
+    const outcomes = commit(waiting);
+    tally.tell();
+    for (const { answered } of waiting) answered();
     for (const outcome of outcomes.list()) onOutcome(outcome);
   }
 
-  function enqueue(entry: Entry, bytes: number): void {
-    queue.push(entry);
+  function enqueue(one: Waiting, bytes: number): void {
+    queue.push(one);
     queueBytes += bytes;
     if (queue.length >= COMMIT_BATCHES_MAX || queueBytes >= COMMIT_BYTES_MAX) flush();
     else cancel ??= timers.after(COMMIT_EVERY_MS, flush);
   }
 
   return {
-    publish: ({ terminal, stream }, payload, answered) => {
-      const decoded = readEnvelope(payload);
+    publish: ({ terminal, stream }, bytes, answered) => {
+      const decoded = readEnvelope(bytes);
       if (!decoded.ok) {
         metrics.batches(stream, 'malformed');
         onNotice(terminal, `a batch on ${stream} was dropped: ${decoded.reason}`);
-        enqueue({ answered }, 0);
+        enqueue({ to: 'nobody', answered }, 0);
         return;
       }
       const batch = decoded.value;
-      if (batch.stream === 'logs' && stream === 'logs' && logs !== undefined) {
-        enqueue({ answered, chunk: { terminal, batch } }, payload.length);
+      const epochHex = hexOf(batch.epoch);
+      const entry = { answered, terminal, epochHex, batch, bytes };
+      const isChunk = batch.stream === 'logs' && stream === 'logs' && logs !== undefined;
+      const reason = isChunk ? undefined : refusalOf(batch, stream);
+      if (reason === undefined) {
+        enqueue({ ...entry, to: isChunk ? 'logs' : 'ledger' }, bytes.length);
         return;
       }
-      const reason = refusalOf(batch, stream);
-      if (reason !== undefined) {
-        metrics.batches(stream, 'refused');
-        enqueue({ answered, refused: { terminal, batch, reason } }, 0);
-        return;
-      }
-      enqueue({ answered, taken: { terminal, batch, bytes: payload } }, payload.length);
+      metrics.batches(stream, 'refused');
+      enqueue({ ...entry, bytes: NOTHING, to: 'nowhere', reason }, 0);
     },
-    pass: (answered) => enqueue({ answered }, 0),
+    pass: (answered) => enqueue({ to: 'nobody', answered }, 0),
     flush,
   };
 }
+
+const NOTHING = new Uint8Array(0);
+
+const hexOf = ({ buffer, byteOffset, byteLength }: Uint8Array): string =>
+  Buffer.from(buffer, byteOffset, byteLength).toString('hex');
 
 function refusalOf(batch: Batch, topicStream: Stream): string | undefined {
   if (batch.stream !== topicStream) {

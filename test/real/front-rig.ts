@@ -164,8 +164,8 @@ export async function startRig(
   const dir = mkdtempSync(join(tmpdir(), 'tw-front-'));
   const ledger = openLedger({ path: join(dir, 'ledger.db'), clock: systemClock });
   const counts = new Map<string, number>();
-  const count = (name: string): void => {
-    counts.set(name, (counts.get(name) ?? 0) + 1);
+  const count = (name: string, times = 1): void => {
+    counts.set(name, (counts.get(name) ?? 0) + times);
   };
   const told: string[] = [];
   const logged: Rig['logged'] = [];
@@ -184,7 +184,7 @@ export async function startRig(
     metrics: {
       connects: (result) => count(`connects ${result}`),
       refused: (reason) => count(`refused ${reason}`),
-      batches: (stream, result) => count(`${stream} ${result}`),
+      batches: (stream, result, times) => count(`${stream} ${result}`, times),
       commitSeconds: () => count('commits'),
     },
     clock: systemClock,
