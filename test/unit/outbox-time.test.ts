@@ -94,3 +94,41 @@ describe('time', () => {
     outbox.close();
   });
 });
+
+describe('an agent that was killed before its first contact', () => {
+  const bootOf = (clock: FakeClock, bootId: string, bootMs: () => number) => ({
+    ...clock,
+    bootId: () => bootId,
+    bootMs,
+  });
+
+  /** A till whose clock says 1970, and an agent that lives twice before the broker answers. */
+  function twoLives(secondBoot: string) {
+    const start = fakeClock(0);
+    start.pass(1_000);
+    const first = openOutboxAt(bootOf(start, 'boot-1', () => 50_000 + start.monotonicMs()));
+    first.addSnapshot(snapshotAt(first.time.nowMs()));
+    first.addEvent(someEvent('early'));
+    first.close();
+    // Half a minute later another process, whose own monotonic clock begins anew.
+    const later = fakeClock(31_000);
+    const second = openOutboxAt(bootOf(later, secondBoot, () => 81_000 + later.monotonicMs()));
+    const ack = ackFor(second.epoch, [], { brokerTimeMs: START_MS });
+    second.acknowledge(ack);
+    const all = drain(second);
+    second.close();
+    const [event] = all.filter((batch) => batch.stream === 'events').flatMap(eventsOf);
+    const [snapshot] = all.filter((batch) => batch.stream === 'metrics').flatMap(snapshotsOf);
+    return [event?.timeMs, snapshot?.timeMs];
+  }
+  const openOutboxAt = (own: FakeClock) => open(folder.path, own);
+
+  test('has its samples and events at their true times all the same', () => {
+    // Right to half of the ten seconds that the answer may have taken.
+    expect(twoLives('boot-1')).toEqual([START_MS - 30_000 + 5_000, START_MS - 30_000 + 5_000]);
+  });
+
+  test('cannot know them when the machine was started anew meanwhile', () => {
+    expect(twoLives('boot-2')).toEqual([1_000, 1_000]);
+  });
+});
