@@ -100,6 +100,12 @@ export class Component {
     return this.config.metricsUrl ?? this.#metricsUrl;
   }
 
+  /** While no agent watched: its end and its next start are told of the version that it was. */
+  died(version: string | undefined): void {
+    this.ran = version;
+    this.#ended = version;
+  }
+
   versionTold(version: string | undefined): void {
     if (version !== undefined) this.#toldVersion = version;
   }

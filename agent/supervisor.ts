@@ -140,6 +140,7 @@ export class Supervisor {
         continue;
       }
       // It ran when the agent before ended, and died unwatched: a failure like any other.
+      component.died(found.version);
       const unknown = { instance: randomUUID(), pid: 0, wasReady: true };
       this.#loop.push(name, { kind: 'adopted', ...unknown });
       this.#loop.push(name, { kind: 'exited', ...found.exited });

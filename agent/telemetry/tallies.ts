@@ -66,6 +66,8 @@ export class Tallies {
   #looking: Promise<void> | undefined;
   #writing: Promise<void> | undefined;
   #counted = false;
+  /** A life began that only this agent knows of. */
+  #isUrgent = false;
   #moved = false;
   #writtenAtMs: number;
 
@@ -89,7 +91,12 @@ export class Tallies {
   /** Hears where components print to from whoever is told already. */
   follow(output: Output): Output {
     return {
-      fileOf: output.fileOf,
+      // Before it is started: killed right after that, nobody else would know of its output.
+      fileOf: (component, instance) => {
+        const path = output.fileOf(component, instance);
+        this.began(component, path);
+        return path;
+      },
       readings: () => output.readings(),
       settled: () => output.settled(),
       setRoom: (room) => output.setRoom(room),
@@ -113,6 +120,7 @@ export class Tallies {
     if (!begin(tally, open, config.version)) return;
     // At once: an agent that comes after this one can find only the life that runs by itself.
     this.#counted = true;
+    this.#isUrgent = true;
     void this.save();
   }
 
@@ -272,12 +280,15 @@ export class Tallies {
     const { path, write, clock, log } = this.#o;
     this.#counted = false;
     this.#moved = false;
+    this.#isUrgent = false;
     this.#writtenAtMs = clock.monotonicMs();
     const state = structuredClone(this.#state);
     const written = await write(path, JSON.stringify(state));
     this.#writing = undefined;
-    if (written.ok) this.#told = state;
-    else {
+    if (written.ok) {
+      this.#told = state;
+      if (this.#isUrgent) void this.save();
+    } else {
       this.#counted = true;
       log.warn(`${basename(path)}: ${written.reason}`);
     }

@@ -22,6 +22,9 @@ export type Adopted = {
   readonly turns?: boolean | undefined;
 };
 
+/** It ended unwatched; its version is not always the one that is configured by now. */
+export type Died = { readonly exited: Exit; readonly version?: string | undefined };
+
 async function settleStart(context: Context, place: Place): Promise<Found> {
   const { ports } = context;
   const untilMs = ports.clock.monotonicMs() + STARTING_WAIT_MS_MAX;
@@ -51,12 +54,12 @@ export async function adopt(
   context: Context,
   component: string,
   onExit: (exit: Exit) => void,
-): Promise<Adopted | { exited: Exit } | undefined> {
+): Promise<Adopted | Died | undefined> {
   const place = placeOf(context, component);
   const found = await settleStart(context, place);
   if (found.kind === 'ended') {
     writeRecord(context.ports.files, place.dir, { ...found.record, phase: 'ended' });
-    return found.record.asked ? undefined : { exited: found.exit };
+    return found.record.asked ? undefined : { exited: found.exit, version: found.record.version };
   }
   if (found.kind !== 'alive') return undefined;
   if (found.asked) {

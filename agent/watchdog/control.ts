@@ -6,7 +6,7 @@
 import { join } from 'node:path';
 import type { Result } from '../../protocol/result.ts';
 import type { Log, Ports } from '../ports.ts';
-import { type Adopted, adopt, retire } from './adopt.ts';
+import { type Adopted, adopt, type Died, retire } from './adopt.ts';
 import { Disturbances } from './disturbance.ts';
 import type { Life } from './end-watch.ts';
 import { collectEvidence, type Evidence } from './evidence.ts';
@@ -35,7 +35,7 @@ export type Control = {
   readonly adopt: (
     component: string,
     onExit: (exit: Exit) => void,
-  ) => Promise<Adopted | { readonly exited: Exit } | undefined>;
+  ) => Promise<Adopted | Died | undefined>;
   readonly record: (life: Life, facts: LifeFacts) => void;
   /** The main thread; undefined when it is gone. */
   readonly sample: (life: Life) => ThreadSample | undefined;
