@@ -7,22 +7,18 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Clock, Timers } from '../clock.ts';
 import type { LedgerReader, LedgerRow } from '../ledger-reader.ts';
-import { backoffMs } from './backoff.ts';
+import { createSaving, createSending, DISK_MS, PASS_MS } from './steps.ts';
 import type { SinkStore } from './store.ts';
-import type { Buried, SendResult, Sink } from './types.ts';
+import { createTrail, type Trail } from './trail.ts';
+import type { Buried, Sink } from './types.ts';
 
 /** Rows in one send at most; their bytes are bounded by the reader (READ_BYTES_MAX). */
 const ROWS_MAX = 256;
 /** Fewer rows than this were all there was: what arrives within GATHER_MS shares a request and a commit. */
 const ROWS_FEW = 64;
 const GATHER_MS = 200;
-/** A cursor that only passed over what its sink does not want is written down this often. */
-const PASS_MS = 1_000;
-/** After a failure of a disk. */
-const DISK_MS = 5_000;
-/** A database may get its flags while it is up. */
-const CHECK_MS = 10 * 60_000;
-const CHECK_AGAIN_MS = 30_000;
+/** Connections end for many reasons; for such a one alone it is not gone back oftener. */
+const BACK_MS_MIN = 5 * 60_000;
 
 export type LoopStatus = {
   readonly name: string;
@@ -80,7 +76,7 @@ function createBed(timers: Timers) {
   };
 }
 
-type Model = {
+export type Model = {
   /** Everything up to it is done with, in memory. */
   position: number;
   /** The same on disk. */
@@ -93,6 +89,9 @@ type Model = {
   /** When the oldest row that is not done with was received; undefined: none. */
   waitingSinceMs: number | undefined;
   stopped: boolean;
+  readonly trail: Trail;
+  /** It gave no answer: what it took after that may be lost with it. */
+  lostFrom: number | undefined;
 };
 
 function startModel({ sink, store, generation, newestAtOpen, reader, warn }: LoopOptions): Model {
@@ -119,93 +118,27 @@ function startModel({ sink, store, generation, newestAtOpen, reader, warn }: Loo
     taken: 0,
     waitingSinceMs: undefined,
     stopped: false,
+    trail: createTrail(position),
+    lostFrom: undefined,
   };
 }
 
-/** The self-test, beside the sending: its canary is a series of its own. */
-function createChecking({ sink, clock, onChange }: LoopOptions, model: Model) {
-  let running = false;
-  let checkedAtMs = Number.NEGATIVE_INFINITY;
-  let everyMs = CHECK_MS;
-  async function check(): Promise<void> {
-    const sentences = await sink.check();
-    running = false;
-    if (model.stopped) return;
-    // What is missing may be put right at any moment, and somebody waits for it.
-    everyMs = sentences.length === 0 ? CHECK_MS : CHECK_AGAIN_MS;
-    const first = model.up === undefined;
-    if (first && sentences.length === 0) model.up = true;
-    if (!first && sentences.join() === model.sentences.join()) return;
-    model.sentences = sentences;
-    onChange();
-  }
-  return (now = false): void => {
+/** To where it was half a minute before it was lost. */
+function createGoingBack({ sink, clock }: LoopOptions, model: Model) {
+  let drops = 0;
+  let backAtMs = Number.NEGATIVE_INFINITY;
+  return (): void => {
     const nowMs = clock.monotonicMs();
-    if (running || (!now && nowMs - checkedAtMs < everyMs)) return;
-    running = true;
-    checkedAtMs = nowMs;
-    void check();
+    const now = sink.drops?.() ?? 0;
+    const dropped = now !== drops && nowMs - backAtMs >= BACK_MS_MIN;
+    drops = now;
+    const from = model.lostFrom ?? (dropped ? model.trail.settled(nowMs) : undefined);
+    model.lostFrom = undefined;
+    if (from === undefined || sink.keepsOnce?.() !== true) return;
+    backAtMs = nowMs;
+    model.position = Math.min(model.position, from);
+    model.trail.back(model.position);
   };
-}
-
-/** Sends until it is taken. @returns what was buried; undefined when the loop was stopped before. */
-function createSending(options: LoopOptions, model: Model, sleep: (ms: number) => Promise<void>) {
-  const { sink, chance, onTaken, onBuried, onChange } = options;
-  const check = createChecking(options, model);
-  function tell(up: boolean, lastError: string): void {
-    const changed = model.up !== up || model.lastError !== lastError;
-    if (up && model.up === false) check(true);
-    model.up = up;
-    model.lastError = lastError;
-    if (changed) onChange();
-  }
-  async function sendAll(rows: readonly LedgerRow[]): Promise<readonly Buried[] | undefined> {
-    for (model.failures = 0; !model.stopped; ) {
-      const result: SendResult = await sink.send(rows);
-      if (result.kind === 'taken') {
-        model.failures = 0;
-        model.taken += result.items;
-        onTaken(result.items);
-        if (result.buried.length > 0) onBuried(result.buried);
-        tell(true, '');
-        return result.buried;
-      }
-      if (model.stopped) break;
-      model.failures += 1;
-      tell(false, result.reason);
-      await sleep(backoffMs(model.failures, chance(), result.afterMs));
-      check();
-    }
-    return undefined;
-  }
-  return { sendAll, check };
-}
-
-/** Writes down how far the sink is, again and again while the disk refuses. */
-function createSaving(options: LoopOptions, model: Model, sleep: (ms: number) => Promise<void>) {
-  const { sink, store, generation, clock, onChange } = options;
-  let savedAtMs = Number.NEGATIVE_INFINITY;
-  async function save(buried: readonly Buried[]): Promise<void> {
-    while (!model.stopped) {
-      const cursor = model.position;
-      const nowMs = clock.wallMs();
-      const done = store.move({ sink: sink.name, generation, cursor, buried, nowMs });
-      savedAtMs = clock.monotonicMs();
-      if (done.ok) {
-        model.saved = cursor;
-        return;
-      }
-      model.lastError = done.reason;
-      onChange();
-      await sleep(DISK_MS);
-    }
-  }
-  /** What was only passed over may be passed over again. */
-  const savePassed = async (): Promise<void> => {
-    if (model.saved === model.position) return;
-    if (clock.monotonicMs() - savedAtMs >= PASS_MS) await save([]);
-  };
-  return { save, savePassed };
 }
 
 export function startLoop(options: LoopOptions): Loop {
@@ -215,6 +148,8 @@ export function startLoop(options: LoopOptions): Loop {
   const pause = createBed(timers);
   const { sendAll, check } = createSending(options, model, pause.sleep);
   const { save, savePassed } = createSaving(options, model, pause.sleep);
+
+  const goBack = createGoingBack(options, model);
 
   function read(): readonly LedgerRow[] | undefined {
     try {
@@ -236,6 +171,7 @@ export function startLoop(options: LoopOptions): Loop {
     const buried = wanted.length === 0 ? [] : await sendAll(wanted);
     if (model.stopped || buried === undefined) return 0;
     model.position = rows.at(-1)?.id ?? model.position;
+    model.trail.reached(model.position, clock.monotonicMs());
     if (wanted.length > 0) await save(buried);
     else await savePassed();
     return rows.length < ROWS_FEW ? GATHER_MS : 0;
@@ -244,6 +180,7 @@ export function startLoop(options: LoopOptions): Loop {
   async function run(): Promise<void> {
     while (!model.stopped) {
       check();
+      goBack();
       const rows = read();
       if (rows === undefined) await pause.sleep(DISK_MS);
       else if (rows.length > 0) {

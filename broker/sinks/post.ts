@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs';
 import * as http from 'node:http';
 import * as https from 'node:https';
+import type { Socket } from 'node:net';
 import type { Timers } from '../clock.ts';
 import { errorWords } from './words.ts';
 
@@ -30,6 +31,8 @@ export type HttpClient = {
     headers: Readonly<Record<string, string>>,
   ) => Promise<HttpAnswer>;
   readonly get: (url: string) => Promise<HttpAnswer>;
+  /** Connections that have ended. */
+  readonly drops: () => number;
   /** Ends what is open; later requests fail at once. */
   readonly close: () => void;
 };
@@ -96,6 +99,8 @@ export function createHttpClient(options: ClientOptions): HttpClient {
   const settings = { keepAlive: true, maxSockets: 2 };
   const agents = { http: new http.Agent(settings), https: new https.Agent(settings) };
   const open = new Set<http.ClientRequest>();
+  const sockets = new WeakSet<Socket>();
+  let drops = 0;
   let closed = false;
 
   function start(plan: Plan): http.ClientRequest {
@@ -130,6 +135,13 @@ export function createHttpClient(options: ClientOptions): HttpClient {
         open.delete(request);
         resolve(answer);
       };
+      request.on('socket', (socket) => {
+        if (sockets.has(socket)) return;
+        sockets.add(socket);
+        socket.once('close', () => {
+          drops += 1;
+        });
+      });
       request.on('response', (response) => void readAnswer(response, nowMs).then(settle));
       request.on('error', (error) => {
         if (!late) settle({ ok: false, reason: errorWords(error) });
@@ -147,6 +159,7 @@ export function createHttpClient(options: ClientOptions): HttpClient {
         headers: { ...headers, 'content-length': body.length },
       }),
     get: (url) => ask({ method: 'GET', url, headers: {} }),
+    drops: () => drops,
     close: () => {
       closed = true;
       for (const request of open) request.destroy(new Error('it is being stopped'));

@@ -65,7 +65,7 @@ function createWrite(options: RemoteWriteOptions, client: HttpClient) {
     if (!answer.ok) {
       onRequest('unreachable');
       const sentence = `${where} cannot be reached: ${answer.reason}`;
-      return { kind: 'again', result: 'unavailable', sentence };
+      return { kind: 'again', result: 'unavailable', sentence, lost: true };
     }
     const verdict = judge(answer, where);
     onRequest(verdict.kind === 'again' ? verdict.result : verdict.kind);
@@ -81,6 +81,7 @@ export function createRemoteWrite(options: RemoteWriteOptions): Sink {
   const templates = createTemplates();
   const writeBytes = createWrite(options, client);
   let work: Work | undefined;
+  let keepsOnce = false;
 
   function open(rows: readonly LedgerRow[]): Work {
     const grave = createGrave();
@@ -140,8 +141,9 @@ export function createRemoteWrite(options: RemoteWriteOptions): Sink {
     while (current.job !== undefined) {
       const again = await settle(current, current.job);
       if (again !== undefined) {
-        const { sentence, afterMs } = again;
-        return { kind: 'again', reason: sentence, ...(afterMs !== undefined && { afterMs }) };
+        const { sentence, afterMs, lost = false } = again;
+        const asked = afterMs === undefined ? {} : { afterMs };
+        return { kind: 'again', reason: sentence, lost, ...asked };
       }
       current.items += current.job.settling.taken();
       current.job = current.following ?? nextJob(current);
@@ -156,7 +158,13 @@ export function createRemoteWrite(options: RemoteWriteOptions): Sink {
     name,
     streams: ['metrics'],
     send,
-    check: () => selfTest({ name, url, client, templates, write, nowMs }),
+    check: async () => {
+      const found = await selfTest({ name, url, client, templates, write, nowMs });
+      keepsOnce = found.keepsOnce ?? keepsOnce;
+      return found.sentences;
+    },
+    keepsOnce: () => keepsOnce,
+    drops: client.drops,
     close: client.close,
   };
 }

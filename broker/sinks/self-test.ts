@@ -18,6 +18,13 @@ const WRITE_PATH = /\/api\/v1\/(write|push)$/;
 
 const WINDOW_FLAG = `storage.tsdb.out_of_order_time_window: ${AWAY_DAYS}d`;
 
+export type Tested = {
+  /** What is wrong or missing. */
+  readonly sentences: readonly string[];
+  /** Whether what comes twice is kept once; undefined: it could not be asked. */
+  readonly keepsOnce?: boolean;
+};
+
 export type SelfTestOptions = {
   readonly name: string;
   readonly url: string;
@@ -45,8 +52,7 @@ export function durationMs(text: string): number | undefined {
   return parts.reduce((sum, [, count, unit]) => sum + Number(count) * (UNITS[unit ?? ''] ?? 0), 0);
 }
 
-function windowOf(where: string, yaml: string): string[] {
-  const text = /out_of_order_time_window:\s*"?([0-9a-z]+)/.exec(yaml)?.[1] ?? '0';
+function windowOf(where: string, text: string): string[] {
   const windowMs = durationMs(text) ?? 0;
   if (windowMs >= AWAY_DAYS * DAY_MS) return [];
   const what =
@@ -113,7 +119,7 @@ function victoriaSentences(where: string, flags: ReadonlyMap<string, string>): s
 }
 
 /** What the database says of itself; undefined when it says nothing. */
-async function readFlags(options: SelfTestOptions): Promise<string[] | undefined> {
+async function readFlags(options: SelfTestOptions): Promise<Tested | undefined> {
   const { client } = options;
   const url = new URL(options.url);
   if (!WRITE_PATH.test(url.pathname)) return undefined;
@@ -122,11 +128,19 @@ async function readFlags(options: SelfTestOptions): Promise<string[] | undefined
   const flags = await json(client, `${base}/api/v1/status/flags`);
   if (flags['storage.tsdb.retention.time'] !== undefined) {
     const { yaml } = await json(client, `${base}/api/v1/status/config`);
-    return [...windowOf(where, String(yaml ?? '')), ...retentionOf(where, flags)];
+    const window = /out_of_order_time_window:\s*"?([0-9a-z]+)/.exec(String(yaml ?? ''))?.[1] ?? '0';
+    return {
+      sentences: [...windowOf(where, window), ...retentionOf(where, flags)],
+      keepsOnce: (durationMs(window) ?? 0) > 0,
+    };
   }
   const page = await client.get(`${base}/metrics`);
   const victoria = page.ok ? victoriaFlags(page.text) : undefined;
-  return victoria && victoriaSentences(where, victoria);
+  if (victoria === undefined) return undefined;
+  return {
+    sentences: victoriaSentences(where, victoria),
+    keepsOnce: (durationMs(victoria.get('dedup.minScrapeInterval') ?? '') ?? 0) > 0,
+  };
 }
 
 function canary({ name, templates }: SelfTestOptions, timeMs: number): Part[] {
@@ -135,21 +149,21 @@ function canary({ name, templates }: SelfTestOptions, timeMs: number): Part[] {
   return [{ place: templates.placeOf('', ''), template, timesMs: [timeMs], values: [1] }];
 }
 
-/** @returns what is wrong or missing; never throws. */
-export async function selfTest(options: SelfTestOptions): Promise<readonly string[]> {
+/** Never throws. */
+export async function selfTest(options: SelfTestOptions): Promise<Tested> {
   const where = shownUrl(options.url);
   const nowMs = options.nowMs();
   const present = await options.write(canary(options, nowMs));
-  if (present.kind !== 'taken') {
-    const told = present.sentence;
-    return [present.kind === 'again' ? told : `${where} does not take a sample of now: ${told}`];
+  if (present.kind === 'again') return { sentences: [present.sentence] };
+  if (present.kind === 'bad') {
+    return { sentences: [`${where} does not take a sample of now: ${present.sentence}`] };
   }
   const past = await options.write(canary(options, nowMs - CANARY_AGE_MS));
   const flags = await readFlags(options);
   if (flags !== undefined) return flags;
-  if (past.kind === 'taken') return [];
+  // Whoever takes the past has a window, and with it keeps once what comes twice.
+  if (past.kind === 'taken') return { sentences: [], keepsOnce: true };
   const then = 'what terminals send after an absence is refused and buried';
-  return [
-    `${where} does not take samples of an hour ago (${past.sentence}): ${then}; set ${WINDOW_FLAG}`,
-  ];
+  const said = `${where} does not take samples of an hour ago (${past.sentence})`;
+  return { sentences: [`${said}: ${then}; set ${WINDOW_FLAG}`], keepsOnce: false };
 }

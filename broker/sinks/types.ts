@@ -22,8 +22,16 @@ export type Buried = {
 export type SendResult =
   /** All rows are done with: `items` are in the sink, `buried` never will be. */
   | { readonly kind: 'taken'; readonly items: number; readonly buried: readonly Buried[] }
-  /** None may be forgotten; the same rows come again, unchanged. `afterMs`: the sink asked to wait. */
-  | { readonly kind: 'again'; readonly reason: string; readonly afterMs?: number };
+  /**
+   * None may be forgotten; the same rows come again, unchanged. `afterMs`: the sink asked to wait. `lost`: there
+   * was no answer, so it may have been killed, and with it what it had taken a moment before.
+   */
+  | {
+      readonly kind: 'again';
+      readonly reason: string;
+      readonly afterMs?: number;
+      readonly lost?: boolean;
+    };
 
 export type Sink = {
   /** Its name in the configuration, in metrics and of its cursor. */
@@ -34,6 +42,13 @@ export type Sink = {
   readonly send: (rows: readonly LedgerRow[]) => Promise<SendResult>;
   /** @returns sentences on what is wrong or missing, each with the flag to set; none: fine. */
   readonly check: () => Promise<readonly string[]>;
+  /**
+   * Whether it keeps once what comes twice. Only then are the last seconds sent again after it was lost: databases
+   * answer before what they took is on their disk. Absent: no.
+   */
+  readonly keepsOnce?: () => boolean;
+  /** Connections that ended since the start: a database that was killed and is back leaves no other trace. */
+  readonly drops?: () => number;
   /** Ends open requests at once: a `send` that waits answers `again`. */
   readonly close: () => void;
 };

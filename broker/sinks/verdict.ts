@@ -33,6 +33,8 @@ export type Verdict =
       readonly result: 'unavailable' | 'throttled' | 'unauthorised' | 'no_receiver';
       readonly sentence: string;
       readonly afterMs?: number;
+      /** There was no answer. */
+      readonly lost?: boolean;
     };
 
 /** Where a person must do something, hurry helps nobody. */

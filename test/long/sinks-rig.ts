@@ -75,7 +75,7 @@ async function readSamples(url: string, selector: string, untilMs: number, days:
 async function exportSamples(url: string, selector: string): Promise<SeriesFound[]> {
   // What was written a moment ago is searchable after this [VictoriaMetrics, Troubleshooting].
   await fetch(`${url}/internal/force_flush`);
-  const query = new URLSearchParams({ 'match[]': selector, reduce_mem_usage: '1' });
+  const query = new URLSearchParams({ 'match[]': selector });
   const text = await (await fetch(`${url}/api/v1/export?${query}`)).text();
   type Line = { metric: Record<string, string>; values: number[]; timestamps: number[] };
   const found = new Map<string, { metric: Line['metric']; values: [number, number][] }>();

@@ -14,8 +14,12 @@ const LIMITS = { days: 30, rowsMax: 5 };
 let dir: string;
 let path: string;
 let loop: Loop | undefined;
+let nowMs = 0;
+let drops = 0;
 let store: SinkStore | undefined;
 beforeEach(() => {
+  nowMs = 0;
+  drops = 0;
   dir = mkdtempSync(join(tmpdir(), 'tw-sinks-'));
   path = join(dir, 'sinks.db');
 });
@@ -64,7 +68,7 @@ const taken = (items: number, buried: Buried[] = []): SendResult => ({
 function run(
   ledger: LedgerRow[],
   answer: Answer,
-  more: { newestAtOpen?: number; check?: string[] } = {},
+  more: { newestAtOpen?: number; check?: string[]; keepsOnce?: boolean } = {},
 ) {
   const sent: number[][] = [];
   const warned: string[] = [];
@@ -77,6 +81,7 @@ function run(
       return Promise.resolve(answer(given));
     },
     check: () => Promise.resolve(more.check ?? []),
+    ...(more.keepsOnce && { keepsOnce: () => true, drops: () => drops }),
     close: () => {},
   };
   store ??= openSinkStore(path, 5, (aside) => warned.push(`damaged ${aside}`), LIMITS);
@@ -89,7 +94,7 @@ function run(
     store,
     generation: GENERATION,
     newestAtOpen: more.newestAtOpen ?? ledger.at(-1)?.id ?? 0,
-    clock: { wallMs: () => 61_000, monotonicMs: () => performance.now() },
+    clock: { wallMs: () => 61_000, monotonicMs: () => nowMs + performance.now() },
     timers,
     chance: () => 1,
     onTaken: () => {},
@@ -181,6 +186,70 @@ describe('the loop of a sink', () => {
     const { status } = run([], () => taken(0), { check: ['set the flag'] });
     await expect.poll(() => status().sentences).toEqual(['set the flag']);
     expect(status().up).toBeUndefined();
+  });
+});
+
+describe('a database that was killed', () => {
+  /** Rows that were sent more than once. */
+  const twice = (sent: number[][]): number[] =>
+    [...new Set(sent.flat().filter((id, i, all) => all.indexOf(id) !== i))].sort();
+
+  it('gets the last half minute again, which it answered for and may not have written', async () => {
+    const ledger = rows(1, 2);
+    let isDown = false;
+    const given = run(
+      ledger,
+      ({ length }) => (isDown ? { kind: 'again', reason: 'gone', lost: true } : taken(length)),
+      { keepsOnce: true },
+    );
+    await expect.poll(() => given.status().behindBatches).toBe(0);
+    nowMs += 60_000;
+    ledger.push(row(3));
+    await expect.poll(() => given.status().behindBatches).toBe(0);
+    // On disk is what is settled, in case the broker is killed, too.
+    expect(given.status().cursor).toBeLessThan(3);
+    nowMs += 20_000;
+    ledger.push(row(4));
+    await expect.poll(() => given.status().behindBatches).toBe(0);
+    expect(twice(given.sent)).toEqual([]);
+    isDown = true;
+    ledger.push(row(5));
+    await expect.poll(() => given.status().up).toBe(false);
+    // However long it is down: it counts from when it was lost.
+    nowMs += 7_200_000;
+    isDown = false;
+    await expect.poll(() => given.status().behindBatches).toBe(0);
+    await expect.poll(() => twice(given.sent)).toEqual([3, 4, 5]);
+    nowMs += 60_000;
+    await expect.poll(() => given.status().cursor, { timeout: 5_000 }).toBe(5);
+  });
+
+  it('and was back before anybody asked is noticed by its connection', async () => {
+    const { sent, status } = run(rows(1, 2), ({ length }) => taken(length), { keepsOnce: true });
+    await expect.poll(() => status().behindBatches).toBe(0);
+    drops += 1;
+    await expect
+      .poll(() => sent)
+      .toEqual([
+        [1, 2],
+        [1, 2],
+      ]);
+    drops += 1;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(sent).toHaveLength(2);
+  });
+
+  it('gets nothing twice where that would be kept twice', async () => {
+    let isDown = true;
+    const { sent, status } = run(rows(1, 2), ({ length }) =>
+      isDown ? { kind: 'again', reason: 'gone', lost: true } : taken(length),
+    );
+    await expect.poll(() => status().up).toBe(false);
+    isDown = false;
+    await expect.poll(() => status().behindBatches).toBe(0);
+    const before = sent.length;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(sent).toHaveLength(before);
   });
 });
 
