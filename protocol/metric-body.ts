@@ -19,11 +19,17 @@ export type Sample = { readonly name: string; readonly labels: Labels; readonly 
 /** All samples that were taken at one instant. `timeMs`: corrected wall clock. */
 export type Snapshot = { readonly timeMs: number; readonly samples: readonly Sample[] };
 
-type Column = {
+/** What a series is called, as it is written. */
+type Head = {
   readonly key: string;
   readonly name: string;
-  readonly labels: Labels;
   readonly flat: readonly string[];
+  /** The message of a series that has a value at every instant: made once. */
+  bytes: Uint8Array | undefined;
+};
+type Column = {
+  readonly head: Head;
+  readonly labels: Labels;
   readonly at: number[];
   readonly values: number[];
 };
@@ -38,18 +44,28 @@ const flatten = (labels: Labels): string[] =>
     .sort()
     .flatMap((name) => [name, labels[name] ?? '']);
 
-/** Whether a sample belongs to the series: the common case, told without making a key. */
-function isOf(column: Column | undefined, { name, labels }: Sample): column is Column {
-  if (column === undefined || column.name !== name) return false;
-  if (column.labels === labels) return true;
-  let left = column.flat.length / 2;
-  for (const label in labels) {
-    if (!Object.hasOwn(column.labels, label) || column.labels[label] !== labels[label])
-      return false;
-    left -= 1;
+/** Whether a sample is of this series: the common case, told without making a key. */
+function isOf({ name, flat }: Head, sample: Sample): boolean {
+  const { labels } = sample;
+  if (name !== sample.name) return false;
+  for (let i = 0; i < flat.length; i += 2) {
+    if (labels[flat[i] as string] !== flat[i + 1]) return false;
   }
+  let left = flat.length / 2;
+  for (const _ in labels) left -= 1;
   return left === 0;
 }
+
+function headOf({ name, labels }: Sample): Head {
+  const flat = flatten(labels);
+  return { key: `${name}\0${flat.join('\0')}`, name, flat, bytes: undefined };
+}
+
+/**
+ * The series of the last body, in the order of its last sweep. Only a shortcut: an agent sends the same series all day,
+ * and a series that is not at its place is made anew.
+ */
+let lately: readonly Head[] = [];
 
 function columnsOf(snapshots: readonly Snapshot[]): Column[] {
   const known = new Map<string, Column>();
@@ -59,12 +75,11 @@ function columnsOf(snapshots: readonly Snapshot[]): Column[] {
     const order: Column[] = [];
     for (const sample of samples) {
       let column = before[order.length];
-      if (!isOf(column, sample)) {
-        const { name, labels } = sample;
-        const flat = flatten(labels);
-        const key = `${name}\0${flat.join('\0')}`;
-        column = known.get(key) ?? { key, name, labels, flat, at: [], values: [] };
-        known.set(key, column);
+      if (column === undefined || !(isSame(column, sample) || isOf(column.head, sample))) {
+        const guess = lately[order.length];
+        const head = guess !== undefined && isOf(guess, sample) ? guess : headOf(sample);
+        column = known.get(head.key) ?? { head, labels: sample.labels, at: [], values: [] };
+        known.set(head.key, column);
       }
       order.push(column);
       // An instant has one value of a series; a second one is not a later one.
@@ -74,8 +89,12 @@ function columnsOf(snapshots: readonly Snapshot[]): Column[] {
     }
     before = order;
   });
+  if (before.length > 0) lately = before.map(({ head }) => head);
   return [...known.values()];
 }
+
+const isSame = ({ head, labels }: Column, sample: Sample): boolean =>
+  labels === sample.labels && head.name === sample.name;
 
 /** @returns the first value and what each adds to the one before; undefined where a step is not exact. */
 function differences(values: readonly number[]): number[] | undefined {
@@ -140,17 +159,32 @@ function valuesOf(values: readonly number[]): Values {
 /** Kept between bodies: an agent seals one a minute, and an hour of a till fits. */
 const writer = new ByteWriter(WRITER_BYTES);
 
-function writeSeries({ name, flat, at }: Column, instants: number): void {
+function writeHead({ name, flat }: Head): void {
   writer.varint(10);
   writer.text(name);
   for (const text of flat) {
     writer.varint(18);
     writer.text(text);
   }
-  if (at.length === instants) return;
-  writer.part(26, () => {
-    for (const index of at) writer.varint(index);
-  });
+}
+
+function writeSeries({ head, at }: Column, instants: number): void {
+  if (at.length < instants) {
+    writer.part(18, () => {
+      writeHead(head);
+      writer.part(26, () => {
+        for (const index of at) writer.varint(index);
+      });
+    });
+    return;
+  }
+  if (head.bytes !== undefined) {
+    writer.raw(head.bytes);
+    return;
+  }
+  const from = writer.length;
+  writer.part(18, () => writeHead(head));
+  head.bytes = writer.bytes(from);
 }
 
 const writeAll = (numbers: readonly number[]) => (): void => {
@@ -159,14 +193,12 @@ const writeAll = (numbers: readonly number[]) => (): void => {
 
 /** Series are sorted: what belongs together is then together, and lies as in the dictionary (dictionary.ts). */
 export function encodeMetricBody(snapshots: readonly Snapshot[]): Uint8Array {
-  const columns = columnsOf(snapshots).sort((a, b) => (a.key < b.key ? -1 : 1));
+  const columns = columnsOf(snapshots).sort((a, b) => (a.head.key < b.head.key ? -1 : 1));
   const values = columns.map((column) => valuesOf(column.values));
   const timeDeltasMs = differences(snapshots.map(({ timeMs }) => Math.round(timeMs))) ?? [];
   writer.clear();
   if (timeDeltasMs.length > 0) writer.part(10, writeAll(timeDeltasMs));
-  for (const column of columns) {
-    writer.part(18, () => writeSeries(column, snapshots.length));
-  }
+  for (const column of columns) writeSeries(column, snapshots.length);
   if (columns.length > 0) {
     writer.part(26, () => {
       for (const { form } of values) writer.varint(form);

@@ -129,8 +129,15 @@ export class ByteWriter {
     this.#at = 0;
   }
 
-  bytes(): Uint8Array {
-    return Uint8Array.prototype.slice.call(this.#data, 0, this.#at);
+  /** A copy of what was written from there on. */
+  bytes(from = 0): Uint8Array {
+    return Uint8Array.prototype.slice.call(this.#data, from, this.#at);
+  }
+
+  raw(bytes: Uint8Array): void {
+    this.#room(bytes.length);
+    this.#data.set(bytes, this.#at);
+    this.#at += bytes.length;
   }
 
   #room(bytes: number): void {

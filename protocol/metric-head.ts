@@ -22,8 +22,32 @@ const PLACES = 8_192;
 /** Longer ones are read each time: they are somebody's nonsense and would only take memory. */
 const KEPT_BYTES_MAX = 384;
 
-type Kept = { readonly bytes: Uint8Array; readonly head: Head };
+/** The numbers of one body or of one series, as they came. */
+export type Numbers = number[];
+/** One series as its message says. */
+export type Entry = {
+  readonly head: Head;
+  readonly at: Numbers;
+  readonly whole: Numbers;
+  readonly scaled: Numbers;
+  readonly plain: Numbers;
+  readonly decimals: number;
+};
+
+/**
+ * `next`: what came behind it the last time, which is nearly always what comes behind it again. `gone`: its place was
+ * taken; then it leads nowhere, or what is gone would hold on to all that went before.
+ */
+type Kept = {
+  readonly bytes: Uint8Array;
+  readonly entry: Entry;
+  next: Kept | undefined;
+  gone: boolean;
+};
 const kept: (Kept | undefined)[] = Array.from({ length: PLACES }, () => undefined);
+let last: Kept | undefined;
+/** Of an entry that is nothing but its head; never written to. */
+const NONE: Numbers = [];
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** FNV-1a over the bytes. */
@@ -33,21 +57,34 @@ function placeOf(data: Uint8Array, from: number, until: number): number {
   return (hash ^ (hash >>> 15)) & (PLACES - 1);
 }
 
-function isAt(bytes: Uint8Array, data: Uint8Array, from: number): boolean {
-  for (let i = 0; i < bytes.length; i += 1) if (bytes[i] !== data[from + i]) return false;
+function isAt({ bytes }: Kept, data: Uint8Array, from: number, until: number): boolean {
+  if (bytes.length !== until - from) return false;
+  // From behind: what differs is mostly the last label.
+  for (let i = bytes.length - 1; i >= 0; i -= 1) if (bytes[i] !== data[from + i]) return false;
   return true;
 }
 
-/** The head that exactly these bytes are, when it is known. */
-export function knownHead(data: Uint8Array, from: number, until: number): Head | undefined {
+/** The series that exactly these bytes are, without values of its own, when it is known. */
+export function knownEntry(data: Uint8Array, from: number, until: number): Entry | undefined {
+  const guess = last?.next;
+  if (guess !== undefined && !guess.gone && isAt(guess, data, from, until)) {
+    last = guess;
+    return guess.entry;
+  }
   const found = kept[placeOf(data, from, until)];
-  if (found === undefined || found.bytes.length !== until - from) return undefined;
-  return isAt(found.bytes, data, from) ? found.head : undefined;
+  if (found === undefined || !isAt(found, data, from, until)) return undefined;
+  if (last !== undefined && !last.gone) last.next = found;
+  last = found;
+  return found.entry;
 }
 
 export function keepHead(data: Uint8Array, from: number, until: number, head: Head): void {
   if (until - from > KEPT_BYTES_MAX) return;
-  kept[placeOf(data, from, until)] = { bytes: data.slice(from, until), head };
+  const entry = { head, at: NONE, whole: NONE, scaled: NONE, plain: NONE, decimals: 0 };
+  const place = placeOf(data, from, until);
+  const before = kept[place];
+  if (before !== undefined) Object.assign(before, { gone: true, next: undefined });
+  kept[place] = { bytes: data.slice(from, until), entry, next: undefined, gone: false };
 }
 
 export function readText(reader: ByteReader): string {

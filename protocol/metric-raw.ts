@@ -4,19 +4,16 @@
 
 import * as limits from './limits.ts';
 import { ByteReader } from './metric-bytes.ts';
-import { checkHead, type Head, keepHead, knownHead, readText } from './metric-head.ts';
+import {
+  checkHead,
+  type Entry,
+  keepHead,
+  knownEntry,
+  type Numbers,
+  readText,
+} from './metric-head.ts';
 import { fail, ok, type Result } from './result.ts';
 
-/** The numbers of one body or of one series, as they came. */
-export type Numbers = number[];
-export type Entry = {
-  readonly head: Head;
-  readonly at: Numbers;
-  readonly whole: Numbers;
-  readonly scaled: Numbers;
-  readonly plain: Numbers;
-  readonly decimals: number;
-};
 export type RawBody = {
   readonly timeDeltas: Numbers;
   readonly entries: Entry[];
@@ -26,9 +23,6 @@ export type RawBody = {
 };
 
 const NO_MESSAGE = 'MetricBody is not a valid protobuf message';
-/** Of an entry that is nothing but its head; never written to. */
-const NONE: Numbers = [];
-
 const signed = (reader: ByteReader): number => reader.signed();
 const small = (reader: ByteReader): number => reader.small();
 const double = (reader: ByteReader): number => reader.double();
@@ -76,17 +70,12 @@ function readEntryField(entry: Entry, reader: ByteReader, tag: number): void {
   }
 }
 
-const bare = (head: Head): Entry => ({
-  ...{ head, at: NONE, whole: NONE, scaled: NONE, plain: NONE },
-  decimals: 0,
-});
-
 function readEntry(reader: ByteReader): Result<Entry> {
   const { data, at: from, end: until } = reader;
-  const known = knownHead(data, from, until);
+  const known = knownEntry(data, from, until);
   if (known !== undefined) {
     reader.at = until;
-    return ok(bare(known));
+    return ok(known);
   }
   let name = '';
   let decimals = 0;

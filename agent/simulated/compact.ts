@@ -24,11 +24,26 @@ function shared({ name, labels }: Sample): Series {
   return series;
 }
 
-export const compact = ({ timeMs, samples }: Snapshot): Compact => ({
-  timeMs,
-  series: samples.map(shared),
-  values: Float64Array.from(samples, ({ value }) => value),
-});
+function isOf({ name, labels }: Series, sample: Sample): boolean {
+  if (name !== sample.name) return false;
+  for (const label in sample.labels) if (labels[label] !== sample.labels[label]) return false;
+  // One that has fewer labels than before is another series.
+  for (const label in labels) if (sample.labels[label] === undefined) return false;
+  return true;
+}
+
+/** @param before the one before of the same terminal: nearly always the same series in the same order. */
+export function compact({ timeMs, samples }: Snapshot, before?: Compact): Compact {
+  const values = Float64Array.from(samples, ({ value }) => value);
+  const last = before?.series ?? [];
+  const same = last.length === samples.length && samples.every((one, i) => isAt(last, i, one));
+  return { timeMs, series: same ? last : samples.map(shared), values };
+}
+
+function isAt(series: readonly Series[], i: number, sample: Sample): boolean {
+  const one = series[i];
+  return one !== undefined && isOf(one, sample);
+}
 
 export const expand = ({ series, values }: Compact, timeMs: number): Snapshot => ({
   timeMs,

@@ -9,8 +9,8 @@ import {
   type ComponentReading,
   componentSamples,
 } from '../telemetry/readings.ts';
-import { type Scraped, withinBudget } from '../telemetry/series.ts';
 import { isUp } from '../watchdog/machine.ts';
+import type { ComponentName } from './character.ts';
 import { diceFrom } from './dice.ts';
 import type { Till } from './model.ts';
 import { isWell, leakedBytes, networkOf, suffers } from './till.ts';
@@ -149,22 +149,25 @@ function hostSamples(till: Till, now: number, wobble: () => number): Sample[] {
   ];
 }
 
+/**
+ * As they leave a real agent (telemetry/series.ts). Their names are the catalogue's and they are fewer than the budget
+ * has room for, so that asking it would only cost: half of what ten thousand terminals take of a core.
+ */
+const scrapedFrom = (component: ComponentName, samples: readonly Sample[]): Sample[] =>
+  samples.map(({ name, labels, value }) => ({ name, labels: { ...labels, component }, value }));
+
 /** One snapshot's worth. `wallMs`: true time, which a till knows once the broker has told it. */
 export function samplesOf(till: Till, agent: AgentReading, now: number, wallMs: number): Sample[] {
   const dice = diceFrom(till.random);
   const wobble = dice.next;
-  const scraped: Scraped[] = [
-    {
-      component: 'hardware',
-      samples: isWell(till, 'hardware') ? hardwareSamples(till, wobble) : [],
-    },
-    { component: 'sale', samples: isWell(till, 'sale') ? saleSamples(till) : [] },
-    { component: 'sync', samples: isWell(till, 'sync') ? syncSamples(till, now, wallMs) : [] },
-  ];
-  const own = [
+  // Drawn whatever is up, so that a component that comes back does not change what the others measure.
+  const hardware = hardwareSamples(till, wobble);
+  return [
     ...hostSamples(till, now, wobble),
     ...componentReadings(till, now, wobble).flatMap(componentSamples),
     ...agentSamples(agent),
+    ...(isWell(till, 'hardware') ? scrapedFrom('hardware', hardware) : []),
+    ...(isWell(till, 'sale') ? scrapedFrom('sale', saleSamples(till)) : []),
+    ...(isWell(till, 'sync') ? scrapedFrom('sync', syncSamples(till, now, wallMs)) : []),
   ];
-  return [...withinBudget(own, scraped).samples];
 }

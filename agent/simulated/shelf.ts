@@ -22,6 +22,7 @@ const count = (waiting: readonly Waiting[]): number =>
 export class Shelf {
   #snapshots: Waiting[] = [];
   #nextId = 1;
+  #last: Compact | undefined;
   /** Newest snapshot that went out live: what is older is backlog now. */
   #liveTo = 0;
 
@@ -39,7 +40,8 @@ export class Shelf {
 
   /** @returns how many samples were dropped for it. */
   add(snapshot: Snapshot, mono: number | undefined): number {
-    this.#snapshots.push({ id: this.#nextId, what: compact(snapshot), mono });
+    this.#last = compact(snapshot, this.#last);
+    this.#snapshots.push({ id: this.#nextId, what: this.#last, mono });
     this.#nextId += 1;
     return this.#snapshots.length > SNAPSHOTS_MAX ? count(this.#snapshots.splice(0, 1)) : 0;
   }

@@ -1,6 +1,6 @@
 // How long the wire takes, in a process of its own so that it can run with the agent's flags: encoding a
 // snapshot, a live batch and ten minutes, and reading the live batch, by hand and by the generated decoder.
-// Prints JSON: microseconds each, the median of rounds, because other work on the machine only adds.
+// Prints JSON: microseconds each, of the quickest round, because other work on the machine only adds.
 
 import { packBody, unpackBody } from '../../protocol/body.ts';
 import { decodeMetricBody, encodeMetricBody, type Snapshot } from '../../protocol/metric-body.ts';
@@ -12,19 +12,17 @@ const ROUNDS = 15;
 const ROUND_MS = 40;
 
 function micros(work: () => unknown): number {
-  const rounds: number[] = [];
-  for (let round = 0; round <= ROUNDS; round += 1) {
+  let best = Infinity;
+  for (let round = 0; round < ROUNDS; round += 1) {
     const start = performance.now();
     let turns = 0;
     while (performance.now() - start < ROUND_MS) {
       work();
       turns += 1;
     }
-    // The first one warms up.
-    if (round > 0) rounds.push(((performance.now() - start) * 1_000) / turns);
+    best = Math.min(best, ((performance.now() - start) * 1_000) / turns);
   }
-  const median = rounds.sort((a, b) => a - b)[ROUNDS >>> 1] ?? Number.NaN;
-  return Math.round(median * 10) / 10;
+  return Math.round(best * 10) / 10;
 }
 
 /** Until after breakfast; only the end is kept, because the heap of an agent has 48 MB. */
@@ -47,6 +45,7 @@ console.log(
     encodeTenMinutes: micros(() => encodeMetricBody(tenMinutes)),
     unpackLive: micros(() => unpackBody(packed)),
     decodeLive: micros(() => decodeMetricColumns(body)),
+    // The generated decoder alone, without checks and sums.
     decodeLiveGenerated: micros(() => decodeRaw('MetricBody', body, body.length)),
     decodeLiveSnapshots: micros(() => decodeMetricBody(body)),
     decodeTenMinutes: micros(() => decodeMetricColumns(late)),

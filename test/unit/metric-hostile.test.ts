@@ -132,6 +132,29 @@ describe('the hand-written reader', () => {
     ).toBe(false);
   });
 
+  it('reads right while more names come than it keeps', () => {
+    const bodies = Array.from({ length: 1_500 }, (_, i) =>
+      encodeMetricBody([
+        {
+          timeMs: 1,
+          samples: Array.from({ length: 20 }, (_s, k) => ({
+            name: 'a',
+            labels: { i: String(i % 1_000), k: String(k) },
+            value: i + k,
+          })),
+        },
+      ]),
+    );
+    for (const [i, data] of bodies.entries()) {
+      const columns = decodeMetricColumns(data);
+      const values = columns.ok
+        ? columns.value.series.map(({ labels: [, own, , k], values: [value] }) => [own, k, value])
+        : [];
+      const expected = Array.from({ length: 20 }, (_, k) => [String(i % 1_000), String(k), i + k]);
+      expect(values.toSorted()).toEqual(expected.toSorted());
+    }
+  });
+
   it('does not grow with what a body claims', () => {
     const zeros = new Uint8Array(BODY_BYTES_MAX - 16);
     for (const tag of [10, 26, 34, 42]) {
