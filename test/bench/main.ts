@@ -32,6 +32,11 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
     options: '[--seed NUMBER]',
     load: () => import('./wire.ts'),
   },
+  ingest: {
+    what: 'batches a second on one core, beside the bare broker and Mosquitto; or a fleet of terminals',
+    options: '[--n ROUNDS] [--seconds TIME] | --terminals COUNT [--minutes TIME]',
+    load: () => import('./ingest.ts'),
+  },
   footprint: {
     what: 'what the agent costs a till at rest',
     options: '[--seconds TIME]',
@@ -65,6 +70,7 @@ function read() {
         seconds: { type: 'string' },
         minutes: { type: 'string' },
         seed: { type: 'string' },
+        terminals: { type: 'string' },
       },
     });
   } catch (error) {
@@ -91,6 +97,7 @@ const report = await run({
   seconds: number('seconds', values.seconds),
   minutes: number('minutes', values.minutes),
   seed: number('seed', values.seed),
+  terminals: number('terminals', values.terminals),
   peers: values.peers,
   only: values.only?.split(','),
 });

@@ -5,6 +5,7 @@ export type Options = {
   readonly seconds: number | undefined;
   readonly minutes: number | undefined;
   readonly seed: number | undefined;
+  readonly terminals: number | undefined;
   readonly peers: boolean;
   readonly only: readonly string[] | undefined;
 };
