@@ -7,8 +7,8 @@ import { readBatch } from './batches.ts';
 import { readHour } from './hours.ts';
 
 export type Collection = {
-  readonly addBlock: (block: Uint8Array | undefined) => void;
-  readonly addRow: (batch: Uint8Array | undefined) => void;
+  readonly addBlock: (block: Uint8Array) => void;
+  readonly addRow: (batch: Uint8Array) => void;
   readonly found: ReadonlyMap<string, Found>;
 };
 
@@ -32,7 +32,9 @@ export function createCollection(query: HistoryQuery): Collection {
 
   return {
     found,
-    addBlock: (block) => add(block && readHour(block)),
-    addRow: (batch) => add(batch && readBatch(batch)),
+    addBlock: (block) => {
+      for (const columns of readHour(block, name)) add(columns);
+    },
+    addRow: (batch) => add(readBatch(batch)),
   };
 }
