@@ -7,7 +7,7 @@
 import type { TerminalModel } from './model.ts';
 import type { Presence } from './presence.ts';
 import { totalOf } from './tally.ts';
-import { type Troubles, troublesOf } from './troubles.ts';
+import { createTroubles, type Troubles } from './troubles.ts';
 import { restartCounts } from './view.ts';
 
 /** Pairs of component and version with a line of their own (design.md section 6: bounded size). */
@@ -130,6 +130,7 @@ function createAdmission(): (pair: Pair) => Pair {
 /** @returns a function that rolls up the fleet; it remembers which pairs it has admitted. */
 export function createRollup() {
   const admit = createAdmission();
+  const beginTroubles = createTroubles();
   const known = new WeakMap<TerminalModel, readonly Part[]>();
   const partsOnce = (model: TerminalModel): readonly Part[] => {
     const parts = known.get(model) ?? partsOf(model);
@@ -139,16 +140,17 @@ export function createRollup() {
   return (models: readonly TerminalModel[], isShown: (model: TerminalModel) => boolean): Rollup => {
     const terminals = { total: 0, never: 0, online: 0, late: 0, lost: 0 };
     const sums = new Map<string, Sum>();
+    const troubles = beginTroubles();
     let agentStarts = 0;
     for (const model of models) {
       const shown = isShown(model);
       for (const part of partsOnce(model)) sumUp(sums, part, shown);
       if (!shown) continue;
+      troubles.add(model);
       terminals.total += 1;
       terminals[model.presence] += 1;
       agentStarts += totalOf(model.agentStarts);
     }
-    const troubles = troublesOf(models.filter(isShown));
-    return { terminals, ...linesOf(sums.values(), admit), agentStarts, ...troubles };
+    return { terminals, ...linesOf(sums.values(), admit), agentStarts, ...troubles.sum() };
   };
 }

@@ -19,32 +19,48 @@ export type Troubles = {
 
 export const isCause = (word: unknown): word is Cause => CAUSES.some((known) => known === word);
 
-function addIncidents(into: Record<Cause, number>, model: TerminalModel): void {
-  for (const [component, { cause }] of Object.entries(model.incidents)) {
+/** What ails one terminal; a model never changes, so it is worked out once for each state of it. */
+type Ailing = {
+  readonly skewed: boolean;
+  readonly causes: readonly Cause[];
+  readonly devices: readonly string[];
+};
+
+function ailingOf(model: TerminalModel): Ailing {
+  const causes = Object.entries(model.incidents)
     // One of a component that is not configured any more can never end, and ails nobody.
-    if (own(model.components, component)?.listed === false) continue;
-    if (isCause(cause)) into[cause] += 1;
-  }
+    .filter(([component]) => own(model.components, component)?.listed !== false)
+    .map(([, { cause }]) => cause)
+    .filter(isCause);
+  const devices = Object.values(model.devices)
+    .filter(({ state, signs }) => state === 'error' || Object.keys(signs).length > 0)
+    .map(({ state }) => (DEVICE_STATES.has(state) ? state : OTHER));
+  return { skewed: Math.abs(model.clockOffsetMs) >= SKEWED_MS, causes, devices };
 }
 
-function addDevices(into: Record<string, number>, model: TerminalModel): void {
-  for (const { state, signs } of Object.values(model.devices)) {
-    if (state !== 'error' && Object.keys(signs).length === 0) continue;
-    const word = DEVICE_STATES.has(state) ? state : OTHER;
-    into[word] = (into[word] ?? 0) + 1;
-  }
-}
-
-/** @param models that are shown. */
-export function troublesOf(models: Iterable<TerminalModel>): Troubles {
-  const incidents = Object.fromEntries(CAUSES.map((cause) => [cause, 0])) as Record<Cause, number>;
-  const states = [...DEVICE_STATES, OTHER];
-  const devices = Object.fromEntries(states.map((state) => [state, 0]));
-  let clockSkewed = 0;
-  for (const model of models) {
-    if (Math.abs(model.clockOffsetMs) >= SKEWED_MS) clockSkewed += 1;
-    addIncidents(incidents, model);
-    addDevices(devices, model);
-  }
-  return { clockSkewed, incidents, devices };
+/** @returns a sum over terminals; call `add` for each that is shown, then `sum`. */
+export function createTroubles(): () => {
+  readonly add: (model: TerminalModel) => void;
+  readonly sum: () => Troubles;
+} {
+  const known = new WeakMap<TerminalModel, Ailing>();
+  return () => {
+    const incidents = Object.fromEntries(CAUSES.map((cause) => [cause, 0])) as Record<
+      Cause,
+      number
+    >;
+    const states = [...DEVICE_STATES, OTHER];
+    const devices: Record<string, number> = Object.fromEntries(states.map((state) => [state, 0]));
+    let clockSkewed = 0;
+    return {
+      add: (model) => {
+        const ailing = known.get(model) ?? ailingOf(model);
+        known.set(model, ailing);
+        if (ailing.skewed) clockSkewed += 1;
+        for (const cause of ailing.causes) incidents[cause] += 1;
+        for (const state of ailing.devices) devices[state] = (devices[state] ?? 0) + 1;
+      },
+      sum: () => ({ clockSkewed, incidents, devices }),
+    };
+  };
 }
