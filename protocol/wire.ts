@@ -19,6 +19,8 @@ export const ENCODINGS = ['identity', 'gzip', 'deflate'] as const;
 export type Encoding = (typeof ENCODINGS)[number];
 
 export const EPOCH_BYTES = 16;
+/** Of an acknowledgement that acknowledges nothing: the broker's greeting, sent for the time in it. */
+export const NO_EPOCH = new Uint8Array(EPOCH_BYTES);
 
 export type Batch = {
   readonly epoch: Uint8Array;

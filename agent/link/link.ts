@@ -12,9 +12,10 @@ import type { Chunks } from '../logs/pulls.ts';
 import type { Cancel, Clock, Log, Timers } from '../ports.ts';
 import type { Outbox, Outgoing } from '../telemetry/types.ts';
 import { BACKOFF, type BackoffPolicy, reconnectDelayMs } from './backoff.ts';
+import { Greeting } from './greeting.ts';
 import { type Bucket, fullBucket, refill, spend } from './pace.ts';
 import { openSession, type Session } from './session.ts';
-import type { Link, LinkStats, LinkWatch } from './types.ts';
+import { type Link, type LinkStats, type LinkWatch, NO_STATS } from './types.ts';
 
 export type { Link, LinkStats } from './types.ts';
 
@@ -56,21 +57,10 @@ class AgentLink implements Link {
   readonly #o: LinkOptions;
   readonly #policy: BackoffPolicy;
   readonly #cancelTick: Cancel;
-  readonly #stats = {
-    connects: 0,
-    failures: 0,
-    lastReason: '',
-    sentBatches: 0,
-    sentBytes: 0,
-    acks: 0,
-    garbageAcks: 0,
-    commands: 0,
-    silences: 0,
-    paceBytesPerSecond: 0,
-  };
+  readonly #stats = { ...NO_STATS };
   #session: Session | undefined;
   #up = false;
-  #upSinceMs = 0;
+  readonly #greeting = new Greeting();
   /** Monotonic time since which something sent waits for any acknowledgement. */
   #silentSinceMs: number | undefined;
   #backoffStep = 0;
@@ -147,6 +137,7 @@ class AgentLink implements Link {
     const { terminal, broker, timers } = this.#o;
     const connectTimeoutMs = this.#o.connectTimeoutMs ?? CONNECT_TIMEOUT_MS;
     const open = this.#o.openSession ?? openSession;
+    this.#greeting.opened(this.#o.clock.monotonicMs());
     const session = open(
       { terminal, ...broker, connectTimeoutMs, timers },
       {
@@ -165,7 +156,7 @@ class AgentLink implements Link {
   #onUp(): void {
     const { clock, log, broker, outbox } = this.#o;
     this.#up = true;
-    this.#upSinceMs = clock.monotonicMs();
+    this.#greeting.up(clock.monotonicMs());
     this.#silentSinceMs = undefined;
     this.#stats.connects += 1;
     log.info('connected to the broker', { ...broker });
@@ -176,9 +167,9 @@ class AgentLink implements Link {
   }
 
   #onDown(reason: string): void {
-    const { log } = this.#o;
-    const now = this.#o.clock.monotonicMs();
-    if (this.#up && now - this.#upSinceMs >= STEADY_MS) this.#backoffStep = 0;
+    const { clock, log } = this.#o;
+    const now = clock.monotonicMs();
+    if (this.#up && this.#greeting.upForMs(now) >= STEADY_MS) this.#backoffStep = 0;
     this.#up = false;
     this.#session = undefined;
     // A wish ends with the connection over which it came.
@@ -203,7 +194,9 @@ class AgentLink implements Link {
     }
     const { outbox, chunks, clock } = this.#o;
     const isChunk = chunks?.acknowledge(decoded.value) === true;
-    const done = isChunk ? NOTHING_DONE : outbox.acknowledge(decoded.value);
+    const done = isChunk
+      ? NOTHING_DONE
+      : outbox.acknowledge(decoded.value, this.#greeting.heard(clock.monotonicMs()));
     this.#stats.acks += 1;
     this.#o.watch?.acknowledged();
     this.#heed(decoded.value);
@@ -251,7 +244,9 @@ class AgentLink implements Link {
   }
 
   #pump(): void {
+    const { clock, outbox } = this.#o;
     if (!this.#up) return;
+    if (!outbox.time.known() && this.#greeting.isAwaited(clock.monotonicMs())) return;
     this.#sendBatches();
     this.#sendChunk();
   }

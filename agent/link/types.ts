@@ -25,6 +25,19 @@ export type LinkWatch = {
   readonly down: (reason: string) => void;
 };
 
+export const NO_STATS = {
+  connects: 0,
+  failures: 0,
+  lastReason: '',
+  sentBatches: 0,
+  sentBytes: 0,
+  acks: 0,
+  garbageAcks: 0,
+  commands: 0,
+  silences: 0,
+  paceBytesPerSecond: 0,
+};
+
 export type Link = {
   /** Sends what is urgent if the broker still takes it, and ends within two seconds. */
   readonly stop: () => Promise<void>;

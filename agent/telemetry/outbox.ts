@@ -15,7 +15,7 @@ import {
 import * as limits from '../../protocol/limits.ts';
 import type { Snapshot } from '../../protocol/metric-body.ts';
 import type { Attributes, Span } from '../../protocol/traces.ts';
-import type { Ack, Stream } from '../../protocol/wire.ts';
+import { type Ack, NO_EPOCH, type Stream } from '../../protocol/wire.ts';
 import type { Clock, Log } from '../ports.ts';
 import type { SealedRow } from './batches.ts';
 import { Desk } from './desk.ts';
@@ -50,6 +50,8 @@ const DETAIL_CHARS_MAX = 16 * 1024;
 /** While somebody looks at the terminal the broker may ask for samples this often (Ack.sendEveryMs). */
 const WISHED_MS_MIN = 1_000;
 const WISHED_MS_MAX = 3_600_000;
+
+const isGreeting = ({ epoch }: Ack): boolean => Buffer.compare(epoch, NO_EPOCH) === 0;
 
 class FileOutbox implements Outbox {
   readonly time: BrokerTime;
@@ -157,15 +159,15 @@ class FileOutbox implements Outbox {
     return taken;
   }
 
-  acknowledge(ack: Ack): Acknowledged {
+  acknowledge(ack: Ack, answerMsMax?: number): Acknowledged {
     if (this.#desk.file.meet(Buffer.from(ack.ledgerGeneration).toString('hex'))) {
       this.#log.warn('the ledger is another one: what it may not know is sent again');
       // What is in flight went to the other one, perhaps on this very connection.
       this.resendAll();
     }
     if (Buffer.compare(ack.epoch, this.epoch) !== 0) {
-      this.#counts.foreignAcks += 1;
-      this.time.learn(ack.brokerTimeMs, undefined);
+      if (!isGreeting(ack)) this.#counts.foreignAcks += 1;
+      this.time.learn(ack.brokerTimeMs, answerMsMax);
       return { acknowledged: 0, refused: 0, foreign: true };
     }
     const named = [...this.#desk.file.sealed.values()].filter((row) => isNamed(ack, row));

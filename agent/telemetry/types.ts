@@ -78,7 +78,8 @@ export type Outbox = {
   readonly addSpans: (spans: readonly Span[], resource?: Attributes) => void;
   /** What is to be sent now, in drain order, so many of them backlog at most; counts as sent. */
   readonly takeBatches: (limit: number, backlogMax?: number) => readonly Outgoing[];
-  readonly acknowledge: (ack: Ack) => Acknowledged;
+  /** @param answerMsMax where it names no batch: its time was stamped at most so long ago. */
+  readonly acknowledge: (ack: Ack, answerMsMax?: number) => Acknowledged;
   /** A new session: nothing sent in the old one will be answered. */
   readonly resendAll: () => void;
   /** Sent in this session and not acknowledged. */

@@ -4,7 +4,7 @@
 // sessions, because a forbidden publish closes the connection that would have carried the answer.
 
 import { ackTopic, commandTopic } from '../../protocol/topics.ts';
-import { encodeAck } from '../../protocol/wire.ts';
+import { encodeAck, NO_EPOCH } from '../../protocol/wire.ts';
 import type { Clock } from '../clock.ts';
 import { type AckBox, createAckBox, type Outcome } from '../ingest/acknowledge.ts';
 import type { SessionEnd } from '../ports.ts';
@@ -38,6 +38,9 @@ export type Session = {
   superseded: boolean;
 };
 
+const NO_EPOCH_HEX = Buffer.from(NO_EPOCH).toString('hex');
+const NOTHING_NAMED = { streams: [], refused: [] } as const;
+
 export type Sessions = ReturnType<typeof createSessions>;
 
 export type SessionsOptions = {
@@ -68,6 +71,19 @@ const newSession = (terminal: string, connection: Connection, openedMs: number):
 function endOf({ superseded, gone }: Session): SessionEnd {
   if (superseded) return 'taken_over';
   return gone ? 'gone' : 'lost';
+}
+
+/** A terminal whose clock is wrong seals nothing before it knows the time (design.md, Clocks). */
+const greet = ({ acks, terminal }: Session): void =>
+  acks.add({ terminal, epochHex: NO_EPOCH_HEX, ...NOTHING_NAMED });
+
+function writeCommand(session: Session, bytes: Uint8Array): boolean {
+  if (session.commandsWriting >= COMMANDS_WRITING_MAX) return false;
+  session.commandsWriting += 1;
+  session.connection.send(commandTopic(session.terminal), bytes, () => {
+    session.commandsWriting -= 1;
+  });
+  return true;
 }
 
 export function createSessions(options: SessionsOptions) {
@@ -126,10 +142,13 @@ export function createSessions(options: SessionsOptions) {
       return { session, tookOver: older !== undefined };
     },
     subscribe: (session: Session, topic: 'ack' | 'command'): void => {
+      const isFirst = !session.subscribed.has(topic);
       session.subscribed.add(topic);
       if (live.get(session.terminal) !== session) return;
-      if (topic === 'ack') sendAcks(session);
-      else if (!session.commandsAsked) {
+      if (topic === 'ack') {
+        if (isFirst) greet(session);
+        sendAcks(session);
+      } else if (!session.commandsAsked) {
         session.commandsAsked = true;
         onCommandReady(session.terminal);
       }
@@ -150,19 +169,14 @@ export function createSessions(options: SessionsOptions) {
       const isNews = watched.put(terminal);
       const session = live.get(terminal);
       if (!isNews || session?.epochHex === undefined) return;
-      session.acks.add({ terminal, epochHex: session.epochHex, streams: [], refused: [] });
+      session.acks.add({ terminal, epochHex: session.epochHex, ...NOTHING_NAMED });
       sendAcks(session);
     },
     /** @returns whether it was written; the queue of commands tries again, not we. */
     sendCommand: (terminal: string, bytes: Uint8Array): boolean => {
       const session = live.get(terminal);
       if (session === undefined || !session.subscribed.has('command')) return false;
-      if (session.commandsWriting >= COMMANDS_WRITING_MAX) return false;
-      session.commandsWriting += 1;
-      session.connection.send(commandTopic(terminal), bytes, () => {
-        session.commandsWriting -= 1;
-      });
-      return true;
+      return writeCommand(session, bytes);
     },
   };
 }

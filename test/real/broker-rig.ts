@@ -10,6 +10,9 @@ import { makeBatch, until } from './front-rig.ts';
 
 export const MAIN = join(import.meta.dirname, '../../broker/main.ts');
 
+/** From source, beside ten tills on two cores. */
+const READY_MS_MAX = 45_000;
+
 export type Running = {
   readonly child: ChildProcess;
   readonly mqttPort: number;
@@ -56,12 +59,16 @@ ${extra}`,
 
   /** Where a broker that was started is, once it says so. */
   const ready = (child: ChildProcess, said: () => string = () => '') =>
-    until<{ mqttPort: number; url: string }>('broker.json', () => {
-      if (child.exitCode !== null) throw new Error(`the broker ended: ${said()}`);
-      if (!existsSync(data('broker.json'))) return false;
-      const read = JSON.parse(readFileSync(data('broker.json'), 'utf8'));
-      return read.pid === child.pid ? read : false;
-    });
+    until<{ mqttPort: number; url: string }>(
+      'broker.json',
+      () => {
+        if (child.exitCode !== null) throw new Error(`the broker ended: ${said()}`);
+        if (!existsSync(data('broker.json'))) return false;
+        const read = JSON.parse(readFileSync(data('broker.json'), 'utf8'));
+        return read.pid === child.pid ? read : false;
+      },
+      READY_MS_MAX,
+    );
 
   async function start(file = configure()): Promise<Running> {
     const { child, exit, said } = launch(file);

@@ -5,7 +5,7 @@ import { startLink } from '../../agent/link/link.ts';
 import type { SessionHandlers } from '../../agent/link/session.ts';
 import type { Timers } from '../../agent/ports.ts';
 import type { Outbox } from '../../agent/telemetry/types.ts';
-import { type Ack, decodeBatch, encodeAck } from '../../protocol/wire.ts';
+import { type Ack, decodeBatch, encodeAck, NO_EPOCH } from '../../protocol/wire.ts';
 import { makeQuickFolder } from './offline-rig.ts';
 import {
   ackFor,
@@ -85,6 +85,7 @@ function linked(more: () => Partial<Ack>) {
   });
   pass(100);
   handlers?.onUp();
+  handlers?.onAck(encodeAck(ackFor(NO_EPOCH, [], { brokerTimeMs: 0 })));
   pass(10);
   return { pass, sent, end: () => handlers?.onDown('cut') };
 }

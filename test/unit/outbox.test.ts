@@ -225,7 +225,7 @@ describe('acknowledgements', () => {
     const outbox = open(folder.path, clock);
     outbox.addEvent(someEvent('mine'));
     const taken = outbox.takeBatches(16);
-    const foreign = outbox.acknowledge(ackFor(new Uint8Array(16), taken));
+    const foreign = outbox.acknowledge(ackFor(new Uint8Array(16).fill(7), taken));
     expect(foreign).toEqual({ acknowledged: 0, refused: 0, foreign: true });
     expect(outbox.stats()).toMatchObject({ foreignAcks: 1, batches: { events: 1 } });
     const everything = { stream: 'events' as const, ranges: [{ first: 1, last: 2 ** 50 }] };

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { WATCHED_MAX, WATCHED_MS } from '../../broker/mqtt/kept.ts';
 import { createSessions, type Session } from '../../broker/mqtt/sessions.ts';
-import { type Ack, decodeAck } from '../../protocol/wire.ts';
+import { type Ack, decodeAck, NO_EPOCH } from '../../protocol/wire.ts';
 
 function setUp() {
   let ready = 0;
@@ -19,13 +19,15 @@ function setUp() {
   });
   const sent: string[] = [];
   const acks: Ack[] = [];
+  const greetings: Ack[] = [];
   const open = (): Session =>
     sessions.open('lane-1', {
       address: '127.0.0.1',
       send: (topic, payload, done) => {
         sent.push(topic);
         const ack = decodeAck(payload);
-        if (ack.ok) acks.push(ack.value);
+        if (ack.ok)
+          (Buffer.compare(ack.value.epoch, NO_EPOCH) === 0 ? greetings : acks).push(ack.value);
         done();
       },
       close: () => {},
@@ -35,6 +37,7 @@ function setUp() {
     open,
     sent,
     acks,
+    greetings,
     ready: () => ready,
     passMs: (ms: number): void => {
       nowMs += ms;
@@ -121,4 +124,15 @@ test('terminals that are looked at are remembered up to a number', () => {
   for (let n = 0; n < WATCHED_MAX; n += 1) sessions.watch(`other-${n}`);
   sessions.acknowledge(outcome(1));
   expect(acks.map(({ sendEveryMs }) => sendEveryMs)).toEqual([0]);
+});
+
+test('who listens for acknowledgements is greeted with the time, once a session, before anything else', () => {
+  const { sessions, open, acks, greetings } = setUp();
+  const session = open();
+  sessions.subscribe(session, 'ack');
+  sessions.subscribe(session, 'ack');
+  expect(greetings.map(({ brokerTimeMs, streams }) => ({ brokerTimeMs, streams }))).toEqual([
+    { brokerTimeMs: 5, streams: [] },
+  ]);
+  expect(acks).toEqual([]);
 });

@@ -1,0 +1,214 @@
+// Exactly once, counted. Ten real tills tell a real broker, and it a real Prometheus and a real
+// VictoriaMetrics, while agents, broker and databases are killed at random, lines are cut, delayed and halved,
+// the ledger runs full, one till's clock goes a day ahead and another's to 1970. The truth is kept by a
+// witness that numbers what the agents read; TILLWATCH_SEED repeats a run's choices, TILLWATCH_CHAOS_MS its length.
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { until } from '../real/agent-rig.ts';
+import { openBench, type Running } from '../real/broker-rig.ts';
+import { type Database, Prometheus, VictoriaMetrics } from './exactly-once/databases.ts';
+import { judgeCounters, judgeNumbers, judgeSame } from './exactly-once/judge.ts';
+import { MODES } from './exactly-once/relay.ts';
+import { FAKETIME, Till } from './exactly-once/tills.ts';
+import { Witness } from './exactly-once/witness.ts';
+import { need } from './parts.ts';
+
+const CHAOS_MS = Number(process.env['TILLWATCH_CHAOS_MS'] ?? 75_000);
+/** Both databases away for so long: at this rate a ledger of 1 MiB is full before its end. */
+const OUTAGE_MS = CHAOS_MS * 0.45;
+const SETTLE_MS = 90_000;
+const LEDGER_BYTES = 1024 * 1024;
+
+const seed = Number(process.env['TILLWATCH_SEED'] ?? Date.now() % 1_000_000);
+let state = seed;
+const random = (): number => {
+  state = (state * 1_103_515_245 + 12_345) % 2 ** 31;
+  return state / 2 ** 31;
+};
+const pick = <T>(from: readonly T[]): T => from[Math.floor(random() * from.length)] as T;
+const sleep = (ms: number) => new Promise<void>((done) => setTimeout(done, ms));
+
+const bench = openBench();
+const witness = new Witness();
+const prometheus = new Prometheus(join(bench.dir, 'prometheus'));
+const victoria = new VictoriaMetrics(join(bench.dir, 'victoria'));
+const databases: readonly Database[] = [prometheus, victoria];
+let broker: Running;
+let configuration = '';
+let brokerKills = 0;
+const tills = Array.from(
+  { length: 10 },
+  (_, index) => new Till(`lane-${index + 1}`, witness, () => broker.mqttPort, random),
+);
+/** Apart, so that how often a component crashed is known without asking an agent that is dead. */
+const crashing = tills.filter((_, index) => index % 2 === 0);
+const mortal = tills.filter((_, index) => index % 2 === 1);
+const startedMs = Date.now();
+
+const configure = (mqtt: number, http: number): string =>
+  bench.write(`dataDir: data
+mqtt: { port: ${mqtt} }
+http: { port: ${http} }
+terminals: ${JSON.stringify(tills.map(({ id }) => ({ id, store: 'store-1' })))}
+retention: { ledger: { bytesMax: ${LEDGER_BYTES} } }
+sinks: { remoteWrite: [{ name: prometheus, url: "${prometheus.url}" }, { name: victoria, url: "${victoria.url}" }] }
+`);
+
+async function killBroker(): Promise<void> {
+  broker.child.kill('SIGKILL');
+  await broker.exit;
+  brokerKills += 1;
+  await sleep(random() * 1_500);
+  broker = await bench.start(configuration);
+}
+
+async function restartDatabase(database: Database, awayMs: number): Promise<void> {
+  await database.kill();
+  await sleep(awayMs);
+  await database.start();
+}
+
+async function restartAgent(): Promise<void> {
+  const till = pick(mortal);
+  await till.killAgent();
+  await sleep(random() * 1_500);
+  till.start();
+}
+
+async function spoilLine(): Promise<void> {
+  const till = pick(tills);
+  till.relay.set(pick(MODES));
+  await sleep(500 + random() * 3_000);
+  till.relay.set('open');
+}
+
+/** One chaotic hand each: what one does takes a while, the others go on. */
+async function mischief(untilMs: number, deed: () => Promise<void>, restMs: number): Promise<void> {
+  while (Date.now() < untilMs) {
+    await sleep(random() * restMs);
+    await deed();
+  }
+}
+
+async function outage(): Promise<void> {
+  await sleep(CHAOS_MS * 0.1);
+  for (const database of databases) await database.kill();
+  await sleep(OUTAGE_MS);
+  for (const database of databases) await database.start();
+}
+
+async function spoilClocks(): Promise<void> {
+  await sleep(CHAOS_MS * 0.2);
+  tills[0]?.setClock('+1d');
+  tills[1]?.setClock('@1970-01-02 00:00:00');
+  await sleep(CHAOS_MS * 0.2);
+  // One begins its life with a clock that is wrong.
+  await tills[1]?.killAgent();
+  tills[1]?.start();
+}
+
+beforeAll(async () => {
+  await witness.open();
+  for (const database of databases) await database.start();
+  broker = await bench.start(configure(0, 0));
+  configuration = configure(broker.mqttPort, Number(new URL(broker.url).port));
+  for (const till of tills) await till.open();
+  for (const till of tills) await till.rig.ready('victim');
+});
+/** What a person would look at first. */
+async function lookInto(): Promise<void> {
+  for (const database of databases) {
+    const raw = await database.raw('{__name__="app_taken_total"}', rangeSeconds());
+    for (const [key, samples] of raw) console.log(database.url, key, samples.length);
+  }
+  const sinks = await bench.api(broker.url, 'sinks').catch(String);
+  const log = readFileSync(bench.data('broker.log'), 'utf8').trimEnd().split('\n');
+  console.log(JSON.stringify(sinks, null, 1), log.slice(-25).join('\n'));
+}
+afterEach(async ({ task }) => {
+  if (task.result?.state === 'fail') await lookInto();
+});
+afterAll(async () => {
+  for (const till of tills) await till.close();
+  witness.close();
+  for (const database of databases) await database.kill();
+  await bench.close();
+});
+
+const rangeSeconds = (): number => Math.ceil((Date.now() - startedMs) / 1_000) + 60;
+
+/** The newest number of each till that was given out now is in both databases. */
+async function settled(): Promise<void> {
+  const newest = tills.map(({ id }) => ({ id, upTo: witness.given(id).length }));
+  let missing: string[] = ['everything'];
+  const untilMs = Date.now() + SETTLE_MS;
+  while (missing.length > 0) {
+    if (Date.now() > untilMs) throw new Error(`never arrived: ${missing.slice(0, 5).join('; ')}`);
+    await sleep(1_000);
+    missing = [];
+    for (const database of databases) {
+      const raw = await database.raw('app_taken_total', rangeSeconds());
+      for (const { id, upTo } of newest) {
+        const samples =
+          [...raw].find(([key]) => key.split(',').includes(`terminal=${id}`))?.[1] ?? [];
+        if (!samples.some(([, value]) => value >= upTo)) missing.push(`${database.url} ${id}`);
+      }
+    }
+  }
+  // What was late by a resend comes within its first wait.
+  await sleep(5_000);
+}
+
+it(`every sample and event is in both databases once (TILLWATCH_SEED=${seed})`, async (context) => {
+  need(context, 'prometheus', 'prometheus');
+  need(context, 'victoria-metrics', 'victoria-metrics');
+  if (FAKETIME === undefined) throw new Error('libfaketime is needed: the Debian package faketime');
+  const untilMs = Date.now() + CHAOS_MS;
+  await Promise.all([
+    mischief(untilMs, killBroker, 15_000),
+    mischief(untilMs, restartAgent, 6_000),
+    mischief(untilMs, spoilLine, 1_000),
+    mischief(untilMs, spoilLine, 1_000),
+    mischief(untilMs, () => pick(crashing).crash(), 6_000),
+    outage().then(() =>
+      mischief(untilMs, () => restartDatabase(pick(databases), random() * 2_000), 8_000),
+    ),
+    spoilClocks(),
+  ]);
+  for (const { relay } of tills) relay.set('open');
+  await settled();
+
+  const books = tills.map(({ id, kills }) => ({ terminal: id, given: witness.given(id), kills }));
+  const match = '{__name__=~".+"}';
+  const numbers = '{__name__="app_taken_total"}';
+  for (const database of databases) {
+    const taken = await database.raw(numbers, rangeSeconds());
+    const all = await database.raw(match, rangeSeconds());
+    expect(books.flatMap((book) => judgeNumbers(taken, book))).toEqual([]);
+    expect(books.flatMap((book) => judgeCounters(all, book))).toEqual([]);
+  }
+  const ours = '{terminal=~"lane-.+",__name__!~"pos_terminal_.*"}';
+  const [one, other] = await Promise.all(databases.map((d) => d.raw(ours, rangeSeconds())));
+  const old = Date.now() - 10_000;
+  const before = (raw = new Map()) =>
+    new Map([...raw].map(([key, samples]) => [key, samples.filter(([t]: [number]) => t < old)]));
+  expect(judgeSame(before(one), before(other))).toEqual([]);
+
+  const { events } = await bench.api(broker.url, 'events?kind=incident_opened&limit=1000');
+  const crashes = tills.reduce((sum, till) => sum + till.crashes, 0);
+  const opened = events as { fields: { incident: string; cause: string } }[];
+  const incidents = opened.filter(({ fields }) => fields.cause === 'crash');
+  expect(new Set(opened.map(({ fields }) => fields.incident)).size).toBe(opened.length);
+  expect(incidents.length).toBe(crashes);
+  const said = readFileSync(bench.data('broker.log'), 'utf8');
+  expect(said, 'the ledger ran full').toContain('nothing is acknowledged');
+  const kills = tills.reduce((sum, till) => sum + till.kills.length, 0);
+  const counted = books.reduce((sum, { given }) => sum + given.length, 0);
+  console.log(
+    `${counted} numbers of 10 tills; killed: ${kills} agents, ${brokerKills} brokers, ` +
+      `${prometheus.kills} Prometheus, ${victoria.kills} VictoriaMetrics, ${crashes} components`,
+  );
+  await until('the broker is ready', () => broker.child.exitCode === null);
+});

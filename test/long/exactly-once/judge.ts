@@ -1,0 +1,89 @@
+// What must be true at the end, said as sentences where it is not. Pure: raw samples of a database, the
+// witness's book and the times of kills in, complaints out; it shares no code with what it judges.
+
+import type { Raw } from './databases.ts';
+import type { Given } from './witness.ts';
+
+/** A sample's own time is that of the sampling that read the page; a starved machine answers late. */
+const TIME_OFF_MS_MAX = 3_000;
+/** A number that was given out so shortly before its agent was killed may never have been taken. */
+const UNTAKEN_MS = 2_000;
+const RESTART_MS = 15_000;
+const COMPLAINTS_MAX = 20;
+
+export type Book = {
+  readonly terminal: string;
+  readonly given: Given;
+  readonly kills: readonly { readonly atMs: number; readonly againMs: number }[];
+};
+
+const isOf = (key: string, terminal: string): boolean =>
+  key.split(',').includes(`terminal=${terminal}`);
+
+/** Every number once, none missing that was taken, each at its true time. */
+export function judgeNumbers(raw: Raw, book: Book): string[] {
+  const mine = [...raw].filter(([key]) => isOf(key, book.terminal));
+  if (mine.length !== 1) {
+    return [`${book.terminal}: not one series: ${mine.map(([key, s]) => `${key} (${s.length})`)}`];
+  }
+  const samples = mine[0]?.[1] ?? [];
+  const complaints: string[] = [];
+  const seen = new Set<number>();
+  for (const [timeMs, value] of samples) {
+    if (seen.has(value)) complaints.push(`${book.terminal}: ${value} twice`);
+    seen.add(value);
+    const givenMs = book.given[value - 1];
+    if (givenMs === undefined) complaints.push(`${book.terminal}: ${value} was never given out`);
+    else if (Math.abs(givenMs - timeMs) > TIME_OFF_MS_MAX) {
+      complaints.push(`${book.terminal}: ${value} is ${timeMs - givenMs} ms off its true time`);
+    }
+  }
+  const newest = Math.max(0, ...seen);
+  for (let n = 1; n <= newest; n += 1) {
+    if (seen.has(n)) continue;
+    const givenMs = book.given[n - 1] ?? 0;
+    const cut = book.kills.some(({ atMs }) => givenMs <= atMs + 100 && atMs - givenMs < UNTAKEN_MS);
+    if (!cut) complaints.push(`${book.terminal}: ${n} is missing, and no agent died near it`);
+  }
+  return complaints.slice(0, COMPLAINTS_MAX);
+}
+
+/** A counter goes back only where its agent or its component began anew in between. */
+export function judgeCounters(raw: Raw, book: Book): string[] {
+  const complaints: string[] = [];
+  for (const [key, samples] of raw) {
+    const name = /__name__=([^,]+)/.exec(key)?.[1] ?? '';
+    if (!name.endsWith('_total') || !isOf(key, book.terminal)) continue;
+    const persists = /restarts_total|failures_total|_seconds_total|agent_starts/.test(name);
+    for (let i = 1; i < samples.length; i += 1) {
+      const [fromMs, before] = samples[i - 1] ?? [0, 0];
+      const [toMs, after] = samples[i] ?? [0, 0];
+      if (after >= before) continue;
+      const began = book.kills.some(
+        ({ atMs, againMs }) => atMs <= toMs + 1_000 && againMs + RESTART_MS >= fromMs,
+      );
+      const isOurs = name.startsWith('pos_component_') && persists && !name.includes('cpu');
+      if (!began || isOurs) complaints.push(`${key} went from ${before} to ${after} at ${toMs}`);
+    }
+  }
+  return complaints.slice(0, COMPLAINTS_MAX);
+}
+
+/** Two databases must tell the same story. */
+export function judgeSame(one: Raw, other: Raw): string[] {
+  const complaints: string[] = [];
+  for (const key of new Set([...one.keys(), ...other.keys()])) {
+    const a = (one.get(key) ?? []).map((pair) => pair.join('='));
+    const b = (other.get(key) ?? []).map((pair) => pair.join('='));
+    const onlyA = a.filter((pair) => !b.includes(pair));
+    const onlyB = b.filter((pair) => !a.includes(pair));
+    const doubled = a.length !== new Set(a).size || b.length !== new Set(b).size;
+    if (onlyA.length + onlyB.length > 0 || doubled) {
+      complaints.push(
+        `${key}: ${onlyA.length} only in the first (${onlyA.slice(0, 2)}), ` +
+          `${onlyB.length} only in the second (${onlyB.slice(0, 2)})${doubled ? ', doubled' : ''}`,
+      );
+    }
+  }
+  return complaints.slice(0, COMPLAINTS_MAX);
+}
