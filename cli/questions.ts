@@ -25,14 +25,22 @@ export function addQuestions(program: Command, verb: Verb) {
       .command('terminal')
       .argument('<id>', 'the terminal, for example bm-lane-1')
       .description('one terminal: what runs there, since when, what happened')
+      .option('--history <metric>', 'how one of its metrics went, for example pos_host_cpu_ratio')
+      .option('--since <when>', 'with --history: from then on', '1d')
       .option('--json', 'print one JSON object')
       .action((id: string, options: Options) =>
         verb(async () => {
+          if (typeof options['history'] === 'string') {
+            const { runHistory } = await import('./verbs/history.ts');
+            const ask = { name: options['history'], since: String(options['since']) };
+            return withBroker(options, (context) => runHistory(context, id, ask));
+          }
           const { runTerminal } = await import('./verbs/terminal.ts');
           return withBroker(options, (context) => runTerminal(context, id));
         }),
       ),
     'tillwatch terminal bm-lane-1',
+    'tillwatch terminal bm-lane-1 --history pos_host_load1 --since 6h',
   );
   example(
     program
