@@ -9,8 +9,8 @@
 //   deflate 6       369     518   1 719    55 us, this one; 9: 360, 505, 1 688, but ten minutes take 260 us
 //   zstd 9          334     492   1 584    95 us with the same dictionary; 3: 429, 593, 1 717
 // With ages and ratios rounded to what was truly measured; with all digits of their doubles four instants
-// take 730 bytes. Zstandard saves 26 bytes a minute (5 %). Not worth it: deflate is in the library of every language that an
-// agent may be written in, and Node has dictionaries for zstd only since 24.6.
+// take 730 bytes. Zstandard saves 26 bytes a minute (5 %). Not worth it: deflate is in the library of every
+// language that an agent may be written in, and Node has dictionaries for zstd only since 24.6.
 
 import { deflateRawSync, gunzipSync, inflateRawSync } from 'node:zlib';
 import { dictionary } from './dictionary.ts';
