@@ -30,8 +30,14 @@ export function historyRig({ daysMax = 7, bytesMax = 64 * 1024 ** 2 } = {}) {
     read: (id: number) => (gone.has(id) ? undefined : ledger.rows[id - 1]?.bytes),
   };
   const warnings: string[] = [];
+  const disk = { full: false };
   const open = (generation = ledger.generation) => {
-    const store = openHistoryStore(path, generation, (sentence) => warnings.push(sentence));
+    const opened = openHistoryStore(path, generation, (sentence) => warnings.push(sentence));
+    const commit: typeof opened.commit = (change) => {
+      if (disk.full) throw new Error('database or disk is full');
+      opened.commit(change);
+    };
+    const store = { ...opened, commit };
     const engine = new Engine({ store, ledger: source, nowMs: () => nowMs, daysMax, bytesMax });
     return { store, engine };
   };
@@ -47,6 +53,7 @@ export function historyRig({ daysMax = 7, bytesMax = 64 * 1024 ** 2 } = {}) {
     path,
     ledger,
     warnings,
+    disk,
     /** Rows that the ledger has deleted. */
     gone,
     terminals: terminalsOf(ledger),

@@ -101,6 +101,33 @@ describe('the history of a terminal', () => {
     expect(rig.store.block('lane-1', hourOf(START_MS - 71 * HOUR))).toBeDefined();
   });
 
+  it('adds to an hour what comes for it after it was written; what was there stays as it was', () => {
+    const rig = historyRig();
+    rig.terminals.metrics('lane-1', load(START_MS, 1), load(START_MS + 15_000, 2));
+    rig.pass(3 * HOUR);
+    rig.terminals.metrics('lane-1', load(START_MS + 15_000, 99), load(START_MS + 30_000, 3));
+    rig.pass(3 * HOUR);
+    expect(rig.store.blocks()).toBe(1);
+    expect(rig.points().map(([, value]) => value)).toEqual([1, 2, 3]);
+  });
+
+  it('loses nothing while its disk is full, and holds the ledger no longer than it must', () => {
+    const rig = historyRig();
+    rig.disk.full = true;
+    rig.terminals.metrics('lane-1', load(START_MS, 1));
+    expect(() => rig.pass(3 * HOUR)).toThrow('disk is full');
+    expect(rig.points()).toEqual([[START_MS, 1]]);
+    expect(rig.engine.figures().followedId).toBe(0);
+    rig.disk.full = false;
+    rig.pass(0);
+    expect(rig.engine.figures().followedId).toBe(1);
+    rig.disk.full = true;
+    rig.terminals.metrics('lane-1', load(START_MS + 3 * HOUR, 2));
+    expect(() => rig.pass(3 * HOUR)).toThrow('disk is full');
+    rig.engine.giveUp();
+    expect(rig.engine.figures()).toMatchObject({ followedId: 2, dropped: { lost: 1 } });
+  });
+
   it('keeps hours as long as it should, and says what it did not keep', () => {
     const rig = historyRig({ daysMax: 2 });
     rig.terminals.metrics('lane-1', load(START_MS, 1));
