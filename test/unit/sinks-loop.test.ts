@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -271,33 +271,5 @@ describe('dead letters', () => {
       { sink: 'db', terminal: 'lane-1', reason: 'too_old', count: 30, sample: 'lane-1 a{} 1 @5' },
     ]);
     expect(readDeadLetters(path, 10, 'other')).toEqual([]);
-  });
-
-  it('end at their bound, oldest first, and by age', () => {
-    store = openSinkStore(path, 0, () => {}, LIMITS);
-    const move = (n: number, nowMs: number) =>
-      store?.move({
-        ...{ sink: 'db', generation: GENERATION, cursor: n, nowMs },
-        buried: [bury(`lane-${n}`, 'invalid', 1)],
-      });
-    for (let n = 1; n <= 8; n += 1) move(n, n);
-    const left = () => readDeadLetters(path, 100).map(({ terminal }) => terminal);
-    expect(left()).toEqual(['lane-8', 'lane-7', 'lane-6', 'lane-5', 'lane-4']);
-    move(9, 40 * 86_400_000);
-    expect(left()).toEqual(['lane-9']);
-  });
-});
-
-describe('a damaged file of the sinks', () => {
-  it('is set aside, and everything is sent again', async () => {
-    writeFileSync(
-      path,
-      'this is no database, not even nearly; it is long enough to be looked at '.repeat(99),
-    );
-    const { sent, warned, status } = run(rows(1, 2), ({ length }) => taken(length));
-    await expect.poll(() => status().cursor).toBe(2);
-    expect(sent.flat()).toEqual([1, 2]);
-    expect(warned[0]).toContain('damaged');
-    expect(readdirSync(dir)).toContain('sinks.db.damaged-5');
   });
 });
