@@ -92,7 +92,6 @@ export function bury(store: Store, { id, stream, seq }: SealedRow, letter: Lette
     )
     .run(stream, seq, reason, timeMs, id);
   removeBatch(store, id);
-  unkeep(store, id);
   const old = store
     .sql(
       `delete from dead_letter where id not in
@@ -120,8 +119,12 @@ export function keep(store: Store, id: number, atMs: number, bit: number): numbe
   return found['known'] === null ? Number(found['bytes']) : 0;
 }
 
-export function unkeep(store: Store, id: number): void {
+/** To be called before the batch itself is removed. @returns its bytes if it was kept. */
+export function unkeep(store: Store, id: number): number {
+  const query = 'select length(bytes) as bytes from kept join batch using (id) where id = ?';
+  const found = store.sql(query).get(id);
   store.sql('delete from kept where id = ?').run(id);
+  return Number(found?.['bytes'] ?? 0);
 }
 
 export type KeptRow = SealedRow & { readonly atMs: number; readonly bytes: number };

@@ -96,8 +96,8 @@ export const resolveTime = (
 /** A sealed batch whose bytes are no longer what they were. */
 export function takeOutDamaged(job: Job, row: SealedRow): void {
   const { stream, seq, items } = row;
+  job.tally.kept -= batches.unkeep(job.store, row.id);
   batches.removeBatch(job.store, row.id);
-  batches.unkeep(job.store, row.id);
   job.unsealed.push(row);
   job.drops.push({ stream, reason: 'damaged', count: items });
   job.gap({ stream, first: seq, last: seq, reason: 'a stored batch was damaged' });

@@ -50,8 +50,9 @@ export class OutboxFile {
   #store: Store;
   #tally: Tally = NOTHING_WAITS;
   #ledgers: Ledgers = { known: [], present: -1 };
-  /** Up to which id of what is kept this ledger was asked again. */
+  /** Up to which id what is kept was looked through for this ledger, and whether that was all of it. */
   #askedTo = 0;
+  #askedAll = false;
   /** The highest number taken of each stream. */
   #seqs = new Map<Stream, number>();
   #marked = -1;
@@ -108,7 +109,7 @@ export class OutboxFile {
     this.#store = store;
     this.#sealed.clear();
     this.#done.clear();
-    this.#askedTo = 0;
+    [this.#askedTo, this.#askedAll] = [0, false];
     this.#tally = NOTHING_WAITS;
     const counted = store.transact(() => {
       for (const row of batches.sealedRows(store)) this.#sealed.set(keyOf(row), row);
@@ -195,19 +196,20 @@ export class OutboxFile {
     const met = this.run((job) => meet(job, before, generation));
     if (!met.ok) return false;
     this.#ledgers = met.value;
-    this.#askedTo = 0;
+    [this.#askedTo, this.#askedAll] = [0, false];
     return before.present >= 0;
   }
 
   /** Takes up again some of what another ledger had acknowledged and this one has not. */
   sealAgain(rowsMax: number): void {
-    if (this.#tally.kept <= 0 || rowsMax <= 0) return;
+    if (this.#tally.kept <= 0 || this.#askedAll || rowsMax <= 0) return;
     const bit = bitOf(this.#ledgers);
     const found = this.run(
       (job) => batches.notAcknowledgedBy(job.store, bit, this.#askedTo, rowsMax),
       true,
     );
     if (!found.ok) return;
+    this.#askedAll = found.value.length < rowsMax;
     for (const row of found.value) {
       this.#askedTo = row.id;
       if (!this.#done.has(keyOf(row))) this.#sealed.set(keyOf(row), row);

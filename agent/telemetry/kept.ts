@@ -46,9 +46,8 @@ export function meet(job: Job, before: Ledgers, generation: string): Ledgers {
 const isKept = ({ stream }: SealedRow): boolean => stream === 'events' || stream === 'results';
 
 function giveUp(job: Job, row: batches.KeptRow): void {
+  job.tally.kept -= batches.unkeep(job.store, row.id);
   batches.removeBatch(job.store, row.id);
-  batches.unkeep(job.store, row.id);
-  job.tally.kept -= row.bytes;
   // It may be on its way once more.
   job.unsealed.push(row);
 }

@@ -47,7 +47,7 @@ export function nearest(all: readonly SampleRow[]): number {
 }
 
 /** Rows in the order of their ids as stretches without a hole, at the times that are known by now. */
-export function stretchesOf(job: Job, all: readonly SampleRow[]): Stretch[] {
+export function stretchesOf(job: Pick<Job, 'resolve'>, all: readonly SampleRow[]): Stretch[] {
   const nearMs = nearest(all);
   const found: Stretch[] = [];
   for (const [index, row] of all.entries()) {

@@ -58,6 +58,7 @@ function buryOne(job: Job, row: SealedRow, reason: string, stamp: Stamp): boolea
   const again = reason.startsWith(CONFLICT_REASON) && sealAnew(job, row, stamp);
   const { stream } = row;
   const letter = { reason, timeMs: stamp.timeMs, rowsMax: DEAD_LETTERS_MAX };
+  job.tally.kept -= batches.unkeep(job.store, row.id);
   const count = batches.bury(job.store, row, letter);
   job.tally.deadLetters += 1 - count;
   if (count > 0) job.drops.push({ stream, reason: 'dead_letter_quota', count });

@@ -130,7 +130,7 @@ describe('after a power cut', () => {
     (name, harm) => {
       const seed = Number(process.env['TILLWATCH_SEED'] ?? 20_261_122);
       let wentBack = 0;
-      for (let round = 0; round < 25; round += 1) {
+      for (let round = 0; round < 12; round += 1) {
         const dice = diceFrom(seed + round * 7_919);
         const to = join(folder.path, 'copy');
         const { written, sent, acknowledged } = liveUntilPowerGoes(dice, to);

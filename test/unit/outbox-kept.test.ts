@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { KEPT_BYTES_MAX, KEPT_MS, LEDGERS_MAX } from '../../agent/telemetry/kept.ts';
 import type { Outbox, Outgoing } from '../../agent/telemetry/types.ts';
@@ -169,6 +170,23 @@ describe('a ledger that went back', () => {
 });
 
 describe('what is kept', () => {
+  test('and found damaged or refused when it is sent once more is given up, and counted so', () => {
+    const outbox = open(folder.path, clock);
+    tell(outbox, 2);
+    outbox.close();
+    const db = new DatabaseSync(`${folder.path}/outbox.db`);
+    db.exec("update batch set bytes = zeroblob(length(bytes)) where stream = 'results'");
+    db.close();
+    const again = open(folder.path, clock);
+    answer(again, [], ledger(2));
+    const taken = again.takeBatches(16);
+    expect(names(taken)).toEqual(['events/1', 'events/2']);
+    const refused = taken.map(({ stream, seq }) => ({ stream, seq, reason: 'no' }));
+    again.acknowledge({ ...ackFor(again.epoch, []), ledgerGeneration: ledger(2), refused });
+    expect(again.stats()).toMatchObject({ keptBytes: 0, deadLetters: 2, refused: { events: 2 } });
+    again.close();
+  });
+
   test('is forgotten after 72 hours', () => {
     const outbox = open(folder.path, clock);
     tell(outbox, 3);

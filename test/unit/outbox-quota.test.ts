@@ -85,26 +85,4 @@ describe('the quota', () => {
     expect(kept[0]?.fields['reason']).toBe(text(120 - kept.length));
     outbox.close();
   });
-
-  test('a month without a line, 100 series each 15 s, fits in 64 MB', () => {
-    const days = 0.5;
-    const outbox = open(folder.path, clock, { bytesMax: 64 * 1024 * 1024 });
-    // As a till: most series still, a third moving, some of them fractions.
-    const till = (n: number) => ({
-      timeMs: clock.wallMs(),
-      samples: Array.from({ length: 100 }, (_, i) => ({
-        name: `pos_test_name_of_some_length_${i >> 2}`,
-        labels: { component: 'sale', index: String(i) },
-        value: i < 67 ? i : i < 95 ? n * i : Math.round(Math.sin(n + i) * 1e4) / 1e4,
-      })),
-    });
-    for (let n = 0; n < days * 5_760; n += 1) {
-      outbox.addSnapshot(till(n));
-      clock.pass(15_000);
-    }
-    const { bytes } = outbox.stats();
-    console.log(`${(bytes / (days * 5_760 * 100)).toFixed(2)} bytes a sample`);
-    expect((bytes / days) * 30).toBeLessThan(64 * 1024 * 1024);
-    outbox.close();
-  }, 60_000);
 });
