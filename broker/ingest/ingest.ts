@@ -13,6 +13,8 @@ import { createOutcomes, type Outcomes } from './outcomes.ts';
 
 /** How long a batch waits for company; costs a live fleet 7 % of throughput (research/mqtt.md 1.3). */
 export const COMMIT_EVERY_MS = 5;
+/** After a slow commit the next one waits as long as that took, so that others have the loop, but not more. */
+export const COMMIT_EVERY_MS_MAX = 250;
 /** A commit is made at once at this many publishes or bytes. */
 export const COMMIT_BATCHES_MAX = 512;
 export const COMMIT_BYTES_MAX = 4 * 1024 * 1024;
@@ -77,13 +79,18 @@ function createAppend({ ledger, clock, metrics, log }: IngestOptions) {
     if (reason === undefined && failing) log.info('commits succeed again');
     failing = reason !== undefined;
   }
-  return (batches: readonly Entry[]): readonly (AppendResult | 'failed')[] => {
-    if (batches.length === 0) return [];
-    const startMs = clock.monotonicMs();
-    const appended = ledger.append(batches);
-    metrics.commitSeconds((clock.monotonicMs() - startMs) / 1000);
-    tell(appended.ok ? undefined : appended.reason, batches.length);
-    return appended.ok ? appended.value : batches.map(() => 'failed');
+  let tookMs = 0;
+  return {
+    tookMs: (): number => tookMs,
+    append: (batches: readonly Entry[]): readonly (AppendResult | 'failed')[] => {
+      if (batches.length === 0) return [];
+      const startMs = clock.monotonicMs();
+      const appended = ledger.append(batches);
+      tookMs = clock.monotonicMs() - startMs;
+      metrics.commitSeconds(tookMs / 1000);
+      tell(appended.ok ? undefined : appended.reason, batches.length);
+      return appended.ok ? appended.value : batches.map(() => 'failed');
+    },
   };
 }
 
@@ -107,11 +114,14 @@ function createTally(metrics: IngestOptions['metrics']) {
 
 export function createIngest(options: IngestOptions): Ingest {
   const { ledger, logs, timers, metrics, onOutcome, onNotice } = options;
-  const append = createAppend(options);
+  const { append, tookMs } = createAppend(options);
   const tally = createTally(metrics);
   let queue: Waiting[] = [];
   let queueBytes = 0;
   let cancel: Cancel | undefined;
+
+  const waitMs = (): number =>
+    Math.min(COMMIT_EVERY_MS_MAX, Math.max(COMMIT_EVERY_MS, Math.ceil(tookMs())));
 
   /** What the ledger said of one batch: counted, and told to its terminal. */
   function settle(entry: Entry, result: AppendResult | 'failed', to: Outcomes): void {
@@ -166,7 +176,7 @@ export function createIngest(options: IngestOptions): Ingest {
     queue.push(one);
     queueBytes += bytes;
     if (queue.length >= COMMIT_BATCHES_MAX || queueBytes >= COMMIT_BYTES_MAX) flush();
-    else cancel ??= timers.after(COMMIT_EVERY_MS, flush);
+    else cancel ??= timers.after(waitMs(), flush);
   }
 
   return {

@@ -11,7 +11,7 @@ import { type Front, startFront } from '../../broker/front.ts';
 import { type Ledger, openLedger } from '../../broker/ledger.ts';
 import { MQTT_LIMITS, type MqttLimits } from '../../broker/mqtt/limits.ts';
 import { ackTopic, commandTopic, goneTopic, upTopic } from '../../protocol/topics.ts';
-import { type Ack, type Batch, decodeAck, encodeBatch } from '../../protocol/wire.ts';
+import { type Ack, type Batch, decodeAck, encodeBatch, NO_EPOCH } from '../../protocol/wire.ts';
 
 export const EPOCH = new Uint8Array(16).fill(7);
 export const EPOCH_HEX = '07'.repeat(16);
@@ -57,6 +57,8 @@ export async function until<T>(
 export type Terminal = {
   readonly client: MqttClient;
   readonly acks: Ack[];
+  /** They tell the time and what is to be said, and answer nothing. */
+  readonly greetings: Ack[];
   readonly commands: Uint8Array[];
   readonly send: (batch: Uint8Array, stream?: Batch['stream']) => Promise<unknown>;
   /** Whether any acknowledgement so far names this seq. */
@@ -101,6 +103,7 @@ export async function connectTerminal(
 ): Promise<Terminal> {
   const client = mqtt.connect({ ...optionsOf(port, id), ...options });
   const acks: Ack[] = [];
+  const greetings: Ack[] = [];
   const commands: Uint8Array[] = [];
   let closed = false;
   const ended = new Promise<void>((resolve) => {
@@ -115,12 +118,14 @@ export async function connectTerminal(
     if (topic !== ackTopic(id)) return;
     const ack = decodeAck(payload);
     if (!ack.ok) throw new Error(ack.reason);
-    acks.push(ack.value);
+    const isGreeting = Buffer.compare(ack.value.epoch, NO_EPOCH) === 0;
+    (isGreeting ? greetings : acks).push(ack.value);
   });
   await client.subscribeAsync([ackTopic(id), commandTopic(id)], { qos: 1 });
   return {
     client,
     acks,
+    greetings,
     commands,
     send: (batch, stream = 'events') =>
       client.publishAsync(upTopic(id, stream), Buffer.from(batch), { qos: 1 }),
@@ -160,6 +165,7 @@ export type Rig = {
 export async function startRig(
   limits: Partial<MqttLimits> = {},
   timers: Timers = systemTimers,
+  wrap: (ledger: Ledger) => Ledger = (ledger) => ledger,
 ): Promise<Rig> {
   const dir = mkdtempSync(join(tmpdir(), 'tw-front-'));
   const ledger = openLedger({ path: join(dir, 'ledger.db'), clock: systemClock });
@@ -174,7 +180,7 @@ export async function startRig(
     host: '127.0.0.1',
     port: 0,
     limits: { ...MQTT_LIMITS, ...limits },
-    ledger,
+    ledger: wrap(ledger),
     fleet: {
       isKnown: (terminal) => terminal.startsWith('lane-'),
       sessionOpened: (terminal) => told.push(`${terminal} opened`),

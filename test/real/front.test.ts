@@ -96,7 +96,7 @@ describe('what a terminal may not do', () => {
     ['publish where nothing is', 'other/place', 'topic'],
   ];
   for (const [what, topic, reason] of foreign) {
-    test(`${what}: the connection closes, and the next acknowledgement says why`, async () => {
+    test(`${what}: the connection closes, and the next one begins with why`, async () => {
       const other = await rig.terminal('lane-2');
       const till = await rig.terminal('lane-1');
       till.client.publish(topic, Buffer.from(makeBatch(1)), { qos: 1 });
@@ -106,8 +106,8 @@ describe('what a terminal may not do', () => {
       await until('the fleet hears of it', () => rig.told.includes('lane-1 refused'));
       const again = await rig.terminal('lane-1');
       await again.send(makeBatch(1));
-      const ack = await until('the acknowledgement', () => again.acks[0]);
-      expect(ack.notice).toContain(JSON.stringify(topic));
+      await until('the acknowledgement', () => again.acks[0]);
+      expect(again.greetings[0]?.notice).toContain(JSON.stringify(topic));
       await expectAlive(other, 1);
     });
   }
