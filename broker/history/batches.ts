@@ -4,6 +4,7 @@
 import { unpackBody } from '../../protocol/body.ts';
 import { decodeMetricColumns, type MetricColumns } from '../../protocol/metric-columns.ts';
 import { decodeBatch } from '../../protocol/wire.ts';
+import { newestSampleMs } from '../ingest/newest-sample.ts';
 
 export function readBatch(bytes: Uint8Array): MetricColumns | undefined {
   const batch = decodeBatch(bytes);
@@ -15,6 +16,7 @@ export function readBatch(bytes: Uint8Array): MetricColumns | undefined {
 
 /** @returns the time of the newest sample; undefined when nothing can be read. */
 export function newestIn(bytes: Uint8Array): number | undefined {
-  const times = readBatch(bytes)?.timesMs ?? [];
-  return times.length === 0 ? undefined : times.reduce((a, b) => Math.max(a, b));
+  const batch = decodeBatch(bytes);
+  if (!batch.ok || batch.value.stream !== 'metrics') return undefined;
+  return newestSampleMs(batch.value);
 }

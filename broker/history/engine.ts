@@ -73,13 +73,17 @@ export class Engine {
   constructor(options: EngineOptions) {
     const { store, ledger, nowMs } = options;
     this.#options = options;
-    // The ledger was put back from a backup: its numbers after the end will be used again.
     this.#position = Math.min(store.cursor(), ledger.newestId());
     this.#saved = this.#position;
     this.#savedMs = nowMs();
+    const gone: number[] = [];
     for (const { terminal, ...row } of store.pending()) {
       if (row.id <= this.#position) this.#waiting.add(terminal, row);
+      else gone.push(row.id);
     }
+    // The ledger was put back from a backup, and the numbers after its end will be used again. Written down at
+    // once: a later start would believe that it had read them.
+    if (this.#position < store.cursor()) this.#commit([], gone);
   }
 
   /** One short piece of work. @returns whether there may be more at once. @throws what a disk throws. */

@@ -4,6 +4,7 @@
 // same block. Not one block per batch: a day would be 1 440 of them, and a question would open them all.
 
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
+import { dictionary } from '../../protocol/dictionary.ts';
 import * as limits from '../../protocol/limits.ts';
 import { encodeMetricBody, type Labels, type Sample } from '../../protocol/metric-body.ts';
 import { decodeMetricColumns, type MetricColumns } from '../../protocol/metric-columns.ts';
@@ -123,7 +124,7 @@ function encodePart(series: readonly Series[]): Uint8Array {
     }
     return { timeMs, samples };
   });
-  return deflateRawSync(encodeMetricBody(snapshots), { level: 6 });
+  return deflateRawSync(encodeMetricBody(snapshots), { level: 6, dictionary: dictionary() });
 }
 
 /** The same for a name for ever: FNV-1a. */
@@ -151,7 +152,10 @@ export function encodeHour(hour: Hour): Uint8Array {
 function readPart(part: Uint8Array): MetricColumns | undefined {
   if (part.length === 0) return undefined;
   try {
-    const body = inflateRawSync(part, { maxOutputLength: limits.BODY_BYTES_MAX });
+    const body = inflateRawSync(part, {
+      maxOutputLength: limits.BODY_BYTES_MAX,
+      dictionary: dictionary(),
+    });
     const columns = decodeMetricColumns(body);
     return columns.ok ? columns.value : undefined;
   } catch {

@@ -186,6 +186,20 @@ describe('the history of a terminal', () => {
     expect(rig.points()).toHaveLength(2);
   });
 
+  it('reads numbers that a ledger gives again after it was put back from a backup', () => {
+    const rig = historyRig();
+    for (const batch of minutesOf(START_MS, 4)) rig.terminals.metrics('lane-1', ...batch);
+    rig.pass(MINUTE_MS);
+    rig.ledger.rows.splice(2);
+    rig.crash();
+    rig.crash();
+    for (const batch of minutesOf(START_MS + HOUR, 2)) rig.terminals.metrics('lane-1', ...batch);
+    rig.crash();
+    rig.pass(0);
+    expect(rig.points()).toHaveLength(16);
+    expect(rig.points().at(-1)?.[0]).toBe(START_MS + HOUR + 105_000);
+  });
+
   it('is not thrown by garbage, and not by a row that is gone', () => {
     const rig = historyRig();
     rig.terminals.put('lane-1', 'metrics', new Uint8Array(40).fill(255));
