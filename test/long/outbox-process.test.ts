@@ -153,7 +153,7 @@ describe('a disk that is full', () => {
       const events = all.filter((b) => b.stream === 'events').flatMap(eventsOf);
       const gaps = events.filter((event) => event.kind === 'gap');
       const named = (field: string) =>
-        gaps.reduce((sum, gap) => sum + Number(gap.fields[field]), 0);
+        gaps.reduce((sum, gap) => sum + Number(gap.fields[field] ?? 0), 0);
       const reasons = new Set(
         events.filter((e) => e.kind !== 'gap').map((e) => e.fields['reason']),
       );

@@ -85,4 +85,25 @@ describe('the quota', () => {
     expect(kept[0]?.fields['reason']).toBe(text(120 - kept.length));
     outbox.close();
   });
+
+  test('a batch that was dropped on its way is not waited for, and its times are told', () => {
+    const outbox = open(folder.path, clock, { bytesMax: 128 * 1024 });
+    for (const _ of [1, 2]) {
+      outbox.addSnapshot(noisy(clock.wallMs()));
+      clock.pass(15_000);
+    }
+    expect(outbox.takeBatches(16)).toHaveLength(1);
+    expect(outbox.inFlight()).toBe(1);
+    for (let i = 0; i < 60; i += 1) outbox.addEvent(someEvent(`${i} ${'x'.repeat(4_000)}`));
+    expect(outbox.inFlight()).toBe(0);
+    const gaps = drain(outbox)
+      .filter((b) => b.stream === 'events')
+      .flatMap(eventsOf)
+      .filter((event) => event.kind === 'gap')
+      .map((event) => event.fields);
+    const sealed = { stream: 'metrics', first: 1, last: 1, samples: 200 };
+    const times = { fromMs: START_MS, untilMs: START_MS + 15_000 };
+    expect(gaps).toContainEqual(expect.objectContaining({ ...sealed, ...times }));
+    outbox.close();
+  });
 });
