@@ -27,6 +27,7 @@ import { type Buried, buryRefused } from './refusals.ts';
 import { fitFields } from './seal.ts';
 import { packSpans } from './span-rows.ts';
 import { sendableSpans } from './spans-check.ts';
+import { Stamps } from './stamps.ts';
 import { type BrokerTime, createBrokerTime } from './time.ts';
 import type {
   Acknowledged,
@@ -60,6 +61,7 @@ class FileOutbox implements Outbox {
   readonly #policy: ResendPolicy;
   readonly #random: () => number;
   readonly #desk: Desk;
+  readonly #stamps = new Stamps();
   readonly #flights = new Map<string, Flight>();
   readonly #refused: Partial<Record<Stream, number>> = {};
   readonly #counts = { acknowledged: 0, foreignAcks: 0, resent: 0 };
@@ -120,10 +122,13 @@ class FileOutbox implements Outbox {
   }
 
   addSnapshot(snapshot: Snapshot): void {
-    if (snapshot.samples.length === 0) return;
-    const mono = this.#desk.file.anchor(this.time.nowMs() - snapshot.timeMs);
-    const bytes = snapshot.samples.length * SAMPLE_BYTES;
-    this.#desk.put({ kind: 'snapshot', snapshot, mono, bytes });
+    const { timeMs: takenMs, samples } = snapshot;
+    if (samples.length === 0) return;
+    const ageMs = this.time.nowMs() - takenMs;
+    const mono = this.#desk.file.anchor(ageMs);
+    const timeMs = this.#stamps.next(takenMs, this.#clock.monotonicMs() - ageMs, this.time.known());
+    const bytes = samples.length * SAMPLE_BYTES;
+    this.#desk.put({ kind: 'snapshot', snapshot: { timeMs, samples }, mono, bytes });
   }
 
   addSpans(spans: readonly Span[], resource: Attributes = OWN_RESOURCE): void {
@@ -167,11 +172,11 @@ class FileOutbox implements Outbox {
     }
     if (Buffer.compare(ack.epoch, this.epoch) !== 0) {
       if (!isGreeting(ack)) this.#counts.foreignAcks += 1;
-      this.time.learn(ack.brokerTimeMs, answerMsMax);
+      this.#learn(ack.brokerTimeMs, answerMsMax);
       return { acknowledged: 0, refused: 0, foreign: true };
     }
     const named = [...this.#desk.file.sealed.values()].filter((row) => isNamed(ack, row));
-    this.time.learn(ack.brokerTimeMs, this.#roundTripMs(named));
+    this.#learn(ack.brokerTimeMs, this.#roundTripMs(named));
     const refused = this.#bury(ack);
     for (const row of named) {
       this.#desk.file.finish(row);
@@ -179,6 +184,12 @@ class FileOutbox implements Outbox {
     }
     this.#counts.acknowledged += named.length;
     return { acknowledged: named.length, refused, foreign: false };
+  }
+
+  #learn(brokerTimeMs: number, roundTripMs: number | undefined): void {
+    const wasKnown = this.time.known();
+    this.time.learn(brokerTimeMs, roundTripMs);
+    if (!wasKnown) this.#stamps.known(this.time.nowMs(), this.#clock.monotonicMs());
   }
 
   resendAll(): void {

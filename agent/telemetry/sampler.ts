@@ -116,7 +116,7 @@ class AgentSampler implements Sampler {
 
   async #sample(): Promise<void> {
     const { outbox, clock, seriesMax = SERIES_PER_TERMINAL_MAX } = this.#o;
-    const timeMs = outbox.time.nowMs();
+    const takenMs = clock.monotonicMs();
     const components = this.#o.readComponents();
     const [host, exposed] = await Promise.all([this.#readHost(), this.#exposed.read(components)]);
     if (this.#stopped) return;
@@ -129,6 +129,8 @@ class AgentSampler implements Sampler {
     ];
     const budgeted = this.#budget.take(own, exposed, seriesMax, clock.monotonicMs());
     const { samples } = budgeted;
+    // By the time that is known now: the broker may have said it while a component was slow to answer.
+    const timeMs = outbox.time.nowMs() - (clock.monotonicMs() - takenMs);
     outbox.addSnapshot({ timeMs, samples: samples.map((one) => withCount(one, samples.length)) });
     this.#tellLeftOut(budgeted, seriesMax);
     // Before the budget: what is not sent is noticed, too.

@@ -29,17 +29,25 @@ type Estimate = {
   readonly learnedMs: number;
 };
 
-/** Pure: what is believed after one more acknowledgement, received at monotonic `now`. */
+/**
+ * Pure: what is believed after one more acknowledgement, received at monotonic `now`.
+ * @param ownBaseMs the terminal's own clock minus its monotonic one.
+ */
 export function refine(
   before: Estimate | undefined,
   brokerTimeMs: number,
   roundTripMs: number,
   now: number,
+  ownBaseMs: number,
 ): Estimate {
   const low = brokerTimeMs - now;
   const high = low + roundTripMs;
   const fresh = { baseMs: low + roundTripMs / 2, errorMs: roundTripMs, learnedMs: now };
-  if (before === undefined) return fresh;
+  // A clock that the answer does not contradict is believed: no step where none is needed.
+  const isRight = low <= ownBaseMs && ownBaseMs <= high;
+  if (before === undefined) return isRight ? { ...fresh, baseMs: ownBaseMs } : fresh;
+  const isWithin = low <= before.baseMs && before.baseMs <= high;
+  if (isWithin && roundTripMs <= before.errorMs) return { ...fresh, baseMs: before.baseMs };
   const errorMs = before.errorMs + (now - before.learnedMs) * DRIFT_RATIO_MAX;
   if (roundTripMs <= errorMs) return fresh;
   const baseMs = Math.min(high, Math.max(low, before.baseMs));
@@ -56,7 +64,9 @@ export function createBrokerTime(clock: Clock): BrokerTime {
     known: () => estimate !== undefined,
     learn: (brokerTimeMs, roundTripMs = ROUND_TRIP_MS_UNKNOWN) => {
       if (!(brokerTimeMs > PLAUSIBLE_MS_MIN && brokerTimeMs < PLAUSIBLE_MS_MAX)) return false;
-      estimate = refine(estimate, brokerTimeMs, Math.max(0, roundTripMs), clock.monotonicMs());
+      const now = clock.monotonicMs();
+      const ownBaseMs = clock.wallMs() - now;
+      estimate = refine(estimate, brokerTimeMs, Math.max(0, roundTripMs), now, ownBaseMs);
       return true;
     },
   };

@@ -71,10 +71,7 @@ async function restartDatabase(database: Database, awayMs: number): Promise<void
 }
 
 async function restartAgent(): Promise<void> {
-  const till = pick(mortal);
-  await till.killAgent();
-  await sleep(random() * 1_500);
-  till.start();
+  await pick(mortal).restartAgent(random() * 1_500);
 }
 
 async function spoilLine(): Promise<void> {
@@ -105,8 +102,7 @@ async function spoilClocks(): Promise<void> {
   tills[1]?.setClock('@1970-01-02 00:00:00');
   await sleep(CHAOS_MS * 0.2);
   // One begins its life with a clock that is wrong.
-  await tills[1]?.killAgent();
-  tills[1]?.start();
+  await tills[1]?.restartAgent(0);
 }
 
 beforeAll(async () => {
@@ -119,9 +115,26 @@ beforeAll(async () => {
 });
 /** What a person would look at first. */
 async function lookInto(): Promise<void> {
-  for (const database of databases) {
-    const raw = await database.raw('{__name__="app_taken_total"}', rangeSeconds());
-    for (const [key, samples] of raw) console.log(database.url, key, samples.length);
+  const raw = await prometheus.raw(
+    '{__name__=~"tillwatch_(scrape|outbox_).*_total"}',
+    rangeSeconds(),
+  );
+  for (const [key, samples] of raw) console.log(key, samples.at(-1));
+  for (const kind of ['gap', 'thinned']) {
+    const { events } = await bench.api(broker.url, `events?kind=${kind}&limit=100`);
+    console.log(JSON.stringify(events));
+  }
+  for (const till of tills) {
+    console.log(
+      till.id,
+      JSON.stringify(till.kills),
+      JSON.stringify(
+        till.rig
+          .log()
+          .filter(({ level }) => level !== 'info')
+          .slice(-8),
+      ),
+    );
   }
   const sinks = await bench.api(broker.url, 'sinks').catch(String);
   const log = readFileSync(bench.data('broker.log'), 'utf8').trimEnd().split('\n');
@@ -180,13 +193,19 @@ it(`every sample and event is in both databases once (TILLWATCH_SEED=${seed})`, 
   for (const { relay } of tills) relay.set('open');
   await settled();
 
-  const books = tills.map(({ id, kills }) => ({ terminal: id, given: witness.given(id), kills }));
+  const books = tills.map(({ id, kills, crashes }) => ({
+    ...{ terminal: id, given: witness.given(id), kills, crashes },
+  }));
   const match = '{__name__=~".+"}';
   const numbers = '{__name__="app_taken_total"}';
   for (const database of databases) {
     const taken = await database.raw(numbers, rangeSeconds());
     const all = await database.raw(match, rangeSeconds());
-    expect(books.flatMap((book) => judgeNumbers(taken, book))).toEqual([]);
+    const failures = await database.raw(
+      '{__name__="tillwatch_scrape_failures_total"}',
+      rangeSeconds(),
+    );
+    expect(books.flatMap((book) => judgeNumbers(taken, failures, book))).toEqual([]);
     expect(books.flatMap((book) => judgeCounters(all, book))).toEqual([]);
   }
   const ours = '{terminal=~"lane-.+",__name__!~"pos_terminal_.*"}';
@@ -197,7 +216,7 @@ it(`every sample and event is in both databases once (TILLWATCH_SEED=${seed})`, 
   expect(judgeSame(before(one), before(other))).toEqual([]);
 
   const { events } = await bench.api(broker.url, 'events?kind=incident_opened&limit=1000');
-  const crashes = tills.reduce((sum, till) => sum + till.crashes, 0);
+  const crashes = tills.reduce((sum, till) => sum + till.crashes.length, 0);
   const opened = events as { fields: { incident: string; cause: string } }[];
   const incidents = opened.filter(({ fields }) => fields.cause === 'crash');
   expect(new Set(opened.map(({ fields }) => fields.incident)).size).toBe(opened.length);

@@ -84,6 +84,16 @@ describe('the time of the broker', () => {
     expect(time.nowMs()).toBe(START_MS + 1_020);
   });
 
+  test('is the own clock where no answer contradicts it', () => {
+    const clock = fakeClock(0);
+    const time = createBrokerTime(clock);
+    clock.pass(1_000);
+    time.learn(clock.wallMs() - 300, 800);
+    expect(time.nowMs()).toBe(clock.wallMs());
+    time.learn(clock.wallMs() - 5, 20);
+    expect(time.nowMs()).toBe(clock.wallMs());
+  });
+
   test('a slow answer moves nothing that it does not contradict', () => {
     const clock = fakeClock(0);
     const time = createBrokerTime(clock);

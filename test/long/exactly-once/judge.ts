@@ -14,14 +14,26 @@ const COMPLAINTS_MAX = 20;
 export type Book = {
   readonly terminal: string;
   readonly given: Given;
+  /** When its component was killed. */
+  readonly crashes: readonly number[];
   readonly kills: readonly { readonly atMs: number; readonly againMs: number }[];
 };
 
 const isOf = (key: string, terminal: string): boolean =>
   key.split(',').includes(`terminal=${terminal}`);
 
+/** How often its agents say that a page did not come in time: such a number was given out and never taken. */
+function failuresOf(failures: Raw, terminal: string): number {
+  const samples = [...failures].find(([key]) => isOf(key, terminal))?.[1] ?? [];
+  const rises = samples.map(([, value], index) => {
+    const before = index === 0 ? 0 : (samples[index - 1]?.[1] ?? 0);
+    return value >= before ? value - before : value;
+  });
+  return rises.reduce((sum, rise) => sum + rise, 0);
+}
+
 /** Every number once, none missing that was taken, each at its true time. */
-export function judgeNumbers(raw: Raw, book: Book): string[] {
+export function judgeNumbers(raw: Raw, failures: Raw, book: Book): string[] {
   const mine = [...raw].filter(([key]) => isOf(key, book.terminal));
   if (mine.length !== 1) {
     return [`${book.terminal}: not one series: ${mine.map(([key, s]) => `${key} (${s.length})`)}`];
@@ -39,11 +51,18 @@ export function judgeNumbers(raw: Raw, book: Book): string[] {
     }
   }
   const newest = Math.max(0, ...seen);
+  const missing: number[] = [];
   for (let n = 1; n <= newest; n += 1) {
     if (seen.has(n)) continue;
     const givenMs = book.given[n - 1] ?? 0;
     const cut = book.kills.some(({ atMs }) => givenMs <= atMs + 100 && atMs - givenMs < UNTAKEN_MS);
-    if (!cut) complaints.push(`${book.terminal}: ${n} is missing, and no agent died near it`);
+    if (!cut) missing.push(n);
+  }
+  const untaken = failuresOf(failures, book.terminal);
+  if (missing.length > untaken) {
+    complaints.push(
+      `${book.terminal}: ${missing} are missing, no agent died near them, and ${untaken} failed`,
+    );
   }
   return complaints.slice(0, COMPLAINTS_MAX);
 }
@@ -54,6 +73,8 @@ export function judgeCounters(raw: Raw, book: Book): string[] {
   for (const [key, samples] of raw) {
     const name = /__name__=([^,]+)/.exec(key)?.[1] ?? '';
     if (!name.endsWith('_total') || !isOf(key, book.terminal)) continue;
+    // Of a process: it begins anew with each.
+    const isCpu = name === 'pos_component_cpu_seconds_total';
     const persists = /restarts_total|failures_total|_seconds_total|agent_starts/.test(name);
     for (let i = 1; i < samples.length; i += 1) {
       const [fromMs, before] = samples[i - 1] ?? [0, 0];
@@ -62,8 +83,11 @@ export function judgeCounters(raw: Raw, book: Book): string[] {
       const began = book.kills.some(
         ({ atMs, againMs }) => atMs <= toMs + 1_000 && againMs + RESTART_MS >= fromMs,
       );
-      const isOurs = name.startsWith('pos_component_') && persists && !name.includes('cpu');
-      if (!began || isOurs) complaints.push(`${key} went from ${before} to ${after} at ${toMs}`);
+      const isOurs = name.startsWith('pos_component_') && persists && !isCpu;
+      const crashed =
+        isCpu && book.crashes.some((ms) => ms <= toMs + 1_000 && ms >= fromMs - 1_000);
+      if ((!began && !crashed) || isOurs)
+        complaints.push(`${key} went from ${before} to ${after} at ${toMs}`);
     }
   }
   return complaints.slice(0, COMPLAINTS_MAX);

@@ -22,7 +22,9 @@ export class Till {
   readonly relay: Relay;
   /** When its agent was killed, and when the next was started. */
   readonly kills: { atMs: number; againMs: number }[] = [];
-  crashes = 0;
+  /** When its component was killed. */
+  readonly crashes: number[] = [];
+  #restarting = Promise.resolve();
   readonly #witness: Witness;
   readonly #clock = join(this.rig.folder, 'clock');
 
@@ -64,9 +66,19 @@ export class Till {
     });
   }
 
-  async killAgent(): Promise<void> {
+  /** One at a time: two agents of one till would refuse each other. */
+  restartAgent(awayMs: number): Promise<void> {
+    this.#restarting = this.#restarting.then(async () => {
+      await this.#killAgent();
+      await new Promise((done) => setTimeout(done, awayMs));
+      this.start();
+    });
+    return this.#restarting;
+  }
+
+  async #killAgent(): Promise<void> {
     const { agent } = this.rig;
-    if (agent === undefined || agent.exitCode !== null || agent.signalCode !== null) return;
+    if (agent === undefined) return;
     const gone = new Promise((done) => agent.once('exit', done));
     this.kills.push({ atMs: Date.now(), againMs: Infinity });
     agent.kill('SIGKILL');
@@ -80,11 +92,11 @@ export class Till {
 
   /** Waits until it is well again, so that each crash is an incident of its own. */
   async crash(): Promise<void> {
-    const pid = await this.rig.ready('victim', this.crashes + 1);
+    const pid = await this.rig.ready('victim', this.crashes.length + 1);
     await new Promise((done) => setTimeout(done, STABLE_MS * 4));
     process.kill(pid, 'SIGKILL');
-    this.crashes += 1;
-    await this.rig.ready('victim', this.crashes + 1);
+    this.crashes.push(Date.now());
+    await this.rig.ready('victim', this.crashes.length + 1);
   }
 
   async close(): Promise<void> {
