@@ -19,6 +19,8 @@ const ROWS_FEW = 64;
 const GATHER_MS = 200;
 /** Connections end for many reasons; for such a one alone it is not gone back oftener. */
 const BACK_MS_MIN = 5 * 60_000;
+/** A server that ends every connection costs four times the requests, not all there are. */
+const BACK_AGAIN_MS = 10_000;
 
 export type LoopStatus = {
   readonly name: string;
@@ -125,16 +127,20 @@ function startModel({ sink, store, generation, newestAtOpen, reader, warn }: Loo
 
 /** To where it was half a minute before it was lost. */
 function createGoingBack({ sink, clock }: LoopOptions, model: Model) {
-  let drops = 0;
+  let drops = sink.drops?.();
   let backAtMs = Number.NEGATIVE_INFINITY;
   return (): void => {
     const nowMs = clock.monotonicMs();
-    const now = sink.drops?.() ?? 0;
-    const dropped = now !== drops && nowMs - backAtMs >= BACK_MS_MIN;
+    const now = sink.drops?.();
+    const isRested = now?.all !== drops?.all && nowMs - backAtMs >= BACK_MS_MIN;
+    const dropped = now?.busy !== drops?.busy || isRested;
     drops = now;
     const from = model.lostFrom ?? (dropped ? model.trail.settled(nowMs) : undefined);
-    model.lostFrom = undefined;
-    if (from === undefined || sink.keepsOnce?.() !== true) return;
+    const keepsOnce = sink.keepsOnce === undefined ? false : sink.keepsOnce();
+    // Not forgotten while its self-test has no answer (it may be down again already), nor while it went back just now.
+    const mustWait = keepsOnce === undefined || nowMs - backAtMs < BACK_AGAIN_MS;
+    model.lostFrom = mustWait ? from : undefined;
+    if (from === undefined || keepsOnce !== true || mustWait) return;
     backAtMs = nowMs;
     model.position = Math.min(model.position, from);
     model.trail.back(model.position);

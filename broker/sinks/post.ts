@@ -24,6 +24,11 @@ export type HttpAnswer =
     }
   | { readonly ok: false; readonly reason: string };
 
+/** Connections that have ended; `busy`: within seconds of their last use, as nobody who is well ends them. */
+export type Drops = { readonly all: number; readonly busy: number };
+/** The shortest keep-alive that servers have by default is 5 s (Node's). */
+const BUSY_MS = 4_000;
+
 export type HttpClient = {
   readonly post: (
     url: string,
@@ -31,8 +36,7 @@ export type HttpClient = {
     headers: Readonly<Record<string, string>>,
   ) => Promise<HttpAnswer>;
   readonly get: (url: string) => Promise<HttpAnswer>;
-  /** Connections that have ended. */
-  readonly drops: () => number;
+  readonly drops: () => Drops;
   /** Ends what is open; later requests fail at once. */
   readonly close: () => void;
 };
@@ -100,7 +104,10 @@ export function createHttpClient(options: ClientOptions): HttpClient {
   const agents = { http: new http.Agent(settings), https: new https.Agent(settings) };
   const open = new Set<http.ClientRequest>();
   const sockets = new WeakSet<Socket>();
-  let drops = 0;
+  /** Whose server said that it closes them after the answer. */
+  const told = new WeakSet<Socket>();
+  let drops: Drops = { all: 0, busy: 0 };
+  let usedAtMs = 0;
   let closed = false;
 
   function start(plan: Plan): http.ClientRequest {
@@ -131,6 +138,7 @@ export function createHttpClient(options: ClientOptions): HttpClient {
         settle({ ok: false, reason: `no answer within ${timeoutMs / 1000} s` });
       });
       const settle = (answer: HttpAnswer): void => {
+        usedAtMs = nowMs();
         cancel();
         open.delete(request);
         resolve(answer);
@@ -139,10 +147,16 @@ export function createHttpClient(options: ClientOptions): HttpClient {
         if (sockets.has(socket)) return;
         sockets.add(socket);
         socket.once('close', () => {
-          drops += 1;
+          if (told.has(socket)) return;
+          const isBusy = nowMs() - usedAtMs < BUSY_MS;
+          drops = { all: drops.all + 1, busy: drops.busy + (isBusy ? 1 : 0) };
         });
       });
-      request.on('response', (response) => void readAnswer(response, nowMs).then(settle));
+      request.on('response', (response) => {
+        // It said so: nothing happened to whoever ends this one.
+        if (response.headers.connection === 'close') told.add(response.socket);
+        void readAnswer(response, nowMs).then(settle);
+      });
       request.on('error', (error) => {
         if (!late) settle({ ok: false, reason: errorWords(error) });
       });

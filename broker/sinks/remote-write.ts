@@ -81,7 +81,7 @@ export function createRemoteWrite(options: RemoteWriteOptions): Sink {
   const templates = createTemplates();
   const writeBytes = createWrite(options, client);
   let work: Work | undefined;
-  let keepsOnce = false;
+  let keepsOnce: boolean | undefined;
 
   function open(rows: readonly LedgerRow[]): Work {
     const grave = createGrave();

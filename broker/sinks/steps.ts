@@ -85,7 +85,8 @@ export function createSaving(options: LoopOptions, model: Model, sleep: Sleep) {
   /** Never backwards: what was written down before is done with. */
   const target = (): number => {
     const settled = model.trail.settled(clock.monotonicMs());
-    return Math.max(model.saved, sink.keepsOnce?.() === true ? settled : model.position);
+    const isFinal = sink.keepsOnce === undefined || sink.keepsOnce() === false;
+    return Math.max(model.saved, isFinal ? model.position : settled);
   };
   async function save(buried: readonly Buried[]): Promise<void> {
     while (!model.stopped) {

@@ -4,6 +4,7 @@
 
 import type { Stream } from '../../protocol/wire.ts';
 import type { LedgerRow } from '../ledger-reader.ts';
+import type { Drops } from './post.ts';
 
 /** Something that the sink will never take; the loop keeps it in the table of dead letters. */
 export type Buried = {
@@ -44,11 +45,12 @@ export type Sink = {
   readonly check: () => Promise<readonly string[]>;
   /**
    * Whether it keeps once what comes twice. Only then are the last seconds sent again after it was lost: databases
-   * answer before what they took is on their disk. Absent: no.
+   * answer before what they took is on their disk. Undefined: not known yet, so that it is decided later.
+   * Absent: no.
    */
-  readonly keepsOnce?: () => boolean;
+  readonly keepsOnce?: () => boolean | undefined;
   /** Connections that ended since the start: a database that was killed and is back leaves no other trace. */
-  readonly drops?: () => number;
+  readonly drops?: () => Drops;
   /** Ends open requests at once: a `send` that waits answers `again`. */
   readonly close: () => void;
 };

@@ -24,7 +24,10 @@ const options: HttpOptions = {
   },
   audit: { list: () => [], refuse: () => {} },
   logs: { create: unused, get: () => undefined, list: () => [], read: unused },
-  commands: { create: () => ({ ok: true, id: 'x', state: 'pending' }), get: () => undefined },
+  commands: {
+    create: () => ({ ok: true, id: 'x', state: 'pending', trace: '' }),
+    get: () => undefined,
+  },
   metrics: createMetrics(),
   nowMs: Date.now,
   timers: systemTimers,

@@ -130,6 +130,7 @@ describe('the link', () => {
     let work = (): void => {};
     const due: Outgoing[] = [];
     const outbox = {
+      time: { known: () => true },
       ...{ resendAll: () => {}, inFlight: () => 0, urgent: () => 0, setWishedSendMs: () => {} },
       acknowledge: () => ({ acknowledged: 0, refused: 0, foreign: true }),
       onWork: (call: () => void) => {

@@ -68,7 +68,11 @@ const taken = (items: number, buried: Buried[] = []): SendResult => ({
 function run(
   ledger: LedgerRow[],
   answer: Answer,
-  more: { newestAtOpen?: number; check?: string[]; keepsOnce?: boolean } = {},
+  more: {
+    newestAtOpen?: number;
+    check?: string[];
+    keepsOnce?: true | (() => boolean | undefined);
+  } = {},
 ) {
   const sent: number[][] = [];
   const warned: string[] = [];
@@ -81,7 +85,10 @@ function run(
       return Promise.resolve(answer(given));
     },
     check: () => Promise.resolve(more.check ?? []),
-    ...(more.keepsOnce && { keepsOnce: () => true, drops: () => drops }),
+    ...(more.keepsOnce && {
+      keepsOnce: more.keepsOnce === true ? () => true : more.keepsOnce,
+      drops: () => ({ all: drops, busy: 0 }),
+    }),
     close: () => {},
   };
   store ??= openSinkStore(path, 5, (aside) => warned.push(`damaged ${aside}`), LIMITS);
@@ -237,6 +244,23 @@ describe('a database that was killed', () => {
     drops += 1;
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(sent).toHaveLength(2);
+  });
+
+  it('and is killed again before its self-test has an answer gets it once that has come', async () => {
+    let keepsOnce: boolean | undefined;
+    let isDown = true;
+    const { sent, status } = run(
+      rows(1, 2),
+      ({ length }) => (isDown ? { kind: 'again', reason: 'gone', lost: true } : taken(length)),
+      { keepsOnce: () => keepsOnce },
+    );
+    await expect.poll(() => status().up).toBe(false);
+    isDown = false;
+    await expect.poll(() => status().behindBatches).toBe(0);
+    const before = sent.length;
+    expect(status().cursor).toBe(0);
+    keepsOnce = true;
+    await expect.poll(() => sent.slice(before), { timeout: 5_000 }).toEqual([[1, 2]]);
   });
 
   it('gets nothing twice where that would be kept twice', async () => {
