@@ -26,8 +26,6 @@ export type Session = {
   readonly openedMs: number;
   readonly subscribed: Set<'ack' | 'command'>;
   readonly acks: AckBox;
-  /** Of its outbox, as far as it has sent anything: an acknowledgement must name one. */
-  epochHex: string | undefined;
   ackWriting: boolean;
   commandsWriting: number;
   /** It has asked for its open commands; sending them again is a commit, which it may cause once. */
@@ -60,7 +58,6 @@ const newSession = (terminal: string, connection: Connection, openedMs: number):
   openedMs,
   subscribed: new Set(),
   acks: createAckBox(),
-  epochHex: undefined,
   ackWriting: false,
   commandsWriting: 0,
   commandsAsked: false,
@@ -157,19 +154,15 @@ export function createSessions(options: SessionsOptions) {
     acknowledge: (outcome: Outcome): void => {
       const session = live.get(outcome.terminal);
       if (session === undefined) return;
-      // The epoch of log chunks is that of their request (protocol/logs.ts).
-      if (outcome.streams.some(({ stream }) => stream !== 'logs')) {
-        session.epochHex = outcome.epochHex;
-      }
       session.acks.add(outcome);
       sendAcks(session);
     },
-    /** Somebody looks at it: it is told at once, if it has sent anything, and with each answer. */
+    /** Somebody looks at it: it is told at once, and with each answer. */
     watch: (terminal: string): void => {
       const isNews = watched.put(terminal);
       const session = live.get(terminal);
-      if (!isNews || session?.epochHex === undefined) return;
-      session.acks.add({ terminal, epochHex: session.epochHex, ...NOTHING_NAMED });
+      if (!isNews || session === undefined) return;
+      greet(session);
       sendAcks(session);
     },
     /** @returns whether it was written; the queue of commands tries again, not we. */

@@ -88,33 +88,28 @@ test('each acknowledgement says how fast a backlog may come at that moment', () 
 });
 
 test('somebody who looks at a terminal gets its samples sooner, from now and for a minute', () => {
-  const { sessions, open, acks, passMs } = setUp();
+  const { sessions, open, acks, greetings, passMs } = setUp();
   sessions.subscribe(open(), 'ack');
   sessions.acknowledge(outcome(1));
-  sessions.acknowledge(outcome(7, 'logs'));
   sessions.watch('lane-1');
-  expect(acks.map(({ sendEveryMs }) => sendEveryMs)).toEqual([0, 0, 15_000]);
-  expect(acks[2]).toMatchObject({ streams: [], refused: [] });
-  // It is told with the epoch of its outbox, not with that of a request for logs.
-  expect(Buffer.from(acks[2]?.epoch ?? []).toString('hex')).toBe('aa'.repeat(16));
+  expect(acks.map(({ sendEveryMs }) => sendEveryMs)).toEqual([0]);
+  expect(greetings.map(({ sendEveryMs }) => sendEveryMs)).toEqual([0, 15_000]);
   passMs(WATCHED_MS - 1);
   sessions.watch('lane-1');
-  expect(acks).toHaveLength(3);
+  expect(greetings).toHaveLength(2);
   passMs(WATCHED_MS - 1);
   sessions.acknowledge(outcome(2));
   passMs(1);
   sessions.acknowledge(outcome(3));
-  expect(acks.slice(3).map(({ sendEveryMs }) => sendEveryMs)).toEqual([15_000, 0]);
+  expect(acks.slice(1).map(({ sendEveryMs }) => sendEveryMs)).toEqual([15_000, 0]);
 });
 
-test('a terminal that is looked at before it has sent anything is told with its first answer', () => {
-  const { sessions, open, acks } = setUp();
+test('a terminal that is looked at before it connects is told with its greeting', () => {
+  const { sessions, open, greetings } = setUp();
   sessions.watch('lane-1');
   sessions.subscribe(open(), 'ack');
   sessions.watch('lane-1');
-  expect(acks).toEqual([]);
-  sessions.acknowledge(outcome(1));
-  expect(acks.map(({ sendEveryMs }) => sendEveryMs)).toEqual([15_000]);
+  expect(greetings.map(({ sendEveryMs }) => sendEveryMs)).toEqual([15_000]);
 });
 
 test('terminals that are looked at are remembered up to a number', () => {
