@@ -2,7 +2,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodeEventBody } from '../../protocol/events.ts';
@@ -63,9 +63,13 @@ ${extra}`,
       'broker.json',
       () => {
         if (child.exitCode !== null) throw new Error(`the broker ended: ${said()}`);
-        if (!existsSync(data('broker.json'))) return false;
-        const read = JSON.parse(readFileSync(data('broker.json'), 'utf8'));
-        return read.pid === child.pid ? read : false;
+        try {
+          const read = JSON.parse(readFileSync(data('broker.json'), 'utf8'));
+          return read.pid === child.pid ? read : false;
+        } catch {
+          // Not there yet, or a killed broker's, which this one is just removing.
+          return false;
+        }
       },
       READY_MS_MAX,
     );
