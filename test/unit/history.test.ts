@@ -48,6 +48,8 @@ describe('the history of a terminal', () => {
     for (const batch of minutesOf(START_MS, 5)) rig.terminals.metrics('lane-1', ...batch);
     rig.pass(0);
     expect(rig.engine.figures().followedId).toBe(0);
+    // What waits for its hour was read all the same: the pace of terminals follows who reads.
+    expect(rig.engine.figures()).toMatchObject({ readId: 5 });
     rig.pass(MINUTE_MS);
     expect(rig.engine.figures().followedId).toBe(0);
     rig.pass(2 * HOUR);

@@ -121,6 +121,22 @@ describe('followers', () => {
     expect(ledger.stats().followedId).toBe(0);
   });
 
+  test('one that keeps what it has read is not behind with it', () => {
+    const ledger = start();
+    append(ledger, batch(1), batch(2), batch(3));
+    const follow: (who: string, id: number, readId?: number) => void = ledger.setFollowed;
+    ledger.setFollowed('registry', 3);
+    follow('history', 1, 3);
+    expect(ledger.slowest()).toMatchObject({ rows: 0, sinceMs: undefined });
+    expect(ledger.stats().followedId).toBe(1);
+    append(ledger, batch(4));
+    follow('history', 1, 4);
+    expect(ledger.slowest()).toMatchObject({ follower: 'registry', rows: 1 });
+    nowMs += 30 * DAY_MS;
+    append(ledger, batch(5));
+    expect(firstId(ledger)).toBe(2);
+  });
+
   test('without any, nothing goes', () => {
     const ledger = start();
     append(ledger, batch(1), batch(2));

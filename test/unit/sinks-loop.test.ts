@@ -215,6 +215,7 @@ describe('a database that was killed', () => {
     await expect.poll(() => given.status().behindBatches).toBe(0);
     // On disk is what is settled, in case the broker is killed, too.
     expect(given.status().cursor).toBeLessThan(3);
+    expect(given.status()).toMatchObject({ position: 3 });
     nowMs += 20_000;
     ledger.push(row(4));
     await expect.poll(() => given.status().behindBatches).toBe(0);
