@@ -22,6 +22,7 @@ import {
   formerSamples,
   ladderSamples,
 } from './readings.ts';
+import { rounded } from './rounded.ts';
 import type { Outbox } from './types.ts';
 import { Versions, versionsIn } from './versions.ts';
 
@@ -126,7 +127,7 @@ class AgentSampler implements Sampler {
       ...agentSamples(this.#agentReading()),
       ...components.flatMap(formerSamples),
       ...components.flatMap(ladderSamples),
-    ];
+    ].map(rounded);
     const budgeted = this.#budget.take(own, exposed, seriesMax, clock.monotonicMs());
     const { samples } = budgeted;
     // By the time that is known now: the broker may have said it while a component was slow to answer.

@@ -11,7 +11,7 @@ import { unpackBody } from '../../protocol/body.ts';
 import { decodeEventBody } from '../../protocol/events.ts';
 import { decodeMetricBody } from '../../protocol/metric-body.ts';
 import { ackTopic, parseTopic } from '../../protocol/topics.ts';
-import { type Ack, decodeBatch, encodeAck, type Stream } from '../../protocol/wire.ts';
+import { type Ack, decodeBatch, encodeAck, NO_EPOCH, type Stream } from '../../protocol/wire.ts';
 import { need } from '../unit/outbox-rig.ts';
 
 export const realClock = { monotonicMs: () => performance.now(), wallMs: () => Date.now() };
@@ -85,6 +85,10 @@ export class TestBroker {
         done(null);
       },
     });
+    aedes.on('subscribe', (subscriptions) => {
+      const isAck = subscriptions.some(({ topic }) => topic === ackTopic(this.terminal));
+      if (isAck) this.publish(ackTopic(this.terminal), encodeAck(this.#ackOf(NO_EPOCH)));
+    });
     this.#aedes = aedes;
     this.#server = createServer((socket) => {
       this.#sockets.add(socket);
@@ -124,6 +128,18 @@ export class TestBroker {
     return [...this.arrived.values()].map((entry) => entry.bytes);
   }
 
+  #ackOf(epoch: Uint8Array): Ack {
+    return {
+      epoch,
+      streams: [],
+      refused: [],
+      brokerTimeMs: this.brokerTimeMs(),
+      paceBytesPerSecond: 0,
+      ledgerGeneration: new Uint8Array(8),
+      notice: '',
+    };
+  }
+
   #receive(packet: PublishPacket): void {
     const topic = parseTopic(packet.topic);
     if (!topic.ok) return;
@@ -141,13 +157,8 @@ export class TestBroker {
       before.same &&= Buffer.compare(before.bytes, bytes) === 0;
     }
     const answer = this.answer({
-      epoch,
+      ...this.#ackOf(epoch),
       streams: [{ stream, ranges: [{ first: seq, last: seq }] }],
-      refused: [],
-      brokerTimeMs: this.brokerTimeMs(),
-      paceBytesPerSecond: 0,
-      ledgerGeneration: new Uint8Array(8),
-      notice: '',
     });
     if (answer !== undefined) this.publish(ackTopic(this.terminal), answer);
   }

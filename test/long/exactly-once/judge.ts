@@ -93,12 +93,16 @@ export function judgeCounters(raw: Raw, book: Book): string[] {
   return complaints.slice(0, COMPLAINTS_MAX);
 }
 
+/** VictoriaMetrics keeps decimals: the last digits of a double are not its own. */
+const textOf = ([timeMs, value]: readonly [number, number]): string =>
+  `${timeMs}=${value.toPrecision(8)}`;
+
 /** Two databases must tell the same story. */
 export function judgeSame(one: Raw, other: Raw): string[] {
   const complaints: string[] = [];
   for (const key of new Set([...one.keys(), ...other.keys()])) {
-    const a = (one.get(key) ?? []).map((pair) => pair.join('='));
-    const b = (other.get(key) ?? []).map((pair) => pair.join('='));
+    const a = (one.get(key) ?? []).map(textOf);
+    const b = (other.get(key) ?? []).map(textOf);
     const onlyA = a.filter((pair) => !b.includes(pair));
     const onlyB = b.filter((pair) => !a.includes(pair));
     const doubled = a.length !== new Set(a).size || b.length !== new Set(b).size;
