@@ -1,5 +1,7 @@
-// Who reads the ledger and how far each has come. Nothing that one of them has still to read is deleted,
-// and the slowest one decides how fast terminals may send what they have kept (pace.ts).
+// Who reads the ledger and how far each has come. Nothing that one of them still needs is deleted, and the
+// one that reads slowest decides how fast terminals may send what they have kept (pace.ts). These are two
+// things: history needs the rows of an hour until it is over, a sink those of the last half minute, and
+// neither is behind for that.
 
 import type { DatabaseSync } from 'node:sqlite';
 
@@ -13,20 +15,31 @@ export type Slowest = {
 };
 
 export function createFollowers(db: DatabaseSync, newestId: () => number) {
-  const followers = new Map<string, number>();
+  const followers = new Map<string, { readonly id: number; readonly readId: number }>();
   const after = db.prepare('SELECT received_ms AS ms FROM batch WHERE id > ? ORDER BY id LIMIT 1');
-  const slowest = (): [string, number] | undefined =>
-    [...followers].sort(([, a], [, b]) => a - b)[0];
+  const last = (place: 'id' | 'readId') =>
+    [...followers].sort(([, a], [, b]) => a[place] - b[place])[0];
   return {
-    set: (follower: string, id: number): void => {
-      const reached = Math.min(id, newestId());
-      followers.set(follower, Math.max(followers.get(follower) ?? 0, reached));
+    set: (follower: string, id: number, readId: number): void => {
+      const known = followers.get(follower) ?? { id: 0, readId: 0 };
+      const reached = (place: number): number => Math.min(place, newestId());
+      followers.set(follower, {
+        id: Math.max(known.id, reached(id)),
+        readId: Math.max(known.readId, reached(readId)),
+      });
     },
-    /** Up to here everybody has read; 0 while nobody does. */
-    followedId: (): number => (followers.size === 0 ? 0 : Math.min(...followers.values())),
+    /** Nobody needs what lies up to here; 0 while nobody reads. */
+    followedId: (): number => last('id')?.[1].id ?? 0,
+    /** Who needs the oldest row, and how many there are from it on. */
+    holder: (): { readonly follower: string; readonly rows: number } | undefined => {
+      const [follower, place] = last('id') ?? [];
+      if (follower === undefined || place === undefined) return undefined;
+      return { follower, rows: newestId() - place.id };
+    },
     slowest: (): Slowest | undefined => {
-      const [follower, id] = slowest() ?? [];
-      if (follower === undefined || id === undefined) return undefined;
+      const [follower, place] = last('readId') ?? [];
+      if (follower === undefined || place === undefined) return undefined;
+      const id = place.readId;
       const rows = newestId() - id;
       const ms = rows === 0 ? undefined : after.get(id)?.['ms'];
       return { follower, id, rows, sinceMs: ms === undefined ? undefined : Number(ms) };

@@ -75,8 +75,9 @@ export type Ledger = {
    * Rows up to `id` were applied by this follower. What all followers have applied may be deleted; whoever
    * called this once is a follower until the ledger closes. A follower that does not know yet where it stands
    * says 0 at once, so that nothing goes before it has looked.
+   * @param readId where it keeps rows that it has read already (ledger-followers.ts)
    */
-  readonly setFollowed: (follower: string, id: number) => void;
+  readonly setFollowed: (follower: string, id: number, readId?: number) => void;
   /** The follower that has most left to read, and since when the first of it lies there. */
   readonly slowest: () => Slowest | undefined;
   /** Called soon after (not within) commits that brought something new. @returns an undo. */
@@ -158,7 +159,7 @@ export function openLedger(options: LedgerOptions): Ledger {
   function failed(reason: string): Result<never> {
     writer.forget();
     counts.commitsFailed += 1;
-    const { follower, rows = 0 } = followers.slowest() ?? {};
+    const { follower, rows = 0 } = followers.holder() ?? {};
     const waits = follower === undefined ? 'nothing' : follower;
     failing = room.isFull() ? `${reason}; ${rows} batches wait for ${waits}` : reason;
     return fail(failing);
@@ -188,7 +189,7 @@ export function openLedger(options: LedgerOptions): Ledger {
     },
     ranges: (terminal, epochHex, stream) => lanes.ranges(terminal, epochHex, stream),
     readAfter: openReader(db),
-    setFollowed: followers.set,
+    setFollowed: (follower, id, readId = id) => followers.set(follower, id, readId),
     slowest: followers.slowest,
     onCommit: notice.add,
     stats: () => {

@@ -45,6 +45,8 @@ export type EngineOptions = {
 export type EngineFigures = {
   /** The ledger may delete rows up to here. */
   readonly followedId: number;
+  /** It has read so far. */
+  readonly readId: number;
   readonly bytes: number;
   /** Rows read and not folded, and not read yet. */
   readonly behindBatches: number;
@@ -129,6 +131,7 @@ export class Engine {
     return {
       // What was read and not written down would be read again after a crash.
       followedId: Math.min(lowest - 1, this.#saved),
+      readId: this.#position,
       bytes: store.bytes(),
       behindBatches: this.#waiting.count() + Math.max(0, ledger.newestId() - this.#position),
       writtenBytes: this.#writtenBytes,

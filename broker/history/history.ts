@@ -46,6 +46,7 @@ export type HistoryOptions = {
 const NOT_NOW = 'the history does not answer just now; try again';
 const NO_FIGURES: EngineFigures = {
   followedId: 0,
+  readId: 0,
   bytes: 0,
   behindBatches: 0,
   writtenBytes: 0,
@@ -82,7 +83,7 @@ export function openHistory(options: HistoryOptions): History {
       else log.error('the history stands still', { reason: stalled });
     } else {
       figures = message.figures;
-      ledger.setFollowed(FOLLOWER, figures.followedId);
+      ledger.setFollowed(FOLLOWER, figures.followedId, figures.readId);
     }
   }
 

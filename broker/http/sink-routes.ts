@@ -15,7 +15,9 @@ const DEAD_LETTERS_SHOWN = 100;
 export function addSinkRoutes(app: FastifyInstance, { sinks }: SinkRouteOptions): void {
   if (sinks === undefined) return;
   app.get('/sinks', { schema: schemas.sinks }, () => ({
-    sinks: sinks.status().map(({ up, cursor: _, ...one }) => ({ ...one, up: up ?? null })),
+    sinks: sinks
+      .status()
+      .map(({ up, cursor: _, position: __, ...one }) => ({ ...one, up: up ?? null })),
     deadLetters: sinks.deadLetters(DEAD_LETTERS_SHOWN),
   }));
 }

@@ -30,6 +30,8 @@ export type LoopStatus = {
   readonly behindSeconds: number;
   /** On disk: everything up to it is done with. */
   readonly cursor: number;
+  /** Up to it everything was sent; the cursor follows at a distance (trail.ts). */
+  readonly position: number;
   readonly taken: number;
   /** Why it does not go on at present, or empty. */
   readonly lastError: string;
@@ -205,7 +207,7 @@ export function startLoop(options: LoopOptions): Loop {
   return {
     wake: idle.wake,
     status: () => {
-      const { up, saved, taken, lastError, sentences, waitingSinceMs } = model;
+      const { up, saved, position, taken, lastError, sentences, waitingSinceMs } = model;
       const waitedMs = waitingSinceMs === undefined ? 0 : clock.wallMs() - waitingSinceMs;
       return {
         name: sink.name,
@@ -213,6 +215,7 @@ export function startLoop(options: LoopOptions): Loop {
         behindBatches: Math.max(0, newestOf(reader) - model.position),
         behindSeconds: Math.max(0, waitedMs / 1000),
         cursor: Math.max(0, saved),
+        position,
         taken,
         lastError,
         sentences,

@@ -141,7 +141,7 @@ export function startSinks(options: SinksOptions): Sinks {
       over = message.over;
       totals.add(message.counts);
       for (const one of status) {
-        ledger.setFollowed(one.name, one.cursor);
+        ledger.setFollowed(one.name, one.cursor, one.position);
         say(one);
       }
     },
@@ -186,6 +186,7 @@ const NOT_ASKED = {
   up: undefined,
   behindSeconds: 0,
   cursor: 0,
+  position: 0,
   taken: 0,
   lastError: '',
   sentences: [],
