@@ -154,6 +154,15 @@ test('a summary is one unit with its quantiles', () => {
   expect(outward(text).units.map(({ samples }) => samples.length)).toEqual([4]);
 });
 
+test('card data in a label does not leave the terminal', () => {
+  const text = 'sales{card="4111111111111111",cvv="123",track=";4111111111111111=2512101",le="0.5"} 1';
+  for (let sweep = 0; sweep < 2; sweep += 1) {
+    const [unit] = outward(text).units;
+    expect(JSON.stringify(unit)).not.toMatch(/411111111111|"123"|2512101/);
+    expect(unit?.samples[0]?.labels).toMatchObject({ le: '0.5', component: 'sale' });
+  }
+});
+
 describe('the configuration', () => {
   const load = (metrics: string) =>
     loadConfig(

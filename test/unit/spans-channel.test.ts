@@ -18,7 +18,7 @@ import {
 } from '../../agent/telemetry/spans-channel.ts';
 import { cleanSpan } from '../../agent/telemetry/spans-clean.ts';
 import { CHANNEL_LINE_BYTES_MAX } from '../../protocol/limits.ts';
-import type { Span } from '../../protocol/traces.ts';
+import { decodeTraces, encodeTraces, type Span } from '../../protocol/traces.ts';
 
 const NOW = 1_763_800_000_000;
 /** Not one in a thousand. */
@@ -170,6 +170,20 @@ describe('a span that a component says', () => {
     expect(JSON.stringify(span)).not.toMatch(/4111.?1111.?1111.?1111/);
     expect(span.attributes['price']).toBe(199);
     expect(span.name).toContain('scan');
+  });
+
+  it('loses card data also where it is a number, the name of an attribute, or named as such', () => {
+    const attributes = [
+      { key: 'basket', value: { intValue: PAN.replaceAll(' ', '') } },
+      { key: `card.${PAN.replaceAll(' ', '')}`, value: { boolValue: true } },
+      { key: 'cvv', value: { intValue: '123' } },
+      { key: 'price', value: { intValue: '199' } },
+    ];
+    const events = [{ timeUnixNano: `${NOW}000000`, name: 'asked', attributes }];
+    const span = cleanSpan(read(said({ attributes, events })));
+    expect(JSON.stringify(span)).not.toMatch(/411111111111|:123/);
+    expect(span.attributes['price']).toBe(199);
+    expect(decodeTraces(encodeTraces([{ resource: {}, spans: [span] }])).ok).toBe(true);
   });
 
   it('is one too many when its component says more than its measure', () => {
