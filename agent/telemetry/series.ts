@@ -6,6 +6,7 @@ import * as limits from '../../protocol/limits.ts';
 import type { Labels, Sample } from '../../protocol/metric-body.ts';
 import { type Budgeted, SeriesBudget } from './budget.ts';
 import { type FamilyType, labelsKey, type Unit, unitsOf } from './families.ts';
+import { cleanLabels } from './label-clean.ts';
 import { fittingLabels, isOurs, type Judged, judgeOf } from './rules.ts';
 
 export { shares } from './budget.ts';
@@ -74,7 +75,7 @@ function outwardUnit(
   const { name, renamed } = judged;
   const samples: Sample[] = [];
   for (const sample of unit.samples) {
-    const bare = withoutForbidden(sample.labels);
+    const bare = cleanLabels(withoutForbidden(sample.labels));
     const labels = renamed === undefined ? bare : fittingLabels(bare, renamed, version);
     if (labels === undefined) return LABELS;
     const part = sample.name.slice(unit.family.length);

@@ -3,18 +3,23 @@
 // say of themselves (PCI DSS 3.3.1).
 
 import { REASON_CHARS_MAX } from '../../protocol/limits.ts';
-import type { Attributes, Span } from '../../protocol/traces.ts';
-import { redactString } from '../logs/redact/index.ts';
+import type { Attribute, Attributes, Span } from '../../protocol/traces.ts';
+import { redactFields, redactString } from '../logs/redact/index.ts';
 
 /** Of one string attribute: reasons are sentences. */
 const TEXT_CHARS_MAX = 1_000;
-/** Card data never leaves the till, whatever it is written into. */
+/** As many as a card has at least. */
+const DIGITS = /\d{12}/;
+/** Card data never leaves the till, whatever it is written into: numbers are looked at, and names of attributes. */
 const cleanAttributes = (given: Attributes): Attributes =>
   Object.fromEntries(
-    Object.entries(given).map(([key, value]) => [
-      key,
-      typeof value === 'string' ? redactString(value).value.slice(0, TEXT_CHARS_MAX) : value,
-    ]),
+    Object.entries(redactFields(given).value)
+      // A name that had to be changed is none that a reader would take; so many digits in one are nobody's word.
+      .filter(([key]) => Object.hasOwn(given, key) && !DIGITS.test(key))
+      .map(([key, value]) => [
+        key,
+        typeof value === 'string' ? value.slice(0, TEXT_CHARS_MAX) : (value as Attribute),
+      ]),
   );
 
 export function cleanSpan(span: Span): Span {

@@ -155,7 +155,8 @@ test('a summary is one unit with its quantiles', () => {
 });
 
 test('card data in a label does not leave the terminal', () => {
-  const text = 'sales{card="4111111111111111",cvv="123",track=";4111111111111111=2512101",le="0.5"} 1';
+  const text =
+    'sales{card="4111111111111111",cvv="123",track=";4111111111111111=2512101",le="0.5"} 1';
   for (let sweep = 0; sweep < 2; sweep += 1) {
     const [unit] = outward(text).units;
     expect(JSON.stringify(unit)).not.toMatch(/411111111111|"123"|2512101/);
