@@ -103,6 +103,31 @@ describe('the history of a terminal', () => {
     expect(rig.store.block('lane-1', hourOf(START_MS - 71 * HOUR))).toBeDefined();
   });
 
+  it('folds a month that comes at once in pieces, and loses nothing of it', () => {
+    const rig = historyRig({ daysMax: 40 });
+    const samples = Array.from({ length: 50 }, (_, n) => ({
+      ...{ name: `app_${n}`, labels: {}, value: n },
+    }));
+    for (let row = 0; row < 40; row += 1) {
+      const from = START_MS - (40 - row) * HOUR;
+      const instants = Array.from({ length: 1_000 }, (_, i) => ({
+        ...{ timeMs: from + i * 3_600, samples },
+      }));
+      rig.terminals.metrics('lane-1', ...instants);
+    }
+    let largest = 0;
+    const { commit } = rig.store;
+    rig.store.commit = (change) => {
+      largest = Math.max(largest, change.blocks.length);
+      commit(change);
+    };
+    rig.pass(3 * HOUR);
+    expect(largest).toBeLessThan(35);
+    expect(rig.engine.figures()).toMatchObject({ followedId: 40, behindBatches: 0 });
+    expect(rig.store.blocks()).toBe(40);
+    expect(rig.points({ name: 'app_7', pointsMax: 50_000 })).toHaveLength(40_000);
+  });
+
   it('adds to an hour what comes for it after it was written; what was there stays as it was', () => {
     const rig = historyRig();
     rig.terminals.metrics('lane-1', load(START_MS, 1), load(START_MS + 15_000, 2));
