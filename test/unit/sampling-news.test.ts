@@ -93,6 +93,18 @@ describe('what runs', () => {
     ]);
   });
 
+  test('is told once of a name that is there twice: by two components, or as a series left behind', () => {
+    const versions = new Versions();
+    const printer = (firmware: string, value = 1) => ({
+      ...{ name: 'pos_device_info', labels: { device: 'printer', firmware }, value },
+    });
+    versions.see(versionsIn([printer('1.0')]));
+    const both = versionsIn([printer('1.0'), printer('1.1')]);
+    expect(versions.see(both).events).toHaveLength(1);
+    expect(versions.see(both)).toEqual({ events: [], isNew: false });
+    expect(versions.see(versionsIn([printer('1.1'), printer('1.0', 0)])).events).toEqual([]);
+  });
+
   test('is not forgotten while it is away or cannot say what it is', () => {
     const versions = new Versions();
     versions.see(seen('1'));
