@@ -183,6 +183,20 @@ describe('lines of output', () => {
     expect(Object.keys(sets)).toHaveLength(SETS_MAX + 1);
     expect(sets[`1.0 ${OTHER}`]).toBe(100 - SETS_MAX);
   });
+
+  test('of the next version are counted, too, where the one before filled all labels', async () => {
+    const { print, agent } = makeTill();
+    for (const version of ['1.0', '2.0', '3.0']) {
+      const tallies = agent(version);
+      tallies.began('sale', `${version}.log`);
+      for (let n = 0; n < 50; n += 1) print(`${version}.log`, `error E${n}\n`);
+      await looked(tallies, 3);
+    }
+    const sets = told(agent('3.0'), 'app_errors_total');
+    const sum = (version: string) =>
+      Object.entries(sets).reduce((all, [key, n]) => all + (key.startsWith(version) ? n : 0), 0);
+    expect(['1.0', '2.0', '3.0'].map(sum)).toEqual([50, 50, 50]);
+  });
 });
 
 test('a name of the catalogue is sent as it is, with its own labels and no more', async () => {
