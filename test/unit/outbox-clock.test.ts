@@ -1,0 +1,91 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Outbox } from '../../agent/telemetry/types.ts';
+import { NO_EPOCH } from '../../protocol/wire.ts';
+import { DAY_MS, makeQuickFolder, toldBy } from './offline-rig.ts';
+import {
+  ackFor,
+  drain,
+  eventsOf,
+  type FakeClock,
+  fakeClock,
+  open,
+  START_MS,
+  snapshotAt,
+  snapshotsOf,
+} from './outbox-rig.ts';
+
+let folder: ReturnType<typeof makeQuickFolder>;
+let clock: FakeClock;
+beforeEach(() => {
+  folder = makeQuickFolder();
+  clock = fakeClock();
+});
+afterEach(() => folder.remove());
+
+const EVERY_MS = 15_000;
+const BASE_MS = Date.UTC(2030, 0, 1);
+
+/** Takes everything, and finds the samples for which records and what arrived do not agree. */
+function disagreements(outbox: Outbox, truth: readonly number[]) {
+  const all = drain(outbox);
+  const events = all.filter(({ stream }) => stream === 'events').flatMap(eventsOf);
+  const snapshots = all.filter(({ stream }) => stream === 'metrics').flatMap(snapshotsOf);
+  const gaps = toldBy(events, 'gap');
+  const sent = snapshots.reduce((sum, one) => sum + one.samples.length, 0);
+  const came = new Set(snapshots.map(({ timeMs }) => timeMs));
+  const isTold = (at: number): boolean =>
+    gaps.ranges.some(([fromMs, untilMs]) => fromMs <= at && at <= untilMs);
+  const wrong = truth.filter((at) => isTold(at) === came.has(at));
+  const thinned = toldBy(events, 'thinned').samples;
+  return { wrong, samples: sent + gaps.samples, thinned, ranges: gaps.ranges };
+}
+
+/** The first word of a session, whose age is known to be nothing. */
+const greet = (outbox: Outbox): void => {
+  const brokerTimeMs = BASE_MS + clock.monotonicMs();
+  outbox.acknowledge(ackFor(NO_EPOCH, [], { brokerTimeMs }), 0);
+};
+
+describe('records of what was dropped are at the times that were true', () => {
+  const truth: number[] = [];
+  const sample = (outbox: Outbox, count: number): void => {
+    for (let n = 0; n < count; n += 1) {
+      truth.push(BASE_MS + clock.monotonicMs());
+      outbox.addSnapshot(snapshotAt(outbox.time.nowMs(), 30, Math.sin(truth.length) * 1e6));
+      clock.pass(EVERY_MS);
+    }
+  };
+  beforeEach(() => {
+    truth.length = 0;
+  });
+  const small = { bytesMax: 80 * 1024 };
+
+  test.each([
+    ['from 1970 to today', -START_MS, START_MS],
+    ['ahead by a day', 0, DAY_MS],
+    ['back by a day', 0, -DAY_MS],
+  ])('where the clock was set %s before the broker was met', (_, before, later) => {
+    clock.jump(before);
+    const outbox = open(folder.path, clock, small);
+    sample(outbox, 300);
+    clock.jump(later);
+    sample(outbox, 1_200);
+    greet(outbox);
+    const { wrong, samples, thinned } = disagreements(outbox, truth);
+    expect({ wrong, samples, thinned }).toEqual({ wrong: [], samples: 45_000, thinned: 0 });
+    outbox.close();
+  });
+
+  test('where an agent that does not know the time yet drops what one that knew it had taken', () => {
+    const knew = open(folder.path, clock, small);
+    greet(knew);
+    sample(knew, 500);
+    knew.close();
+    const outbox = open(folder.path, clock, small);
+    sample(outbox, 500);
+    greet(outbox);
+    const { wrong, samples, thinned } = disagreements(outbox, truth);
+    expect({ wrong, samples, thinned }).toEqual({ wrong: [], samples: 30_000, thinned: 0 });
+    outbox.close();
+  });
+});
