@@ -98,13 +98,18 @@ export type Model = {
   lostFrom: number | undefined;
 };
 
-function startModel({ sink, store, generation, newestAtOpen, reader, warn }: LoopOptions): Model {
+function startModel(options: LoopOptions): Model {
+  const { sink, store, generation, newestAtOpen, reader, clock, warn } = options;
   const known = store.readCursor(sink.name, generation);
-  if (known > newestAtOpen) {
+  const isOlder = known > newestAtOpen;
+  if (isOlder) {
     // It is append-only, so what it holds was all sent, and the numbers after it are used again.
     warn(`the ledger is older than what ${sink.name} has taken (${known}, now ${newestAtOpen})`);
   }
   const position = Math.min(known, newestAtOpen);
+  // At once: a later start, with more rows than that, would believe that it had sent them.
+  const back = { sink: sink.name, generation, cursor: position, buried: [], nowMs: clock.wallMs() };
+  const isWritten = !isOlder || store.move(back).ok;
   const [oldest] = known > 0 ? reader.readAfter(position, 1) : [];
   if (oldest !== undefined && oldest.id > position + 1) {
     const missing = oldest.id - position - 1;
@@ -114,7 +119,7 @@ function startModel({ sink, store, generation, newestAtOpen, reader, warn }: Loo
   }
   return {
     position,
-    saved: known > newestAtOpen ? -1 : known,
+    saved: isWritten ? position : -1,
     up: undefined,
     failures: 0,
     lastError: '',

@@ -181,19 +181,6 @@ describe('the loop of a sink', () => {
     expect(store?.readCursor('db', new Uint8Array(16))).toBe(0);
   });
 
-  it('knows of a ledger that was put back also after a start while nothing is taken', async () => {
-    const first = run(rows(1, 9), ({ length }) => taken(length));
-    await expect.poll(() => first.status().cursor).toBe(9);
-    await end();
-    const down = { kind: 'again', reason: 'down' } as const;
-    const restored = run(rows(1, 6), () => down, { newestAtOpen: 4 });
-    await expect.poll(() => restored.status().up).toBe(false);
-    await end();
-    const later = run(rows(1, 12), ({ length }) => taken(length));
-    await expect.poll(() => later.status().behindBatches).toBe(0);
-    expect(later.sent.flat()).toEqual([5, 6, 7, 8, 9, 10, 11, 12]);
-  });
-
   it('says how much is missing when the ledger was trimmed while the sink was not configured', async () => {
     const first = run(rows(1, 3), ({ length }) => taken(length));
     await expect.poll(() => first.status().cursor).toBe(3);
