@@ -14,6 +14,8 @@ import { createWaiting, type DueRows } from './waiting.ts';
 /** Rows read, and terminals folded, in one turn. */
 const TURN_ROWS = 256;
 const TURN_TERMINALS = 2;
+/** Samples in memory at one turn, give or take a row: a month of one terminal would be more than the thread may have. */
+const TURN_SAMPLES = 1_000_000;
 /** What was read is written down with the blocks, but at least this often, or when so many rows wait for it. */
 const SAVE_EVERY_MS = 30_000;
 const UNSAVED_MAX = 5_000;
@@ -52,6 +54,12 @@ export type EngineFigures = {
   readonly behindBatches: number;
   readonly writtenBytes: number;
   readonly dropped: Readonly<Record<Dropped, number>>;
+};
+
+type Folded = {
+  readonly blocks: readonly NewBlock[];
+  readonly rows: DueRows;
+  readonly samples: number;
 };
 
 export class Engine {
@@ -184,28 +192,45 @@ export class Engine {
       this.#pressed = false;
       return false;
     }
-    const blocks = due.flatMap((rows) => this.#fold(rows));
+    const blocks: NewBlock[] = [];
+    const done: DueRows[] = [];
+    let room = TURN_SAMPLES;
+    for (const rows of due) {
+      // The rest stays due, for the next turn.
+      if (room <= 0) break;
+      const folded = this.#fold(rows, room);
+      blocks.push(...folded.blocks);
+      done.push(folded.rows);
+      room -= folded.samples;
+    }
     this.#commit(
       blocks,
-      due.flatMap(({ rows }) => rows.map(({ id }) => id)),
+      done.flatMap(({ rows }) => rows.map(({ id }) => id)),
     );
-    for (const rows of due) this.#waiting.remove(rows);
+    for (const rows of done) this.#waiting.remove(rows);
     return true;
   }
 
-  /** The blocks of one terminal with these rows in them. */
-  #fold({ terminal, rows }: DueRows): NewBlock[] {
+  /** The blocks of one terminal with the first of these rows in them, until there are so many samples. */
+  #fold({ terminal, rows }: DueRows, room: number): Folded {
     const { store, ledger, nowMs } = this.#options;
     const hours = new Map<number, Hour>();
     const oldest = this.#oldestHour();
     const newest = hourOf(nowMs() + FUTURE_MS_MAX);
+    let samples = 0;
     const hourAt = (number: number): Hour | undefined => {
       if (number < oldest || number > newest) return undefined;
-      const hour = hours.get(number) ?? decodeHour(store.block(terminal, number));
+      const known = hours.get(number);
+      if (known !== undefined) return known;
+      const hour = decodeHour(store.block(terminal, number));
+      for (const { times } of hour.values()) samples += times.length;
       hours.set(number, hour);
       return hour;
     };
+    let count = 0;
     for (const { id } of rows) {
+      if (samples >= room) break;
+      count += 1;
       const bytes = ledger.read(id);
       const columns = bytes && readBatch(bytes);
       if (columns === undefined) this.#dropped.lost += 1;
@@ -214,9 +239,11 @@ export class Engine {
         this.#dropped.crowded += left.crowded;
         this.#dropped.age += left.homeless.filter((hour) => hour < oldest).length;
         this.#dropped.future += left.homeless.filter((hour) => hour > newest).length;
+        for (const { values } of columns.series) samples += values.length;
       }
     }
-    return [...hours].map(([hour, samples]) => ({ terminal, hour, body: encodeHour(samples) }));
+    const blocks = [...hours].map(([hour, of]) => ({ terminal, hour, body: encodeHour(of) }));
+    return { blocks, rows: { terminal, rows: rows.slice(0, count) }, samples };
   }
 
   #save(): void {
