@@ -17,7 +17,9 @@ const VERSION_CHARS_MAX = 200;
 
 /** What a sample says of versions; `unknown` says nothing. */
 export function versionsIn(samples: readonly Sample[]): Seen[] {
-  return samples.flatMap(({ name, labels }): Seen[] => {
+  return samples.flatMap(({ name, labels, value }): Seen[] => {
+    // That is how one says that it was.
+    if (value === 0) return [];
     const of = (label: string): string => labels[label] ?? '';
     switch (name) {
       case 'pos_agent_info':
@@ -52,8 +54,9 @@ export class Versions {
   see(all: readonly Seen[]): { readonly events: readonly NewEvent[]; readonly isNew: boolean } {
     const events: NewEvent[] = [];
     let isNew = false;
-    for (const { what, name, version } of all.filter(isKnown)) {
-      const key = `${what} ${name}`;
+    // Two of one name, or a series that was left behind: the last one counts, or each sweep would have news.
+    const last = new Map(all.filter(isKnown).map((one) => [`${one.what} ${one.name}`, one]));
+    for (const [key, { what, name, version }] of last) {
       const to = version.slice(0, VERSION_CHARS_MAX);
       const from = this.#known.get(key);
       if (from === to || (from === undefined && this.#known.size >= VERSIONS_KNOWN_MAX)) continue;
