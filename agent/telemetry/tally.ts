@@ -4,12 +4,14 @@
 
 import * as v from 'valibot';
 
-/** Of one counter; what is one too many is counted under `other`. */
+/** Of one counter; what is one too many is counted under `other`, of each version. */
 export const SETS_MAX = 20;
 export const TALLY_VERSIONS_MAX = 3;
 /** Lives that wait to be read; a crash loop makes one a second. */
 export const FILES_MAX = 32;
 export const OTHER = 'other';
+/** Each life that waits may have a version of its own. */
+const OTHERS_MAX = TALLY_VERSIONS_MAX + FILES_MAX;
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 const file = v.object({
@@ -24,7 +26,7 @@ const set = v.object({ version: v.string(), values: v.array(v.string()), count }
 const tallySchema = v.object({
   /** The first is being read, the others follow. */
   files: v.pipe(v.array(file), v.maxLength(FILES_MAX)),
-  counters: v.record(v.string(), v.pipe(v.array(set), v.maxLength(SETS_MAX + 1))),
+  counters: v.record(v.string(), v.pipe(v.array(set), v.maxLength(SETS_MAX + OTHERS_MAX))),
   unreadBytes: count,
 });
 const talliesSchema = v.object({ components: v.record(v.string(), tallySchema) });
@@ -72,7 +74,7 @@ export function add(tally: Tally, name: string, version: string, values: readonl
   const made = isFull ? values.map(() => OTHER) : [...values];
   const other = isFull ? find(made) : undefined;
   if (other !== undefined) other.count += 1;
-  else if (sets.length <= SETS_MAX) sets.push({ version, values: made, count: 1 });
+  else if (sets.length < SETS_MAX + OTHERS_MAX) sets.push({ version, values: made, count: 1 });
 }
 
 /** @returns undefined when it is damaged. */
