@@ -139,6 +139,22 @@ describe('the newest samples', () => {
     expect(names()).toEqual(['a 1']);
   });
 
+  it("never have a label of the database's own, for which it would refuse the whole page", () => {
+    const { names, take } = start();
+    take(START_MS, sample('a', 1), sample('b', 1, { __name__: 'pos_terminal_up' }));
+    expect(names()).toEqual(['a 1']);
+  });
+
+  it('are kept of a terminal that took the place of one that is gone', () => {
+    const { newest, pass } = start();
+    const take = (terminal: string, timeMs: number) =>
+      newest.take(terminal, [{ timeMs, samples: [sample('a', 1)] }]);
+    for (let n = 0; n < SCRAPED_TERMINALS_MAX; n += 1) take(`lane-${n}`, START_MS);
+    pass(FRESH_MS + 1);
+    for (let n = 1; n <= SCRAPED_TERMINALS_MAX; n += 1) take(`lane-${n}`, START_MS + FRESH_MS);
+    expect(newest.of(`lane-${SCRAPED_TERMINALS_MAX}`)).toHaveLength(1);
+  });
+
   it('are kept of no more terminals than are shown', () => {
     const { newest } = start();
     for (let n = 0; n <= SCRAPED_TERMINALS_MAX; n += 1) {
