@@ -24,8 +24,10 @@ export type Newest = {
 };
 
 /** What only the broker may say: a terminal that says it, too, would be a second voice. */
-const isForeign = (name: string): boolean =>
-  isMetricName(name) && ['broker', 'registry'].includes(catalogue[name].source);
+const isForeign = ({ name, labels }: Sample): boolean =>
+  (isMetricName(name) && ['broker', 'registry'].includes(catalogue[name].source)) ||
+  // The database's own names: for one `__name__` Prometheus refuses the page of the whole fleet.
+  Object.keys(labels).some((label) => label.startsWith('__'));
 
 const keyOf = ({ name, labels }: Sample): string =>
   `${name}\0${Object.keys(labels)
@@ -36,11 +38,19 @@ const keyOf = ({ name, labels }: Sample): string =>
 function add(held: Held, { timeMs, samples }: Snapshot): void {
   held.newestMs = Math.max(held.newestMs, timeMs);
   for (const sample of samples) {
-    if (isForeign(sample.name)) continue;
+    if (isForeign(sample)) continue;
     const key = keyOf(sample);
     const known = held.series.get(key);
     if (known === undefined && held.series.size >= SERIES_MAX) continue;
     if (known === undefined || timeMs >= known.timeMs) held.series.set(key, { timeMs, sample });
+  }
+}
+
+/** Room for one more, where somebody has been silent for so long that nothing of it is shown. */
+function makeRoom(terminals: Map<string, Held>, now: number): void {
+  if (terminals.size < SCRAPED_TERMINALS_MAX) return;
+  for (const [terminal, { newestMs }] of terminals) {
+    if (newestMs < now - FRESH_MS) terminals.delete(terminal);
   }
 }
 
@@ -51,6 +61,7 @@ export function createNewest(nowMs: () => number): Newest {
     take: (terminal, snapshots) => {
       const now = nowMs();
       const held = terminals.get(terminal) ?? { newestMs: 0, series: new Map() };
+      if (!terminals.has(terminal)) makeRoom(terminals, now);
       // Of more terminals than are ever shown nothing is kept.
       if (!terminals.has(terminal) && terminals.size >= SCRAPED_TERMINALS_MAX) return;
       const least = Math.max(now - FRESH_MS, held.newestMs - PRESENT_MS);
