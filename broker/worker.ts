@@ -25,6 +25,8 @@ export type WorkerOptions<Data, From extends Message> = {
   /** Asked at each start, also after a restart; it is cloned, so it must be plain data. */
   readonly data: () => Data;
   readonly onMessage: (message: From) => void;
+  /** It is started again by itself; what it last said of itself is no longer so. */
+  readonly onDeath?: (reason: string) => void;
   readonly timers: Timers;
   readonly log: Log;
   /** Megabytes of its heap; more ends (and restarts) the worker, not the broker. */
@@ -70,6 +72,7 @@ export function startWorker<Data, To extends Message, From extends Message>(
     worker = undefined;
     if (stopping) return;
     deaths += 1;
+    options.onDeath?.(reason);
     log.error('a worker ended and is started again', { worker: name, reason, restartMs });
     cancel?.();
     cancel = timers.after(restartMs, start);

@@ -44,7 +44,7 @@ export type LoopOptions = {
   readonly reader: Pick<LedgerReader, 'readAfter' | 'newestId'>;
   readonly store: Pick<SinkStore, 'readCursor' | 'move'>;
   readonly generation: Uint8Array;
-  /** When the broker started. A cursor beyond it is of a ledger that was put back from a backup. */
+  /** A cursor beyond it is of a ledger that was put back from a backup. */
   readonly newestAtOpen: number;
   readonly clock: Clock;
   readonly timers: Timers;

@@ -10,8 +10,8 @@ export type WorkerData = {
   readonly deadLetters: DeadLetterLimits;
   readonly ledgerPath: string;
   readonly generation: Uint8Array;
-  /** When the broker started, not this worker. */
-  readonly newestAtOpen: number;
+  /** Of each sink: a cursor beyond it is of a ledger that was put back since it was written. */
+  readonly newestAtOpen: Readonly<Record<string, number>>;
   /** Of sinks.db. */
   readonly path: string;
   readonly stores: readonly (readonly [terminal: string, store: string])[];

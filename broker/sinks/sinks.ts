@@ -116,6 +116,11 @@ export function startSinks(options: SinksOptions): Sinks {
     for (const [terminal, store] of changed) stores.set(terminal, store);
     worker?.post({ kind: 'stores', stores: [...changed] });
   });
+  /** A sink that has written its cursor since the broker started has it of this ledger. */
+  const newestFor = (name: string): number => {
+    const { cursor = 0 } = status.find((one) => one.name === name) ?? {};
+    return cursor > 0 ? ledger.stats().newestId : newestAtOpen;
+  };
   worker = startWorker<WorkerData, ToWorker, FromWorker>({
     name: 'sinks',
     url: workerUrl('sinks/worker-main.ts'),
@@ -128,15 +133,15 @@ export function startSinks(options: SinksOptions): Sinks {
       deadLetters,
       ledgerPath: ledger.path,
       generation: ledger.generation,
-      newestAtOpen,
+      newestAtOpen: Object.fromEntries(sinks.map(({ name }) => [name, newestFor(name)])),
       path,
       stores: [...stores],
     }),
+    onDeath: (lastError) => {
+      status = down(status, lastError);
+    },
     onMessage: (message) => {
-      if (message.kind === 'warning') {
-        log.warn('sinks', { sentence: message.sentence });
-        return;
-      }
+      if (message.kind === 'warning') return log.warn('sinks', { sentence: message.sentence });
       status = message.status;
       over = message.over;
       totals.add(message.counts);
@@ -181,6 +186,9 @@ export function startSinks(options: SinksOptions): Sinks {
     },
   };
 }
+
+const down = (status: readonly LoopStatus[], lastError: string): readonly LoopStatus[] =>
+  status.map((one) => ({ ...one, up: false, lastError }));
 
 const NOT_ASKED = {
   up: undefined,

@@ -94,7 +94,7 @@ for (const config of data.sinks) {
       reader,
       store,
       generation: data.generation,
-      newestAtOpen: data.newestAtOpen,
+      newestAtOpen: data.newestAtOpen[name] ?? 0,
       clock: systemClock,
       timers: systemTimers,
       chance: () => randomInt(1_000) / 1_000,

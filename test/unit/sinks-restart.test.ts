@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { systemTimers } from '../../broker/clock.ts';
 import { type Ledger, openLedger } from '../../broker/ledger.ts';
 import { type Sinks, startSinks } from '../../broker/sinks/sinks.ts';
@@ -15,6 +15,7 @@ import { encodeMetricBody } from '../../protocol/metric-body.ts';
 
 const LIMITS = { days: 30, rowsMax: 5 };
 const LONG = { timeout: 10_000 };
+vi.setConfig({ testTimeout: 20_000 });
 let dir: string;
 let ledger: Ledger;
 let server: Server;
