@@ -8,6 +8,7 @@ import * as limits from '../../protocol/limits.ts';
 import { encodeBatch, type Stream } from '../../protocol/wire.ts';
 import * as batches from './batches.ts';
 import type { Job } from './job.ts';
+import type { LossRecord } from './notes.ts';
 import * as rows from './rows.ts';
 import { fitTexts, type Packed, packEvents, packResults } from './seal.ts';
 import { takeBacklog, takeLive } from './shelf.ts';
@@ -69,9 +70,9 @@ function takeTexts(job: Job, table: 'event' | 'result', countMax: number): rows.
 }
 
 /** Records of a loss carry more times than their own. */
-function corrected(event: TerminalEvent, shiftMs: number): TerminalEvent {
+function corrected({ areFinal, ...event }: LossRecord, shiftMs: number): TerminalEvent {
   const timeMs = Math.round(event.timeMs + shiftMs);
-  if (shiftMs === 0 || (event.kind !== 'gap' && event.kind !== 'thinned')) {
+  if (shiftMs === 0 || areFinal === true || (event.kind !== 'gap' && event.kind !== 'thinned')) {
     return { ...event, timeMs };
   }
   const moved = ['fromMs', 'untilMs'].flatMap((name) => {
@@ -85,7 +86,7 @@ function sealEvents(job: Job, sealing: Sealing): boolean {
   const taken = takeTexts(job, 'event', limits.EVENTS_PER_BODY_MAX);
   if (taken.length === 0) return false;
   const events = taken.map((row) => {
-    const event = JSON.parse(row.body) as TerminalEvent;
+    const event = JSON.parse(row.body) as LossRecord;
     return corrected(event, Math.round(job.resolve(event.timeMs, row.mono) - event.timeMs));
   });
   const lane: Lane = { stream: 'events', live: true, items: events.length };

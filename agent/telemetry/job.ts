@@ -73,9 +73,13 @@ export type Job = {
   lanesMoved: boolean;
   /** Of the outbox, in hex. */
   readonly epoch: string;
-  /** Adds the record of a loss to the events. */
-  readonly gap: (fields: Gap) => void;
-  readonly tell: (kind: 'thinned', fields: Thinned) => void;
+  /** Adds the record of a loss to the events. @param areFinal its times are not corrected with its own. */
+  readonly gap: (fields: Gap, areFinal?: boolean) => void;
+  readonly tell: (kind: 'thinned', fields: Thinned, areFinal?: boolean) => void;
   /** The broker's time of something stamped at monotonic `mono` before that time was known. */
   readonly resolve: (timeMs: number, mono: number | null) => number;
+  /** The same, and until the broker's time is known by the clock as it is set now: a record made now is corrected with it. */
+  readonly recordMs: (timeMs: number, mono: number | null) => number;
+  /** Until that time is known a record is corrected later, and with it what is not final. */
+  readonly areTimesOpen: boolean;
 };

@@ -21,7 +21,12 @@ export type Stretch = {
   /** Between two of its instants, as far as that is known. */
   readonly stepMs: number;
   readonly samples: number;
+  /** These times are never corrected: they were known when it was sampled, or belong to another boot. */
+  readonly areFinal: boolean;
 };
+
+/** As it waits: one whose times are final, while its own is still to be corrected, says so until it is sealed. */
+export type LossRecord = TerminalEvent & { readonly areFinal?: true };
 
 export const gapEvent = (timeMs: number, fields: EventFields<'gap'>): TerminalEvent => ({
   ...{ id: randomUUID(), timeMs, kind: 'gap', component: '', fields },
@@ -47,23 +52,28 @@ export function nearest(all: readonly SampleRow[]): number {
 }
 
 /** Rows in the order of their ids as stretches without a hole, at the times that are known by now. */
-export function stretchesOf(job: Pick<Job, 'resolve'>, all: readonly SampleRow[]): Stretch[] {
+export function stretchesOf(job: Pick<Job, 'recordMs'>, all: readonly SampleRow[]): Stretch[] {
   const nearMs = nearest(all);
   const found: Stretch[] = [];
   for (const [index, row] of all.entries()) {
     const before = all[index - 1];
-    const fromMs = Math.round(job.resolve(row.timeMs, row.mono));
+    const fromMs = Math.round(job.recordMs(row.timeMs, row.mono));
+    const areFinal = row.mono === null;
+    const isNext = before !== undefined && follows(before, row, nearMs);
     const untilMs = fromMs + (row.untilMs - row.timeMs);
     const open = found.at(-1);
-    if (open !== undefined && before !== undefined && follows(before, row, nearMs)) {
+    if (open !== undefined && isNext && open.areFinal === areFinal) {
       const stepMs = Math.max(open.stepMs, stepOf(row));
       found[found.length - 1] = {
         fromMs: Math.min(open.fromMs, fromMs),
         untilMs: Math.max(open.untilMs, untilMs),
         samples: open.samples + row.samples,
-        stepMs,
+        ...{ stepMs, areFinal },
       };
-    } else found.push({ fromMs, untilMs, samples: row.samples, stepMs: stepOf(row) || nearMs });
+    } else {
+      const stepMs = stepOf(row) || nearMs;
+      found.push({ fromMs, untilMs, samples: row.samples, stepMs, areFinal });
+    }
   }
   return found;
 }
@@ -82,12 +92,21 @@ function isSame(open: Fields, added: Fields, stepMs: number): boolean {
   return touches(untilMs, fromMs, stepMs);
 }
 
+type Growth = { readonly kind: 'gap' | 'thinned'; readonly areFinal: boolean; stepMs: number };
+
 /** @returns false when there is no such record to grow. */
-function grow(job: Job, kind: 'gap' | 'thinned', added: Fields, stepMs: number): boolean {
-  for (const { id, body } of rows.newestEvents(job.store, kind, OPEN_NOTES)) {
+function grow(job: Job, { kind, areFinal, stepMs }: Growth, news: Fields): boolean {
+  for (const { id, body, mono } of rows.newestEvents(job.store, kind, OPEN_NOTES)) {
     if (body === '') continue;
-    const event = JSON.parse(body) as TerminalEvent;
+    const event = JSON.parse(body) as LossRecord;
     const open: Fields = event.fields;
+    const isOpenFinal = event.areFinal === true || mono === null;
+    if (job.areTimesOpen && isOpenFinal !== areFinal) continue;
+    // The clock may have been set since: what is added is corrected with what is there.
+    const shiftMs = isOpenFinal ? 0 : Math.round(job.recordMs(event.timeMs, mono) - event.timeMs);
+    const fromThereMs = countOf(news, 'fromMs') - shiftMs;
+    const untilThereMs = countOf(news, 'untilMs') - shiftMs;
+    const added: Fields = { ...news, fromMs: fromThereMs, untilMs: untilThereMs };
     if (!isSame(open, added, stepMs)) continue;
     const sums = COUNTS.filter((name) => added[name] !== undefined).map(
       (name) => [name, countOf(open, name) + countOf(added, name)] as const,
@@ -103,15 +122,17 @@ function grow(job: Job, kind: 'gap' | 'thinned', added: Fields, stepMs: number):
 
 /** The loss of what is in these rows, as records that say exactly from when until when. */
 export function noteSamples(job: Job, lost: readonly SampleRow[], fields: Gap): void {
-  for (const { fromMs, untilMs, samples, stepMs } of stretchesOf(job, lost)) {
+  for (const { fromMs, untilMs, samples, stepMs, areFinal } of stretchesOf(job, lost)) {
     const added = { ...fields, fromMs, untilMs, samples };
-    if (!grow(job, 'gap', { ...added, epoch: job.epoch }, stepMs)) job.gap(added);
+    const growth: Growth = { kind: 'gap', areFinal, stepMs };
+    if (!grow(job, growth, { ...added, epoch: job.epoch })) job.gap(added, areFinal);
   }
 }
 
-/** @param stepMs how far apart two losses may be and still be one. */
-export function noteThinned(job: Job, fields: Thinned, stepMs: number): void {
-  if (!grow(job, 'thinned', fields, stepMs)) job.tell('thinned', fields);
+/** Two that are as far apart as what is left are one. */
+export function noteThinned(job: Job, fields: Thinned, areFinal: boolean): void {
+  const growth: Growth = { kind: 'thinned', areFinal, stepMs: fields.everyMs };
+  if (!grow(job, growth, fields)) job.tell('thinned', fields, areFinal);
 }
 
 type JobOptions = {
@@ -126,14 +147,19 @@ type JobOptions = {
 };
 
 export function newJob({ store, tally, epoch, nowMs, mono, resolve }: JobOptions): Job {
-  const addEvent = (event: TerminalEvent): void => {
-    rows.addEventRow(store, event, mono);
+  const areTimesOpen = mono !== null;
+  const addEvent = (event: TerminalEvent, areFinal = false): void => {
+    const made: LossRecord = areFinal && areTimesOpen ? { ...event, areFinal } : event;
+    rows.addEventRow(store, made, mono);
     tally.events += 1;
   };
   return {
     ...{ store, tally, epoch, drops: [], sealed: [], unsealed: [], resolve },
-    ...{ thinned: 0, lanesMoved: false },
-    gap: (fields) => addEvent(gapEvent(nowMs, { epoch, ...fields })),
-    tell: (kind, fields) => addEvent({ ...gapEvent(nowMs, { epoch, reason: '' }), kind, fields }),
+    ...{ thinned: 0, lanesMoved: false, areTimesOpen },
+    recordMs: (timeMs, of) =>
+      mono === null || of === null ? resolve(timeMs, of) : nowMs - (mono - of),
+    gap: (fields, areFinal) => addEvent(gapEvent(nowMs, { epoch, ...fields }), areFinal),
+    tell: (kind, fields, areFinal) =>
+      addEvent({ ...gapEvent(nowMs, { epoch, reason: '' }), kind, fields }, areFinal),
   };
 }

@@ -67,7 +67,7 @@ function dropSealedMetrics(job: Job, { drop, reason }: Why): boolean {
   job.unsealed.push(oldest);
   job.drops.push({ stream: 'metrics', reason: drop, count: oldest.items });
   const { seq, items: samples } = oldest;
-  job.gap({ stream: 'metrics', first: seq, last: seq, samples, ...times, reason });
+  job.gap({ stream: 'metrics', first: seq, last: seq, samples, ...times, reason }, true);
   return true;
 }
 

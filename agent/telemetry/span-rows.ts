@@ -97,11 +97,12 @@ export function dropSpans(job: Job, bytes: number, { drop, reason }: Why): boole
   const [first] = gone;
   if (first === undefined) return false;
   const spans = gone.reduce((sum, each) => sum + each.spans, 0);
-  const shiftMs = (each: SpanRow): number => job.resolve(each.untilMs, each.mono) - each.untilMs;
+  const shiftMs = (each: SpanRow): number => job.recordMs(each.untilMs, each.mono) - each.untilMs;
   const fromMs = Math.floor(Math.min(...gone.map((each) => each.timeMs + shiftMs(each))));
   const untilMs = Math.ceil(Math.max(...gone.map((each) => each.untilMs + shiftMs(each))));
   job.drops.push({ stream: 'traces', reason: drop, count: spans });
-  job.gap({ stream: 'traces', spans, fromMs: Math.max(0, fromMs), untilMs, reason });
+  const areFinal = first.mono === null;
+  job.gap({ stream: 'traces', spans, fromMs: Math.max(0, fromMs), untilMs, reason }, areFinal);
   return true;
 }
 

@@ -29,11 +29,15 @@ const THIN_RATIO = 0.75;
 
 const REASON = 'made fewer for room: the outbox reached its quota';
 
+/** A clock that is set makes nothing older. */
+const endOf = (job: Job, { timeMs, untilMs, mono }: SampleRow): number =>
+  job.recordMs(timeMs, mono) + untilMs - timeMs;
+
 /** The next rows that may become one; `passed`: the id up to which nothing is to be done. */
 function nextGroup(job: Job, step: ThinStep, from: number): { group: SampleRow[]; passed: number } {
   const newest = rows.newestSamples(job.store, 1)[0];
-  const beforeMs = (newest?.timeMs ?? 0) - step.olderMs;
-  const isDue = (row: SampleRow): boolean => row.snapshots > 1 && row.untilMs < beforeMs;
+  const beforeMs = (newest === undefined ? 0 : endOf(job, newest)) - step.olderMs;
+  const isDue = (row: SampleRow): boolean => row.snapshots > 1 && endOf(job, row) < beforeMs;
   const isThick = (row: SampleRow): boolean => stepOf(row) < step.everyMs * THIN_RATIO;
   let passed = from;
   for (const row of rows.eachSample(job.store, from + 1, LOOKS_MAX)) {
@@ -89,10 +93,10 @@ function thinRows(job: Job, group: readonly SampleRow[], { everyMs }: ThinStep):
   job.tally.samples -= before - samples;
   job.tally.snapshots -= instants - snapshots.length;
   job.thinned += before - samples;
-  const fromMs = Math.round(job.resolve(first.timeMs, first.mono));
-  const untilMs = Math.round(job.resolve(last.timeMs, last.mono)) + last.untilMs - last.timeMs;
+  const fromMs = Math.round(job.recordMs(first.timeMs, first.mono));
+  const untilMs = Math.round(endOf(job, last));
   const told = { fromMs, untilMs, everyMs, samples: before - samples, reason: REASON };
-  noteThinned(job, told, everyMs);
+  noteThinned(job, told, first.mono === null);
   return before - samples;
 }
 

@@ -42,6 +42,6 @@ function leaveOut(job: Job, mark: MarkContent): void {
   const newest = rows.newestSamples(job.store, 1)[0];
   const untilMs = Math.max(0, Math.round(mark.timeMs));
   const fromMs = newest === undefined ? untilMs : Math.min(newest.untilMs, untilMs);
-  job.gap({ fromMs, untilMs, reason: REASON });
+  job.gap({ fromMs, untilMs, reason: REASON }, true);
   job.store.countFrom(mark.commits);
 }

@@ -178,7 +178,7 @@ test('rows dropped at once make one stretch for each run of them without a hole'
     ...{ id, timeMs: fromS * 1_000, untilMs: untilS * 1_000, snapshots, samples: 10 * snapshots },
     mono: null,
   });
-  const asItIs: Pick<Job, 'resolve'> = { resolve: (timeMs) => timeMs };
+  const asItIs: Pick<Job, 'recordMs'> = { recordMs: (timeMs) => timeMs };
   const found = stretchesOf(asItIs, [
     row(1, 0, 45, 4),
     row(5, 60, 105, 4),

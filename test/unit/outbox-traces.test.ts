@@ -113,6 +113,7 @@ describe('spans', () => {
     const outbox = open(folder.path, clock, { bytesMax: 64 * 1024 * 1024 });
     const noise = () => ({ noise: randomBytes(1_500).toString('base64') });
     const added = 3_000;
+    clock.pass(added + 250);
     for (let n = 0; n < added; n += 10) {
       const spans = Array.from({ length: 10 }, (_, i) =>
         spanAt(START_MS + n + i, { attributes: noise(), events: [] }),
