@@ -1,0 +1,46 @@
+// What the self-test makes of what a database tells of itself, over real requests.
+
+import { createServer, type Server } from 'node:http';
+import { afterEach, expect, test } from 'vitest';
+import { systemTimers } from '../../broker/clock.ts';
+import { createHttpClient, type HttpClient } from '../../broker/sinks/post.ts';
+import { selfTest } from '../../broker/sinks/self-test.ts';
+import { createTemplates } from '../../broker/sinks/templates.ts';
+
+let server: Server | undefined;
+let client: HttpClient | undefined;
+afterEach(async () => {
+  client?.close();
+  await new Promise((resolve) => server?.close(resolve));
+});
+
+/** @param pages path to JSON. */
+async function ask(pages: Readonly<Record<string, object>>) {
+  server = createServer((request, response) => {
+    const page = pages[request.url ?? ''];
+    response.writeHead(page === undefined ? 403 : 200).end(JSON.stringify({ data: page }));
+  });
+  await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as { port: number };
+  client = createHttpClient({
+    ...{ headers: {}, timeoutMs: 5_000, timers: systemTimers, nowMs: Date.now },
+  });
+  const url = `http://127.0.0.1:${port}/api/v1/write`;
+  const write = () => Promise.resolve({ kind: 'taken' } as const);
+  const templates = createTemplates();
+  return await selfTest({ name: 'db', url, client, templates, write, nowMs: Date.now });
+}
+const FLAGS = { '/api/v1/status/flags': { 'storage.tsdb.retention.time': '60d' } };
+
+test('a window is found in the configuration of a Prometheus with thousands of targets', async () => {
+  const targets = Array.from({ length: 20_000 }, (_, i) => `      - till-${i}:9100`).join('\n');
+  const window = 'storage:\n  tsdb:\n    out_of_order_time_window: 30d\n';
+  const yaml = `scrape_configs:\n  - job_name: tills\n${targets}\n${window}`;
+  const found = await ask({ ...FLAGS, '/api/v1/status/config': { yaml } });
+  expect(found).toEqual({ sentences: [], keepsOnce: true });
+  expect(client?.drops()).toEqual({ all: 0, busy: 0 });
+});
+
+test('of a window that may not be read nothing is said, and what is taken counts', async () => {
+  expect(await ask(FLAGS)).toEqual({ sentences: [], keepsOnce: true });
+});
