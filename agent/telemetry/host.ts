@@ -25,6 +25,7 @@ import {
 
 export type HostReader = () => Promise<readonly Sample[]>;
 export type HostOptions = { readonly dataDir: string; readonly logDir?: string };
+type Memory = { readonly total: number; readonly available: number };
 export type HostPorts = {
   readonly clock: Clock;
   readonly timers: Timers;
@@ -33,6 +34,7 @@ export type HostPorts = {
   /** For tests. */
   readonly space?: (folder: string) => Promise<SpaceReading | undefined>;
   readonly celsius?: () => Promise<number | undefined>;
+  readonly memoryOf?: () => Promise<Memory>;
 };
 
 /** What can be plugged in, and what an upgrade of the system changes. */
@@ -68,6 +70,8 @@ export const busyRatio = (before: Spent, now: Spent): number =>
 const loadMemory = async (): Promise<{ mem: typeof mem }> =>
   // @ts-expect-error: no types
   (await import('systeminformation/lib/memory.js')).default;
+
+const readMemory = async (): Promise<Memory> => (await loadMemory()).mem();
 
 const finite = (samples: readonly Sample[]): Sample[] =>
   samples.filter(({ value }) => Number.isFinite(value));
@@ -188,8 +192,7 @@ class MachineReader {
       await this.#rarely();
       const slow = this.#ask('celsius', () => this.#feel());
       const disks = this.#askDisks();
-      const { mem } = await loadMemory();
-      const memory = await mem();
+      const memory = await (this.#p.memoryOf ?? readMemory)();
       await this.#within([slow, ...disks]);
       const celsius = this.#celsius;
       return finite([

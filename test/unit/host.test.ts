@@ -22,6 +22,7 @@ const disk = (name: string, read: number, written: number): string =>
   `   8       0 ${name} 1 2 ${read} 4 5 6 ${written} 8 9 10 11 0 0 0 0`;
 
 type World = {
+  readonly memory?: HostPorts['memoryOf'];
   readonly texts: Record<string, string>;
   readonly links: Record<string, string>;
   spaces: Record<string, { freeBytes: number; totalBytes: number; readOnly: boolean } | 'dead'>;
@@ -75,6 +76,7 @@ function readerOf(world: World) {
       return Promise.resolve(space && { ...space, device: 1 });
     },
     celsius: () => Promise.resolve(48.5),
+    ...(world.memory && { memoryOf: world.memory }),
   };
   const folders = { dataDir: '/var/lib/tillwatch', logDir: '/var/lib/tillwatch/logs' };
   const read = createHostReader(folders, ports);
@@ -159,6 +161,21 @@ describe('the machine', () => {
       expect(value(await reading, 'pos_host_filesystem_free_ratio', '/')).toBe(0.6);
     }
     expect(asked).toBe(2);
+  });
+
+  test('is told without its memory where all threads wait for dead disks', async () => {
+    const { read, waiting } = readerOf({ ...till(), memory: () => new Promise(() => undefined) });
+    const reading = read();
+    const release = setInterval(() => {
+      for (const run of waiting.splice(0)) run();
+    }, 5);
+    const samples = await Promise.race([
+      reading,
+      new Promise<undefined>((done) => setTimeout(done, 1_000, undefined)),
+    ]);
+    clearInterval(release);
+    expect(value(samples ?? [], 'pos_host_load1')).toBeDefined();
+    expect(value(samples ?? [], 'pos_host_memory_bytes')).toBeUndefined();
   });
 });
 
