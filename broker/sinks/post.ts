@@ -10,8 +10,10 @@ import type { Socket } from 'node:net';
 import type { Timers } from '../clock.ts';
 import { errorWords } from './words.ts';
 
-/** Read of an answer; the rest of a page of HTML is not needed. */
+/** Read of an answer to what was sent; the rest of a page of HTML is not needed. */
 const ANSWER_BYTES_MAX = 64 * 1024;
+/** Of what is asked for: a Prometheus with thousands of targets tells a megabyte of configuration. */
+const PAGE_BYTES_MAX = 8 * 1024 * 1024;
 /** A Retry-After beyond this is believed to be a mistake. */
 const RETRY_AFTER_MS_MAX = 10 * 60_000;
 
@@ -70,7 +72,11 @@ function readToken(path: string | undefined): Record<string, string> {
   return { authorization: `Bearer ${readFileSync(path, 'utf8').trim()}` };
 }
 
-function readAnswer(response: http.IncomingMessage, nowMs: () => number): Promise<HttpAnswer> {
+function readAnswer(
+  response: http.IncomingMessage,
+  nowMs: () => number,
+  bytesMax: number,
+): Promise<HttpAnswer> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     let size = 0;
@@ -86,7 +92,7 @@ function readAnswer(response: http.IncomingMessage, nowMs: () => number): Promis
     response.on('data', (chunk: Buffer) => {
       size += chunk.length;
       chunks.push(chunk);
-      if (size < ANSWER_BYTES_MAX) return;
+      if (size < bytesMax) return;
       done();
       response.destroy();
     });
@@ -155,7 +161,8 @@ export function createHttpClient(options: ClientOptions): HttpClient {
       request.on('response', (response) => {
         // It said so: nothing happened to whoever ends this one.
         if (response.headers.connection === 'close') told.add(response.socket);
-        void readAnswer(response, nowMs).then(settle);
+        const bytesMax = plan.method === 'GET' ? PAGE_BYTES_MAX : ANSWER_BYTES_MAX;
+        void readAnswer(response, nowMs, bytesMax).then(settle);
       });
       request.on('error', (error) => {
         if (!late) settle({ ok: false, reason: errorWords(error) });
