@@ -1,7 +1,15 @@
 // What may be done to the ledger: a terminal that invents epochs, a file that is damaged where it matters,
 // a disk that refuses. Nothing is acknowledged wrongly, and each is told in a sentence.
 
-import { closeSync, mkdtempSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -77,6 +85,18 @@ describe('a damaged ledger', () => {
       expect(open).toThrow(/^the ledger .*ledger\.db cannot be used: /);
     },
   );
+});
+
+test('a ledger whose bodies cannot be read any more says who is behind, and ends nobody', () => {
+  open();
+  const rows = Array.from({ length: 500 }, (_, i) => batch('lane-1', 1, i + 1));
+  append(...rows.map((row) => ({ ...row, bytes: new Uint8Array(20_000) })));
+  ledger?.setFollowed('registry', 5);
+  const other = new DatabaseSync(path());
+  other.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+  other.close();
+  truncateSync(path(), 4 * 16_384);
+  expect(ledger?.slowest()).toEqual({ follower: 'registry', id: 5, rows: 495, sinceMs: undefined });
 });
 
 describe('a ledger that cannot write', () => {
