@@ -13,6 +13,16 @@ export const hostSample = (
   labels: Record<string, string> = {},
 ): Sample => ({ name, labels, value });
 
+export type Memory = { readonly total: number; readonly available: number };
+/** Bytes; nothing where they could not be had. */
+export const memorySamples = (memory: Memory | undefined): Sample[] =>
+  memory === undefined
+    ? []
+    : [
+        hostSample('pos_host_memory_bytes', memory.total - memory.available, { state: 'used' }),
+        hostSample('pos_host_memory_bytes', memory.available, { state: 'available' }),
+      ];
+
 const linesOf = (text: string | undefined): string[] => (text ?? '').split('\n');
 
 /** /proc/net/dev: per interface what was received and sent [proc_pid_net(5)]. */

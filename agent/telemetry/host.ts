@@ -15,6 +15,8 @@ import { readSpace } from '../system/space.ts';
 import { parsePressure } from '../watchdog/proc.ts';
 import {
   Growth,
+  type Memory,
+  memorySamples,
   mountOf,
   parseDisks,
   parseMounts,
@@ -25,7 +27,6 @@ import {
 
 export type HostReader = () => Promise<readonly Sample[]>;
 export type HostOptions = { readonly dataDir: string; readonly logDir?: string };
-type Memory = { readonly total: number; readonly available: number };
 export type HostPorts = {
   readonly clock: Clock;
   readonly timers: Timers;
@@ -179,6 +180,7 @@ class MachineReader {
   #info: Sample[] = [];
   #sensor: string | undefined;
   #celsius: number | undefined;
+  #memory: Memory | undefined;
   #said = false;
 
   constructor(options: HostOptions, ports: HostPorts) {
@@ -192,13 +194,13 @@ class MachineReader {
       await this.#rarely();
       const slow = this.#ask('celsius', () => this.#feel());
       const disks = this.#askDisks();
-      const memory = await (this.#p.memoryOf ?? readMemory)();
-      await this.#within([slow, ...disks]);
+      this.#memory = undefined;
+      const memory = this.#ask('memory', () => this.#recall());
+      await this.#within([slow, memory, ...disks]);
       const celsius = this.#celsius;
       return finite([
         ...this.#kernel.read(),
-        sample('pos_host_memory_bytes', memory.total - memory.available, { state: 'used' }),
-        sample('pos_host_memory_bytes', memory.available, { state: 'available' }),
+        ...memorySamples(this.#memory),
         ...fileSystemSamples(
           [...this.#known.values()].filter(({ mount }) => this.#places.has(mount)),
         ),
@@ -253,6 +255,11 @@ class MachineReader {
     const isOurs = folder === this.#o.dataDir;
     if (found === undefined || found.totalBytes <= 0) this.#known.delete(mount);
     else this.#known.set(mount, { ...found, mount, isOurs });
+  }
+
+  /** Through the thread pool like the disks: where all its threads wait for dead ones, so does this. */
+  async #recall(): Promise<void> {
+    this.#memory = await (this.#p.memoryOf ?? readMemory)();
   }
 
   async #feel(): Promise<void> {
