@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { POINTS_MAX, SERIES_ANSWERED_MAX } from '../../broker/history/answer.ts';
+import { answerOf, POINTS_MAX, SERIES_ANSWERED_MAX } from '../../broker/history/answer.ts';
 import { historyRig, load, START_MS } from './history-rig.ts';
 
 describe('an answer about the past', () => {
@@ -79,5 +79,23 @@ describe('an answer about the past', () => {
     const { series, more } = rig.ask({ name: 'app_x', pointsMax: POINTS_MAX });
     expect(series).toHaveLength(SERIES_ANSWERED_MAX);
     expect(more).toBe(true);
+  });
+
+  it('is bounded in all its points together, and says how long a bucket is', () => {
+    const points = new Map(Array.from({ length: POINTS_MAX }, (_, i) => [i * 15_000, i] as const));
+    const found = new Map(
+      Array.from({ length: SERIES_ANSWERED_MAX }, (_, i) => [
+        `${i}`,
+        { labels: ['n', `${i}`], points },
+      ]),
+    );
+    const window = { sinceMs: 0, untilMs: POINTS_MAX * 15_000 - 1, labels: {} };
+    const query = { ...window, terminal: 'lane-1', name: 'app_x', by: 'last' as const };
+    for (const stepMs of [undefined, 15_000]) {
+      const { series, ...answer } = answerOf({ ...query, stepMs, pointsMax: POINTS_MAX }, found);
+      expect(series).toHaveLength(SERIES_ANSWERED_MAX);
+      expect(series.flatMap((one) => one.points).length).toBeLessThan(60_000);
+      expect(answer.stepMs).toBeGreaterThan(15_000);
+    }
   });
 });
