@@ -19,6 +19,15 @@ export function createFollowers(db: DatabaseSync, newestId: () => number) {
   const after = db.prepare('SELECT received_ms AS ms FROM batch WHERE id > ? ORDER BY id LIMIT 1');
   const last = (place: 'id' | 'readId') =>
     [...followers].sort(([, a], [, b]) => a[place] - b[place])[0];
+  /** Undefined also where it cannot be read: followers say that, and this is asked each second. */
+  function receivedAfter(id: number): number | undefined {
+    try {
+      const ms = after.get(id)?.['ms'];
+      return ms === undefined ? undefined : Number(ms);
+    } catch {
+      return undefined;
+    }
+  }
   return {
     set: (follower: string, id: number, readId: number): void => {
       const known = followers.get(follower) ?? { id: 0, readId: 0 };
@@ -41,8 +50,7 @@ export function createFollowers(db: DatabaseSync, newestId: () => number) {
       if (follower === undefined || place === undefined) return undefined;
       const id = place.readId;
       const rows = newestId() - id;
-      const ms = rows === 0 ? undefined : after.get(id)?.['ms'];
-      return { follower, id, rows, sinceMs: ms === undefined ? undefined : Number(ms) };
+      return { follower, id, rows, sinceMs: rows === 0 ? undefined : receivedAfter(id) };
     },
   };
 }
