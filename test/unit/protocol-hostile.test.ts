@@ -4,6 +4,7 @@
 import { describe, expect, test } from 'vitest';
 import { decodeResultBody } from '../../protocol/commands.ts';
 import { decodeEventBody } from '../../protocol/events.ts';
+import { decodeTraces } from '../../protocol/traces.ts';
 import { encodeRaw } from '../../protocol/wire.ts';
 
 const nested = (depth: number): string => `{"a":${'['.repeat(depth)}${']'.repeat(depth)}}`;
@@ -31,4 +32,15 @@ describe('JSON that is nested too deep to be written again', () => {
       reason: 'result detail is nested too deep',
     });
   });
+});
+
+test('a million empty entries are refused before an object is made for each', () => {
+  const body = new Uint8Array(2 * 1024 * 1024);
+  for (let at = 0; at < body.length; at += 2) body[at] = 10;
+  const before = process.memoryUsage().heapUsed;
+  const reasons = [decodeEventBody(body), decodeResultBody(body), decodeTraces(body)].map(
+    (decoded) => (decoded.ok ? '' : decoded.reason),
+  );
+  expect(process.memoryUsage().heapUsed - before).toBeLessThan(16 * 1024 * 1024);
+  for (const reason of reasons) expect(reason).toContain('too many');
 });
