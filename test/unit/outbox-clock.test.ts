@@ -22,6 +22,35 @@ beforeEach(() => {
 });
 afterEach(() => folder.remove());
 
+test('a sample that stands alone between two pauses keeps nothing around it from being made fewer', () => {
+  const outbox = open(folder.path, clock, { bytesMax: 110 * 1024 });
+  let taken = 0;
+  const sample = (): void => {
+    outbox.addSnapshot(snapshotAt(clock.wallMs(), 6));
+    taken += 6;
+  };
+  for (let day = 0; day < 6; day += 1) {
+    const endMs = clock.wallMs() + DAY_MS;
+    while (clock.wallMs() < endMs - 25 * 60_000) {
+      sample();
+      clock.pass(30_000);
+    }
+    clock.pass(12 * 60_000);
+    sample();
+    clock.pass(endMs - clock.wallMs());
+  }
+  const { thinned } = outbox.stats();
+  const all = drain(outbox);
+  const events = all.filter(({ stream }) => stream === 'events').flatMap(eventsOf);
+  const snapshots = all.filter(({ stream }) => stream === 'metrics').flatMap(snapshotsOf);
+  const sent = snapshots.reduce((sum, { samples }) => sum + samples.length, 0);
+  const gaps = toldBy(events, 'gap');
+  expect(thinned).toBeGreaterThan(0);
+  expect(sent + thinned + gaps.samples).toBe(taken);
+  expect(gaps.samples).toBe(0);
+  outbox.close();
+}, 60_000);
+
 const EVERY_MS = 15_000;
 const BASE_MS = Date.UTC(2030, 0, 1);
 
