@@ -37,8 +37,10 @@ const endOf = (job: Job, { timeMs, untilMs, mono }: SampleRow): number =>
 function nextGroup(job: Job, step: ThinStep, from: number): { group: SampleRow[]; passed: number } {
   const newest = rows.newestSamples(job.store, 1)[0];
   const beforeMs = (newest === undefined ? 0 : endOf(job, newest)) - step.olderMs;
-  const isDue = (row: SampleRow): boolean => row.snapshots > 1 && endOf(job, row) < beforeMs;
-  const isThick = (row: SampleRow): boolean => stepOf(row) < step.everyMs * THIN_RATIO;
+  const isDue = (row: SampleRow): boolean => endOf(job, row) < beforeMs;
+  // One that stands alone between two pauses has nothing to give up, and is passed over.
+  const isThick = (row: SampleRow): boolean =>
+    row.snapshots > 1 && stepOf(row) < step.everyMs * THIN_RATIO;
   let passed = from;
   for (const row of rows.eachSample(job.store, from + 1, LOOKS_MAX)) {
     if (!isDue(row)) return { group: [], passed };
