@@ -225,7 +225,7 @@ export function encodeResultBody(results: readonly CommandResult[]): Uint8Array 
 }
 
 export function decodeResultBody(data: Uint8Array): Result<CommandResult[]> {
-  const raw = decodeRaw('ResultBody', data, limits.BODY_BYTES_MAX);
+  const raw = decodeRaw('ResultBody', data, limits.BODY_BYTES_MAX, limits.RESULTS_PER_BODY_MAX);
   if (!raw.ok) return raw;
   const entries = list(raw.value['results']);
   if (entries.length > limits.RESULTS_PER_BODY_MAX) return fail('body has too many results');

@@ -279,7 +279,7 @@ function readFields(kind: string, json: string): Result<Record<string, unknown>>
 }
 
 export function decodeEventBody(data: Uint8Array): Result<TerminalEvent[]> {
-  const raw = decodeRaw('EventBody', data, limits.BODY_BYTES_MAX);
+  const raw = decodeRaw('EventBody', data, limits.BODY_BYTES_MAX, limits.EVENTS_PER_BODY_MAX);
   if (!raw.ok) return raw;
   const entries = list(raw.value['events']);
   if (entries.length > limits.EVENTS_PER_BODY_MAX) return fail('body has too many events');

@@ -187,7 +187,7 @@ function readSpan(raw: Record<string, unknown>): Result<Span> {
 
 /** @returns the groups in the order of the body, or why the whole body is refused. */
 export function decodeTraces(data: Uint8Array): Result<SpanGroup[]> {
-  const raw = decodeRaw('TracesData', data, limits.BODY_BYTES_MAX);
+  const raw = decodeRaw('TracesData', data, limits.BODY_BYTES_MAX, limits.SPANS_PER_BODY_MAX);
   if (!raw.ok) return raw;
   const groups: SpanGroup[] = [];
   let count = 0;

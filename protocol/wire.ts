@@ -4,6 +4,7 @@
 
 import { tillwatch } from './generated/tillwatch.js';
 import * as limits from './limits.ts';
+import { ByteReader } from './metric-bytes.ts';
 import { fail, ok, type Result } from './result.ts';
 
 const { v1 } = tillwatch;
@@ -68,9 +69,32 @@ export const list = (value: unknown): readonly Raw[] =>
 
 const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 0;
 
-/** Runs a generated decoder; what it throws (truncation, bad tags) is the sender's fault, not a bug. */
-export function decodeRaw(kind: keyof typeof v1, data: Uint8Array, bytesMax: number): Result<Raw> {
+/** Whether there are more entries of field 1, the one that bodies repeat; told without making any of them. */
+function isOverfull(data: Uint8Array, entriesMax: number): boolean {
+  const reader = new ByteReader(data);
+  let entries = 0;
+  while (reader.more() && entries <= entriesMax) {
+    const tag = reader.tag();
+    if (tag >>> 3 === 1) entries += 1;
+    reader.skip(tag & 7);
+  }
+  return entries > entriesMax;
+}
+
+/**
+ * Runs a generated decoder; what it throws (truncation, bad tags) is the sender's fault, not a bug.
+ * @param entriesMax of a body: a packet can unpack to a million empty ones, and each would become an object.
+ */
+export function decodeRaw(
+  kind: keyof typeof v1,
+  data: Uint8Array,
+  bytesMax: number,
+  entriesMax = Number.POSITIVE_INFINITY,
+): Result<Raw> {
   if (data.length > bytesMax) return fail(`${kind} is larger than ${bytesMax} bytes`);
+  if (Number.isFinite(entriesMax) && isOverfull(data, entriesMax)) {
+    return fail(`${kind} has too many entries`);
+  }
   try {
     return ok(v1[kind].decode(data));
   } catch {
