@@ -27,6 +27,23 @@ const waiting = [
   'progress',
   'agent-adopt',
   'control-external',
+  'away',
+  'counting',
+  'traces',
+  'history',
+  'scrape',
+  'sinks-prometheus',
+  'sinks-victoria',
+  'slow-disk',
+  'link',
+  'logs',
+  'outbox-process',
+  'mosquitto',
+  'metrics',
+  'broker-kill',
+  'registry-crash',
+  'http-live',
+  'ledger-kill',
 ].map((name) => `test/long/${name}.test.ts`);
 
 export default defineConfig({

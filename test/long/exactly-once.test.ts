@@ -16,10 +16,12 @@ import { Witness } from './exactly-once/witness.ts';
 import { need } from './parts.ts';
 
 const CHAOS_MS = Number(process.env['TILLWATCH_CHAOS_MS'] ?? 75_000);
-/** Both databases away for so long: at this rate a ledger of 1 MiB is full before its end. */
-const OUTAGE_MS = CHAOS_MS * 0.45;
-const SETTLE_MS = 90_000;
-const LEDGER_BYTES = 1024 * 1024;
+/** Both databases away for so long: the ledger is full before its end. */
+const OUTAGE_MS = CHAOS_MS * 0.6;
+/** A batch that a full ledger did not take comes again after 30 s, and after another minute. */
+const SETTLE_MS = 150_000;
+/** Half a minute of these tills, which a sink's cursor trails by, is half of it. */
+const LEDGER_BYTES = 1.75 * 1024 * 1024;
 
 const seed = Number(process.env['TILLWATCH_SEED'] ?? Date.now() % 1_000_000);
 let state = seed;
@@ -90,7 +92,7 @@ async function mischief(untilMs: number, deed: () => Promise<void>, restMs: numb
 }
 
 async function outage(): Promise<void> {
-  await sleep(CHAOS_MS * 0.1);
+  await sleep(CHAOS_MS * 0.08);
   for (const database of databases) await database.kill();
   await sleep(OUTAGE_MS);
   for (const database of databases) await database.start();

@@ -93,23 +93,32 @@ export function judgeCounters(raw: Raw, book: Book): string[] {
   return complaints.slice(0, COMPLAINTS_MAX);
 }
 
-/** VictoriaMetrics keeps decimals: the last digits of a double are not its own. */
-const textOf = ([timeMs, value]: readonly [number, number]): string =>
-  `${timeMs}=${value.toPrecision(8)}`;
+type Samples = readonly (readonly [timeMs: number, value: number])[];
 
-/** Two databases must tell the same story. */
+/** VictoriaMetrics keeps decimals: the last digits of a double are not its own. */
+const VALUE_RATIO_OFF_MAX = 1e-9;
+const isSame = (a: number, b: number): boolean =>
+  Math.abs(a - b) <= VALUE_RATIO_OFF_MAX * Math.max(Math.abs(a), Math.abs(b));
+
+/** Times at which `mine` has a value that `theirs` has not. */
+function strangers(mine: Samples, theirs: Samples): number[] {
+  const known = new Map(theirs);
+  return mine.flatMap(([timeMs, value]) =>
+    isSame(value, known.get(timeMs) ?? Number.NaN) ? [] : [timeMs],
+  );
+}
+
+/** Two databases must tell the same story, and each of them every instant once. */
 export function judgeSame(one: Raw, other: Raw): string[] {
   const complaints: string[] = [];
   for (const key of new Set([...one.keys(), ...other.keys()])) {
-    const a = (one.get(key) ?? []).map(textOf);
-    const b = (other.get(key) ?? []).map(textOf);
-    const onlyA = a.filter((pair) => !b.includes(pair));
-    const onlyB = b.filter((pair) => !a.includes(pair));
-    const doubled = a.length !== new Set(a).size || b.length !== new Set(b).size;
-    if (onlyA.length + onlyB.length > 0 || doubled) {
+    const [a, b] = [one.get(key) ?? [], other.get(key) ?? []];
+    const [onlyA, onlyB] = [strangers(a, b), strangers(b, a)];
+    const isDoubled = [a, b].some((all) => all.length !== new Set(all.map(([t]) => t)).size);
+    if (onlyA.length + onlyB.length > 0 || isDoubled) {
       complaints.push(
-        `${key}: ${onlyA.length} only in the first (${onlyA.slice(0, 2)}), ` +
-          `${onlyB.length} only in the second (${onlyB.slice(0, 2)})${doubled ? ', doubled' : ''}`,
+        `${key}: only in the first at ${onlyA.slice(0, 3)}, only in the second at ` +
+          `${onlyB.slice(0, 3)}${isDoubled ? ', doubled' : ''}`,
       );
     }
   }

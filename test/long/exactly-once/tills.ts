@@ -14,7 +14,7 @@ export const FAKETIME = [
 
 /** A component that fails sooner again has the same incident still, opened once. */
 export const STABLE_MS = 200;
-export const EVERY_MS = 500;
+export const EVERY_MS = 300;
 
 export class Till {
   readonly id: string;
@@ -49,7 +49,7 @@ export class Till {
         terminal: this.id,
         broker: { host: '127.0.0.1', port: this.relay.port },
         link: { reconnectMsMin: 50, reconnectMsMax: 1_000 },
-        sampling: { everyMs: EVERY_MS, sendMs: 2 * EVERY_MS },
+        sampling: { everyMs: EVERY_MS, sendMs: 3 * EVERY_MS },
       },
     );
     this.start();

@@ -7,6 +7,11 @@ import type { AddressInfo } from 'node:net';
 /** Index n - 1: when number n was given out. */
 export type Given = number[];
 
+/** What no compression makes smaller, so that a small ledger is full before a database is back. */
+const NOISE_SERIES = 50;
+const noise = (): string =>
+  Array.from({ length: NOISE_SERIES }, (_, n) => `noise{n="${n}"} ${Math.random()}\n`).join('');
+
 export class Witness {
   readonly #server: Server;
   readonly #given = new Map<string, Given>();
@@ -16,7 +21,7 @@ export class Witness {
     this.#server = createServer((request, response) => {
       const given = this.given((request.url ?? '').slice(1));
       given.push(Date.now());
-      response.end(`# TYPE taken_total counter\ntaken_total ${given.length}\n`);
+      response.end(`# TYPE taken_total counter\ntaken_total ${given.length}\n${noise()}`);
     });
   }
 
