@@ -5,6 +5,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { loadConfig as loadAgent } from '../../agent/config.ts';
 import { loadConfig as loadBroker } from '../../broker/config.ts';
+import { retentionText } from '../../broker/config-retention.ts';
 
 const readme = readFileSync('README.md', 'utf8');
 const blocks = [...readme.matchAll(/```yaml\n([\s\S]*?)```/g)].map((match) => match[1] ?? '');
@@ -18,7 +19,9 @@ describe('the README', () => {
     for (const agent of agents) {
       expect(loadAgent(agent.replace('ed25519:...', KEY), '/')).toMatchObject({ ok: true });
     }
+    const sinks = blocks.find((block) => block.startsWith('sinks:'));
     expect(loadBroker(broker ?? '', '/')).toMatchObject({ ok: true });
+    expect(loadBroker(sinks ?? 'missing', '/')).toMatchObject({ ok: true });
   });
 
   it('names only folders, files and scripts that exist', () => {
@@ -27,6 +30,10 @@ describe('the README', () => {
     const scripts = JSON.parse(readFileSync('package.json', 'utf8')).scripts;
     const named = [...readme.matchAll(/npm run ([a-z:]+)/g)].map((match) => match[1] ?? '');
     expect(named.filter((name) => scripts[name] === undefined)).toEqual([]);
+  });
+
+  it('tells of retention what the broker does', () => {
+    expect(readme).toContain(retentionText());
   });
 
   it('quotes output and figures that were really printed', () => {
