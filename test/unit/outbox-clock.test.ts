@@ -1,4 +1,9 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createDrops } from '../../agent/telemetry/drops.ts';
+import { OutboxFile } from '../../agent/telemetry/file.ts';
+import { createBrokerTime } from '../../agent/telemetry/time.ts';
 import type { Outbox } from '../../agent/telemetry/types.ts';
 import { NO_EPOCH } from '../../protocol/wire.ts';
 import { DAY_MS, makeQuickFolder, toldBy } from './offline-rig.ts';
@@ -9,6 +14,7 @@ import {
   type FakeClock,
   fakeClock,
   open,
+  quietLog,
   START_MS,
   snapshotAt,
   snapshotsOf,
@@ -117,4 +123,24 @@ describe('records of what was dropped are at the times that were true', () => {
     expect({ wrong, samples, thinned }).toEqual({ wrong: [], samples: 30_000, thinned: 0 });
     outbox.close();
   });
+});
+
+test('an agent that is killed before it has told of a damaged file leaves the mark of that file', () => {
+  const before = open(folder.path, clock);
+  before.addSnapshot(snapshotAt(clock.wallMs()));
+  before.close();
+  const path = join(folder.path, 'outbox.db');
+  const mark = readFileSync(`${path}-mark`, 'latin1');
+  writeFileSync(path, 'garbage'.repeat(1_000));
+  const time = createBrokerTime(clock);
+  const base = { path, bytesMax: 4 * 1024 * 1024, clock, log: quietLog(), time };
+  const told: unknown[] = [];
+  const drops = createDrops();
+  const file = new OutboxFile(
+    { ...base, sendMs: () => 60_000, onNewEpoch: () => undefined },
+    { drops, onLoss: (gap) => told.push(gap) },
+  );
+  expect(told).toHaveLength(1);
+  expect(readFileSync(`${path}-mark`, 'latin1')).toBe(mark);
+  file.close();
 });
