@@ -107,6 +107,8 @@ export class OutboxFile {
 
   #load({ store, damage }: Opened): void {
     this.#store = store;
+    // The mark of a lost file stays until the record of its loss is committed: killed before, it is told from the mark.
+    this.#marked = store.commits();
     this.#sealed.clear();
     this.#done.clear();
     [this.#askedTo, this.#askedAll] = [0, false];
