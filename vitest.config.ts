@@ -11,6 +11,9 @@ if (major < 24 || (major === 24 && minor < 12)) {
 /** Real processes and clocks: one file at a time, so that they do not starve each other. */
 const oneAtATime = { fileParallelism: false, pool: 'forks' } as const;
 
+/** They wait for nobody: the default on two cores would be one. */
+const twoAtATime = { maxWorkers: 2 } as const;
+
 /** Long because they wait for minutes, not because they work: a few at a time do not disturb each other. */
 const waiting = [
   'agent-spins',
@@ -44,16 +47,18 @@ const waiting = [
   'registry-crash',
   'http-live',
   'ledger-kill',
+  'delivery',
 ].map((name) => `test/long/${name}.test.ts`);
 
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
+      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], ...twoAtATime } },
       {
         test: {
           name: 'simulation',
           include: ['test/simulation/**/*.test.ts'],
+          ...twoAtATime,
           testTimeout: 120_000,
         },
       },
@@ -61,6 +66,7 @@ export default defineConfig({
         test: {
           name: 'real',
           include: ['test/real/**/*.test.ts'],
+          sequence: { groupOrder: 1 },
           testTimeout: 60_000,
           hookTimeout: 60_000,
           ...oneAtATime,
@@ -71,7 +77,7 @@ export default defineConfig({
           name: 'long',
           include: ['test/long/**/*.test.ts'],
           exclude: waiting,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
           testTimeout: 600_000,
           hookTimeout: 120_000,
           ...oneAtATime,
@@ -81,7 +87,7 @@ export default defineConfig({
         test: {
           name: 'waiting',
           include: waiting,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
           testTimeout: 600_000,
           hookTimeout: 120_000,
           pool: 'forks',

@@ -10,8 +10,8 @@ import { unpackBody } from '../../protocol/body.ts';
 import { decodeEventBody } from '../../protocol/events.ts';
 import { decodeMetricBody } from '../../protocol/metric-body.ts';
 import { type Batch, decodeBatch } from '../../protocol/wire.ts';
-import { fault, Rig, until } from './agent-rig.ts';
-import { openBench, type Running } from './broker-rig.ts';
+import { fault, Rig, until } from '../real/agent-rig.ts';
+import { openBench, type Running } from '../real/broker-rig.ts';
 
 const LANES = ['lane-1', 'lane-2', 'lane-3'];
 const BROKER_KILLS = 4;
