@@ -12,31 +12,24 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Outbox, Outgoing } from '../../agent/telemetry/types.ts';
 import { NUMBERS_SPARED } from '../../agent/telemetry/witness.ts';
 import { CONFLICT_REASON, type Refusal } from '../../protocol/wire.ts';
 import { makeQuickFolder } from './offline-rig.ts';
+import { freshForEach } from './outbox-fresh.ts';
 import {
   ackFor,
   batchOf,
   drain,
   eventsOf,
-  type FakeClock,
-  fakeClock,
   open,
   START_MS,
   snapshotsOf,
   someEvent,
 } from './outbox-rig.ts';
 
-let folder: ReturnType<typeof makeQuickFolder>;
-let clock: FakeClock;
-beforeEach(() => {
-  folder = makeQuickFolder();
-  clock = fakeClock();
-});
-afterEach(() => folder.remove());
+const { folder, clock } = freshForEach(makeQuickFolder);
 
 type Dice = (below: number) => number;
 function diceFrom(seed: number): Dice {

@@ -1,18 +1,17 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { createDrops } from '../../agent/telemetry/drops.ts';
 import { OutboxFile } from '../../agent/telemetry/file.ts';
 import { createBrokerTime } from '../../agent/telemetry/time.ts';
 import type { Outbox } from '../../agent/telemetry/types.ts';
 import { NO_EPOCH } from '../../protocol/wire.ts';
 import { DAY_MS, makeQuickFolder, toldBy } from './offline-rig.ts';
+import { freshForEach } from './outbox-fresh.ts';
 import {
   ackFor,
   drain,
   eventsOf,
-  type FakeClock,
-  fakeClock,
   open,
   quietLog,
   START_MS,
@@ -20,13 +19,7 @@ import {
   snapshotsOf,
 } from './outbox-rig.ts';
 
-let folder: ReturnType<typeof makeQuickFolder>;
-let clock: FakeClock;
-beforeEach(() => {
-  folder = makeQuickFolder();
-  clock = fakeClock();
-});
-afterEach(() => folder.remove());
+const { folder, clock } = freshForEach(makeQuickFolder);
 
 test('a sample that stands alone between two pauses keeps nothing around it from being made fewer', () => {
   const outbox = open(folder.path, clock, { bytesMax: 110 * 1024 });

@@ -11,16 +11,14 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { createHold, HELD_ITEMS_MAX } from '../../agent/telemetry/hold.ts';
+import { freshForEach } from './outbox-fresh.ts';
 import {
   ackFor,
   batchOf,
   drain,
   eventsOf,
-  type FakeClock,
-  fakeClock,
-  makeFolder,
   open,
   START_MS,
   snapshotAt,
@@ -28,13 +26,7 @@ import {
   someEvent,
 } from './outbox-rig.ts';
 
-let folder: ReturnType<typeof makeFolder>;
-let clock: FakeClock;
-beforeEach(() => {
-  folder = makeFolder();
-  clock = fakeClock();
-});
-afterEach(() => folder.remove());
+const { folder, clock } = freshForEach();
 
 const file = () => join(folder.path, 'outbox.db');
 const asides = () =>

@@ -3,29 +3,13 @@
 
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { METRICS_BYTES_LITTLE } from '../../agent/telemetry/room.ts';
 import type { Outgoing } from '../../agent/telemetry/types.ts';
-import {
-  ackFor,
-  drain,
-  eventsOf,
-  type FakeClock,
-  fakeClock,
-  makeFolder,
-  open,
-  snapshotAt,
-  snapshotsOf,
-  someEvent,
-} from './outbox-rig.ts';
+import { freshForEach } from './outbox-fresh.ts';
+import { ackFor, drain, eventsOf, open, snapshotAt, snapshotsOf, someEvent } from './outbox-rig.ts';
 
-let folder: ReturnType<typeof makeFolder>;
-let clock: FakeClock;
-beforeEach(() => {
-  folder = makeFolder();
-  clock = fakeClock();
-});
-afterEach(() => folder.remove());
+const { folder, clock } = freshForEach();
 
 const file = (): string => join(folder.path, 'outbox.db');
 const of = (stream: string, batches: readonly Outgoing[]): Outgoing[] =>

@@ -1,26 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { KEPT_BYTES_MAX, KEPT_MS, LEDGERS_MAX } from '../../agent/telemetry/kept.ts';
 import type { Outbox, Outgoing } from '../../agent/telemetry/types.ts';
 import * as limits from '../../protocol/limits.ts';
-import {
-  ackFor,
-  type FakeClock,
-  fakeClock,
-  makeFolder,
-  open,
-  snapshotAt,
-  someEvent,
-} from './outbox-rig.ts';
+import { freshForEach } from './outbox-fresh.ts';
+import { ackFor, open, snapshotAt, someEvent } from './outbox-rig.ts';
 
-let folder: ReturnType<typeof makeFolder>;
-let clock: FakeClock;
-beforeEach(() => {
-  folder = makeFolder();
-  clock = fakeClock();
-});
-afterEach(() => folder.remove());
+const { folder, clock } = freshForEach();
 
 /** That compression makes no smaller than three quarters. */
 const long = (chars: number): string => randomBytes(chars).toString('base64').slice(0, chars);

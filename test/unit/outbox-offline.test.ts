@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Job } from '../../agent/telemetry/job.ts';
 import { stretchesOf } from '../../agent/telemetry/notes.ts';
 import { thin } from '../../agent/telemetry/thin.ts';
@@ -15,24 +15,10 @@ import {
   snapshotOf,
   toldBy,
 } from './offline-rig.ts';
-import {
-  ackFor,
-  drain,
-  eventsOf,
-  type FakeClock,
-  fakeClock,
-  open,
-  snapshotAt,
-  snapshotsOf,
-} from './outbox-rig.ts';
+import { freshForEach } from './outbox-fresh.ts';
+import { ackFor, drain, eventsOf, open, snapshotAt, snapshotsOf } from './outbox-rig.ts';
 
-let folder: ReturnType<typeof makeQuickFolder>;
-let clock: FakeClock;
-beforeEach(() => {
-  folder = makeQuickFolder();
-  clock = fakeClock();
-});
-afterEach(() => folder.remove());
+const { folder, clock } = freshForEach(makeQuickFolder);
 
 const HOURS = 4;
 const INSTANTS = (HOURS * 3_600_000) / EVERY_MS;

@@ -1,25 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import {
-  drain,
-  eventsOf,
-  type FakeClock,
-  fakeClock,
-  makeFolder,
-  open,
-  START_MS,
-  snapshotsOf,
-  someEvent,
-} from './outbox-rig.ts';
+import { describe, expect, test } from 'vitest';
+import { freshForEach } from './outbox-fresh.ts';
+import { drain, eventsOf, open, START_MS, snapshotsOf, someEvent } from './outbox-rig.ts';
 
-let folder: ReturnType<typeof makeFolder>;
-let clock: FakeClock;
-beforeEach(() => {
-  folder = makeFolder();
-  clock = fakeClock();
-});
-afterEach(() => folder.remove());
+const { folder, clock } = freshForEach();
 
 const file = () => join(folder.path, 'outbox.db');
 

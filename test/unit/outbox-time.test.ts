@@ -1,5 +1,6 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Outgoing } from '../../agent/telemetry/types.ts';
+import { freshForEach } from './outbox-fresh.ts';
 import {
   ackFor,
   batchOf,
@@ -7,7 +8,6 @@ import {
   eventsOf,
   type FakeClock,
   fakeClock,
-  makeFolder,
   open,
   START_MS,
   snapshotAt,
@@ -15,13 +15,7 @@ import {
   someEvent,
 } from './outbox-rig.ts';
 
-let folder: ReturnType<typeof makeFolder>;
-let clock: FakeClock;
-beforeEach(() => {
-  folder = makeFolder();
-  clock = fakeClock();
-});
-afterEach(() => folder.remove());
+const { folder, clock } = freshForEach();
 
 describe('time', () => {
   test('what was stamped before the first acknowledgement is sealed with the corrected time', () => {

@@ -1,18 +1,16 @@
 import { randomBytes } from 'node:crypto';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { SPANS_BYTES_MAX } from '../../agent/telemetry/span-rows.ts';
 import type { Outgoing } from '../../agent/telemetry/types.ts';
 import { unpackBody } from '../../protocol/body.ts';
 import * as limits from '../../protocol/limits.ts';
 import { decodeTraces, type Span, type SpanGroup } from '../../protocol/traces.ts';
+import { freshForEach } from './outbox-fresh.ts';
 import {
   ackFor,
   batchOf,
   drain,
   eventsOf,
-  type FakeClock,
-  fakeClock,
-  makeFolder,
   need,
   open,
   START_MS,
@@ -20,13 +18,7 @@ import {
   someEvent,
 } from './outbox-rig.ts';
 
-let folder: ReturnType<typeof makeFolder>;
-let clock: FakeClock;
-beforeEach(() => {
-  folder = makeFolder();
-  clock = fakeClock();
-});
-afterEach(() => folder.remove());
+const { folder, clock } = freshForEach();
 
 const spanAt = (startMs: number, more: Partial<Span> = {}): Span => ({
   traceId: randomBytes(16).toString('hex'),

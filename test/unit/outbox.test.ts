@@ -1,13 +1,11 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Outgoing } from '../../agent/telemetry/types.ts';
 import * as limits from '../../protocol/limits.ts';
+import { freshForEach } from './outbox-fresh.ts';
 import {
   ackFor,
   drain,
   eventsOf,
-  type FakeClock,
-  fakeClock,
-  makeFolder,
   open,
   START_MS,
   snapshotAt,
@@ -15,13 +13,7 @@ import {
   someEvent,
 } from './outbox-rig.ts';
 
-let folder: ReturnType<typeof makeFolder>;
-let clock: FakeClock;
-beforeEach(() => {
-  folder = makeFolder();
-  clock = fakeClock();
-});
-afterEach(() => folder.remove());
+const { folder, clock } = freshForEach();
 
 const EVERY_MS = 15_000;
 const result = (index: number) => ({
