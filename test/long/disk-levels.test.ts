@@ -21,7 +21,11 @@ it('a disk that fills, empties and cannot be written costs no supervision and no
   const killedMs = Number(told['healed']?.['killedMs']);
   expect(incidents.map(([kind]) => kind)).toEqual(['incident_opened', 'incident_recovered']);
   for (const [, timeMs] of incidents) expect(timeMs).toBeGreaterThanOrEqual(killedMs);
-  expect(gaps).toEqual([expect.objectContaining({ stream: 'metrics' })]);
+  // Spans of the incident as well: a trace is no event.
+  expect(gaps).toEqual([
+    expect.objectContaining({ stream: 'metrics' }),
+    expect.objectContaining({ stream: 'traces' }),
+  ]);
   const { kinds, damaged } = told['read_only'] as { kinds: [string, unknown][]; damaged: string[] };
   expect(damaged).toEqual([]);
   const has = (kind: string, text: unknown): boolean =>
