@@ -48,6 +48,9 @@ const waiting = [
   'http-live',
   'ledger-kill',
   'delivery',
+  'thirty-days',
+  'disk-levels',
+  'drill-disk',
 ].map((name) => `test/long/${name}.test.ts`);
 
 export default defineConfig({

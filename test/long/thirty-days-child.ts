@@ -1,6 +1,7 @@
 // A till that is offline for thirty days and then comes back, in a process with the memory of an agent: arguments
 // are the quota in bytes and the days. Says as one line of JSON what arrived and how it agrees with what was told.
 
+import { constants, setPriority } from 'node:os';
 import {
   DAY_MS,
   disagreements,
@@ -12,6 +13,9 @@ import {
   toldBy,
 } from '../unit/offline-rig.ts';
 import { fakeClock, open } from '../unit/outbox-rig.ts';
+
+// A minute of nothing but computing, beside tests that look at clocks.
+setPriority(constants.priority.PRIORITY_LOW);
 
 const [bytesMax = 0, days = 0] = process.argv.slice(2).map(Number);
 const instants = (days * DAY_MS) / EVERY_MS;

@@ -61,7 +61,11 @@ export function startWriter(file: string, rate: number, seconds: number): ChildP
 }
 
 export const allocatedIn = (folder: string): number =>
-  readdirSync(folder).reduce((sum, name) => sum + statSync(join(folder, name)).blocks * 512, 0);
+  readdirSync(folder).reduce((sum, name) => {
+    // One that was put in the place of another meanwhile has gone by this name.
+    const found = statSync(join(folder, name), { throwIfNoEntry: false });
+    return sum + (found?.blocks ?? 0) * 512;
+  }, 0);
 
 export type Proof = {
   readonly lines: number;

@@ -171,10 +171,7 @@ describe('ingest', () => {
     rig.publish(batch(1, 'logs'), 'second', 'logs');
     rig.fire();
     const refused = rig.outcomes[0]?.refused.map(({ stream, seq }) => `${stream} ${seq}`);
-    expect(refused?.sort()).toEqual([
-      'events 9',
-      'logs 1',
-    ]);
+    expect(refused?.sort()).toEqual(['events 9', 'logs 1']);
     expect(rig.said).toContain('events crowded');
     expect(rig.said).toContain('logs refused');
   });
