@@ -101,17 +101,15 @@ const spanNamed = (trace: string, name: string): Promise<Received> =>
   );
 
 /** Every span once, each within its root and a child of it. */
-function expectWhole(trace: string, root: Received): void {
+/** @param offNs between two agents: each has its own estimate of the broker's time. */
+function expectWhole(trace: string, root: Received, offNs = 0n): void {
   const spans = inTrace(trace);
   expect(new Set(spans.map(({ spanId }) => spanId)).size).toBe(spans.length);
   for (const span of spans) {
     if (span === root) continue;
     expect([span.name, span.parentSpanId]).toEqual([span.name, root.spanId]);
-    expect([span.name, span.startNs >= root.startNs, span.endNs <= root.endNs]).toEqual([
-      span.name,
-      true,
-      true,
-    ]);
+    const isIn = [span.startNs >= root.startNs - offNs, span.endNs <= root.endNs + offNs];
+    expect([span.name, ...isIn]).toEqual([span.name, true, true]);
   }
 }
 
@@ -187,6 +185,12 @@ describe('a command', () => {
   });
 });
 
+/** What the agent keeps of traces that are not over; an incident's trace is named after it. */
+function openTraces(): string {
+  const path = join(rig.folder, 'data', 'traces.json');
+  return existsSync(path) ? readFileSync(path, 'utf8') : '';
+}
+
 describe('agent and broker that are killed, and a collector that is away meanwhile', () => {
   it('lose no span and double none', async () => {
     receiver.answer = () => ({ status: 503 });
@@ -202,9 +206,11 @@ describe('agent and broker that are killed, and a collector that is away meanwhi
     // Nobody is there to be told of it.
     const second = await until('it runs anew', () => rig.copies('sale').find((one) => one !== pid));
     process.kill(second, 'SIGSTOP');
-    await until('the incident is open', () =>
+    const { incident } = await until('the incident is open', () =>
       rig.lines('sale').find(({ message }) => message.includes('incident opened')),
     );
+    // Killed within the milliseconds before this, it would have no root: that is a known limit.
+    await until('the next agent can know of it', () => openTraces().includes(String(incident)));
     await kill(rig.agent);
     startTill();
     await until('the next agent has it ready', () =>
@@ -221,7 +227,7 @@ describe('agent and broker that are killed, and a collector that is away meanwhi
       [fields.trace, root],
       [trace, command],
     ] as const) {
-      expectWhole(name, whole);
+      expectWhole(name, whole, 100_000_000n);
     }
     const names = inTrace(fields.trace).map(({ name }) => name);
     for (const name of ['failure', 'suspicion', 'decision']) expect(names).toContain(name);
