@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Outgoing } from '../../agent/telemetry/types.ts';
+import { NO_EPOCH } from '../../protocol/wire.ts';
 import { freshForEach } from './outbox-fresh.ts';
 import {
   ackFor,
@@ -37,6 +38,26 @@ describe('time', () => {
       .map((s) => s.timeMs);
     expect(times.toSorted()).toEqual([START_MS + error, START_MS + 2_000 + error]);
     expect(batchOf(batches[0] as Outgoing).clockOffsetMs).toBe(slow + error);
+    outbox.close();
+  });
+
+  test('a better estimate puts no newer sample before an older one, whenever that was taken', () => {
+    clock.jump(-3 * 3_600_000);
+    const outbox = open(folder.path, clock);
+    outbox.addSnapshot(snapshotAt(outbox.time.nowMs()));
+    clock.pass(100);
+    // Right to half a second, and then to a few milliseconds: it goes back by nearly that half.
+    outbox.acknowledge(ackFor(NO_EPOCH, [], { brokerTimeMs: START_MS + 100 }), 1_000);
+    const early = outbox.takeBatches(16).flatMap(snapshotsOf);
+    outbox.acknowledge(ackFor(NO_EPOCH, [], { brokerTimeMs: START_MS + 100 }), 10);
+    clock.pass(100);
+    outbox.addSnapshot(snapshotAt(outbox.time.nowMs()));
+    clock.pass(60_000);
+    outbox.acknowledge(ackFor(outbox.epoch, []));
+    const later = drain(outbox).flatMap(snapshotsOf);
+    const times = [...early, ...later].map(({ timeMs }) => timeMs);
+    expect(times.length).toBeGreaterThan(1);
+    expect(later.at(-1)?.timeMs).toBeGreaterThan(early[0]?.timeMs ?? Number.POSITIVE_INFINITY);
     outbox.close();
   });
 

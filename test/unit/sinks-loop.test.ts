@@ -1,122 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { systemTimers } from '../../broker/clock.ts';
+import { describe, expect, it } from 'vitest';
 import type { LedgerRow } from '../../broker/ledger-reader.ts';
-import { type Loop, startLoop } from '../../broker/sinks/loop.ts';
-import { openSinkStore, readDeadLetters, type SinkStore } from '../../broker/sinks/store.ts';
-import type { Buried, SendResult, Sink } from '../../broker/sinks/types.ts';
-import type { Stream } from '../../protocol/wire.ts';
+import { readDeadLetters } from '../../broker/sinks/store.ts';
+import type { Buried, SendResult } from '../../broker/sinks/types.ts';
+import { end, freshForEach, rig, row, rows, run, taken } from './sinks-loop-rig.ts';
 
-const GENERATION = new Uint8Array(16).fill(3);
-const LIMITS = { days: 30, rowsMax: 5 };
-let dir: string;
-let path: string;
-let loop: Loop | undefined;
-let nowMs = 0;
-let drops = 0;
-let store: SinkStore | undefined;
-beforeEach(() => {
-  nowMs = 0;
-  drops = 0;
-  dir = mkdtempSync(join(tmpdir(), 'tw-sinks-'));
-  path = join(dir, 'sinks.db');
-});
-afterEach(async () => {
-  await loop?.stop();
-  store?.close();
-  loop = undefined;
-  store = undefined;
-  rmSync(dir, { recursive: true });
-});
-
-/** All waiting takes a few milliseconds; how long it would have been is written down. */
-function quickTimers() {
-  const waits: number[] = [];
-  return {
-    waits,
-    timers: {
-      ...systemTimers,
-      after: (ms: number, run: () => void) => {
-        waits.push(ms);
-        return systemTimers.after(Math.min(ms, 3), run);
-      },
-    },
-  };
-}
-
-const row = (id: number, stream: Stream = 'metrics'): LedgerRow => ({
-  id,
-  terminal: 'lane-1',
-  epoch: '07'.repeat(16),
-  stream,
-  seq: id,
-  receivedMs: 1_000,
-  bytes: new Uint8Array(),
-});
-const rows = (first: number, last: number): LedgerRow[] =>
-  Array.from({ length: last - first + 1 }, (_, i) => row(first + i));
-
-type Answer = (rows: readonly LedgerRow[]) => SendResult;
-const taken = (items: number, buried: Buried[] = []): SendResult => ({
-  kind: 'taken',
-  items,
-  buried,
-});
-
-function run(
-  ledger: LedgerRow[],
-  answer: Answer,
-  more: {
-    newestAtOpen?: number;
-    check?: string[];
-    keepsOnce?: true | (() => boolean | undefined);
-  } = {},
-) {
-  const sent: number[][] = [];
-  const warned: string[] = [];
-  const { timers, waits } = quickTimers();
-  const sink: Sink = {
-    name: 'db',
-    streams: ['metrics'],
-    send: (given) => {
-      sent.push(given.map(({ id }) => id));
-      return Promise.resolve(answer(given));
-    },
-    check: () => Promise.resolve(more.check ?? []),
-    ...(more.keepsOnce && {
-      keepsOnce: more.keepsOnce === true ? () => true : more.keepsOnce,
-      drops: () => ({ all: drops, busy: 0 }),
-    }),
-    close: () => {},
-  };
-  store ??= openSinkStore(path, 5, (aside) => warned.push(`damaged ${aside}`), LIMITS);
-  loop = startLoop({
-    sink,
-    reader: {
-      readAfter: (id, limit) => ledger.filter((one) => one.id > id).slice(0, limit),
-      newestId: () => ledger.at(-1)?.id ?? 0,
-    },
-    store,
-    generation: GENERATION,
-    newestAtOpen: more.newestAtOpen ?? ledger.at(-1)?.id ?? 0,
-    clock: { wallMs: () => 61_000, monotonicMs: () => nowMs + performance.now() },
-    timers,
-    chance: () => 1,
-    onTaken: () => {},
-    onBuried: () => {},
-    onChange: () => {},
-    warn: (sentence) => warned.push(sentence),
-  });
-  return { sent, warned, waits, status: loop.status };
-}
-async function end(): Promise<void> {
-  await loop?.stop();
-  store?.close();
-  loop = undefined;
-  store = undefined;
-}
+freshForEach();
 
 describe('the loop of a sink', () => {
   it('sends what is there in order, passes over other streams, and goes on where it ended', async () => {
@@ -178,7 +66,7 @@ describe('the loop of a sink', () => {
     await expect.poll(() => restored.status().behindBatches).toBe(0);
     expect(restored.sent.flat()).toEqual([5, 6]);
     expect(restored.warned.join()).toContain('older');
-    expect(store?.readCursor('db', new Uint8Array(16))).toBe(0);
+    expect(rig.store?.readCursor('db', new Uint8Array(16))).toBe(0);
   });
 
   it('says how much is missing when the ledger was trimmed while the sink was not configured', async () => {
@@ -196,88 +84,6 @@ describe('the loop of a sink', () => {
   });
 });
 
-describe('a database that was killed', () => {
-  /** Rows that were sent more than once. */
-  const twice = (sent: number[][]): number[] =>
-    [...new Set(sent.flat().filter((id, i, all) => all.indexOf(id) !== i))].sort();
-
-  it('gets the last half minute again, which it answered for and may not have written', async () => {
-    const ledger = rows(1, 2);
-    let isDown = false;
-    const given = run(
-      ledger,
-      ({ length }) => (isDown ? { kind: 'again', reason: 'gone', lost: true } : taken(length)),
-      { keepsOnce: true },
-    );
-    await expect.poll(() => given.status().behindBatches).toBe(0);
-    nowMs += 60_000;
-    ledger.push(row(3));
-    await expect.poll(() => given.status().behindBatches).toBe(0);
-    // On disk is what is settled, in case the broker is killed, too.
-    expect(given.status().cursor).toBeLessThan(3);
-    expect(given.status()).toMatchObject({ position: 3 });
-    nowMs += 20_000;
-    ledger.push(row(4));
-    await expect.poll(() => given.status().behindBatches).toBe(0);
-    expect(twice(given.sent)).toEqual([]);
-    isDown = true;
-    ledger.push(row(5));
-    await expect.poll(() => given.status().up).toBe(false);
-    // However long it is down: it counts from when it was lost.
-    nowMs += 7_200_000;
-    isDown = false;
-    await expect.poll(() => given.status().behindBatches).toBe(0);
-    await expect.poll(() => twice(given.sent)).toEqual([3, 4, 5]);
-    nowMs += 60_000;
-    await expect.poll(() => given.status().cursor, { timeout: 5_000 }).toBe(5);
-  });
-
-  it('and was back before anybody asked is noticed by its connection', async () => {
-    const { sent, status } = run(rows(1, 2), ({ length }) => taken(length), { keepsOnce: true });
-    await expect.poll(() => status().behindBatches).toBe(0);
-    drops += 1;
-    await expect
-      .poll(() => sent)
-      .toEqual([
-        [1, 2],
-        [1, 2],
-      ]);
-    drops += 1;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    expect(sent).toHaveLength(2);
-  });
-
-  it('and is killed again before its self-test has an answer gets it once that has come', async () => {
-    let keepsOnce: boolean | undefined;
-    let isDown = true;
-    const { sent, status } = run(
-      rows(1, 2),
-      ({ length }) => (isDown ? { kind: 'again', reason: 'gone', lost: true } : taken(length)),
-      { keepsOnce: () => keepsOnce },
-    );
-    await expect.poll(() => status().up).toBe(false);
-    isDown = false;
-    await expect.poll(() => status().behindBatches).toBe(0);
-    const before = sent.length;
-    expect(status().cursor).toBe(0);
-    keepsOnce = true;
-    await expect.poll(() => sent.slice(before), { timeout: 5_000 }).toEqual([[1, 2]]);
-  });
-
-  it('gets nothing twice where that would be kept twice', async () => {
-    let isDown = true;
-    const { sent, status } = run(rows(1, 2), ({ length }) =>
-      isDown ? { kind: 'again', reason: 'gone', lost: true } : taken(length),
-    );
-    await expect.poll(() => status().up).toBe(false);
-    isDown = false;
-    await expect.poll(() => status().behindBatches).toBe(0);
-    const before = sent.length;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    expect(sent).toHaveLength(before);
-  });
-});
-
 describe('dead letters', () => {
   const bury = (terminal: string, reason: string, count: number): Buried => {
     return { terminal, reason, sentence: `said ${reason}`, count, sample: `${terminal} a{} 1 @5` };
@@ -291,10 +97,10 @@ describe('dead letters', () => {
       return taken(0, [bury('lane-1', 'too_old', 10 * n), bury('lane-2', 'future', 1)]);
     });
     await expect.poll(() => status().cursor).toBe(512);
-    expect(readDeadLetters(path, 10)).toMatchObject([
+    expect(readDeadLetters(rig.path, 10)).toMatchObject([
       { sink: 'db', terminal: 'lane-2', reason: 'future', count: 2, firstMs: 61_000 },
       { sink: 'db', terminal: 'lane-1', reason: 'too_old', count: 30, sample: 'lane-1 a{} 1 @5' },
     ]);
-    expect(readDeadLetters(path, 10, 'other')).toEqual([]);
+    expect(readDeadLetters(rig.path, 10, 'other')).toEqual([]);
   });
 });
