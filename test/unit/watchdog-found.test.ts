@@ -130,6 +130,18 @@ describe('a component that is old', () => {
     // In the same breath it is wished, not only at the next look.
     expect(story.model().planned).toMatchObject({ asked: false });
   });
+
+  it('already when it becomes ready is restarted by the same look, not by the next', () => {
+    const story = tell({ instrumented: false, age: { maxMs: 60_000, jitterMs: 0 } });
+    const ageMs = 3_600_000;
+    story.send({ kind: 'adopted', instance: 'life-1', pid: 1, wasReady: false, ageMs });
+    story.pass(10_000, 'traced');
+    story.pass(5_000, 'healthy', () => story.state() !== 'starting');
+    expect(story.reports('component_state')).toContainEqual(
+      expect.objectContaining({ from: 'starting', to: 'ready' }),
+    );
+    expect(story.of('terminate')).toHaveLength(1);
+  });
 });
 
 describe('a copy that an earlier agent started', () => {
