@@ -111,8 +111,11 @@ export function tickStarting(turn: Turn): void {
   if (draft.state !== 'starting' || !isDue(turn)) return;
   const byAge = !policy.instrumented && !policy.hasProbes && draft.process === 'alive';
   if (draft.condemned !== undefined) execute(turn);
-  else if (byAge) becomeReady(turn, reasons.READY_BY_AGE);
-  else {
+  else if (byAge) {
+    becomeReady(turn, reasons.READY_BY_AGE);
+    // It may have grown old meanwhile: a debugger held it, or it was adopted before it was ready.
+    wishWhenOld(turn);
+  } else {
     const startedAt = (draft.ceilingAt ?? now) - policy.startTimeoutMsMax;
     const reason = reasons.startTimeout(now - startedAt);
     condemn(turn, { cause: 'start_timeout', reason, proofs: [], lostAt: startedAt }, false);
