@@ -13,7 +13,7 @@ import {
 } from '../../agent/watchdog/recovery-model.ts';
 import * as reasons from '../../agent/watchdog/recovery-reasons.ts';
 import { rebootRefusal } from '../../agent/watchdog/recovery-reboot.ts';
-import { MINUTE, running, setting } from './recovery-story.ts';
+import { MINUTE, running, setting, till } from './recovery-story.ts';
 
 const hook = (ok: boolean, reason = 'done') =>
   ({ kind: 'hook', component: 'hardware', ok, reason }) as const;
@@ -246,6 +246,30 @@ describe('a loop of reboots is impossible', () => {
     const again = running({ reboots: [at(50)] });
     again.fails('sale', 'dependants');
     expect(again.model().reboots).toMatchObject([{ held: false }]);
+  });
+
+  it('one that was noted and never came did not help, although the component is stable', () => {
+    // The agent died before it asked for it, or the hook did nothing: the machine has been up since before it.
+    const story = running({ reboots: [at(50, false), at(0.1), at(0.05)] });
+    story.send({ kind: 'stable', component: 'sale' });
+    expect(story.model().reboots.map(({ held }) => held)).toEqual([false, false, false]);
+  });
+
+  it('nor did one after which another was needed', () => {
+    const other = { ...at(30), component: 'sync' };
+    const story = running({ reboots: [at(50), other, { ...at(0.1), incident: 'never came' }] });
+    story.send({ kind: 'stable', component: 'sync' });
+    story.send({ kind: 'stable', component: 'sale' });
+    expect(story.model().reboots.map(({ held }) => held)).toEqual([false, true, false]);
+  });
+
+  it('nothing is said of one before the uptime is known', () => {
+    const story = till({ reboots: [at(50)] });
+    story.send({ kind: 'stable', component: 'sale' });
+    expect(story.take()).toEqual([]);
+    story.pass(1_000);
+    story.send({ kind: 'stable', component: 'sale' });
+    expect(story.model().reboots).toMatchObject([{ held: true }]);
   });
 
   it('uptime that goes back or cannot be read changes nothing', () => {
