@@ -16,7 +16,7 @@ import {
   SETTLE_MS,
 } from './recovery-model.ts';
 import * as reasons from './recovery-reasons.ts';
-import { judged, rebootRefusal, withToken } from './recovery-reboot.ts';
+import { failedAfter, rebootRefusal, stableAfter, withToken } from './recovery-reboot.ts';
 import {
   begun,
   end,
@@ -52,10 +52,10 @@ export function learn(turn: RecoveryTurn, event: RecoveryEvent): void {
       draft.held = event.active;
       return;
     case 'stable':
-      remember(turn, judged(draft.reboots, event.component, true));
+      remember(turn, stableAfter(draft, event.component));
       return;
     case 'escalated':
-      remember(turn, judged(draft.reboots, event.component, false));
+      remember(turn, failedAfter(draft.reboots, event.component));
       return;
     case 'abandoned':
       unqueue(turn, event.component);

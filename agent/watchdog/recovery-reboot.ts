@@ -40,13 +40,30 @@ export const withToken = (
   token: RebootToken,
 ): readonly RebootToken[] => [...reboots, token].slice(-REBOOTS_KEPT_MAX);
 
-/** What became of the reboots for `component` whose outcome was not known. Same array: nothing changed. */
-export function judged(
+/** Those for `component` whose outcome was not known did not help: it failed again. Same array: nothing changed. */
+export const failedAfter = (
   reboots: readonly RebootToken[],
   component: string,
-  held: boolean,
+): readonly RebootToken[] => judged(reboots, component, () => false);
+
+/**
+ * `component` is stable. What can have helped is the newest reboot that was noted before this boot. One that was noted
+ * since did not take place: the agent died before it asked for it, or its hook did nothing. After an older one
+ * another was needed.
+ */
+export function stableAfter(known: Known, component: string): readonly RebootToken[] {
+  const { uptimeMs, totalMs, reboots } = known;
+  if (uptimeMs === undefined || totalMs === undefined) return reboots;
+  const newest = reboots.findLast(({ atMs }) => atMs <= totalMs - uptimeMs);
+  return judged(reboots, component, (token) => token === newest);
+}
+
+function judged(
+  reboots: readonly RebootToken[],
+  component: string,
+  hasHelped: (token: RebootToken) => boolean,
 ): readonly RebootToken[] {
   const open = (token: RebootToken) => token.component === component && token.held === undefined;
   if (!reboots.some(open)) return reboots;
-  return reboots.map((token) => (open(token) ? { ...token, held } : token));
+  return reboots.map((token) => (open(token) ? { ...token, held: hasHelped(token) } : token));
 }
