@@ -2,7 +2,8 @@
 // that found it is gone with the world that it was drawn in; the story stays.
 
 import { describe, expect, it } from 'vitest';
-import { tell } from './watchdog-story.ts';
+import { isBusy } from '../../agent/watchdog/machine.ts';
+import { type Story, tell } from './watchdog-story.ts';
 
 describe('a start that is late when the agent comes back', () => {
   it('has its full grace, whatever the component asks for in it', () => {
@@ -168,5 +169,53 @@ describe('a copy that an earlier agent started', () => {
     story.send(asked);
     story.pass(5_000, 'healthy');
     expect(story.of('terminate')).toHaveLength(1);
+  });
+});
+
+describe('what is said of a sale by a component that is being stopped', () => {
+  const sale = { kind: 'busy', id: 'a', reason: 'sale', ceilingMs: 60_000 } as const;
+  const tender = { kind: 'begin', id: 't', name: 'tender', deadlineMs: 30_000 } as const;
+  const stopping = (changes: Partial<Story['hands']>) => {
+    const story = tell({ stopGraceMs: 60_000 });
+    Object.assign(story.hands, changes);
+    return story;
+  };
+  const saysBusy = (story: Story) => isBusy(story.model(), story.now());
+
+  it('is heard: its agent had only just adopted it, and the till must not be rebooted under it', () => {
+    const story = stopping({ dies: false });
+    story.send({ kind: 'adopted', instance: 'life-1', pid: 1, wasReady: true });
+    story.pass(6_000, 'stopped');
+    expect(story.state()).toBe('stopping');
+    expect(saysBusy(story)).toBe(false);
+    story.send(sale);
+    expect(saysBusy(story)).toBe(true);
+    story.send({ kind: 'idle', id: 'a' });
+    expect(saysBusy(story)).toBe(false);
+  });
+
+  it('holds for a tender too', () => {
+    const story = stopping({ stops: false });
+    story.run();
+    story.send({ kind: 'stop', reason: 'asked' });
+    story.send(tender);
+    expect(saysBusy(story)).toBe(true);
+    story.pass(1_000);
+    story.send({ kind: 'touch', id: 't' });
+    story.pass(29_500);
+    expect(saysBusy(story)).toBe(true);
+    story.send({ kind: 'end', id: 't' });
+    expect(saysBusy(story)).toBe(false);
+  });
+
+  it('never asks it politely once it is killed, although a restart waited for the end of the sale', () => {
+    const story = stopping({ dies: false });
+    story.run();
+    story.send(sale);
+    story.send({ kind: 'restart', reason: 'asked', command: 'c1', force: false });
+    story.pass(10_000, 'blocked', () => story.state() === 'stopping');
+    story.send({ kind: 'idle', id: 'a' });
+    expect(story.of('terminate')).toEqual([]);
+    expect(story.model()).toMatchObject({ state: 'stopping', killed: true });
   });
 });
