@@ -68,7 +68,8 @@ const { probe, firstProbe, sample, firstSample, evidence, lateEvidence } = healt
 const { progress, pressure, debugged, healed } = health;
 const { start, resume, adopt, extend, hold, paused, tickStarting, tickUp } = orders;
 const { stopRunning, stopWhileStopping, stopWaiting } = orders;
-const { idle, usage, restartRunning, restartStopping, restartWaiting } = planning;
+const { idle, idleWhileStopping, usage } = planning;
+const { restartRunning, restartStopping, restartWaiting } = planning;
 const { tickBackoff, tickQuarantined, planLaunches, planRefuses } = climbing;
 
 // biome-ignore format: a table is read by its columns
@@ -84,11 +85,11 @@ const table = {
   beat:         [_____,     _____,      beat,    beat,      _____,     _____,     _____],
   extend:       [_____,     extend,     _____,   _____,     extend,    _____,     _____],
   trouble:      [_____,     trouble,    trouble, trouble,   _____,     _____,     _____],
-  busy:         [_____,     busy,       busy,    busy,      _____,     _____,     _____],
-  idle:         [_____,     idle,       idle,    idle,      _____,     _____,     _____],
-  begin:        [_____,     begin,      begin,   begin,     _____,     _____,     _____],
-  touch:        [_____,     touch,      touch,   touch,     _____,     _____,     _____],
-  end:          [_____,     end,        end,     end,       _____,     _____,     _____],
+  busy:         [_____,     busy,       busy,    busy,      busy,      _____,     _____],
+  idle:         [_____,     idle,       idle,    idle,      idleWhileStopping, _____, _____],
+  begin:        [_____,     begin,      begin,   begin,     begin,     _____,     _____],
+  touch:        [_____,     touch,      touch,   touch,     touch,     _____,     _____],
+  end:          [_____,     end,        end,     end,       end,       _____,     _____],
   probe:        [_____,     firstProbe, probe,   probe,     _____,     _____,     _____],
   sample:       [_____,     firstSample, sample, sample,    _____,     _____,     _____],
   exited:       [_____,     died,       died,    died,      ended,     _____,     _____],

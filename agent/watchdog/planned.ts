@@ -77,14 +77,17 @@ export function restartWaiting(turn: Turn, event: Of<'restart'>): void {
   if (turn.draft.planned !== undefined) launchPlanned(turn, turn.draft.planned);
 }
 
-export function idle(turn: Turn, { id }: Of<'idle'>): void {
-  const { draft } = turn;
-  if (draft.busy.has(id)) {
-    const left = new Map(draft.busy);
-    left.delete(id);
-    draft.busy = left;
-  }
+export function idle(turn: Turn, event: Of<'idle'>): void {
+  idleWhileStopping(turn, event);
   proceedWhenIdle(turn);
+}
+
+/** It is ended already; only others, whom the plan holds back for its sale, want to know. */
+export function idleWhileStopping({ draft }: Turn, { id }: Of<'idle'>): void {
+  if (!draft.busy.has(id)) return;
+  const left = new Map(draft.busy);
+  left.delete(id);
+  draft.busy = left;
 }
 
 /** A component that is to be killed anyway is not asked to stop first: the restart comes with it. */
