@@ -61,6 +61,8 @@ type Operation = {
   isReleased: boolean;
 };
 
+const RUNS: ReadonlySet<string> = new Set(['starting', 'ready', 'suspect']);
+
 /** Follows the operation that is under way and asks `rule` about each effect in it. */
 function following(
   rule: (
@@ -100,8 +102,9 @@ function following(
         const isNew = state !== 'stopped' || component === operation.failing;
         if (operation.called.has(component) && isNew) operation.begun.add(component);
         if (state === 'stopped') operation.down.add(component);
-        const waits = state === 'backoff' || state === 'quarantined';
-        if (component === operation.failing && !waits) operation.isReleased = true;
+        // It waits for the plan in backoff only. In quarantine it has given the plan up and goes its own slow way: what
+        // needs it may wait for hours there, and ran beside its failure before.
+        if (component === operation.failing && state !== 'backoff') operation.isReleased = true;
       }
       for (const effect of effects) {
         const broken = rule(effect, seen, operation);
@@ -113,6 +116,10 @@ function following(
         else if (effect.kind === 'stop') operation.asked.set(effect.component, now);
         else if (effect.kind === 'start' || effect.kind === 'launch') {
           operation.called.set(effect.component, now);
+          // An agent that died before it had stopped it leaves it running: the next adopts it, and it has nothing to
+          // begin. When it ends now, nobody has asked it to: that is its failure and not the end of the stop, and
+          // those that need it do not wait for one that failed.
+          if (RUNS.has(seen.till.stateOf(effect.component))) operation.begun.add(effect.component);
           if (effect.component === operation.failing) operation.isReleased = true;
         } else if (effect.kind === 'refuse' && effect.component === operation.failing) {
           operation.isReleased = true;
