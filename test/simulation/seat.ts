@@ -105,6 +105,8 @@ export function isSelling({ copy }: Seat, now: number): boolean {
   return false;
 }
 
+const HEARD_IN: ReadonlySet<ComponentState> = new Set(['starting', 'ready', 'suspect', 'stopping']);
+
 /** What a component said is true of it from when a machine that minds it has heard it. */
 export function hearTruly(
   copy: Copy | undefined,
@@ -116,7 +118,7 @@ export function hearTruly(
   if (event.kind === 'idle') copy.sales.delete(event.id);
   else if (event.kind === 'end') copy.tenders.delete(event.id);
   else if (event.kind === 'connected') copy.tenders.clear();
-  if (state !== 'starting' && state !== 'ready' && state !== 'suspect') return;
+  if (!HEARD_IN.has(state)) return;
   if (event.kind === 'busy' && event.ceilingMs > 0 && Number.isFinite(event.ceilingMs)) {
     copy.sales.set(event.id, now + event.ceilingMs);
   } else if (event.kind === 'begin' && event.name.startsWith('tender')) {

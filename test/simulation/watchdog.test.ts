@@ -7,7 +7,7 @@ import { step } from '../../agent/watchdog/machine.ts';
 import { stepRecovery } from '../../agent/watchdog/recovery.ts';
 import { PHASES } from '../../agent/watchdog/recovery-model.ts';
 import { COMPONENT_STATES } from '../../protocol/events.ts';
-import { fromEnvironment, runMany } from './runs.ts';
+import { fromEnvironment, RUN_STEPS, runMany } from './runs.ts';
 import { MACHINES, simulate } from './world.ts';
 
 const STEPS = 1_000_000;
@@ -43,6 +43,19 @@ const REPORTS = [
   'recovery_outcome',
   'recovery_suppressed',
 ];
+/** Long runs broke a rule with these, and each took the meeting of several rare things. */
+const FOUND = [
+  // A black box that is already old when it becomes ready.
+  215093378, 1500003511,
+  // A member that the agent before had not stopped yet fails.
+  584620285, 117843485, 1000000368,
+  // The failing one gives up to wait while others are still busy.
+  2002353, 700007782,
+  // An agent dies between the token of a reboot and the reboot.
+  1500008265,
+  // A sale is told while its component is killed, and the kill takes its time.
+  700011190,
+];
 const FATES = ['the machine booted', 'a new agent', 'slept', 'held', 'let go'];
 
 describe('whatever happens, in any order', () => {
@@ -50,6 +63,11 @@ describe('whatever happens, in any order', () => {
     const { seed, steps } = fromEnvironment(STEPS);
     const { failure } = runMany(seed, steps);
     expect(failure?.text).toBeUndefined();
+  });
+
+  it.each(FOUND)('nor with seed %i, with which one once did', (seed) => {
+    // A change of the world makes other runs of them; what they showed is kept in stories of the unit tests as well.
+    expect(simulate({ seed, steps: RUN_STEPS }).broken).toBeUndefined();
   });
 
   it('the world is rich: every state, phase, effect and report comes up', () => {
