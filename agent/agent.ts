@@ -141,6 +141,7 @@ class RunningAgent implements Agent {
   #obey(command: Command): void {
     if (command.kind === 'logs') this.#rooms.pulls.begin(command);
     else if (command.kind === 'drill') obeyDrill(this.#drills, this.#commands, command);
+    else if (command.kind !== 'restart') this.#commands.done(command.id, false, 'not known here');
     else {
       const reason = `${command.operator} asked for it: ${command.reason}`;
       const { component, force = false } = command.arguments;

@@ -10,6 +10,7 @@ export const DEFAULTS = {
   onExit: 'leave',
   mode: 'act',
   broker: { host: '127.0.0.1', port: 1883 },
+  bounds: { restartsPerHour: 30, rebootsPerHour: 1 },
   link: { reconnectMsMin: SECOND, reconnectMsMax: 5 * MINUTE },
   sampling: { everyMs: 15 * SECOND, sendMs: MINUTE, seriesMax: 150 },
   /** Of each component. Unread bytes beyond the rate are given up, counted and marked. */

@@ -3,25 +3,24 @@
 
 import * as v from 'valibot';
 import { parsePublicKey } from '../protocol/commands.ts';
+import { COMMAND_KEYS_MAX } from '../protocol/limits.ts';
 import { COMPONENTS_MAX, componentSchema, hookEntries, rung } from './config-component.ts';
 import { DEFAULTS } from './config-defaults.ts';
+import { boundsEntry, brokerEntry } from './config-uplink.ts';
 import {
   DAY,
   HOUR,
   id,
-  isLoopback,
   list,
   MINUTE,
   ms,
   oneOf,
-  port,
   strict,
   text,
   truth,
   whole,
 } from './config-words.ts';
 
-export const COMMAND_KEYS_MAX = 8;
 const GIBIBYTE = 1024 ** 3;
 
 const bytes = (min: number, max: number) => whole(min, max, 'a whole number of bytes');
@@ -34,14 +33,6 @@ const commandKey = v.pipe(
   ),
 );
 
-const brokerHost = v.pipe(
-  text('a host', 255),
-  v.check(
-    isLoopback,
-    'must be on this machine (127.0.0.1, ::1 or localhost) until the link is encrypted: this version has no certificates yet',
-  ),
-);
-
 export const agentSchema = strict({
   terminal: id,
   dataDir: text('a folder'),
@@ -50,13 +41,11 @@ export const agentSchema = strict({
   onExit: v.optional(oneOf('leave', 'stop'), DEFAULTS.onExit),
   /** Of every component that does not say otherwise. */
   mode: v.optional(oneOf('act', 'observe'), DEFAULTS.mode),
-  broker: v.optional(
-    strict({
-      host: v.optional(brokerHost, DEFAULTS.broker.host),
-      port: v.optional(port, DEFAULTS.broker.port),
-    }),
-    {},
-  ),
+  broker: brokerEntry,
+  /** Key, certificate and what it trusts; `identity` in dataDir if not said. */
+  identityDir: v.optional(text('a folder')),
+  /** What this till allows, whatever was signed. */
+  bounds: boundsEntry,
   link: v.optional(
     strict({
       reconnectMsMin: v.optional(ms(10, HOUR), DEFAULTS.link.reconnectMsMin),

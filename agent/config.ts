@@ -12,9 +12,11 @@ import { DEFAULTS } from './config-defaults.ts';
 import { misfitsOf, withPaths } from './config-external.ts';
 import { agentSchema } from './config-schema.ts';
 import { timesOf } from './config-times.ts';
+import { misplacedIn } from './config-uplink.ts';
 
-export type AgentConfig = Omit<v.InferOutput<typeof agentSchema>, 'logDir'> & {
+export type AgentConfig = Omit<v.InferOutput<typeof agentSchema>, 'logDir' | 'identityDir'> & {
   readonly logDir: string;
+  readonly identityDir: string;
 };
 export type ComponentConfig = AgentConfig['components'][number];
 export type ProbeConfig = ComponentConfig['probes'][number];
@@ -230,6 +232,11 @@ function checkRelations(value: unknown, folder: string, problems: Problems): voi
   checkOrder(value, ['sampling', 'everyMs'], ['sampling', 'sendMs'], samplings, problems);
   const disks = [disk.floorBytes, disk.lowBytes];
   checkOrder(value, ['disk', 'floorBytes'], ['disk', 'lowBytes'], disks, problems);
+  const broker = valueAt(value, ['broker']);
+  if (typeof broker === 'object' && broker !== null) {
+    for (const [key, sentence] of misplacedIn({ ...broker }))
+      problems.add(['broker', key], sentence);
+  }
   const runDir = valueAt(value, ['runDir']);
   if (typeof runDir !== 'string') return;
   const bytes = Buffer.byteLength(socketPath(resolve(folder, runDir)));
@@ -250,6 +257,7 @@ function withFolders(config: v.InferOutput<typeof agentSchema>, folder: string):
     ...config,
     dataDir,
     runDir: resolve(folder, config.runDir),
+    identityDir: resolve(folder, config.identityDir ?? join(dataDir, 'identity')),
     logDir: config.logDir === undefined ? join(dataDir, 'logs') : resolve(folder, config.logDir),
     components: config.components.map((component) => withPaths(component, folder)),
   };

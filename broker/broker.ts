@@ -101,6 +101,7 @@ function announce({ config, undo }: World, mqttPort: number, httpPort: number): 
 
 async function start(world: World, overrides: BrokerOverrides): Promise<Result<Broker>> {
   const { config, clock, timers, undo } = world;
+  if (!config.plainText) return fail('only plainText is there yet');
   const folder = openFolder(world);
   if (!folder.ok) return folder;
   const log = overrides.log ?? openOwnLog(world, folder.value);

@@ -18,3 +18,12 @@ export function whole(min: number, max: number) {
 export function group<const T extends v.ObjectEntries>(entries: T) {
   return v.optional(v.strictObject(entries, 'must be a group of settings'), {} as never);
 }
+
+/** Something wrong with a value, found beside what its own schema says. */
+export type Found = { readonly path: readonly (string | number)[]; readonly sentence: string };
+
+/** @returns an empty one where there is something else. */
+export const objectAt = (value: unknown, key: string): Record<string, unknown> => {
+  const at = (value as Record<string, unknown> | null)?.[key];
+  return typeof at === 'object' && at !== null ? (at as Record<string, unknown>) : {};
+};

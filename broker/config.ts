@@ -1,14 +1,13 @@
 // Reads the broker's configuration: YAML, once, strictly, and with all its problems at once, each with
-// its path, its line and a sentence. Only loopback addresses are accepted until terminals have
-// certificates: whoever reached an open port could speak for any till. Unknown settings are refused,
-// because a misspelt one would silently be its default.
+// its path, its line and a sentence. Both ports speak TLS; plain text is for one machine, and only where the file
+// asks for it: whoever reached such a port could speak for any till. Unknown settings are refused, because a
+// misspelt one would silently be its default.
 
-import { BlockList, isIP } from 'node:net';
-import { resolve } from 'node:path';
 import * as v from 'valibot';
 import { type Document, isNode, LineCounter, parseDocument } from 'yaml';
 import { ID_PATTERN, ID_RULE } from '../protocol/ids.ts';
-import { group, whole } from './config-parts.ts';
+import { type Found, group, objectAt, whole } from './config-parts.ts';
+import { openPlaces, type Places, placeSettings, settlePlaces } from './config-places.ts';
 import { RETENTION, type Retention, retentionSchema } from './config-retention.ts';
 import { sinksSchema } from './config-sinks.ts';
 import { SILENT_MS_MAX } from './fleet/presence.ts';
@@ -22,28 +21,6 @@ const TERMINALS_MAX = 20_000;
 const PROBLEMS_MAX = 100;
 const DAY_MS = 86_400_000;
 
-const loopback = new BlockList();
-loopback.addSubnet('127.0.0.0', 8, 'ipv4');
-loopback.addAddress('::1', 'ipv6');
-
-/** A name could resolve to another address tomorrow; of names only `localhost` is fixed [RFC 6761 6.3]. */
-const isLoopback = (host: string): boolean => {
-  const family = isIP(host);
-  if (family === 0) return host === 'localhost';
-  return loopback.check(host, family === 6 ? 'ipv6' : 'ipv4');
-};
-const LOOPBACK_ONLY =
-  'must be a loopback address (127.0.0.1, ::1 or localhost): terminals have no certificates yet, ' +
-  'so whoever reached this port could speak for any till';
-
-const host = v.optional(
-  v.pipe(v.string('must be text'), v.check(isLoopback, LOOPBACK_ONLY)),
-  '127.0.0.1',
-);
-
-/** 0 takes any free port; broker.json says which. */
-const port = (otherwise: number) => v.optional(whole(0, 65_535), otherwise);
-
 const id = v.pipe(v.string(ID_RULE), v.regex(ID_PATTERN, ID_RULE));
 const terminals = v.pipe(
   v.array(v.strictObject({ id, store: id }), 'must be a list of { id, store }'),
@@ -55,12 +32,13 @@ const SETTINGS_ONLY = 'the file must hold settings, such as `dataDir: /var/lib/t
 
 export const brokerSchema = v.strictObject(
   {
-    dataDir: v.optional(
-      v.pipe(v.string('must be a folder'), v.minLength(1, 'must be a folder')),
-      '/var/lib/tillwatch',
-    ),
-    mqtt: group({ host, port: port(1883) }),
-    http: group({ host, port: port(8080) }),
+    ...placeSettings,
+    enrolment: group({
+      certificateDays: v.optional(whole(1, 825), 90),
+      // So long after its end a certificate still serves to renew itself, and for nothing else.
+      graceDays: v.optional(whole(0, 365), 60),
+      tokenMinutes: v.optional(whole(1, 7 * 1_440), 60),
+    }),
     terminals: v.optional(terminals, []),
     acceptUnknown: v.optional(v.boolean('must be true or false'), false),
     // No terminal is late before lateMs without a sign nor lost before lostMs. One that sends each minute or less
@@ -84,7 +62,8 @@ export const brokerSchema = v.strictObject(
   SETTINGS_ONLY,
 );
 
-export type BrokerConfig = Omit<v.InferOutput<typeof brokerSchema>, 'ledger'>;
+type Written = v.InferOutput<typeof brokerSchema>;
+export type BrokerConfig = Omit<Written, 'ledger' | keyof Places> & Places;
 
 /** `path` is empty when the file as a whole is wrong. */
 export type Problem = { readonly path: string; readonly sentence: string };
@@ -162,13 +141,6 @@ function sentenceOf(issue: v.BaseIssue<unknown>): string {
   return issue.received === 'undefined' ? 'is missing' : issue.message;
 }
 
-type Found = { readonly path: Path; readonly sentence: string };
-
-const objectAt = (value: unknown, key: string): Record<string, unknown> => {
-  const at = (value as Record<string, unknown> | null)?.[key];
-  return typeof at === 'object' && at !== null ? (at as Record<string, unknown>) : {};
-};
-
 /** What no single value can tell; asked of the raw value, to be told beside everything else. */
 function relations(value: unknown): Found[] {
   const found: Found[] = [];
@@ -192,6 +164,7 @@ function relations(value: unknown): Found[] {
     const sentence = `must be at least lostMs (${lostMs}): it bounds what a slow rhythm makes of that`;
     found.push({ path: ['presence', 'silentMsMax'], sentence });
   }
+  found.push(...openPlaces(value));
   const older = objectAt(value, 'ledger')['bytesMax'];
   const newer = objectAt(objectAt(value, 'retention'), 'ledger')['bytesMax'];
   if (older !== undefined && newer !== undefined && older !== newer) {
@@ -202,10 +175,11 @@ function relations(value: unknown): Found[] {
   return found;
 }
 
-/** What an older file says where it stood then means the same. */
-function settle({ ledger, ...config }: v.InferOutput<typeof brokerSchema>): BrokerConfig {
+/** What an older file says where it stood then means the same; what it leaves out follows from the rest. */
+function settle({ ledger, ...written }: Written, folder: string): BrokerConfig {
+  const { retention } = written;
+  const config = { ...written, ...settlePlaces(written, folder) };
   if (ledger.bytesMax === undefined) return config;
-  const { retention } = config;
   const moved: Retention['ledger'] = { ...retention.ledger, bytesMax: ledger.bytesMax };
   return { ...config, retention: { ...retention, ledger: moved } };
 }
@@ -221,8 +195,7 @@ export function loadConfig(text: string, folder: string): Loaded {
   }));
   found.push(...relations(parsed.value));
   if (checked.success && found.length === 0) {
-    const config = settle(checked.output);
-    return { ok: true, config: { ...config, dataDir: resolve(folder, config.dataDir) } };
+    return { ok: true, config: settle(checked.output, folder) };
   }
   const problems = found.map(({ path, sentence }) => ({
     path: pathText(path),

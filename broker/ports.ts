@@ -60,6 +60,13 @@ export type RefusedReason =
   | 'protocol_version'
   | 'client_id'
   | 'unknown_terminal'
+  /** No certificate of this fleet, or one that is over. */
+  | 'certificate'
+  | 'handshake'
+  | 'suspended'
+  | 'revoked'
+  /** One terminal connects or publishes more often than a healthy one. */
+  | 'terminal_rate'
   | 'session_not_clean'
   | 'keepalive'
   | 'will'

@@ -88,6 +88,8 @@ const WORDS: Readonly<Record<string, (fields: Fields) => string>> = {
       `one sample in ${span(number(f, 'everyMs'))} is left${timesOf(f)}, ` +
         `${text(f, 'samples')} given up`,
     ),
+  identity: (f) => because(f, `certificate ${text(f, 'what').replaceAll('_', ' ')}`),
+  command_refused: (f) => because(f, `${text(f, 'count')} commands refused, ${text(f, 'why')}`),
   version_changed: (f) => {
     const what = text(f, 'what');
     const name = text(f, 'name');

@@ -4,58 +4,22 @@
 
 import { createHash, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
 import * as v from 'valibot';
-import { ID_PATTERN, ID_RULE, isId, UUID_PATTERN } from './ids.ts';
+import { COMMAND_KINDS, type CommandKind, catalogue, isKind } from './catalogue.ts';
+import { isId, UUID_PATTERN } from './ids.ts';
 import { readJson } from './json.ts';
 import * as limits from './limits.ts';
-import { fail, ok, type Result, unreachable } from './result.ts';
+import { fail, ok, type Result } from './result.ts';
 import { bytes, decodeRaw, encodeRaw, list, num, type SignedCommand, text } from './wire.ts';
 
-const component = v.pipe(v.string(), v.regex(ID_PATTERN, ID_RULE));
-const timeMs = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+export {
+  COMMAND_EXPIRY_MS,
+  COMMAND_KINDS,
+  type CommandKind,
+  DRILL_FAULTS,
+  type DrillFault,
+  LOGS_EXPIRY_MS,
+} from './catalogue.ts';
 
-/** What `tillwatch drill` can cause. Without a component, a component made for it is broken. */
-export const DRILL_FAULTS = [
-  'hang',
-  'stop',
-  'deadlock',
-  'leak',
-  'crash-loop',
-  'fork',
-  'log-flood',
-  'port-held',
-  'disk-full',
-] as const;
-export type DrillFault = (typeof DRILL_FAULTS)[number];
-
-/** The closed table of command kinds; protocol, HTTP API and CLI are made from it. */
-export const commandSchemas = {
-  /** `force`: also while it is busy; the reason of the command says why. */
-  restart: v.strictObject({ component, force: v.optional(v.boolean()) }),
-  /** Causes a fault on purpose; refused unless the terminal's own configuration allows it. */
-  drill: v.strictObject({ fault: v.picklist(DRILL_FAULTS), component: v.optional(component) }),
-  /** Answered on stream logs, see protocol/logs.ts. */
-  logs: v.pipe(
-    v.strictObject({
-      request: v.pipe(v.string(), v.regex(UUID_PATTERN, 'a request is named by a uuid')),
-      /** None: all. */
-      components: v.pipe(v.array(component), v.maxLength(limits.LOG_COMPONENTS_MAX)),
-      sinceMs: timeMs,
-      untilMs: timeMs,
-      bytesMax: v.pipe(
-        v.number(),
-        v.integer(),
-        v.minValue(1),
-        v.maxValue(limits.LOG_ANSWER_BYTES_MAX),
-      ),
-    }),
-    v.check(({ sinceMs, untilMs }) => sinceMs <= untilMs, 'the window ends before it begins'),
-  ),
-} as const;
-export type CommandKind = keyof typeof commandSchemas;
-export const COMMAND_KINDS = Object.keys(commandSchemas) as readonly CommandKind[];
-export const COMMAND_EXPIRY_MS = 5 * 60_000;
-/** A request for logs waits this long for a terminal that is not there. */
-export const LOGS_EXPIRY_MS = 24 * 3_600_000;
 /** The agent's own log, where a component is named. */
 export const AGENT_LOG = 'agent';
 
@@ -91,19 +55,17 @@ type Common = {
 export type CommandContent = {
   [K in CommandKind]: {
     readonly kind: K;
-    readonly arguments: v.InferOutput<(typeof commandSchemas)[K]>;
+    readonly arguments: v.InferOutput<(typeof catalogue)[K]['arguments']>;
   };
 }[CommandKind];
 export type Command = Common & CommandContent;
-
-const isKind = (kind: string): kind is CommandKind => Object.hasOwn(commandSchemas, kind);
 
 /** @returns the content, or a sentence that names the field. */
 export function readContent(kind: string, args: unknown): Result<CommandContent> {
   if (!isKind(kind)) {
     return fail(`the kind "${kind.slice(0, 64)}" is not one of: ${COMMAND_KINDS.join(', ')}`);
   }
-  const checked = v.safeParse(commandSchemas[kind], args);
+  const checked = v.safeParse(catalogue[kind].arguments, args);
   // The table ties kind and arguments together; a look-up by a union loses that tie.
   if (checked.success) return ok({ kind, arguments: checked.output } as CommandContent);
   const issue = checked.issues[0];
@@ -112,17 +74,10 @@ export function readContent(kind: string, args: unknown): Result<CommandContent>
 }
 
 /** The components that a command is about, by name; none where it is about all of them. */
-export function componentsOf(content: CommandContent): readonly string[] {
-  switch (content.kind) {
-    case 'restart':
-      return [content.arguments.component];
-    case 'drill':
-      return content.arguments.component === undefined ? [] : [content.arguments.component];
-    case 'logs':
-      return content.arguments.components.filter((name) => name !== AGENT_LOG);
-    default:
-      return unreachable(content);
-  }
+export function componentsOf({ arguments: args }: CommandContent): readonly string[] {
+  if ('components' in args) return args.components.filter((name) => name !== AGENT_LOG);
+  const named = 'component' in args ? args.component : undefined;
+  return named === undefined || named === AGENT_LOG ? [] : [named];
 }
 
 export type CommandResult = {

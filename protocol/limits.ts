@@ -35,6 +35,11 @@ export const SPAN_ATTRIBUTES_MAX = 64;
 export const SPAN_EVENTS_MAX = 64;
 
 export const COMMAND_BYTES_MAX = 16 * 1024;
+/** What a terminal trusts at one time: two of each while one replaces the other. */
+export const AUTHORITIES_MAX = 3;
+export const COMMAND_KEYS_MAX = 8;
+/** A diagnosis as it leaves the terminal, compressed. */
+export const DIAGNOSIS_BYTES_MAX = 2 * 1024 * 1024;
 export const REASON_CHARS_MAX = 500;
 export const ACK_BYTES_MAX = 64 * 1024;
 export const ACK_RANGES_MAX = 1_000;

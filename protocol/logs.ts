@@ -7,7 +7,8 @@
 // on. A count of chunks would name different bytes after a restart.
 
 import * as v from 'valibot';
-import { type Command, commandSchemas } from './commands.ts';
+import { catalogue } from './catalogue.ts';
+import type { Command } from './commands.ts';
 import { isId, UUID_PATTERN } from './ids.ts';
 import * as limits from './limits.ts';
 import { fail, ok, type Result } from './result.ts';
@@ -58,7 +59,7 @@ export function decodeLogRequest(data: Uint8Array): Result<LogRequest> {
   const decoded = decodeRaw('LogRequest', data, limits.COMMAND_BYTES_MAX);
   if (!decoded.ok) return decoded;
   const raw = decoded.value;
-  const checked = v.safeParse(commandSchemas.logs, {
+  const checked = v.safeParse(catalogue.logs.arguments, {
     request: text(raw['request']),
     components: (list(raw['components']) as readonly unknown[]).map(text),
     sinceMs: num(raw['sinceMs']),

@@ -158,6 +158,8 @@ const rules: Record<EventKind, Rule> = {
   thinned: (model) => model,
   version_changed: (model) => model,
   series_left_out: (model) => model,
+  identity: (model) => model,
+  command_refused: (model) => model,
 };
 
 /** Kinds of which `component` must be a name before they become state. */

@@ -55,6 +55,7 @@ export function brokerConfig(
 ): object {
   return {
     dataDir: join(place.folder, 'broker'),
+    plainText: true,
     mqtt: { host: '127.0.0.1', port: mqttPort },
     http: { host: '127.0.0.1', port: httpPort },
     terminals: [...TILLS.map(({ id, store }) => ({ id, store })), ...simulatedTerminals(simulated)],
@@ -110,7 +111,7 @@ export function agentConfig(place: Place, till: Till, settings: AgentSettings): 
     dataDir: dataDirOf(place, till, 'agent'),
     runDir: join(place.runRoot, till.id),
     onExit: 'stop',
-    broker: { host: '127.0.0.1', port: settings.mqttPort },
+    broker: { plainText: true, host: '127.0.0.1', port: settings.mqttPort },
     // A person is watching: be back at once when the broker is, and send samples soon.
     link: { reconnectMsMin: 250, reconnectMsMax: 5_000 },
     sampling: { everyMs: 2_500, sendMs: 5_000 },

@@ -134,7 +134,7 @@ export async function startRig(
       dataDir: join(root, 'agent'),
       runDir: join(root, 'run'),
       onExit: 'stop',
-      broker: { host: '127.0.0.1', port: ready.mqttPort },
+      broker: { plainText: true, host: '127.0.0.1', port: ready.mqttPort },
       trust: { commandKeys: [readFileSync(join(brokerDir, 'command-key.pub'), 'utf8').trim()] },
       components: [...components, ...more(root)],
     }),

@@ -47,7 +47,10 @@ it('tells why it was away, also when it was killed meanwhile', async () => {
   const file = join(bench.dir, 'broker.yaml');
   const terminals = [{ id: 'lane-1', store: 's-1' }];
   const mqtt = { host: '127.0.0.1', port };
-  writeFileSync(file, stringify({ dataDir: 'data', mqtt, http: { port: 0 }, terminals }));
+  writeFileSync(
+    file,
+    stringify({ dataDir: 'data', plainText: true, mqtt, http: { port: 0 }, terminals }),
+  );
   const first = await bench.start(file);
   rig.configure([fault('sale')], {
     broker: mqtt,

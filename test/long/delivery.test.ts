@@ -58,7 +58,7 @@ function startTill({ id, rig }: (typeof tills)[number], port: number): void {
     ],
     {
       terminal: id,
-      broker: { host: '127.0.0.1', port },
+      broker: { plainText: true, host: '127.0.0.1', port },
       link: { reconnectMsMin: 50, reconnectMsMax: 500 },
       sampling: { everyMs: 200, sendMs: 400 },
     },

@@ -198,7 +198,7 @@ describe('from the centre', () => {
     const free = { host: '127.0.0.1', port: 0 };
     const file = join(rig.folder, 'broker.yaml');
     const terminals = [{ id: 'lane-1', store: 's-1' }];
-    writeFileSync(file, stringify({ dataDir, mqtt: free, http: free, terminals }));
+    writeFileSync(file, stringify({ dataDir, plainText: true, mqtt: free, http: free, terminals }));
     const argv = [resolve('broker/main.ts'), '--config', file];
     broker = spawn(process.execPath, argv, { stdio: 'ignore' });
     const ready = join(dataDir, 'broker.json');
@@ -212,7 +212,7 @@ describe('from the centre', () => {
   it('a drill is asked for, run, and told with its whole report; not where it is not allowed', async () => {
     const { mqttPort, key, env } = await centre();
     const linked = {
-      broker: { host: '127.0.0.1', port: mqttPort },
+      broker: { plainText: true, host: '127.0.0.1', port: mqttPort },
       link: { reconnectMsMin: 100, reconnectMsMax: 500 },
       trust: { commandKeys: [key] },
       sampling: { everyMs: 500, sendMs: 1_000 },

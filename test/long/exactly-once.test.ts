@@ -51,6 +51,7 @@ const startedMs = Date.now();
 
 const configure = (mqtt: number, http: number): string =>
   bench.write(`dataDir: data
+plainText: true
 mqtt: { port: ${mqtt} }
 http: { port: ${http} }
 terminals: ${JSON.stringify(tills.map(({ id }) => ({ id, store: 'store-1' })))}

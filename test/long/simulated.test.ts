@@ -43,7 +43,7 @@ function simulate(...argv: string[]): { child: ReturnType<typeof spawn>; ended: 
 
 const configOf = (terminals: number): string =>
   bench.write(
-    `dataDir: data\nmqtt: { port: 0 }\nhttp: { port: 0 }\n` +
+    `dataDir: data\nplainText: true\nmqtt: { port: 0 }\nhttp: { port: 0 }\n` +
       `terminals: ${JSON.stringify(simulatedTerminals(terminals))}\n`,
   );
 

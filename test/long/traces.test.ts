@@ -23,7 +23,7 @@ async function startBroker(): Promise<void> {
   const terminals = [{ id: 'lane-1', store: 's-1' }];
   const sinks = { traces: { url: receiver.url, timeoutMs: 2_000 } };
   const places = { mqtt: at(ports.mqttPort), http: at(ports.httpPort) };
-  writeFileSync(file, stringify({ dataDir, ...places, terminals, sinks }));
+  writeFileSync(file, stringify({ dataDir, plainText: true, ...places, terminals, sinks }));
   const ready = join(dataDir, 'broker.json');
   rmSync(ready, { force: true });
   broker = spawn(process.execPath, [resolve('broker/main.ts'), '--config', file], {
@@ -42,7 +42,7 @@ async function kill(child: ChildProcess | undefined): Promise<void> {
 function startTill(): void {
   const key = readFileSync(join(rig.folder, 'broker', 'command-key.pub'), 'utf8').trim();
   rig.configure([fault('sale')], {
-    broker: { host: '127.0.0.1', port: ports.mqttPort },
+    broker: { plainText: true, host: '127.0.0.1', port: ports.mqttPort },
     link: { reconnectMsMin: 50, reconnectMsMax: 200 },
     trust: { commandKeys: [key] },
     sampling: { everyMs: 1_000, sendMs: 1_000 },

@@ -22,7 +22,7 @@ beforeEach(async () => {
   const free = { host: '127.0.0.1', port: 0 };
   const file = join(rig.folder, 'broker.yaml');
   const terminals = [{ id: 'lane-1', store: 's-1' }];
-  writeFileSync(file, stringify({ dataDir, mqtt: free, http: free, terminals }));
+  writeFileSync(file, stringify({ dataDir, plainText: true, mqtt: free, http: free, terminals }));
   broker = spawn(process.execPath, [resolve('broker/main.ts'), '--config', file], {
     stdio: 'ignore',
   });
@@ -79,7 +79,7 @@ const sale = (view: View) => view.components?.find(({ name }) => name === 'sale'
 
 function startTill(till: object = fault('sale')): void {
   rig.configure([till], {
-    broker: { host: '127.0.0.1', port: mqttPort },
+    broker: { plainText: true, host: '127.0.0.1', port: mqttPort },
     link: { reconnectMsMin: 100, reconnectMsMax: 500 },
     trust: { commandKeys: [key] },
     sampling: { everyMs: 500, sendMs: 1_000 },

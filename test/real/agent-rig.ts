@@ -75,7 +75,7 @@ export class Rig {
       terminal: 'lane-1',
       dataDir: 'data',
       runDir: 'run',
-      broker: { host: '127.0.0.1', port: 1 },
+      broker: { plainText: true, host: '127.0.0.1', port: 1 },
       link: { reconnectMsMin: 60_000, reconnectMsMax: 60_000 },
       components,
       ...more,

@@ -36,6 +36,7 @@ export function openBench() {
   function configure(extra = ''): string {
     return write(
       `dataDir: data
+plainText: true
 mqtt: { port: 0 }
 http: { port: 0 }
 terminals: [{ id: lane-1, store: store-1 }, { id: lane-2, store: store-1 }]

@@ -54,13 +54,13 @@ describe('the broker program', () => {
 
   test('tells every problem of a configuration and exits 64', async () => {
     const file = join(bench.dir, 'bad.yaml');
-    writeFileSync(file, 'mqtt: { host: 0.0.0.0 }\nhttp: { port: -1 }\n');
+    writeFileSync(file, 'plainText: true\nmqtt: { host: 0.0.0.0 }\nhttp: { port: -1 }\n');
     const { exit, said } = bench.launch(file);
     expect(await exit).toBe(64);
     const lines = said().trim().split('\n');
     expect(lines).toHaveLength(2);
-    expect(lines[0]).toMatch(/^mqtt\.host: must be a loopback address .* no certificates yet/);
-    expect(lines[1]).toMatch(/^http\.port: must be a whole number/);
+    expect(lines[0]).toMatch(/^http\.port: must be a whole number/);
+    expect(lines[1]).toMatch(/^mqtt\.host: must be a loopback address .* with `plainText: true`/);
     expect(existsSync(bench.data(''))).toBe(false);
     const missing = bench.launch(join(bench.dir, 'missing.yaml'));
     expect(await missing.exit).toBe(64);

@@ -19,7 +19,7 @@ it('a broker that is asked to end twice at once ends in good order', async () =>
   const endpoint = '{ host: 127.0.0.1, port: 0 }';
   writeFileSync(
     config,
-    `dataDir: ${dataDir}\nmqtt: ${endpoint}\nhttp: ${endpoint}\nterminals: []\n`,
+    `dataDir: ${dataDir}\nplainText: true\nmqtt: ${endpoint}\nhttp: ${endpoint}\nterminals: []\n`,
   );
   const child = spawn(
     process.execPath,

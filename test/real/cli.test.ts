@@ -146,7 +146,7 @@ components:
     ]);
     const broker = file(
       'broker.yaml',
-      'http: { port: 0 }\nterminals: [{ id: lane-1, store: s }]\n',
+      'plainText: true\nhttp: { port: 0 }\nterminals: [{ id: lane-1, store: s }]\n',
     );
     const { code, out } = await tillwatch(['check-config', broker]);
     expect([code, out]).toEqual([0, `ok: ${broker} is a good broker configuration\n`]);
@@ -165,7 +165,7 @@ components:
   });
 
   it('tells the same as JSON', async () => {
-    const broker = file('bad-broker.yaml', 'mqtt: { host: 0.0.0.0 }\n');
+    const broker = file('bad-broker.yaml', 'plainText: true\nmqtt: { host: 0.0.0.0 }\n');
     const { code, out } = await tillwatch(['check-config', broker, '--json']);
     expect(code).toBe(64);
     const [only, ...more] = JSON.parse(out).problems as { path: string }[];

@@ -16,7 +16,7 @@ const configuration = ({ folder, pidFile }: Outside): string => `
 terminal: lane-1
 dataDir: ${JSON.stringify(`${folder}/data`)}
 runDir: ${JSON.stringify(`${folder}/run`)}
-broker: { host: 127.0.0.1, port: 1 }
+broker: { plainText: true, host: 127.0.0.1, port: 1 }
 components:
   - { name: sale, version: '1', command: [sleep, '1000'] }
   - { name: front, version: '1', run: external, external: { pid: { file: ${JSON.stringify(pidFile)} } } }

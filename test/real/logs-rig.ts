@@ -34,7 +34,7 @@ export class LogsRig {
     const host = '127.0.0.1';
     const config = {
       ...{ dataDir: this.#dataDir, terminals: [{ id: 'lane-1', store: 's-1' }] },
-      ...{ mqtt: { host, port: mqttPort }, http: { host, port: httpPort } },
+      ...{ plainText: true, mqtt: { host, port: mqttPort }, http: { host, port: httpPort } },
     };
     writeFileSync(this.#file, stringify(config));
     const ready = join(this.#dataDir, 'broker.json');
@@ -63,7 +63,7 @@ export class LogsRig {
       ...component.map(String),
     ];
     this.till.configure([{ name: 'till', command, version: '1.0.0', channel: false }], {
-      broker: { host: '127.0.0.1', port: this.#ports.mqttPort },
+      broker: { plainText: true, host: '127.0.0.1', port: this.#ports.mqttPort },
       link: { reconnectMsMin: 50, reconnectMsMax: 200 },
       trust: { commandKeys: [key] },
       output: { bytesMax: 1024 ** 3, bytesPerSecondMax: 1024 ** 3 },

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { formatProblem, loadConfig } from '../../agent/config.ts';
 import { DEFAULTS } from '../../agent/config-defaults.ts';
-import { publicKeyText } from '../../protocol/commands.ts';
+import { COMMAND_KINDS, publicKeyText } from '../../protocol/commands.ts';
 
 const key = publicKeyText(generateKeyPairSync('ed25519').publicKey);
 const SMALL = `
@@ -30,7 +30,9 @@ describe('a small configuration', () => {
   it('gets every default that ships', () => {
     expect(config).toMatchObject({
       onExit: 'leave',
-      broker: { host: '127.0.0.1', port: 1883 },
+      broker: { plainText: false, host: '127.0.0.1', port: 1883, addresses: [] },
+      identityDir: '/etc/pos/data/identity',
+      bounds: { restartsPerHour: 30, rebootsPerHour: 1, commands: COMMAND_KINDS },
       sampling: { everyMs: 15_000, sendMs: 60_000 },
       trust: { commandKeys: [] },
     });
@@ -100,7 +102,7 @@ describe('a broken configuration', () => {
 terminal: Lane 1
 runDir: ${'/long'.repeat(30)}
 brokers: { host: 127.0.0.1 }
-broker: { host: mqtt.example.org, port: 0 }
+broker: { plainText: true, host: mqtt.example.org, port: 0 }
 link: { reconnectMsMin: 9000, reconnectMsMax: 10 }
 trust: { commandKeys: [secret] }
 components:
@@ -128,7 +130,10 @@ components:
       ['terminal', 'use 1 to 32 of a-z, 0-9 and "-", beginning with a letter or a digit (line 2)'],
       ['runDir', "is too long: its socket's path has 163 bytes, 100 are possible (line 3)"],
       ['brokers', 'is not a key that belongs here; known are: terminal'],
-      ['broker.host', 'must be on this machine (127.0.0.1, ::1 or localhost) until the link is'],
+      [
+        'broker.host',
+        'must be on this machine (127.0.0.1, ::1 or localhost) with plainText: elsewhere',
+      ],
       ['broker.port', 'must be a port: a whole number from 1 to 65535'],
       ['link.reconnectMsMin', 'must not be more than reconnectMsMax (10) (line 6)'],
       ['trust.commandKeys[0]', 'must read ed25519: and 44 characters of base64'],

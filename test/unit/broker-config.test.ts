@@ -14,8 +14,12 @@ describe("the broker's configuration", () => {
       ok: true,
       config: {
         dataDir: '/var/lib/tillwatch',
-        mqtt: { host: '127.0.0.1', port: 1883 },
-        http: { host: '127.0.0.1', port: 8080 },
+        keysDir: '/var/lib/tillwatch',
+        plainText: false,
+        names: [],
+        mqtt: { host: '0.0.0.0', port: 8883 },
+        http: { host: '0.0.0.0', port: 8443, certificate: undefined, key: undefined },
+        enrolment: { certificateDays: 90, graceDays: 60, tokenMinutes: 60 },
         terminals: [],
         acceptUnknown: false,
         presence: { lateMs: 90_000, lostMs: 300_000, silentMsMax: 7_200_000 },
@@ -35,6 +39,7 @@ describe("the broker's configuration", () => {
     const loaded = loadConfig(
       `
 dataDir: ../data
+plainText: true
 mqtt: { host: "::1", port: 0 }
 http: { host: 127.8.0.1 }
 terminals:
@@ -60,6 +65,7 @@ presence: { lostMs: 100000 }
   test('tells all its problems at once, each with path, sentence and line', () => {
     const told = problems(`
 dataDir: 5
+plainText: true
 mqtt: { host: 0.0.0.0, port: 70000, tls: true }
 http: none
 terminals:
@@ -71,27 +77,42 @@ ledger: { bytesMax: 10 }
 colour: blue
 `);
     const loopback =
-      'must be a loopback address (127.0.0.1, ::1 or localhost): terminals have no certificates ' +
-      'yet, so whoever reached this port could speak for any till';
+      'must be a loopback address (127.0.0.1, ::1 or localhost) with `plainText: true`: ' +
+      'whoever reached this port could speak for any till';
     expect(told).toEqual([
       'dataDir: must be a folder (line 2)',
-      `mqtt.host: ${loopback} (line 3)`,
-      'mqtt.port: must be a whole number from 0 to 65535 (line 3)',
-      'mqtt.tls: is not a setting that the broker knows (line 3)',
-      'http: must be a group of settings (line 4)',
-      'terminals[0].id: use 1 to 32 of a-z, 0-9 and "-", beginning with a letter or a digit (line 6)',
-      'terminals[1].store: is missing (line 7)',
-      'ledger.bytesMax: must be a whole number from 1048576 to 1099511627776 (line 10)',
-      'colour: is not a setting that the broker knows (line 11)',
-      'terminals[2].id: "lane-2" is the id of terminals[1] already (line 8)',
-      'presence.lateMs: must be less than lostMs (300000): a terminal is late before it is lost (line 9)',
+      'mqtt.port: must be a whole number from 0 to 65535 (line 4)',
+      'mqtt.tls: is not a setting that the broker knows (line 4)',
+      'http: must be a group of settings (line 5)',
+      'terminals[0].id: use 1 to 32 of a-z, 0-9 and "-", beginning with a letter or a digit (line 7)',
+      'terminals[1].store: is missing (line 8)',
+      'ledger.bytesMax: must be a whole number from 1048576 to 1099511627776 (line 11)',
+      'colour: is not a setting that the broker knows (line 12)',
+      'terminals[2].id: "lane-2" is the id of terminals[1] already (line 9)',
+      'presence.lateMs: must be less than lostMs (300000): a terminal is late before it is lost (line 10)',
+      `mqtt.host: ${loopback} (line 4)`,
     ]);
   });
 
-  test.each(['0.0.0.0', '::', '192.168.1.4', '10.0.0.1', 'tills.example', '::ffff:10.0.0.1', ''])(
+  test('listens anywhere with certificates, and nowhere for whoever has none', () => {
+    const loaded = loadConfig('names: [broker.example.com]\nkeysDir: keys', '/etc/tillwatch');
+    expect(loaded).toMatchObject({
+      config: {
+        ...{ names: ['broker.example.com'], keysDir: '/etc/tillwatch/keys' },
+        ...{ mqtt: { host: '0.0.0.0', port: 8883 }, http: { host: '0.0.0.0', port: 8443 } },
+      },
+    });
+    expect(problems('acceptUnknown: true\nhttp: { key: a.pem }\nnames: ["a b"]')).toEqual([
+      'names[0]: must be a host name or an address, without a port (line 3)',
+      'http: certificate and key go together (line 2)',
+      'acceptUnknown: is for `plainText: true` only: whoever has a certificate is enrolled (line 1)',
+    ]);
+  });
+
+  test.each(['0.0.0.0', '::', '192.168.1.4', '10.0.0.1', 'tills.example', '::ffff:10.0.0.1'])(
     'refuses to listen on %s',
     (host) => {
-      expect(problems(`http: { host: "${host}" }`)).toEqual([
+      expect(problems(`plainText: true\nhttp: { host: "${host}" }`)).toEqual([
         expect.stringContaining('http.host: must be a loopback address'),
       ]);
     },

@@ -22,7 +22,12 @@ function setUp() {
   const times: number[] = [];
   let handlers: SessionHandlers | undefined;
   startLink({
-    ...{ terminal: 'lane-1', broker: { host: '127.0.0.1', port: 1 }, outbox, clock },
+    ...{
+      terminal: 'lane-1',
+      broker: { host: '127.0.0.1', port: 1 },
+      outbox,
+      clock,
+    },
     ...{ log: quietLog(), onCommand: () => {}, random: () => 0 },
     timers: {
       after: (ms, run) => {

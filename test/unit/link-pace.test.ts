@@ -67,7 +67,13 @@ function linked(more: () => Partial<Ack>) {
   const sent: Sent[] = [];
   let handlers: SessionHandlers | undefined;
   startLink({
-    ...{ terminal: 'lane-1', broker: { host: '127.0.0.1', port: 1 }, outbox, clock, timers },
+    ...{
+      terminal: 'lane-1',
+      broker: { host: '127.0.0.1', port: 1 },
+      outbox,
+      clock,
+      timers,
+    },
     ...{ log: quietLog(), onCommand: () => {}, random: () => 0 },
     openSession: (_options, given) => {
       handlers = given;

@@ -139,7 +139,12 @@ describe('the link', () => {
       takeBatches: () => due.splice(0),
     } as unknown as Outbox;
     startLink({
-      ...{ terminal: 'lane-1', broker: { host: '127.0.0.1', port: 1 }, outbox, chunks: pulls },
+      ...{
+        terminal: 'lane-1',
+        broker: { host: '127.0.0.1', port: 1 },
+        outbox,
+        chunks: pulls,
+      },
       ...{ clock: time.clock, timers: time.timers, log: quiet, onCommand: () => {} },
       random: () => 0,
       openSession: (_options, given) => {

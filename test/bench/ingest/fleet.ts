@@ -45,7 +45,7 @@ export async function runFleet(options: Options, terminals: number): Promise<Rep
   const receiver = await startReceiver();
   const config = join(dir, 'broker.yaml');
   const sinks = `sinks: { remoteWrite: http://127.0.0.1:${receiver.port} }`;
-  const listeners = 'mqtt: { port: 0 }\nhttp: { port: 0 }';
+  const listeners = 'plainText: true\nmqtt: { port: 0 }\nhttp: { port: 0 }';
   writeFileSync(config, `dataDir: data\n${listeners}\nacceptUnknown: true\n${sinks}\n`);
   const broker = startPart([process.execPath, resolve('dist/broker.mjs'), '--config', config]);
   const facts = join(dir, 'data', 'broker.json');

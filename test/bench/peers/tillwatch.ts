@@ -36,7 +36,7 @@ function start(till: Till, watched: (till: Till) => object): Supervisor {
       logDir,
       onExit: 'stop',
       // Discard: nothing listens there, and connections are refused.
-      broker: { host: '127.0.0.1', port: 9 },
+      broker: { plainText: true, host: '127.0.0.1', port: 9 },
       components: [component],
     }),
   );

@@ -47,7 +47,7 @@ export class Till {
       ],
       {
         terminal: this.id,
-        broker: { host: '127.0.0.1', port: this.relay.port },
+        broker: { plainText: true, host: '127.0.0.1', port: this.relay.port },
         link: { reconnectMsMin: 50, reconnectMsMax: 1_000 },
         sampling: { everyMs: EVERY_MS, sendMs: 3 * EVERY_MS },
       },
