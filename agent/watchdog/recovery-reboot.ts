@@ -7,6 +7,7 @@ import {
   DAY_MS,
   FRUITLESS_MAX,
   HOUR_MS,
+  NOTE_MS_MAX,
   REBOOTS_KEPT_MAX,
   type RebootRule,
   type RebootToken,
@@ -22,8 +23,9 @@ export function rebootRefusal(rule: RebootRule | undefined, known: Known): strin
   if (rule === undefined) return reasons.NO_REBOOT;
   if (uptimeMs === undefined || totalMs === undefined) return reasons.UPTIME_UNKNOWN;
   if (uptimeMs < rule.uptimeMsMin) return reasons.tooYoung(uptimeMs, rule.uptimeMsMin);
-  // A token from the future comes from a damaged file: it counts, whatever it says.
-  const within = (ms: number) => reboots.filter(({ atMs }) => !(atMs <= totalMs - ms));
+  // A reboot comes up to so much later than its token. One from the future is of a damaged file: it counts as well.
+  const within = (ms: number) =>
+    reboots.filter(({ atMs }) => !(atMs <= totalMs - ms - NOTE_MS_MAX));
   const hour = within(HOUR_MS).length;
   if (hour >= rule.hourMax) return reasons.tooManyInAnHour(hour);
   const day = within(DAY_MS);
