@@ -53,6 +53,8 @@ const FOUND = [
   2002353, 700007782,
   // An agent dies between the token of a reboot and the reboot.
   1500008265,
+  // Its token is a little older than the reboot.
+  900011286,
   // A sale is told while its component is killed, and the kill takes its time.
   700011190,
 ];
