@@ -7,6 +7,8 @@ import { type Budgets, openBudgets } from './budgets.ts';
 import type { AgentConfig } from './config.ts';
 import { type DiskKeeper, keepDisk } from './disk-keeper.ts';
 import { openRing, type Ring } from './evidence/ring.ts';
+import { plainIdentity } from './identity/plain.ts';
+import type { AgentIdentity } from './identity/types.ts';
 import { LadderFile } from './ladder-file.ts';
 import { type OwnLog, openOwnLog } from './logs/own.ts';
 import { openPulls, type Pulls } from './logs/pulls.ts';
@@ -49,6 +51,7 @@ export type Rooms = {
   readonly redactions: Redactions;
   readonly ring: Ring;
   readonly spans: Spans;
+  readonly identity: AgentIdentity;
   readonly environment: NodeJS.ProcessEnv;
 };
 
@@ -136,5 +139,6 @@ export function openRooms(config: AgentConfig, locks: Release[], overrides: Over
     ...{ report: (event) => outbox.addEvent(event), clock, timers: ports.timers, log },
   });
   const kept = { outbox, disk, counters, budgets, ladder, output, pulls, redactions, ring, spans };
-  return { config, ports, log, locks, environment, tallies, ...kept };
+  const identity = plainIdentity(config.trust.commandKeys);
+  return { config, ports, log, locks, environment, tallies, identity, ...kept };
 }
