@@ -1,36 +1,125 @@
-// One bearer token for the whole API until operators have accounts: random, in a file that only the
-// broker's user reads. Compared as hashes in constant time, so that neither its length nor how much of
-// it was right can be measured [RFC 6750].
+// Who asks, and whether they may: every route says which role it needs (`config: { role }`), and one that does not say
+// keeps the broker from starting, so that none is open by mistake. Who asks is found anew at each request, from a
+// session of a named operator or, with `plainText` only, from the one token of this broker: a role that was
+// taken away is gone at once. The one token is compared as hashes in constant time [RFC 6750].
 
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { isAllowed, type Role } from '../../protocol/catalogue.ts';
 import { sendProblem } from './problem.ts';
 
+/** `anyone`: without signing in; say why beside it. */
+export type RouteRole = Role | 'anyone';
+
+export type Actor = {
+  readonly name: string;
+  readonly role: Role;
+  /** Names the session, and is no secret: it stands in records. */
+  readonly session: string;
+};
+
 declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Who may use it; a route without does not start. */
+    role?: RouteRole;
+  }
   interface FastifyRequest {
-    /** Whether it showed the token; only then is what it says of itself believed. */
-    isOperator: boolean;
+    /** Who asks; undefined while nobody has proved to be somebody. */
+    actor: Actor | undefined;
   }
 }
 
+/** Who acts with the one token of a broker in plain text, when the body does not say. */
+export const TOKEN_HOLDER = 'api-token';
+
+/** Finds out whose a bearer token is. Synchronous: it is asked at every request. */
+export type Authenticate = (token: string) => Actor | undefined;
+
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
-const MISSING = 'send the token: Authorization: Bearer <the text in the file api-token>';
-const WRONG = 'this is not the token of this broker';
-
-/** @returns a hook that lets a request pass, or answers it with 401. */
-export function createAuth(token: string) {
+/** The one token of a broker in plain text: an admin without a name. */
+export function oneToken(token: string): Authenticate {
   const expected = digest(token);
-  return async (
-    request: FastifyRequest,
-    reply: FastifyReply,
-  ): Promise<FastifyReply | undefined> => {
-    const [scheme = '', given] = (request.headers.authorization ?? '').split(' ', 2);
-    const isBearer = scheme.toLowerCase() === 'bearer' && given !== undefined;
-    request.isOperator = isBearer && timingSafeEqual(digest(given), expected);
-    if (request.isOperator) return undefined;
-    const why = isBearer ? WRONG : MISSING;
-    reply.header('www-authenticate', 'Bearer realm="tillwatch"');
-    return await sendProblem(reply, 401, why);
+  const holder: Actor = { name: TOKEN_HOLDER, role: 'admin', session: TOKEN_HOLDER };
+  return (given) => (timingSafeEqual(digest(given), expected) ? holder : undefined);
+}
+
+/** Asks one after the other. */
+export const eitherOf =
+  (...ways: readonly Authenticate[]): Authenticate =>
+  (token) => {
+    for (const way of ways) {
+      const actor = way(token);
+      if (actor !== undefined) return actor;
+    }
+    return undefined;
   };
+
+/** @returns what was sent as "Authorization: Bearer ..."; undefined without. */
+export function bearerOf({ headers }: Pick<FastifyRequest, 'headers'>): string | undefined {
+  const [scheme = '', given] = (headers.authorization ?? '').split(' ', 2);
+  return scheme.toLowerCase() === 'bearer' && given !== '' ? given : undefined;
+}
+
+/**
+ * By which name it is written down. Only the one token, which has no name of its own, may say another: whoever
+ * signed in acts as themselves, whatever stands in a body.
+ */
+export function operatorOf({ actor }: Pick<FastifyRequest, 'actor'>, said?: string): string {
+  if (actor === undefined) return 'unknown';
+  return actor.session === TOKEN_HOLDER ? said || TOKEN_HOLDER : actor.name;
+}
+
+const MISSING =
+  'sign in first (tillwatch login), and send what you got: Authorization: Bearer <session>; ' +
+  'with plainText it is the text in the file api-token';
+const WRONG = 'this is no session or token of this broker, or it has ended: sign in again';
+
+const tooLow = (actor: Actor, needed: Role): string =>
+  `this needs the role ${needed}, and ${actor.name} has the role ${actor.role}: ` +
+  'ask somebody with the role admin';
+
+function refuseUnknown(reply: FastifyReply, why: string): FastifyReply {
+  reply.header('www-authenticate', 'Bearer realm="tillwatch"');
+  return sendProblem(reply, 401, why);
+}
+
+/** @returns true where it may go on; else it has been answered. */
+function admit(request: FastifyRequest, reply: FastifyReply, needed: RouteRole): boolean {
+  const { actor } = request;
+  if (needed === 'anyone') return true;
+  if (actor === undefined) {
+    refuseUnknown(reply, bearerOf(request) === undefined ? MISSING : WRONG);
+    return false;
+  }
+  if (isAllowed(actor.role, needed)) return true;
+  sendProblem(reply, 403, tooLow(actor, needed));
+  return false;
+}
+
+/** Call it before any route is added. */
+export function addGate(app: FastifyInstance, authenticate: Authenticate): void {
+  const silent: string[] = [];
+  app.decorateRequest('actor', undefined);
+  app.addHook('onRoute', ({ method, url, config }) => {
+    if (config?.role === undefined) silent.push(`${method} ${url}`);
+  });
+  app.addHook('onReady', (done) => {
+    const sentence = `${silent.join(', ')}: a route says who may use it, config: { role }`;
+    done(silent.length === 0 ? undefined : new Error(sentence));
+  });
+  app.addHook('onRequest', (request, reply, done) => {
+    const token = bearerOf(request);
+    request.actor = token === undefined ? undefined : authenticate(token);
+    // An address that has no route passes to its 404.
+    const needed = request.is404 ? 'anyone' : (request.routeOptions.config.role ?? 'admin');
+    if (admit(request, reply, needed)) done();
+  });
+}
+
+/** In a scope of its own: what does not exist there cannot be told apart without signing in. */
+export function addBlindGate(scope: FastifyInstance): void {
+  scope.addHook('onRequest', (request, reply, done) => {
+    if (!request.is404 || admit(request, reply, 'viewer')) done();
+  });
 }

@@ -95,7 +95,7 @@ export function addHistoryRoutes(
   if (history === undefined) return;
   app.get<Question>(
     '/terminals/:id/history',
-    { schema: schemas.history },
+    { schema: schemas.history, config: { role: 'viewer' } },
     async (request, reply) => {
       const { id } = request.params;
       if (fleet.view(id) === undefined) {

@@ -31,7 +31,7 @@ export function addLiveRoute(app: FastifyInstance, live: Live): void {
   app.get<LiveRequest>(
     '/events/live',
     // A HEAD request would open a stream that nobody reads.
-    { schema: schemas.live, exposeHeadRoute: false },
+    { schema: schemas.live, config: { role: 'viewer' }, exposeHeadRoute: false },
     (request, reply) => {
       const after = placeOf(request);
       if (Number.isNaN(after)) {

@@ -4,7 +4,8 @@
 import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import type { Logs } from '../logs/logs.ts';
-import { originOf, REFUSED_STATUS, TOKEN_HOLDER } from './command-routes.ts';
+import { operatorOf } from './auth.ts';
+import { originOf, REFUSED_STATUS } from './command-routes.ts';
 import { sendProblem } from './problem.ts';
 import { schemas } from './schemas.ts';
 
@@ -28,26 +29,33 @@ type Ask = Id & {
 const UNKNOWN = 'there is no such request for logs';
 
 export function addLogRoutes(app: FastifyInstance, { logs }: LogRouteOptions): void {
-  app.post<Ask>('/terminals/:id/logs', { schema: schemas.askLogs }, (request, reply) => {
-    const { operator = TOKEN_HOLDER, reason = '', ...body } = request.body;
-    const asked = { ...body, terminal: request.params.id, operator, reason };
-    const created = logs.create({ ...asked, ...originOf(request, reply) });
-    if (!created.ok) return sendProblem(reply, REFUSED_STATUS[created.kind], created.reason);
-    const { id, state, connected, expiresMs, trace } = created.view;
-    return reply
-      .code(202)
-      .header('location', `/api/v1/logs/${id}`)
-      .send({ id, state, connected, expiresMs, ...(trace === undefined ? {} : { trace }) });
-  });
-  app.get('/logs', { schema: schemas.logRequests }, () => ({ requests: logs.list() }));
+  app.post<Ask>(
+    '/terminals/:id/logs',
+    { schema: schemas.askLogs, config: { role: 'oncall' } },
+    (request, reply) => {
+      const { operator: said, reason = '', ...body } = request.body;
+      const operator = operatorOf(request, said);
+      const asked = { ...body, terminal: request.params.id, operator, reason };
+      const created = logs.create({ ...asked, ...originOf(request, reply) });
+      if (!created.ok) return sendProblem(reply, REFUSED_STATUS[created.kind], created.reason);
+      const { id, state, connected, expiresMs, trace } = created.view;
+      return reply
+        .code(202)
+        .header('location', `/api/v1/logs/${id}`)
+        .send({ id, state, connected, expiresMs, ...(trace === undefined ? {} : { trace }) });
+    },
+  );
+  app.get('/logs', { schema: schemas.logRequests, config: { role: 'oncall' } }, () => ({
+    requests: logs.list(),
+  }));
   app.get<Id>(
     '/logs/:id',
-    { schema: schemas.logRequest },
+    { schema: schemas.logRequest, config: { role: 'oncall' } },
     (request, reply) => logs.get(request.params.id) ?? sendProblem(reply, 404, UNKNOWN),
   );
   app.get<Id & { Querystring: { offset?: string } }>(
     '/logs/:id/content',
-    { schema: schemas.logContent },
+    { schema: schemas.logContent, config: { role: 'oncall' } },
     (request, reply) => {
       const view = logs.get(request.params.id);
       if (view === undefined) return sendProblem(reply, 404, UNKNOWN);

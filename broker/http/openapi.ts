@@ -47,5 +47,7 @@ export function addDescription(app: FastifyInstance): void {
 }
 
 export function addDescriptionRoute(app: FastifyInstance): void {
-  app.get('/openapi.json', { schema: schemas.openapi }, () => app.swagger());
+  app.get('/openapi.json', { schema: schemas.openapi, config: { role: 'anyone' } }, () =>
+    app.swagger(),
+  );
 }

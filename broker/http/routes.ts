@@ -63,51 +63,69 @@ function readVersion(text: string | undefined): TerminalQuery['version'] | 'unre
 
 /** healthz: the process turns. readyz: what it tells is current. */
 export function addHealthRoutes(app: FastifyInstance, { fleet, metrics }: ReadOptions): void {
-  app.get('/healthz', { schema: schemas.health }, () => ({ status: 'ok' }));
-  app.get('/readyz', { schema: schemas.ready }, (_request, reply) => {
+  app.get('/healthz', { schema: schemas.health, config: { role: 'anyone' } }, () => ({
+    status: 'ok',
+  }));
+  app.get('/readyz', { schema: schemas.ready, config: { role: 'anyone' } }, (_request, reply) => {
     const why = fleet.unready();
     return why === undefined ? { status: 'ok' } : sendProblem(reply, 503, why);
   });
-  app.get('/metrics', { schema: schemas.metrics }, async (_request, reply) => {
-    reply.header('content-type', metrics.registry.contentType);
-    return await metrics.registry.metrics();
-  });
+  app.get(
+    '/metrics',
+    { schema: schemas.metrics, config: { role: 'anyone' } },
+    async (_request, reply) => {
+      reply.header('content-type', metrics.registry.contentType);
+      return await metrics.registry.metrics();
+    },
+  );
 }
 
 export function addReadRoutes(app: FastifyInstance, options: ReadOptions): void {
   const { fleet, audit, nowMs, watch } = options;
-  app.get('/fleet', { schema: schemas.fleet }, () => fleet.rollup());
-  app.get<TerminalsQuery>('/terminals', { schema: schemas.terminals }, (request, reply) => {
-    const { version: text, limit, sort = 'id', ...filters } = request.query;
-    const version = readVersion(text);
-    if (version === 'unreadable') return sendProblem(reply, 400, VERSION);
-    const page = { sort, limit: Number(limit ?? LIMIT_DEFAULT) };
-    const found = fleet.search({ ...filters, ...page, version });
-    return found.ok ? found.value : sendProblem(reply, 400, found.reason);
-  });
-  app.get<Id>('/terminals/:id', { schema: schemas.terminal }, (request, reply) => {
-    const { id } = request.params;
-    const unknown = `there is no terminal "${id}" in this fleet`;
-    const view = fleet.view(id);
-    if (view === undefined) return sendProblem(reply, 404, unknown);
-    watch?.(id);
-    return view;
-  });
-  app.get<EventsQuery>('/events', { schema: schemas.events }, (request, reply) => {
-    const { since, until, after, limit, ...filters } = request.query;
-    const times = { sinceMs: readTime(since), untilMs: readTime(until) };
-    if (Number.isNaN(times.sinceMs)) return sendProblem(reply, 400, unreadableTime('since'));
-    if (Number.isNaN(times.untilMs)) return sendProblem(reply, 400, unreadableTime('until'));
-    const page = {
-      afterId: after === undefined ? undefined : Number(after),
-      limit: Number(limit ?? LIMIT_DEFAULT),
-    };
-    const { events, next } = fleet.eventPage({ ...filters, ...times, ...page });
-    return { events, next };
-  });
+  app.get('/fleet', { schema: schemas.fleet, config: { role: 'viewer' } }, () => fleet.rollup());
+  app.get<TerminalsQuery>(
+    '/terminals',
+    { schema: schemas.terminals, config: { role: 'viewer' } },
+    (request, reply) => {
+      const { version: text, limit, sort = 'id', ...filters } = request.query;
+      const version = readVersion(text);
+      if (version === 'unreadable') return sendProblem(reply, 400, VERSION);
+      const page = { sort, limit: Number(limit ?? LIMIT_DEFAULT) };
+      const found = fleet.search({ ...filters, ...page, version });
+      return found.ok ? found.value : sendProblem(reply, 400, found.reason);
+    },
+  );
+  app.get<Id>(
+    '/terminals/:id',
+    { schema: schemas.terminal, config: { role: 'viewer' } },
+    (request, reply) => {
+      const { id } = request.params;
+      const unknown = `there is no terminal "${id}" in this fleet`;
+      const view = fleet.view(id);
+      if (view === undefined) return sendProblem(reply, 404, unknown);
+      watch?.(id);
+      return view;
+    },
+  );
+  app.get<EventsQuery>(
+    '/events',
+    { schema: schemas.events, config: { role: 'viewer' } },
+    (request, reply) => {
+      const { since, until, after, limit, ...filters } = request.query;
+      const times = { sinceMs: readTime(since), untilMs: readTime(until) };
+      if (Number.isNaN(times.sinceMs)) return sendProblem(reply, 400, unreadableTime('since'));
+      if (Number.isNaN(times.untilMs)) return sendProblem(reply, 400, unreadableTime('until'));
+      const page = {
+        afterId: after === undefined ? undefined : Number(after),
+        limit: Number(limit ?? LIMIT_DEFAULT),
+      };
+      const { events, next } = fleet.eventPage({ ...filters, ...times, ...page });
+      return { events, next };
+    },
+  );
   app.get<ReportQuery>(
     '/reports/would-have-acted',
-    { schema: schemas.wouldHaveActed },
+    { schema: schemas.wouldHaveActed, config: { role: 'viewer' } },
     async (request, reply) => {
       const { since, ...where } = request.query;
       const sinceMs = readTime(since) ?? nowMs() - REPORT_MS;
@@ -115,7 +133,11 @@ export function addReadRoutes(app: FastifyInstance, options: ReadOptions): void 
       return await reportSuppressed(fleet.eventPage, where, sinceMs);
     },
   );
-  app.get<{ Querystring: { limit?: string } }>('/audit', { schema: schemas.audit }, (request) => ({
-    entries: audit.list(Number(request.query.limit ?? LIMIT_DEFAULT)),
-  }));
+  app.get<{ Querystring: { limit?: string } }>(
+    '/audit',
+    { schema: schemas.audit, config: { role: 'viewer' } },
+    (request) => ({
+      entries: audit.list(Number(request.query.limit ?? LIMIT_DEFAULT)),
+    }),
+  );
 }

@@ -58,7 +58,8 @@ export const params = {
 
 export const PROBLEMS = {
   400: 'The address, the query or the JSON cannot be read; the detail says what.',
-  401: 'The token is missing or wrong.',
+  401: 'Nobody is signed in: the session or token is missing, wrong or has ended.',
+  403: 'Your role is too low; the detail names the one that is needed.',
   404: 'There is no such thing.',
   410: 'It was kept long enough and is deleted.',
   413: 'The body is too large.',
@@ -104,12 +105,12 @@ export const read = (words: Words, answer: object, ...refusals: readonly Refusal
   ...words,
   security: [{ bearer: [] }],
   querystring: query({}),
-  response: { 200: answer, ...problems(400, 401, ...refusals, 500, 503) },
+  response: { 200: answer, ...problems(400, 401, 403, ...refusals, 500, 503) },
 });
 export const act = (words: Words, answer: object) => ({
   ...words,
   security: [{ bearer: [] }],
   params,
   querystring: query({}),
-  response: { 202: answer, ...problems(400, 401, 404, 413, 415, 422, 429, 500, 503) },
+  response: { 202: answer, ...problems(400, 401, 403, 404, 413, 415, 422, 429, 500, 503) },
 });

@@ -36,15 +36,19 @@ function shownOf(
 export function addScrapeRoute(app: FastifyInstance, { scrape }: ScrapeOptions): void {
   if (scrape === undefined) return;
   let answering = 0;
-  app.get('/metrics/terminals', { schema: schemas.scrape }, (_request, reply) => {
-    const observed = scrape.observed(SCRAPED_TERMINALS_MAX);
-    if (observed === undefined) return sendProblem(reply, 422, TOO_MANY);
-    if (answering >= SCRAPES_MAX) return sendProblem(reply, 503, BUSY);
-    answering += 1;
-    const page = Readable.from(pageOf(observed.map((one) => shownOf(one, scrape.newest))));
-    page.once('close', () => {
-      answering -= 1;
-    });
-    return reply.header('content-type', PAGE_TYPE).send(page);
-  });
+  app.get(
+    '/metrics/terminals',
+    { schema: schemas.scrape, config: { role: 'anyone' } },
+    (_request, reply) => {
+      const observed = scrape.observed(SCRAPED_TERMINALS_MAX);
+      if (observed === undefined) return sendProblem(reply, 422, TOO_MANY);
+      if (answering >= SCRAPES_MAX) return sendProblem(reply, 503, BUSY);
+      answering += 1;
+      const page = Readable.from(pageOf(observed.map((one) => shownOf(one, scrape.newest))));
+      page.once('close', () => {
+        answering -= 1;
+      });
+      return reply.header('content-type', PAGE_TYPE).send(page);
+    },
+  );
 }

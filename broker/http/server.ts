@@ -10,14 +10,15 @@ import type { Timers } from '../clock.ts';
 import type { Commands } from '../commands/commands.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Log } from '../ports.ts';
-import { createAuth } from './auth.ts';
-import { addCommandRoutes, auditRefusal } from './command-routes.ts';
+import { type Authenticate, addBlindGate, addGate, eitherOf, oneToken } from './auth.ts';
+import { addCommandRoutes } from './command-routes.ts';
 import { addHistoryRoutes, type HistoryRouteOptions } from './history-routes.ts';
 import { createLive, type LiveOptions } from './live.ts';
 import { addLiveRoute } from './live-route.ts';
 import { addLogRoutes, type LogRouteOptions } from './log-routes.ts';
 import { addDescription, addDescriptionRoute } from './openapi.ts';
 import { createErrorHandler, PROBLEM_TYPE, problem, sendProblem } from './problem.ts';
+import { auditRefusal, isAudited } from './refusals.ts';
 import { addHealthRoutes, addReadRoutes, type ReadOptions } from './routes.ts';
 import { addScrapeRoute, type ScrapeOptions } from './scrape.ts';
 import { addSinkRoutes, type SinkRouteOptions } from './sink-routes.ts';
@@ -40,7 +41,10 @@ export type HttpOptions = ReadOptions &
   SinkRouteOptions & {
     readonly host: string;
     readonly port: number;
-    readonly token: string;
+    /** The one token of a broker in plain text; without it only who signed in is somebody. */
+    readonly token?: string | undefined;
+    /** Whose a session is. */
+    readonly authenticate?: Authenticate | undefined;
     readonly audit: Pick<Audit, 'list' | 'refuse'>;
     readonly commands: Pick<Commands, 'create' | 'get'>;
     readonly metrics: Pick<Metrics, 'registry' | 'httpRequests' | 'liveDropped' | 'watch'>;
@@ -93,13 +97,15 @@ function newServer(): FastifyInstance {
 export function buildServer(options: HttpOptions): FastifyInstance {
   const { audit, metrics, log, token } = options;
   const app = newServer();
-  app.decorateRequest('isOperator', false);
+  const ways = [token === undefined ? undefined : oneToken(token), options.authenticate];
+  const authenticate = eitherOf(...ways.filter((way) => way !== undefined));
+  addGate(app, authenticate);
   app.setErrorHandler(createErrorHandler(log));
   app.setNotFoundHandler((_request, reply) => sendProblem(reply, 404, 'there is nothing here'));
   app.addHook('onResponse', (request, reply, done) => {
     const route = request.is404 ? 'none' : (request.routeOptions.url ?? 'none');
     metrics.httpRequests(route, reply.statusCode);
-    if (request.method === 'POST' && reply.statusCode >= 400) {
+    if (isAudited(request.method, reply.statusCode)) {
       auditRefusal(audit, request, reply.statusCode);
     }
     done();
@@ -121,8 +127,7 @@ export function buildServer(options: HttpOptions): FastifyInstance {
   );
   app.register(
     (api, _options, done) => {
-      api.addHook('onRequest', createAuth(token));
-      // A scope of its own, so that what does not exist cannot be told apart without the token.
+      addBlindGate(api);
       api.setNotFoundHandler((_request, reply) => sendProblem(reply, 404, 'there is nothing here'));
       addReadRoutes(api, options);
       addHistoryRoutes(api, options);

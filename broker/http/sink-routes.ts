@@ -14,7 +14,7 @@ const DEAD_LETTERS_SHOWN = 100;
 
 export function addSinkRoutes(app: FastifyInstance, { sinks }: SinkRouteOptions): void {
   if (sinks === undefined) return;
-  app.get('/sinks', { schema: schemas.sinks }, () => ({
+  app.get('/sinks', { schema: schemas.sinks, config: { role: 'viewer' } }, () => ({
     sinks: sinks
       .status()
       .map(({ up, cursor: _, position: __, ...one }) => ({ ...one, up: up ?? null })),

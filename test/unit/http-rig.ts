@@ -7,14 +7,23 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { openAudit } from '../../broker/audit.ts';
 import { openCommands } from '../../broker/commands/commands.ts';
+import type { RouteRole } from '../../broker/http/auth.ts';
 import { createNewest } from '../../broker/http/scrape-newest.ts';
 import { buildServer, type HttpOptions } from '../../broker/http/server.ts';
 import { openLogs } from '../../broker/logs/logs.ts';
+import { ROLES, type Role } from '../../protocol/catalogue.ts';
 import { happened, quiet, rig, START_MS } from './fleet-rig.ts';
 
 export const TOKEN = 'a-token-that-nobody-guesses-0123456789';
 export const LOGS_KEPT = 10;
 export const authorization = `Bearer ${TOKEN}`;
+
+/** Sessions of somebody with each role, named after it. */
+const authenticate: HttpOptions['authenticate'] = (token) => {
+  const [, name = ''] = token.split('session-of-');
+  return ROLES.filter((role) => role === name).map((role) => ({ name, role, session: token }))[0];
+};
+const as = (role: Role) => ({ authorization: `Bearer session-of-${role}` });
 
 /** @param record where spans of commands go, if anywhere. */
 export async function open(
@@ -46,6 +55,7 @@ export async function open(
     host: '127.0.0.1',
     port: 0,
     token: TOKEN,
+    authenticate,
     timers: time.timers,
     nowMs,
     watch: (terminal: string) => watched.push(terminal),
@@ -57,6 +67,10 @@ export async function open(
     ...{ ...common, fleet, audit, commands, logs, metrics },
     ...(history && { history }),
     scrape: { observed: fleet.observed, newest },
+  });
+  const routes: { method: string; url: string; role: RouteRole | undefined }[] = [];
+  app.addHook('onRoute', ({ method, url, config }) => {
+    for (const one of [method].flat()) routes.push({ method: one, url, role: config?.role });
   });
   await app.ready();
   onTestFinished(async () => {
@@ -78,6 +92,8 @@ export async function open(
     ...back,
     fleet,
     app,
+    routes,
+    as,
     audit,
     commands,
     logs,
