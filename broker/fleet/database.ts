@@ -8,7 +8,7 @@ import { fail, ok, type Result } from '../../protocol/result.ts';
 import { openFile } from '../sqlite.ts';
 
 /** Written as user_version; a file with a higher one is from a newer broker and is not touched. */
-const SCHEMA_VERSION = 2;
+const SCHEMA_VERSION = 3;
 const TABLES = `
   CREATE TABLE cursor (
     id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -80,6 +80,35 @@ const INDEXES = `
   CREATE INDEX events_component ON events (component, id);
   CREATE INDEX events_time ON events (time_ms);
 `;
+/** Since version 3: where terminals stand that the configuration does not say, and who they are. */
+const IDENTITIES = `
+  CREATE TABLE IF NOT EXISTS plans (
+    terminal TEXT PRIMARY KEY,
+    store TEXT NOT NULL,
+    configured TEXT NOT NULL,
+    retired INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE IF NOT EXISTS identities (
+    terminal TEXT PRIMARY KEY,
+    state TEXT NOT NULL,
+    model TEXT NOT NULL
+  ) STRICT;
+  CREATE TABLE IF NOT EXISTS tokens (
+    id TEXT PRIMARY KEY,
+    terminal TEXT NOT NULL,
+    store TEXT NOT NULL,
+    secret BLOB NOT NULL,
+    made_by TEXT NOT NULL,
+    expires_ms INTEGER NOT NULL,
+    request BLOB,
+    serial TEXT,
+    certificate TEXT
+  ) STRICT;
+  CREATE INDEX IF NOT EXISTS tokens_terminal ON tokens (terminal);
+  CREATE INDEX IF NOT EXISTS tokens_expires ON tokens (expires_ms);
+`;
+/** What a file of an older version lacks: each step makes the next one of it. */
+const STEPS = [TABLES, INDEXES, IDENTITIES];
 
 export type Database = {
   readonly db: DatabaseSync;
@@ -100,7 +129,7 @@ function prepareSchema(db: DatabaseSync): void {
     throw new Error(`its schema is ${version} and this program reads ${SCHEMA_VERSION}`);
   }
   if (version === SCHEMA_VERSION) return;
-  const missing = version === 0 ? `${TABLES} ${INDEXES}` : INDEXES;
+  const missing = STEPS.slice(version).join('');
   db.exec(`BEGIN IMMEDIATE; ${missing} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`);
 }
 

@@ -16,14 +16,15 @@ import { type Database, openDatabase } from './database.ts';
 import type { EventPage, EventQuery, EventRow, EventTable } from './events.ts';
 import { createFollower } from './follow.ts';
 import { createListening, type Listening } from './listening.ts';
-import type { FleetEffect, FleetEvent } from './model.ts';
-import { type Models, openModels, type Planned } from './models.ts';
+import type { FleetEffect, FleetEvent, TerminalModel } from './model.ts';
+import { type Models, openModels } from './models.ts';
 import { createObservations, type Observed, observedOf } from './observations.ts';
+import { createPlanner, type Planned, type Planner } from './plans.ts';
 import type { PresenceLimits } from './presence.ts';
 import { createRollup, type Rollup } from './rollup.ts';
 import { createSearch, type TerminalPage, type TerminalQuery } from './search.ts';
 import { EVENTS_MAX, type FleetStore, openFleetStore, REGISTRY_BYTES_MAX } from './store.ts';
-import { type TerminalView, viewOf } from './view.ts';
+import { type IdentityOf, type TerminalView, viewOf } from './view.ts';
 
 /** Presence is looked at, and sessions are written down, this often. */
 const TICK_MS = 1_000;
@@ -51,10 +52,14 @@ export type FleetOptions = {
 
 export type Fleet = FleetSessions & {
   readonly database: Database;
+  readonly planner: Planner;
+  /** Who says in views what is known of a terminal's identity. */
+  readonly identifyBy: (identityOf: IdentityOf) => void;
   /** Begins to follow the ledger; call it once everything that wants results has said so. */
   readonly start: () => void;
   /** Applies everything that lies in the ledger at once; for tests and for a broker that stops. */
   readonly drain: () => void;
+  /** Also of a retired terminal, which is in no list. */
   readonly view: (id: string) => TerminalView | undefined;
   readonly views: () => readonly TerminalView[];
   /** The store that a terminal stands in; `unassigned` when nobody planned it. */
@@ -100,12 +105,14 @@ function createSessions(
   };
   return {
     change: (id: string, event: FleetEvent): void => {
-      if (models.isKnown(id)) change(id, event);
+      if (models.isKnown(id) || models.get(id) !== undefined) change(id, event);
     },
     tick: (): void => {
       listening.look();
       const now = listening.moment();
-      for (const { id } of models.all()) change(id, { kind: 'tick' }, now);
+      for (const { id, retired } of models.all()) {
+        if (retired !== true) change(id, { kind: 'tick' }, now);
+      }
       if (unsaved.size === 0) return;
       const saved = database.transact(() => {
         for (const id of unsaved) {
@@ -133,18 +140,21 @@ function createNotice() {
 
 function createQueries(models: Models, clock: Clock) {
   const rollUp = createRollup();
-  const search = createSearch();
+  let identityOf: IdentityOf = () => undefined;
+  const show = (model: TerminalModel): TerminalView =>
+    viewOf(model, clock.wallMs(), identityOf(model.id));
+  const search = createSearch(show);
   return {
-    search: (query: TerminalQuery): Result<TerminalPage> =>
-      search(models.listed(), query, clock.wallMs()),
+    identifyBy: (by: IdentityOf): void => {
+      identityOf = by;
+    },
+    search: (query: TerminalQuery): Result<TerminalPage> => search(models.listed(), query),
     view: (id: string): TerminalView | undefined => {
-      const model = models.shown(id);
-      return model && viewOf(model, clock.wallMs());
+      const model = models.get(id);
+      const isRead = model !== undefined && (model.retired === true || models.isShown(model));
+      return isRead ? show(model) : undefined;
     },
-    views: (): readonly TerminalView[] => {
-      const now = clock.wallMs();
-      return models.listed().map((model) => viewOf(model, now));
-    },
+    views: (): readonly TerminalView[] => models.listed().map(show),
     rollup: (): Rollup => rollUp(models.all(), models.isShown),
     observed: (max: number): readonly Observed[] | undefined => {
       const listed = models.listed();
@@ -159,12 +169,12 @@ export function openFleet(options: FleetOptions): Result<Fleet> {
   const { eventsMax = EVENTS_MAX, bytesMax = REGISTRY_BYTES_MAX, lettersMax } = options;
   const opened = openDatabase(options.path, (database) => {
     const store = openFleetStore(database, ledger.generation, { eventsMax, bytesMax, lettersMax });
-    return { database, store, loaded: store.loadTerminals() };
+    return { database, store, loaded: store.loadTerminals(), plans: store.loadPlans() };
   });
   if (!opened.ok) return opened;
-  const { database, store, loaded } = opened.value;
+  const { database, store, loaded, plans } = opened.value;
   const models = openModels({
-    loaded,
+    ...{ loaded, plans },
     terminals: options.terminals,
     acceptUnknown,
     presence,
@@ -206,6 +216,7 @@ export function openFleet(options: FleetOptions): Result<Fleet> {
   return ok({
     ...createQueries(models, clock),
     database,
+    planner: createPlanner({ database, models, store, terminals: options.terminals }),
     start: follower.start,
     drain: () => {
       while (follower.turn());

@@ -126,6 +126,8 @@ export type TerminalModel = {
   readonly store: string;
   /** Whether the configuration names it; a terminal that it does not name keeps its history. */
   readonly planned: boolean;
+  /** It is no part of the fleet any more: in no count, its history can still be read. */
+  readonly retired?: boolean | undefined;
   /** Open MQTT sessions; two for a moment while a reconnect takes over. */
   readonly sessions: number;
   readonly closed: { readonly why: string; readonly timeMs: number } | undefined;

@@ -3,6 +3,7 @@
 
 import { isId } from '../../protocol/ids.ts';
 import { type FleetEffect, type FleetEvent, newTerminal, type TerminalModel } from './model.ts';
+import { type Plan, type Planned, settlePlans } from './plans.ts';
 import type { Moment, PresenceLimits } from './presence.ts';
 import { step } from './registry.ts';
 
@@ -11,13 +12,13 @@ export const UNPLANNED_MAX = 20_000;
 /** The store of a terminal that nobody planned. */
 export const UNASSIGNED = 'unassigned';
 
-export type Planned = { readonly id: string; readonly store: string };
-
 export type StoresListener = (stores: ReadonlyMap<string, string>) => void;
 
 export type ModelsOptions = {
   readonly loaded: readonly TerminalModel[];
   readonly terminals: readonly Planned[];
+  /** What was planned at run time (plans.ts). */
+  readonly plans?: readonly Plan[];
   readonly acceptUnknown: boolean;
   readonly presence: PresenceLimits;
   /** While a batch is applied. */
@@ -26,23 +27,22 @@ export type ModelsOptions = {
 
 export type Models = ReturnType<typeof openModels>;
 
-export function openModels({ loaded, terminals, acceptUnknown, presence, reading }: ModelsOptions) {
+export function openModels(options: ModelsOptions) {
+  const { loaded, terminals, acceptUnknown, presence, reading } = options;
   const models = new Map(loaded.map((model) => [model.id, model]));
   const staged = new Map<string, TerminalModel>();
-  for (const { id, store } of terminals) {
-    const known = models.get(id) ?? newTerminal(id, store, true);
-    models.set(id, { ...known, store, planned: true });
-  }
+  settlePlans(models, terminals, options.plans ?? []);
   const unplannedMax = terminals.length + UNPLANNED_MAX;
   const listeners = new Set<StoresListener>();
   const put = (id: string, model: TerminalModel): void => {
-    const isNew = !models.has(id);
+    const isTold = models.get(id)?.store === model.store;
     models.set(id, model);
-    if (!isNew) return;
+    if (isTold) return;
     for (const listener of listeners) listener(new Map([[id, model.store]]));
   };
 
-  const isShown = (model: TerminalModel): boolean => model.planned || acceptUnknown;
+  const isShown = (model: TerminalModel): boolean =>
+    model.retired !== true && (model.planned || acceptUnknown);
   const shown = (id: string): TerminalModel | undefined => {
     const model = models.get(id);
     return model !== undefined && isShown(model) ? model : undefined;
@@ -72,14 +72,18 @@ export function openModels({ loaded, terminals, acceptUnknown, presence, reading
     listed: (): readonly TerminalModel[] =>
       [...models.values()].filter(isShown).sort((a, b) => (a.id < b.id ? -1 : 1)),
     storeOf: (id: string): string => get(id)?.store ?? UNASSIGNED,
-    /** Told at once where every terminal stands, and later of those that are new. @returns an undo. */
+    /** Told at once where every terminal stands, later of those that are new or were moved. @returns an undo. */
     onStores: (listener: StoresListener): (() => void) => {
       listeners.add(listener);
       listener(new Map([...models.values()].map(({ id, store }) => [id, store])));
       return () => listeners.delete(listener);
     },
-    isKnown: (id: string): boolean =>
-      shown(id) !== undefined || (acceptUnknown && isId(id) && models.size < unplannedMax),
+    isKnown: (id: string): boolean => {
+      if (shown(id) !== undefined) return true;
+      const isNew = get(id)?.retired !== true && models.size < unplannedMax;
+      return acceptUnknown && isNew && isId(id);
+    },
+    put,
     /** Takes effect at once, between transactions. */
     change: (id: string, event: FleetEvent, at: Moment) => decide(id, event, put, at),
     /** Takes effect with `keep`, or not at all. */

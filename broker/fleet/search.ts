@@ -7,7 +7,7 @@ import { fail, ok, type Result } from '../../protocol/result.ts';
 import { own, type TerminalModel } from './model.ts';
 import type { Presence } from './presence.ts';
 import { AGENT } from './rollup.ts';
-import { restartCounts, type TerminalView, viewOf } from './view.ts';
+import { restartCounts, type TerminalView } from './view.ts';
 
 export const SORT_KEYS = ['id', 'store', 'presence', 'lastSeen', 'restarts'] as const;
 export type SortKey = (typeof SORT_KEYS)[number];
@@ -107,8 +107,8 @@ const restartsOf = (model: TerminalModel): number =>
     .filter(({ component }) => model.components[component]?.listed)
     .reduce((sum, { count }) => sum + count, 0);
 
-/** @returns a function that finds; it counts a record's restarts once, as records never change. */
-export function createSearch() {
+/** @param show makes a view of what is on the page. @returns a function that finds; it counts a record's restarts once, as records never change. */
+export function createSearch(show: (model: TerminalModel) => TerminalView) {
   const restarts = new WeakMap<TerminalModel, number>();
   const restartsOnce = (model: TerminalModel): number => {
     const count = restarts.get(model) ?? restartsOf(model);
@@ -122,11 +122,7 @@ export function createSearch() {
     lastSeen: ({ lastSeenMs }) => lastSeenMs ?? -1,
     restarts: restartsOnce,
   };
-  return (
-    models: readonly TerminalModel[],
-    query: TerminalQuery,
-    nowMs: number,
-  ): Result<TerminalPage> => {
+  return (models: readonly TerminalModel[], query: TerminalQuery): Result<TerminalPage> => {
     const { sort, limit } = query;
     const from = query.cursor === undefined ? undefined : decodeCursor(query.cursor, sort);
     if (from?.ok === false) return from;
@@ -144,7 +140,7 @@ export function createSearch() {
     const last = page.at(-1);
     const isLast = last === undefined || found.length <= page.length;
     return ok({
-      terminals: page.map(({ model }) => viewOf(model, nowMs)),
+      terminals: page.map(({ model }) => show(model)),
       total,
       next: isLast ? null : encodeCursor(sort, last),
     });

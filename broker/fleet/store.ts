@@ -8,6 +8,7 @@ import { openEdges, openGauge } from '../sqlite.ts';
 import type { Database } from './database.ts';
 import { openEventTable } from './events.ts';
 import { newTerminal, type PlacedEvent, type TerminalModel } from './model.ts';
+import { openPlanTable } from './plans.ts';
 import { NO_RUN } from './presence.ts';
 
 /** Events kept unless configured otherwise. */
@@ -109,6 +110,7 @@ function revive(id: string, store: string, json: string): TerminalModel {
     sessions: 0,
     closed: undefined,
     planned: false,
+    retired: undefined,
     run: NO_RUN,
   };
   // A state that a newer broker knew and this one does not would break its types.
@@ -168,5 +170,6 @@ export function openFleetStore(database: Database, generation: Uint8Array, limit
     ...openEventTable(database.db),
     ...openDeadLetters(database, limits),
     ...openCursor(database, generation),
+    ...openPlanTable(database),
   };
 }

@@ -2,6 +2,7 @@
 // silent; what its components do is said beside it, as it was last known.
 
 import { CAUSES, type Cause, type ComponentState, type Mode } from '../../protocol/events.ts';
+import type { IdentityView } from '../identity/types.ts';
 import { type Absence, type ComponentModel, own, type TerminalModel } from './model.ts';
 import type { Presence } from './presence.ts';
 import { totalOf } from './tally.ts';
@@ -45,6 +46,8 @@ export type DeviceView = {
 export type TerminalView = {
   readonly id: string;
   readonly store: string;
+  /** Who it is to this broker; undefined while nobody did anything about that. */
+  readonly identity: IdentityView | undefined;
   readonly presence: Presence;
   readonly connected: boolean;
   readonly lastSeenMs: number | undefined;
@@ -129,10 +132,17 @@ function diskView({ disk }: TerminalModel): TerminalView['disk'] {
   return { level: disk.level, reason: disk.reason };
 }
 
-export function viewOf(model: TerminalModel, nowMs: number): TerminalView {
+export type IdentityOf = (terminal: string) => IdentityView | undefined;
+
+export function viewOf(
+  model: TerminalModel,
+  nowMs: number,
+  identity?: IdentityView | undefined,
+): TerminalView {
   return {
     id: model.id,
     store: model.store,
+    identity,
     presence: model.presence,
     connected: model.sessions > 0,
     lastSeenMs: model.lastSeenMs,

@@ -46,9 +46,9 @@ const fleet = [
   terminal('d4', 'munich', 'never', 7),
   terminal('e5', 'berlin', 'online', 3),
 ];
-const search = createSearch();
+const search = createSearch((model) => viewOf(model, START_MS));
 const find = (query: Partial<TerminalQuery>, models: readonly TerminalModel[] = fleet) =>
-  search(models, { sort: 'id', limit: 100, ...query }, START_MS);
+  search(models, { sort: 'id', limit: 100, ...query });
 const idsOf = (query: Partial<TerminalQuery>) =>
   must(find(query))
     .terminals.map(({ id }) => id)
