@@ -63,6 +63,9 @@ export type RefusedReason =
   /** No certificate of this fleet, or one that is over. */
   | 'certificate'
   | 'handshake'
+  /** In front of it: too many at once, or one that takes too long. */
+  | 'too_many_handshakes'
+  | 'handshake_timeout'
   | 'suspended'
   | 'revoked'
   /** One terminal connects or publishes more often than a healthy one. */

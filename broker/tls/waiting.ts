@@ -1,0 +1,127 @@
+// Sockets in front of a TLS server that have not finished their handshake: who may come, how many there are, how
+// long each has, and why one was refused. Everything remembered is bounded: addresses that came before by the rate
+// limiter, the others by how many may wait. A socket that is refused is reset or destroyed, and nothing of it stays.
+
+import type { Socket } from 'node:net';
+import type { Cancel, Clock, Timers } from '../clock.ts';
+import { createRateLimiter, type RateLimit } from '../mqtt/rate.ts';
+import type { FrontMetrics, Log, RefusedReason } from '../ports.ts';
+import { createTallies } from './tallies.ts';
+
+export type GateLimits = {
+  /** New connections of one address. */
+  readonly connects: RateLimit;
+  /** Sockets that have not finished their handshake: all together, and of one address. */
+  readonly handshakes: number;
+  readonly handshakesPerAddress: number;
+  /** For the whole ClientHello, and from there until the handshake is over. */
+  readonly helloMsMax: number;
+  readonly handshakeMsMax: number;
+};
+
+export type GateOptions = {
+  readonly limits: GateLimits;
+  readonly clock: Pick<Clock, 'monotonicMs'>;
+  readonly timers: Pick<Timers, 'after'>;
+  readonly metrics: Pick<FrontMetrics, 'refused'>;
+  readonly log: Log;
+};
+
+/** A socket that has not finished its handshake. */
+type One = {
+  readonly address: string;
+  readonly socket: Socket;
+  /** What OpenSSL said, until the socket is closed and it is told. */
+  sentence: string;
+  cancel: Cancel;
+};
+
+const LEFT = 'it left in the middle of the handshake';
+const NO_HELLO = 'its ClientHello did not come in time';
+const NO_END = 'its handshake did not end in time';
+
+export type Waiting = ReturnType<typeof createWaiting>;
+
+export function createWaiting({ limits, clock, timers, metrics, log }: GateOptions) {
+  const limiter = createRateLimiter(limits.connects);
+  const waiting = new Map<string, One>();
+  const perAddress = createTallies();
+
+  function refuse(address: string, reason: RefusedReason, sentence: string): void {
+    metrics.refused(reason);
+    log.warn('refused at the gate', { reason, sentence, address });
+  }
+
+  /** @returns why it may not even say hello. */
+  function crowded(address: string): readonly [RefusedReason, string] | undefined {
+    if (!limiter.allow(address, clock.monotonicMs())) {
+      return ['connect_rate', 'its address connects too often'];
+    }
+    if (waiting.size >= limits.handshakes) {
+      return ['too_many_handshakes', 'too many handshakes are in progress'];
+    }
+    if (perAddress.of(address) >= limits.handshakesPerAddress) {
+      return ['too_many_handshakes', 'its address has too many handshakes in progress'];
+    }
+    return undefined;
+  }
+
+  /** Its handshake is over, or it is. */
+  function leave(name: string): One | undefined {
+    const one = waiting.get(name);
+    if (one === undefined) return undefined;
+    waiting.delete(name);
+    perAddress.less(one.address);
+    one.cancel();
+    return one;
+  }
+
+  function end(name: string, reason: RefusedReason, sentence: string): void {
+    const one = leave(name);
+    if (one === undefined) return;
+    refuse(one.address, reason, sentence);
+    one.socket.destroy();
+  }
+
+  return {
+    leave,
+    end,
+    size: (): number => waiting.size,
+    /** @returns whether it may; else it is gone. */
+    enter: (socket: Socket, name: string, address: string): boolean => {
+      const why = crowded(address);
+      if (why !== undefined) {
+        refuse(address, ...why);
+        socket.resetAndDestroy();
+        return false;
+      }
+      const { helloMsMax } = limits;
+      const cancel = timers.after(helloMsMax, () => end(name, 'handshake_timeout', NO_HELLO));
+      waiting.set(name, { address, socket, sentence: LEFT, cancel });
+      perAddress.more(address);
+      // Also when the TLS socket around it ends: that closes what is under it.
+      socket.once('close', () => {
+        const one = waiting.get(name);
+        if (one?.socket === socket) end(name, 'handshake', one.sentence);
+      });
+      return true;
+    },
+    /** It said hello; its handshake begins. */
+    begin: (name: string): void => {
+      const one = waiting.get(name);
+      if (one === undefined) return;
+      one.cancel();
+      one.cancel = timers.after(limits.handshakeMsMax, () =>
+        end(name, 'handshake_timeout', NO_END),
+      );
+    },
+    /** OpenSSL says what is wrong; the socket closes by itself. */
+    failed: (name: string, sentence: string): void => {
+      const one = waiting.get(name);
+      if (one !== undefined) one.sentence = sentence;
+    },
+    stop: (): void => {
+      for (const name of [...waiting.keys()]) leave(name)?.socket.destroy();
+    },
+  };
+}
