@@ -2,7 +2,7 @@
 // go. Only wiring; it stands apart so that agent.ts reads as the course of one agent's life.
 
 import { join } from 'node:path';
-import { type Command, keyIdOf, parsePublicKey } from '../protocol/commands.ts';
+import type { Command } from '../protocol/commands.ts';
 import type { NewEvent } from '../protocol/events.ts';
 import type { ToComponent } from './channel/messages.ts';
 import { type Commands, openCommands } from './commands.ts';
@@ -70,25 +70,39 @@ export function handsFor(rooms: Rooms, wires: Wires): Omit<Hands, 'push'> {
   };
 }
 
-export function commandsFor(rooms: Rooms, run: (command: Command) => void): Commands {
-  const { config, ports, log, outbox, pulls, spans } = rooms;
-  const keys = config.trust.commandKeys.flatMap((text) => {
-    const parsed = parsePublicKey(text);
-    return parsed.ok ? [[keyIdOf(text), parsed.value.key] as const] : [];
-  });
+/** @param impossible why a command cannot be obeyed here at all. */
+export function commandsFor(
+  rooms: Rooms,
+  run: (command: Command) => void,
+  impossible: (command: Command) => string | undefined = () => undefined,
+): Commands {
+  const { config, ports, log, outbox, pulls, spans, identity } = rooms;
+  const { clock } = ports;
+  const { commands, restartsPerHour, rebootsPerHour } = config.bounds;
+  const report = reporter(rooms);
   return openCommands({
     path: join(config.dataDir, 'commands.json'),
     terminal: config.terminal,
-    keys: new Map(keys),
+    keys: identity.commandKeys,
+    pastMs: identity.notBeforeMs,
     components: new Set(config.components.map(({ name }) => name)),
+    bounds: {
+      kinds: new Set(commands),
+      perHour: { restarts: restartsPerHour, reboots: rebootsPerHour },
+      components: config.components.length,
+    },
+    uptime: () => ({ bootId: clock.bootId(), bootMs: clock.bootMs() }),
+    monotonicMs: clock.monotonicMs,
     nowMs: () => outbox.time.nowMs(),
     isTimeKnown: () => outbox.time.known(),
     read: (path) => ports.files.read(path, COMMANDS_BYTES_MAX),
     write: writeDurably,
     log,
     addResult: (result) => outbox.addResult(result),
+    report,
     trace: spans.command,
     resumed: pulls.resumed,
+    impossible,
     run,
   });
 }

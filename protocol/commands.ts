@@ -150,6 +150,10 @@ function readCommand(data: Uint8Array): Result<Command> {
   return content.ok ? ok({ ...common, ...content.value }) : content;
 }
 
+/** Nobody whom this terminal believes has signed it. */
+export const UNTRUSTED_KEY = 'command is signed by a key that is not trusted here';
+export const BAD_SIGNATURE = 'command signature does not match';
+
 /**
  * Checks signature first, then content: nothing of an unsigned command is interpreted.
  * Audience and expiry are the caller's, because they need the terminal's name and clock.
@@ -162,10 +166,10 @@ export function verifyCommand(
   if (!raw.ok) return raw;
   const body = bytes(raw.value['command']);
   const key = keys.get(text(raw.value['keyId']));
-  if (key === undefined) return fail('command is signed by a key that is not trusted here');
+  if (key === undefined) return fail(UNTRUSTED_KEY);
   const signature = bytes(raw.value['signature']);
   if (signature.length !== 64 || !verify(null, body, key, signature)) {
-    return fail('command signature does not match');
+    return fail(BAD_SIGNATURE);
   }
   return readCommand(body);
 }
