@@ -1,235 +1,151 @@
 // The command queue at work: takes requests, signs and sends, listens for results, gives up in time.
-// queue.ts decides; here decisions meet the database, the audit log and the session. A command and its
-// audit entry become true together, and nothing is sent that is not on disk.
+// queue.ts decides, take.ts says who may ask for what, mover.ts does it; here they meet the fleet and its
+// sessions.
 
-import { type KeyObject, randomUUID } from 'node:crypto';
-import {
-  COMMAND_EXPIRY_MS,
-  type Command,
-  type CommandContent,
-  type CommandResult,
-  signCommand,
-} from '../../protocol/commands.ts';
-import type { Audit } from '../audit.ts';
+import type { CommandKind } from '../../protocol/catalogue.ts';
+import type { CommandResult } from '../../protocol/commands.ts';
 import type { Clock, Timers } from '../clock.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import { limitLog } from '../log-limit.ts';
 import type { Metrics } from '../metrics.ts';
-import type { Log } from '../ports.ts';
-import { traceIdOf, traceOfCommand } from '../traces/command-spans.ts';
+import { traceIdOf } from '../traces/command-spans.ts';
+import { type CommandTracesOptions, openCommandTraces } from '../traces/recorder.ts';
+import { createMover, type FinishListener, type Move, type MoverOptions } from './mover.ts';
+import { isOpen, isUnanswered, type QueuedCommand, type QueueEvent } from './queue.ts';
 import {
-  type CommandTraces,
-  type CommandTracesOptions,
-  openCommandTraces,
-} from '../traces/recorder.ts';
-import { enqueue, type QueuedCommand, type QueueEvent, type QueueState, step } from './queue.ts';
-import { type CommandRequest, checkRequest } from './request.ts';
-import { type CommandStore, openCommandStore } from './store.ts';
+  type Actor,
+  type CommandRequest,
+  OWN_OPERATOR,
+  wrongReason,
+  wrongRole,
+} from './request.ts';
+import { goneReason, isGone, isServed, type StateOf } from './standing.ts';
+import { type CommandFilter, type CommandStore, openCommandStore } from './store.ts';
+import { askedOf, createTaker } from './take.ts';
+import { type CommandView, type Created, type Refusal, refuse, viewOf } from './view.ts';
+
+export type { Finished, FinishListener } from './mover.ts';
+export { type Actor, OWN_OPERATOR } from './request.ts';
+export type { CommandFilter } from './store.ts';
+export { OPEN_PER_TERMINAL_MAX } from './take.ts';
+export type { CommandView, Created, Refusal, RefusalKind } from './view.ts';
 
 /** Expiry and sending again are looked at this often. */
 const TICK_MS = 1_000;
-/** Commands of one terminal that are not finished; more are refused until some are. */
-export const OPEN_PER_TERMINAL_MAX = 32;
-
-export type CommandView = {
-  readonly id: string;
-  readonly terminal: string;
-  readonly kind: string;
-  readonly arguments: Readonly<Record<string, unknown>>;
-  readonly state: QueueState;
-  readonly reason: string;
-  readonly operator: string;
-  readonly issuedMs: number;
-  readonly expiresMs: number;
-  readonly sends: number;
-  readonly history: QueuedCommand['history'];
-  /** Id of its trace. */
-  readonly trace?: string;
-};
-
-export type Refusal = {
-  readonly ok: false;
-  readonly kind: 'unknown_terminal' | 'invalid' | 'too_many' | 'unavailable';
-  readonly reason: string;
-};
-export type Created = {
-  readonly ok: true;
-  readonly id: string;
-  readonly state: QueueState;
-  readonly trace: string;
-};
 
 export type Commands = {
   readonly create: (request: CommandRequest) => Created | Refusal;
+  /** What the broker itself asks for; one that waits already is not asked for twice. */
+  readonly createOwn: (
+    kind: CommandKind,
+    terminal: string,
+    args: unknown,
+    reason: string,
+  ) => Created | Refusal;
+  /** Takes back what no terminal has taken yet. */
+  readonly cancel: (id: string, actor: Actor, reason: string) => Created | Refusal;
   readonly get: (id: string) => CommandView | undefined;
+  /** Newest first. */
+  readonly list: (filter: CommandFilter) => readonly CommandView[];
   /** The terminal subscribed to its commands just now: all that are open go out (again). */
   readonly terminalReady: (terminal: string) => void;
+  readonly onFinished: (listener: FinishListener) => void;
   readonly countOpen: () => number;
   readonly close: () => void;
 };
 
-export type CommandsOptions = {
+export type CommandsOptions = Omit<MoverOptions, 'fleet' | 'clock' | 'metrics'> & {
   readonly fleet: Pick<Fleet, 'database' | 'view' | 'isConnected' | 'onResults'>;
   /** Finished ones that are kept. */
   readonly keptMax?: number;
-  /** The broker's private Ed25519 key. */
-  readonly key: KeyObject;
   readonly clock: Pick<Clock, 'wallMs' | 'monotonicMs'>;
   readonly timers: Pick<Timers, 'every'>;
-  readonly audit: Pick<Audit, 'write'>;
   readonly metrics: Pick<Metrics, 'commandsFinished' | 'deadLetters' | 'dropped'>;
-  readonly log: Log;
+  /** What became of a terminal's identity; all are served where nobody says. */
+  readonly stateOf?: StateOf;
   /** Where the spans of commands go; none are made without it. */
   readonly record?: CommandTracesOptions['record'];
-  /** Hands the signed bytes to the terminal's session, if there is one. */
-  readonly send: (terminal: string, bytes: Uint8Array) => void;
 };
 
-const viewOf = ({ command, state, sends, history }: QueuedCommand): CommandView => ({
-  ...withTrace(command),
-  id: command.id,
-  terminal: command.terminal,
-  kind: command.kind,
-  arguments: command.arguments,
-  state,
-  reason: command.reason,
-  operator: command.operator,
-  issuedMs: command.issuedMs,
-  expiresMs: command.expiresMs,
-  sends,
-  history,
-});
+const allServed: StateOf = () => 'enrolled';
+const NOT_THERE = 'there is no such command';
 
-const withTrace = (command: Command): { trace?: string } => {
-  const trace = traceIdOf(command);
-  return trace === undefined ? {} : { trace };
-};
+type Parts = { readonly store: CommandStore; readonly move: Move };
 
-const refuse = (kind: Refusal['kind'], reason: string): Refusal => ({ ok: false, kind, reason });
-
-/** Decides and does; every change goes through here. */
-function createMover(
-  options: CommandsOptions,
-  store: CommandStore,
-  traces: Pick<CommandTraces, 'finished'> | undefined,
-) {
-  const { fleet, clock, audit, metrics, log } = options;
+function createCreator(options: CommandsOptions, { store, move }: Parts) {
+  const { fleet, audit, metrics, log, stateOf = allServed } = options;
   const { database } = fleet;
+  const take = createTaker({ ...options, stateOf }, store);
 
-  function finish(
-    { command, assumed, changedMs }: QueuedCommand,
-    state: QueueState,
-    reason: string,
-  ): void {
-    const { id, terminal, kind, operator } = command;
-    const action = `command.${kind}.finish`;
-    const detail = { command: id, result: reason };
-    audit.write({
-      operator,
-      action,
-      subject: terminal,
-      reason: command.reason,
-      outcome: state,
-      detail,
-    });
-    database.afterCommit(() => {
-      metrics.commandsFinished(state);
-      log.info('command finished', { command: id, terminal, state, reason });
-      traces?.finished(id, assumed ? changedMs : undefined);
-    });
+  function keep(queued: QueuedCommand, request: CommandRequest): void {
+    const { command, bulk } = queued;
+    const { id, terminal, kind, operator, reason, expiresMs } = command;
+    store.save(queued);
+    const key = request.idempotencyKey;
+    if (key !== undefined) {
+      store.keepKey({ operator: request.actor.name, key, command: id, asked: askedOf(request) });
+    }
+    const dropped = store.trim();
+    const part = bulk === undefined ? {} : { bulk };
+    const detail = { command: id, arguments: command.arguments, expiresMs, ...part };
+    const action = `command.${kind}.create`;
+    audit.write({ operator, action, subject: terminal, reason, outcome: 'queued', detail });
+    if (dropped > 0) database.afterCommit(() => metrics.dropped('commands', dropped));
+    if (fleet.isConnected(terminal)) move(queued, { kind: 'terminal_ready' });
   }
 
-  /** Call it within a transaction. */
-  return (queued: QueuedCommand, event: QueueEvent): void => {
-    const next = step(queued, event, clock.wallMs());
-    if (next.queued !== queued) store.save(next.queued);
-    const { command } = queued;
-    for (const effect of next.effects) {
-      if (effect.kind === 'finished') finish(queued, effect.state, effect.reason);
-      else {
-        database.afterCommit(() =>
-          options.send(command.terminal, signCommand(command, options.key)),
-        );
-      }
+  return (request: CommandRequest, isOwn = false): Created | Refusal => {
+    const taken = take(request, isOwn);
+    if (!taken.ok) return taken;
+    const { queued, isNew } = taken;
+    const { id, terminal, kind, operator, reason } = queued.command;
+    if (isNew) {
+      const done = database.transact(() => keep(queued, request));
+      if (!done.ok) return refuse('unavailable', done.reason);
+      log.info('command queued', { command: id, terminal, kind, operator, reason });
     }
+    const trace = traceIdOf(queued.command) ?? '';
+    return { ok: true, id, state: store.get(id)?.state ?? queued.state, trace };
   };
 }
 
-function createTaker(options: CommandsOptions, store: CommandStore) {
-  const { fleet, clock } = options;
-  const build = (
-    id: string,
-    request: CommandRequest,
-    content: CommandContent,
-    traceparent: string,
-  ): Command => {
-    const now = clock.wallMs();
-    return {
-      ...content,
-      id,
-      terminal: request.terminal,
-      issuedMs: now,
-      expiresMs: now + Math.round(request.expiresMs ?? COMMAND_EXPIRY_MS),
-      operator: request.operator,
-      reason: request.reason.trim(),
-      traceparent,
-    };
-  };
-  return (request: CommandRequest): QueuedCommand | Refusal => {
-    const view = fleet.view(request.terminal);
-    if (view === undefined) {
-      const name = request.terminal.slice(0, 64);
-      return refuse('unknown_terminal', `there is no terminal "${name}" in this fleet`);
-    }
-    const content = checkRequest(request, view);
-    if (!content.ok) return refuse('invalid', content.reason);
-    if (store.openOf(request.terminal).length >= OPEN_PER_TERMINAL_MAX) {
-      const reason = `${OPEN_PER_TERMINAL_MAX} commands for ${view.id} are not finished yet`;
-      return refuse('too_many', reason);
-    }
-    const id = randomUUID();
-    const { traceparent, ...caller } = traceOfCommand(id, request.traceparent);
-    const command = build(id, request, content.value, traceparent);
-    const requestedMs = command.issuedMs - Math.max(0, request.tookMs ?? 0);
-    return enqueue(command, { ...caller, requestedMs });
-  };
-}
-
-export function openCommands(options: CommandsOptions): Commands {
-  const { fleet, audit, metrics, log } = options;
-  const { database } = fleet;
-  const store = openCommandStore(database, options.keptMax);
-  const { record, clock } = options;
-  const traces = record && openCommandTraces({ store, database, clock, log, record });
-  const move = createMover(options, store, traces);
-  const strangers = limitLog(log, options.clock);
-  const take = createTaker(options, store);
-
-  function create(request: CommandRequest): Created | Refusal {
-    const queued = take(request);
-    if ('ok' in queued) return queued;
+function createCanceller({ fleet, audit }: CommandsOptions, { store, move }: Parts) {
+  return (id: string, actor: Actor, reason: string): Created | Refusal => {
+    const queued = store.get(id);
+    if (queued === undefined) return refuse('unknown_terminal', NOT_THERE);
     const { command } = queued;
-    const { id, terminal, kind, operator, reason } = command;
-    const done = database.transact(() => {
-      store.save(queued);
-      const dropped = store.trim();
-      const detail = { command: id, arguments: command.arguments, expiresMs: command.expiresMs };
-      const action = `command.${kind}.create`;
-      audit.write({ operator, action, subject: terminal, reason, outcome: 'queued', detail });
-      if (dropped > 0) database.afterCommit(() => metrics.dropped('commands', dropped));
-      if (fleet.isConnected(terminal)) move(queued, { kind: 'terminal_ready' });
+    const { terminal, kind } = command;
+    const wrong = wrongRole(actor, kind);
+    if (wrong !== undefined) return wrong;
+    const unclear = wrongReason(reason);
+    if (unclear !== undefined) return refuse('invalid', unclear);
+    if (!isOpen(queued)) return refuse('conflict', `it has ended: ${queued.state}`);
+    if (!isUnanswered(queued)) {
+      return refuse('conflict', `${terminal} has taken it already: ${queued.state}`);
+    }
+    const done = fleet.database.transact(() => {
+      const outcome = 'cancelled';
+      const said = { operator: actor.name, subject: terminal, reason: reason.trim() };
+      audit.write({ ...said, action: `command.${kind}.cancel`, outcome, detail: { command: id } });
+      return move(queued, { kind: 'cancel', reason: `cancelled by ${actor.name}: ${said.reason}` });
     });
     if (!done.ok) return refuse('unavailable', done.reason);
-    log.info('command queued', { command: id, terminal, kind, operator, reason });
-    const trace = traceIdOf(command) ?? '';
-    return { ok: true, id, state: store.get(id)?.state ?? queued.state, trace };
-  }
+    return { ok: true, id, state: done.value.state, trace: traceIdOf(command) ?? '' };
+  };
+}
 
+/** Listens for the terminals' words. */
+function takeResults(options: CommandsOptions, { store, move }: Parts): void {
+  const { fleet, metrics, log } = options;
+  const strangers = limitLog(log, options.clock);
+  fleet.onResults((terminal, results) => {
+    for (const result of results) takeResult(terminal, result);
+  });
   function takeResult(terminal: string, result: CommandResult): void {
     const queued = store.get(result.commandId);
     // A terminal answers for itself only; whose answer it is, the session says and not the body.
     if (queued === undefined || queued.command.terminal !== terminal) {
-      database.afterCommit(() => {
+      fleet.database.afterCommit(() => {
         metrics.deadLetters('results', 'unknown_command');
         strangers.warn('a result names no command', { terminal, command: result.commandId });
       });
@@ -237,35 +153,63 @@ export function openCommands(options: CommandsOptions): Commands {
     }
     move(queued, { kind: 'result', result });
   }
+}
 
-  fleet.onResults((terminal, results) => {
-    for (const result of results) takeResult(terminal, result);
+export function openCommands(options: CommandsOptions): Commands {
+  const { fleet, log, clock, record, stateOf = allServed } = options;
+  const { database } = fleet;
+  const store = openCommandStore(database, options.keptMax);
+  const traces = record && openCommandTraces({ store, database, clock, log, record });
+  const listeners: FinishListener[] = [];
+  const move = createMover(options, store, traces, (finished) => {
+    for (const listener of listeners) listener(finished);
   });
+  const parts = { store, move };
+  const create = createCreator(options, parts);
+  takeResults(options, parts);
 
-  const moveAll = (all: readonly QueuedCommand[], event: (of: Command) => QueueEvent): void => {
+  const moveAll = (
+    all: readonly QueuedCommand[],
+    event: (queued: QueuedCommand) => QueueEvent,
+  ): void => {
     if (all.length === 0) return;
     const done = database.transact(() => {
-      for (const queued of all) move(queued, event(queued.command));
+      for (const queued of all) move(queued, event(queued));
     });
     if (!done.ok) log.error('the command queue stands still', { reason: done.reason });
   };
+  const ticked = (queued: QueuedCommand): QueueEvent => {
+    const { terminal } = queued.command;
+    const state = stateOf(terminal);
+    // What a terminal has taken is not taken back; only time ends it.
+    if (isGone(state) && isUnanswered(queued)) return { kind: 'cancel', reason: goneReason(state) };
+    return { kind: 'tick', connected: fleet.isConnected(terminal) && isServed(state) };
+  };
   const cancelTick = options.timers.every(TICK_MS, () => {
-    moveAll(store.open(), ({ terminal }) => ({
-      kind: 'tick',
-      connected: fleet.isConnected(terminal),
-    }));
+    moveAll(store.open(), ticked);
     traces?.flush();
   });
 
   return {
-    create,
+    create: (request) => create(request),
+    createOwn: (kind, terminal, args, reason) =>
+      create({ kind, terminal, arguments: args, reason, actor: OWN }, true),
+    cancel: createCanceller(options, parts),
     get: (id) => {
       const queued = store.get(id);
       return queued && viewOf(queued);
     },
-    terminalReady: (terminal) =>
-      moveAll(store.openOf(terminal), () => ({ kind: 'terminal_ready' })),
+    list: (filter) => store.list(filter).map(viewOf),
+    terminalReady: (terminal) => {
+      if (!isServed(stateOf(terminal))) return;
+      moveAll(store.openOf(terminal), () => ({ kind: 'terminal_ready' }));
+    },
+    onFinished: (listener) => {
+      listeners.push(listener);
+    },
     countOpen: store.countOpen,
     close: cancelTick,
   };
 }
+
+const OWN: Actor = { name: OWN_OPERATOR, role: 'admin' };

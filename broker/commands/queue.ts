@@ -4,15 +4,17 @@
 // unknown) are guesses made without news; any later word of the terminal corrects them.
 
 import {
+  COMMAND_STATES,
   type Command,
   type CommandResult,
-  type CommandState,
   FINAL_STATES,
 } from '../../protocol/commands.ts';
 import type { CommandOrigin } from '../traces/command-spans.ts';
 
-/** `pending`: not delivered yet; `sent`: delivered at least once and not answered. */
-export type QueueState = 'pending' | 'sent' | CommandState;
+/** `pending`: not delivered yet; `sent`: delivered at least once and not answered; `cancelled`: taken back. */
+export const QUEUE_STATES = ['pending', 'sent', ...COMMAND_STATES, 'cancelled'] as const;
+export type QueueState = (typeof QUEUE_STATES)[number];
+const ENDS: readonly QueueState[] = [...FINAL_STATES, 'cancelled'];
 
 /** A command that is not answered is sent again after 2 s, 4 s, ... and at last every minute. */
 export const RESEND_MS_MIN = 2_000;
@@ -42,13 +44,17 @@ export type QueuedCommand = {
   readonly origin?: CommandOrigin;
   /** The spans of its end are in the ledger. */
   readonly traced?: boolean;
+  /** The bulk action that it is a part of. */
+  readonly bulk?: string;
 };
 
 export type QueueEvent =
   /** The terminal just subscribed to its commands: what was sent before may be lost. */
   | { readonly kind: 'terminal_ready' }
   | { readonly kind: 'tick'; readonly connected: boolean }
-  | { readonly kind: 'result'; readonly result: CommandResult };
+  | { readonly kind: 'result'; readonly result: CommandResult }
+  /** Somebody takes it back; what the terminal has taken already goes on. */
+  | { readonly kind: 'cancel'; readonly reason: string };
 
 export type QueueEffect =
   | { readonly kind: 'send' }
@@ -59,8 +65,7 @@ export type QueueStep = {
   readonly effects: readonly QueueEffect[];
 };
 
-export const isFinal = (state: QueueState): boolean =>
-  (FINAL_STATES as readonly QueueState[]).includes(state);
+export const isFinal = (state: QueueState): boolean => ENDS.includes(state);
 
 /** Whether anything can still happen to it without the terminal's word. */
 export const isOpen = (queued: QueuedCommand): boolean => !isFinal(queued.state);
@@ -86,6 +91,7 @@ const RANK: Record<QueueState, number> = {
   failed: 4,
   expired: 4,
   unknown: 4,
+  cancelled: 4,
 };
 
 function enter(
@@ -113,7 +119,7 @@ function send(queued: QueuedCommand, now: number, sends: number): QueueStep {
   return { queued: entered, effects: [{ kind: 'send' }] };
 }
 
-const isUnanswered = (queued: QueuedCommand): boolean =>
+export const isUnanswered = (queued: QueuedCommand): boolean =>
   queued.state === 'pending' || queued.state === 'sent';
 
 /** What the broker assumes when nobody tells it otherwise. */
@@ -146,9 +152,18 @@ function takeResult(queued: QueuedCommand, result: CommandResult, now: number): 
   return { queued: { ...queued, history: history.slice(-HISTORY_MAX) }, effects: [] };
 }
 
+/** One that was sent may have been taken all the same: then the terminal's word corrects this one. */
+function cancel(queued: QueuedCommand, reason: string, now: number): QueueStep {
+  if (!isUnanswered(queued)) return { queued, effects: [] };
+  const wasSent = queued.state === 'sent';
+  const told = wasSent ? `${reason}; it was on its way already` : reason;
+  return enter(queued, { state: 'cancelled', timeMs: now, reason: told }, now, wasSent);
+}
+
 /** Total: any event in any state, twice or late. */
 export function step(queued: QueuedCommand, event: QueueEvent, now: number): QueueStep {
   if (event.kind === 'result') return takeResult(queued, event.result, now);
+  if (event.kind === 'cancel') return cancel(queued, event.reason, now);
   const unchanged: QueueStep = { queued, effects: [] };
   if (!isOpen(queued)) return unchanged;
   const given = giveUp(queued, now);

@@ -1,21 +1,92 @@
 // The command table: the database is the queue (research/mqtt.md section 8), so a broker that was killed
 // goes on where it was. A command is one JSON record, because nothing asks for parts of it; open ones
-// have a small index of their own.
+// have a small index of their own. Beside it stands which key of a caller became which command.
 
+import type { SQLInputValue } from 'node:sqlite';
 import type { Database } from '../fleet/database.ts';
-import { isOpen, type QueuedCommand } from './queue.ts';
+import { isOpen, type QueuedCommand, type QueueState } from './queue.ts';
 
 /** Finished commands kept; who asked for what stays in the audit log for ever. */
 export const COMMANDS_KEPT_MAX = 10_000;
 /** More than one new command can leave behind, so that a lowered bound is reached in time. */
 const TRIM_ROWS = 10;
+/** Keys of callers; who repeats a request does so within minutes. */
+export const KEYS_KEPT_MAX = 10_000;
+
+const KEYS = `
+  CREATE TABLE IF NOT EXISTS command_keys (
+    operator TEXT NOT NULL,
+    key TEXT NOT NULL,
+    command TEXT NOT NULL,
+    asked TEXT NOT NULL,
+    UNIQUE (operator, key)
+  ) STRICT;
+`;
+
+export type CommandFilter = {
+  readonly terminal?: string | undefined;
+  readonly state?: QueueState | undefined;
+  readonly bulk?: string | undefined;
+  readonly limit: number;
+};
+export type KeptKey = {
+  readonly operator: string;
+  readonly key: string;
+  readonly command: string;
+  /** Digest of what was asked for under it. */
+  readonly asked: string;
+};
 
 export type CommandStore = ReturnType<typeof openCommandStore>;
 
+const read = (row: Record<string, unknown>): QueuedCommand =>
+  JSON.parse(String(row['model'])) as QueuedCommand;
+
+function openKeys({ db }: Database) {
+  db.exec(KEYS);
+  const find = db.prepare(
+    'SELECT operator, key, command, asked FROM command_keys WHERE operator = ? AND key = ?',
+  );
+  const insert = db.prepare(
+    'INSERT OR REPLACE INTO command_keys (operator, key, command, asked) VALUES (?, ?, ?, ?)',
+  );
+  const trim = db.prepare(
+    `DELETE FROM command_keys WHERE rowid IN
+       (SELECT rowid FROM command_keys ORDER BY rowid DESC LIMIT ${TRIM_ROWS} OFFSET ?)`,
+  );
+  return {
+    keyOf: (operator: string, key: string): KeptKey | undefined =>
+      find.get(operator, key) as KeptKey | undefined,
+    keepKey: ({ operator, key, command, asked }: KeptKey): void => {
+      insert.run(operator, key, command, asked);
+      trim.run(KEYS_KEPT_MAX);
+    },
+  };
+}
+
+/** Newest first. The state is read out of the record: such a question is a person's, and rare. */
+function listFrom({ db }: Database, filter: CommandFilter): readonly QueuedCommand[] {
+  const where: string[] = [];
+  const values: SQLInputValue[] = [];
+  const only = (text: string, value: string | undefined): void => {
+    if (value === undefined) return;
+    where.push(text);
+    values.push(value);
+  };
+  only('terminal = ?', filter.terminal);
+  only("json_extract(model, '$.state') = ?", filter.state);
+  only("json_extract(model, '$.bulk') = ?", filter.bulk);
+  const fitting = where.length === 0 ? '' : `WHERE ${where.join(' AND ')}`;
+  const sql = `SELECT model FROM commands ${fitting} ORDER BY rowid DESC LIMIT ?`;
+  return db
+    .prepare(sql)
+    .all(...values, filter.limit)
+    .map(read);
+}
+
 /** @param keptMax finished ones. */
-export function openCommandStore({ db }: Database, keptMax = COMMANDS_KEPT_MAX) {
-  const read = (row: Record<string, unknown>): QueuedCommand =>
-    JSON.parse(String(row['model'])) as QueuedCommand;
+export function openCommandStore(database: Database, keptMax = COMMANDS_KEPT_MAX) {
+  const { db } = database;
   const byId = db.prepare('SELECT model FROM commands WHERE id = ?');
   const open = db.prepare('SELECT model FROM commands WHERE open = 1 ORDER BY rowid');
   const openOf = db.prepare(
@@ -35,10 +106,12 @@ export function openCommandStore({ db }: Database, keptMax = COMMANDS_KEPT_MAX) 
        (SELECT rowid FROM commands WHERE open = 0 ORDER BY rowid DESC LIMIT ${TRIM_ROWS} OFFSET ?)`,
   );
   return {
+    ...openKeys(database),
     get: (id: string): QueuedCommand | undefined => {
       const row = byId.get(id);
       return row && read(row);
     },
+    list: (filter: CommandFilter): readonly QueuedCommand[] => listFrom(database, filter),
     open: (): readonly QueuedCommand[] => open.all().map(read),
     openOf: (terminal: string): readonly QueuedCommand[] => openOf.all(terminal).map(read),
     /** Finished, and their spans are not known to be in the ledger. */

@@ -16,6 +16,7 @@ const textOf = (body: unknown, field: string): string => {
 function actionOf(method: string, route: string, kind: string): string {
   if (method === 'POST' && route.endsWith('/commands')) return `command.${kind}.create`;
   if (method === 'POST' && route.endsWith('/:id/logs')) return 'command.logs.create';
+  if (method === 'POST' && route.endsWith('/:id/diagnose')) return 'command.diagnose.create';
   return `http.${method.toLowerCase()}`;
 }
 

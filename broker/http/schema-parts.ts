@@ -61,6 +61,7 @@ export const PROBLEMS = {
   401: 'Nobody is signed in: the session or token is missing, wrong or has ended.',
   403: 'Your role is too low; the detail names the one that is needed.',
   404: 'There is no such thing.',
+  409: 'It is not in a state in which that can be done; the detail says in which.',
   410: 'It was kept long enough and is deleted.',
   413: 'The body is too large.',
   415: 'The body is not JSON.',
@@ -112,5 +113,5 @@ export const act = (words: Words, answer: object) => ({
   security: [{ bearer: [] }],
   params,
   querystring: query({}),
-  response: { 202: answer, ...problems(400, 401, 403, 404, 413, 415, 422, 429, 500, 503) },
+  response: { 202: answer, ...problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 500, 503) },
 });

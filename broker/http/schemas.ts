@@ -3,6 +3,7 @@
 // answered stands in shapes.ts; the OpenAPI document is made from both (openapi.ts).
 
 import { LOG_ANSWER_BYTES_MAX, LOG_COMPONENTS_MAX } from '../../protocol/limits.ts';
+import { QUEUE_STATES } from '../commands/queue.ts';
 import { CURSOR_CHARS_MAX, SORT_KEYS } from '../fleet/search.ts';
 import { PRESENCES } from '../fleet/view.ts';
 import {
@@ -177,6 +178,29 @@ export const schemas = {
       'arguments',
     ),
   },
+  commands: {
+    ...read(
+      { tags: ['commands'], summary: 'Commands by filter' },
+      json('Commands', 'The newest first.'),
+    ),
+    querystring: query({
+      terminal: where.terminal,
+      state: { type: 'string', enum: [...QUEUE_STATES] },
+      bulk: named('id of the bulk action that they are a part of'),
+      limit,
+    }),
+  },
+  cancelCommand: {
+    ...read(
+      { tags: ['commands'], summary: 'Take a command back that its terminal has not taken yet' },
+      json('Queued', 'It is taken back. One that was sent may have been taken all the same.'),
+      404,
+      409,
+      422,
+    ),
+    params,
+    querystring: query({ reason: { ...reason, maxLength: 500 }, operator }),
+  },
   command: {
     ...read(
       { tags: ['commands'], summary: 'What became of a command' },
@@ -204,6 +228,13 @@ export const schemas = {
       'untilMs',
     ),
   },
+  diagnose: {
+    ...act(
+      { tags: ['logs'], summary: 'Ask a terminal for a diagnosis: one redacted document' },
+      json('LogQueued', 'The request is in the queue, on disk.'),
+    ),
+    body: body({ reason, operator, expiresMs }),
+  },
   logRequests: read(
     { tags: ['logs'], summary: 'Requests for logs' },
     json('LogRequests', 'The newest of them.'),
@@ -219,10 +250,12 @@ export const schemas = {
   logContent: {
     ...read(
       { tags: ['logs'], summary: 'The lines that have arrived' },
-      plain('The lines from the offset on.'),
+      plain('The lines from the offset on; of a diagnosis the whole document, as JSON.'),
       404,
+      409,
       410,
       416,
+      422,
     ),
     params,
     querystring: query({ offset: { ...rowId, description: 'bytes that the caller has' } }),

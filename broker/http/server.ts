@@ -7,11 +7,10 @@ import { type FastifyInstance, fastify } from 'fastify';
 import { fail, ok, type Result } from '../../protocol/result.ts';
 import type { Audit } from '../audit.ts';
 import type { Timers } from '../clock.ts';
-import type { Commands } from '../commands/commands.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Log } from '../ports.ts';
 import { type Authenticate, addBlindGate, addGate, eitherOf, oneToken } from './auth.ts';
-import { addCommandRoutes } from './command-routes.ts';
+import { addCommandRoutes, type CommandRouteOptions } from './command-routes.ts';
 import { addHistoryRoutes, type HistoryRouteOptions } from './history-routes.ts';
 import { createLive, type LiveOptions } from './live.ts';
 import { addLiveRoute } from './live-route.ts';
@@ -34,6 +33,7 @@ const STOP_GRACE_MS = 500;
 const CONNECTIONS_MAX = 1_000;
 
 export type HttpOptions = ReadOptions &
+  CommandRouteOptions &
   LogRouteOptions &
   LiveOptions &
   ScrapeOptions &
@@ -46,7 +46,6 @@ export type HttpOptions = ReadOptions &
     /** Whose a session is. */
     readonly authenticate?: Authenticate | undefined;
     readonly audit: Pick<Audit, 'list' | 'refuse'>;
-    readonly commands: Pick<Commands, 'create' | 'get'>;
     readonly metrics: Pick<Metrics, 'registry' | 'httpRequests' | 'liveDropped' | 'watch'>;
     readonly timers: Pick<Timers, 'after' | 'every'>;
     readonly log: Log;

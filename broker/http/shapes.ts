@@ -3,8 +3,8 @@
 // closes them and finds it. Times are milliseconds since 1970, in numbers: clocks that are corrected have
 // fractions.
 
-import { COMMAND_STATES } from '../../protocol/commands.ts';
 import { AWAY_REASONS, CAUSES, COMPONENT_STATES, MODES } from '../../protocol/events.ts';
+import { QUEUE_STATES } from '../commands/queue.ts';
 import { PRESENCES } from '../fleet/view.ts';
 import { REDUCERS } from '../history/answer.ts';
 
@@ -29,7 +29,7 @@ function object(properties: Record<string, Schema>, ...optional: readonly string
 const presence = oneOf(PRESENCES);
 const componentState = oneOf([...COMPONENT_STATES, 'unknown']);
 const trace = { type: 'string', description: 'id of its trace, 32 characters of hex' };
-const commandState = oneOf(['pending', 'sent', ...COMMAND_STATES]);
+const commandState = oneOf(QUEUE_STATES);
 const rowId = { type: 'integer', minimum: 0, description: 'number of its row; never used twice' };
 
 const component = object(
@@ -108,6 +108,7 @@ const logState = oneOf(['waiting', 'running', 'complete', 'failed', 'expired']);
 const logRequest = object(
   {
     id: text,
+    what: oneOf(['lines', 'diagnosis']),
     terminal: text,
     command: { type: 'string', description: 'id of the command that carries it' },
     operator: text,
@@ -132,7 +133,20 @@ const logRequest = object(
     goneMs: { ...timeMs, description: 'when its lines were deleted' },
     trace,
   },
-  ...['goneMs', 'trace'],
+  ...['what', 'goneMs', 'trace'],
+);
+
+const command = object(
+  {
+    ...{ id: text, terminal: text, kind: text, arguments: anything, state: commandState },
+    ...{ reason: text, operator: text, issuedMs: timeMs, expiresMs: timeMs, sends: count },
+    trace,
+    bulk: { type: 'string', description: 'id of the bulk action that it is a part of' },
+    history: list(
+      object({ state: commandState, timeMs, reason: text, detail: anything }, 'detail'),
+    ),
+  },
+  ...['trace', 'bulk'],
 );
 
 /** By name, as `$ref: Name#` finds them. */
@@ -227,25 +241,8 @@ export const shapes = {
     },
   }),
   Queued: object({ id: text, state: commandState, trace }),
-  Command: object(
-    {
-      id: text,
-      terminal: text,
-      kind: text,
-      arguments: anything,
-      state: commandState,
-      reason: text,
-      operator: text,
-      issuedMs: timeMs,
-      expiresMs: timeMs,
-      sends: count,
-      trace,
-      history: list(
-        object({ state: commandState, timeMs, reason: text, detail: anything }, 'detail'),
-      ),
-    },
-    'trace',
-  ),
+  Command: command,
+  Commands: object({ commands: list({ $ref: 'Command#' }) }),
   LogQueued: object(
     { id: text, state: logState, connected: flag, expiresMs: timeMs, trace },
     'trace',

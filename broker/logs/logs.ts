@@ -1,10 +1,7 @@
-// Requests for logs at work: takes one from an operator and makes a signed command of it, takes the chunks of
-// its answer from the front, and keeps both with an end to how much. A chunk is acknowledged when its
+// Requests for logs at work: takes one from an operator (asking.ts), takes the chunks of its answer from the
+// front, and keeps both with an end to how much. A chunk is acknowledged when its
 // bytes and what they mean are on disk; who asked for which lines, why, and what came, is in the audit log.
 
-import { randomUUID } from 'node:crypto';
-import { LOGS_EXPIRY_MS } from '../../protocol/commands.ts';
-import { LOG_ANSWER_BYTES } from '../../protocol/limits.ts';
 import { requestOfEpoch } from '../../protocol/logs.ts';
 import type { Audit } from '../audit.ts';
 import type { Clock } from '../clock.ts';
@@ -12,31 +9,17 @@ import type { Commands, Refusal } from '../commands/commands.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Metrics } from '../metrics.ts';
 import type { ChunkVerdict, Log, LogIntake, NewChunk } from '../ports.ts';
+import { type Asked, createAsking, type DiagnosisAsk, type LogAsk } from './asking.ts';
 import { type LogFiles, openLogFiles } from './files.ts';
-import { extend, failed, heldSeq, judgeChunk, type LogRecord } from './model.ts';
+import { extend, failed, heldSeq, judgeChunk, type LogRecord, REQUESTS_KEPT_MAX } from './model.ts';
 import { type LogStore, openLogStore } from './store.ts';
 import { type LogView, viewOf } from './view.ts';
 
-/** Requests and their answers kept; the oldest that has ended goes first. */
-export const REQUESTS_KEPT_MAX = 200;
 const LISTED_MAX = 100;
 
-export type LogAsk = {
-  readonly terminal: string;
-  readonly components?: readonly string[] | undefined;
-  readonly sinceMs: number;
-  readonly untilMs: number;
-  readonly bytesMax?: number | undefined;
-  readonly reason: string;
-  readonly operator: string;
-  readonly expiresMs?: number | undefined;
-  readonly traceparent?: string | undefined;
-  /** How long ago it was asked for. */
-  readonly tookMs?: number | undefined;
-};
-
 export type Logs = LogIntake & {
-  readonly create: (ask: LogAsk) => { readonly ok: true; readonly view: LogView } | Refusal;
+  readonly create: (ask: LogAsk) => Asked | Refusal;
+  readonly diagnose: (ask: DiagnosisAsk) => Asked | Refusal;
   readonly get: (id: string) => LogView | undefined;
   /** Newest first. */
   readonly list: () => readonly LogView[];
@@ -49,6 +32,8 @@ export type Logs = LogIntake & {
   readonly expire: (beforeMs: number, bytesMax: number) => number;
   readonly close: () => void;
 };
+
+export type { Asked } from './asking.ts';
 
 export type LogsOptions = {
   readonly folder: string;
@@ -97,9 +82,9 @@ function createIntake(options: LogsOptions, store: LogStore, files: LogFiles): L
     const { operator, reason, terminal, state, id } = record;
     const { command, components, sinceMs, untilMs, bytes, lines, sha256, error } = record;
     const { redactions, truncated } = record;
-    const what = { request: id, command, components, sinceMs, untilMs };
-    const detail = { ...what, bytes, lines, redactions, truncated, sha256, error };
-    const action = 'logs.receive';
+    const asked = { request: id, command, components, sinceMs, untilMs };
+    const detail = { ...asked, bytes, lines, redactions, truncated, sha256, error };
+    const action = record.what === 'diagnosis' ? 'diagnosis.receive' : 'logs.receive';
     audit.write({ operator, action, subject: terminal, reason, outcome: state, detail });
     fleet.database.afterCommit(() => {
       metrics.logRequests(state);
@@ -138,20 +123,9 @@ function createIntake(options: LogsOptions, store: LogStore, files: LogFiles): L
   };
 }
 
-const newRecord = (ask: LogAsk, now: number): LogRecord => ({
-  id: randomUUID(),
-  ...{ terminal: ask.terminal, operator: ask.operator, reason: ask.reason.trim(), command: '' },
-  ...{ components: ask.components ?? [], sinceMs: ask.sinceMs, untilMs: ask.untilMs },
-  bytesMax: ask.bytesMax ?? LOG_ANSWER_BYTES,
-  createdMs: now,
-  expiresMs: now + (ask.expiresMs ?? LOGS_EXPIRY_MS),
-  ...{ state: 'open', bytes: 0, lines: 0, error: '', changedMs: now },
-  ...{ redactor: '', sha256: '', redactions: 0, truncated: false, fromMs: 0 },
-});
-
 /** A disk that cannot hold the folder ends the start of the broker, as any of its files would. */
 export function openLogs(options: LogsOptions): Logs {
-  const { folder, fleet, commands, clock, metrics, log, keptMax = REQUESTS_KEPT_MAX } = options;
+  const { folder, fleet, commands, clock, metrics, keptMax = REQUESTS_KEPT_MAX } = options;
   const store = openLogStore(fleet.database);
   const files = openLogFiles(folder);
   files.sweep(new Set(store.oldestFirst().map(({ id }) => id)));
@@ -172,32 +146,6 @@ export function openLogs(options: LogsOptions): Logs {
     return gone.length >= surplus;
   }
 
-  function create(ask: LogAsk): ReturnType<Logs['create']> {
-    const record = newRecord(ask, clock.wallMs());
-    const { id: request, components, sinceMs, untilMs, bytesMax } = record;
-    const done = fleet.database.transact((): LogRecord | Refusal => {
-      if (!trim()) {
-        const reason = `${keptMax} requests for logs have not been answered yet`;
-        return { ok: false, kind: 'too_many', reason };
-      }
-      const created = commands.create({
-        ...{ terminal: ask.terminal, kind: 'logs', reason: ask.reason, operator: ask.operator },
-        arguments: { request, components, sinceMs, untilMs, bytesMax },
-        expiresMs: record.expiresMs - record.createdMs,
-        traceparent: ask.traceparent,
-        tookMs: ask.tookMs,
-      });
-      if (!created.ok) return created;
-      const queued = { ...record, command: created.id };
-      store.save(queued);
-      return queued;
-    });
-    if (!done.ok) return { ok: false, kind: 'unavailable', reason: done.reason };
-    if ('ok' in done.value) return done.value;
-    log.info('logs asked for', { request, terminal: ask.terminal, operator: ask.operator });
-    return { ok: true, view: view(done.value) };
-  }
-
   function expire(beforeMs: number, bytesMax: number): number {
     const kept = store.oldestFirst().filter(({ goneMs }) => goneMs === undefined);
     const bytes = kept.reduce((sum, record) => sum + record.bytes, 0);
@@ -215,7 +163,7 @@ export function openLogs(options: LogsOptions): Logs {
 
   return {
     ...createIntake(options, store, files),
-    create,
+    ...createAsking(options, { store, trim, view }),
     expire,
     get: (id) => {
       const record = store.get(id);

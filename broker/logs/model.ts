@@ -6,8 +6,13 @@ import { unpackBody } from '../../protocol/body.ts';
 import { decodeLogChunk, type LogChunk, requestOfEpoch, seqOfChunk } from '../../protocol/logs.ts';
 import type { Batch } from '../../protocol/wire.ts';
 
+/** Requests and their answers kept; the oldest that has ended goes first. */
+export const REQUESTS_KEPT_MAX = 200;
+
 export type LogRecord = {
   readonly id: string;
+  /** A diagnosis is one document, packed; absent in records of an earlier broker, which asked for lines only. */
+  readonly what?: 'lines' | 'diagnosis';
   readonly terminal: string;
   readonly command: string;
   readonly operator: string;
@@ -103,7 +108,7 @@ export function extend(
   const grown = {
     ...record,
     bytes: record.bytes + bytes.length,
-    lines: record.lines + countLines(bytes),
+    lines: record.what === 'diagnosis' ? 0 : record.lines + countLines(bytes),
     redactor: chunk.redactor,
     changedMs: now,
   };

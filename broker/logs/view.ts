@@ -31,6 +31,7 @@ function standingOf(command: CommandView | undefined): Standing {
       return { state: 'running', error: '' };
     case 'expired':
       return { state: 'expired', error: reason };
+    case 'cancelled':
     case 'succeeded':
       return { state: 'failed', error: 'the terminal has sent everything, and it is not here' };
     case 'rejected':

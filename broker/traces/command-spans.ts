@@ -4,10 +4,10 @@
 // spans with the same ids. A caller's own trace is gone on with; without one, the trace is named after the command.
 
 import { createHash } from 'node:crypto';
-import { type Command, componentsOf, FINAL_STATES } from '../../protocol/commands.ts';
+import { type Command, componentsOf } from '../../protocol/commands.ts';
 import { parseTraceparent, traceOfUuid, traceparentOf } from '../../protocol/traceparent.ts';
 import type { Attributes, Span } from '../../protocol/traces.ts';
-import type { HistoryEntry, QueuedCommand } from '../commands/queue.ts';
+import { isFinal, type QueuedCommand } from '../commands/queue.ts';
 
 /** What the trace knows beyond the queue. */
 export type CommandOrigin = {
@@ -41,9 +41,6 @@ export const traceIdOf = ({ traceparent }: Pick<Command, 'traceparent'>): string
 type Spell = Pick<Span, 'name' | 'kind' | 'startMs' | 'endMs'> & {
   readonly attributes?: Attributes;
 };
-
-const isFinal = (entry: HistoryEntry): boolean =>
-  (FINAL_STATES as readonly string[]).includes(entry.state);
 
 const attributesOf = (command: Command): Attributes => ({
   'tillwatch.command': command.id,
@@ -82,7 +79,7 @@ function spells({ command, history, sends, changedMs }: QueuedCommand, origin: C
 export function commandSpans(queued: QueuedCommand, origin: CommandOrigin): readonly Span[] {
   const { command, history, changedMs, assumed, state } = queued;
   const context = parseTraceparent(command.traceparent);
-  const last = history.findLast(isFinal);
+  const last = history.findLast((entry) => isFinal(entry.state));
   if (context === undefined || last === undefined) return [];
   const { traceId, spanId: root } = context;
   const all = spells(queued, origin);

@@ -32,8 +32,8 @@ async function start(watched: (fleet: Fleet) => Partial<Fleet> = () => ({}), byt
       ...{ host: '127.0.0.1', port: 0, token: TOKEN, timers, metrics, log: quiet, nowMs: Date.now },
       fleet: { ...fleet, ...watched(fleet) },
       audit: { list: () => [], refuse: () => {} },
-      commands: { create: unused, get: unused },
-      logs: { create: unused, get: unused, list: unused, read: unused },
+      commands: { create: unused, get: unused, list: unused, cancel: unused },
+      logs: { create: unused, diagnose: unused, get: unused, list: unused, read: unused },
     }),
   );
   onTestFinished(http.stop);

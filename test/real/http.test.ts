@@ -23,10 +23,12 @@ const options: HttpOptions = {
     unready: () => undefined,
   },
   audit: { list: () => [], refuse: () => {} },
-  logs: { create: unused, get: () => undefined, list: () => [], read: unused },
+  logs: {
+    ...{ create: unused, diagnose: unused, get: () => undefined, list: () => [], read: unused },
+  },
   commands: {
     create: () => ({ ok: true, id: 'x', state: 'pending', trace: '' }),
-    get: () => undefined,
+    ...{ get: () => undefined, list: () => [], cancel: unused },
   },
   metrics: createMetrics(),
   nowMs: Date.now,

@@ -5,7 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import { describe, expect, it } from 'vitest';
 import { happened, START_MS } from './fleet-rig.ts';
 import { state } from './fleet-story.ts';
-import { COMMANDS, inventory, open, restart } from './http-rig.ts';
+import { authorization, COMMANDS, inventory, open, restart } from './http-rig.ts';
 
 /** So that no optional field of a terminal is missing. */
 const story = [
@@ -181,7 +181,7 @@ function judgeBy(document: Document) {
 describe('what is really answered', () => {
   it('is what the document says, on every route', async () => {
     const rig = await describeApi();
-    const { get, post, fleet, terminals, document } = rig;
+    const { app, get, post, fleet, terminals, document } = rig;
     terminals.events('lane-1', inventory, ...story);
     fleet.sessionOpened('lane-2', { address: '', openedMs: 0 });
     fleet.sessionClosed('lane-2', 'lost');
@@ -200,6 +200,18 @@ describe('what is really answered', () => {
     const LOGS = '/api/v1/terminals/lane-1/logs';
     const asked = see('POST /api/v1/terminals/{id}/logs', await post(LOGS, ask));
     const id = (of: unknown) => (of as { id: string }).id;
+    const DIAGNOSE = '/api/v1/terminals/lane-2/diagnose';
+    const diagnosis = await post(DIAGNOSE, { reason: 'it is slow' });
+    see('POST /api/v1/terminals/{id}/diagnose', diagnosis);
+    const other = (await post(COMMANDS, restart)).json();
+    const cancelled = () =>
+      app.inject({
+        method: 'DELETE',
+        url: `/api/v1/commands/${id(other)}?reason=not+needed`,
+        headers: { authorization },
+      });
+    see('DELETE /api/v1/commands/{id}', await cancelled());
+    see('DELETE /api/v1/commands/{id}', await cancelled());
     for (const [at, url] of [
       ['/healthz'],
       ['/readyz'],
@@ -212,6 +224,7 @@ describe('what is really answered', () => {
       ['/api/v1/terminals/{id}', '/api/v1/terminals/lane-1'],
       ['/api/v1/terminals/{id}', '/api/v1/terminals/lane-2'],
       ['/api/v1/events'],
+      ['/api/v1/commands', '/api/v1/commands?terminal=lane-1&state=pending&limit=5'],
       ['/api/v1/commands/{id}', `/api/v1/commands/${id(created)}`],
       ['/api/v1/logs'],
       ['/api/v1/logs/{id}', `/api/v1/logs/${id(asked)}`],
@@ -249,7 +262,7 @@ describe('what is really answered', () => {
       .filter((answer) => !seen.has(answer));
     expect(missing).toEqual([]);
     const statuses = new Set([...seen].map((answer) => Number(answer.split(' ').at(-1))));
-    expect([...statuses].sort()).toEqual([200, 202, 400, 401, 404, 413, 415, 416, 422]);
+    expect([...statuses].sort()).toEqual([200, 202, 400, 401, 404, 409, 413, 415, 416, 422]);
   });
 });
 

@@ -30,6 +30,7 @@ export async function open(
   options: Parameters<typeof rig>[0] = {},
   record?: Parameters<typeof openCommands>[0]['record'],
   history?: HttpOptions['history'],
+  stateOf?: Parameters<typeof openCommands>[0]['stateOf'],
 ) {
   const back = rig(options);
   const { fleet, metrics, time } = back;
@@ -45,6 +46,7 @@ export async function open(
     log: quiet,
     send: (terminal, bytes) => sent.push({ terminal, bytes }),
     ...(record && { record }),
+    ...(stateOf && { stateOf }),
   });
   const folder = mkdtempSync(join(tmpdir(), 'tw-http-logs-'));
   const shared = { fleet, commands, audit, ...time, metrics, log: quiet };
