@@ -45,10 +45,12 @@ export type HistoryFigures = {
 export type MetricSources = {
   readonly fleet?: () => Rollup & Partial<Troubles>;
   readonly connections?: () => number;
+  readonly handshakes?: () => number;
   readonly ledger?: () => LedgerFigures;
   readonly behind?: () => number;
   readonly commands?: () => number;
   readonly liveClients?: () => number;
+  readonly sessions?: () => number;
   readonly pace?: () => PaceFigures;
   readonly sinks?: () => readonly SinkFigures[];
   readonly seriesOverBudget?: () => number;
@@ -163,7 +165,9 @@ export function addSources(makers: Makers, sources: Sources): void {
   addSinks(makers, sources);
   addKept(makers, sources);
   gauge('tillwatch_broker_connections', () => single(sources().connections?.()));
+  gauge('tillwatch_broker_handshakes', () => single(sources().handshakes?.()));
   gauge('tillwatch_registry_behind_batches', () => single(sources().behind?.()));
   gauge('tillwatch_commands_pending', () => single(sources().commands?.()));
   gauge('tillwatch_http_live_clients', () => single(sources().liveClients?.()));
+  gauge('tillwatch_sessions', () => single(sources().sessions?.()));
 }

@@ -8,6 +8,7 @@ import type { Cause } from '../protocol/events.ts';
 import type { LiveDrop } from './http/live.ts';
 import { createMakers } from './metric-makers.ts';
 import { addSources, type MetricSources } from './metric-sources.ts';
+import type { SignInResult } from './operators/sign-in.ts';
 
 export type { MetricSources, PaceFigures, SinkFigures } from './metric-sources.ts';
 
@@ -28,6 +29,7 @@ export function createMetrics(version = 'unknown') {
   gauge('tillwatch_broker_info', () => [[{ version, node: process.versions.node }, 1]]);
   const connects = counter('tillwatch_broker_connects_total');
   const refused = counter('tillwatch_broker_refused_total');
+  const slowed = counter('tillwatch_broker_slowed_total');
   const batches = counter('tillwatch_ingest_batches_total');
   const samples = counter('tillwatch_ingest_samples_total');
   const events = counter('tillwatch_ingest_events_total');
@@ -39,6 +41,7 @@ export function createMetrics(version = 'unknown') {
   const logRequests = counter('tillwatch_log_requests_total');
   const auditEntries = counter('tillwatch_audit_entries_total');
   const httpRequests = counter('tillwatch_http_requests_total');
+  const signIns = counter('tillwatch_sign_ins_total');
   const liveDropped = counter('tillwatch_http_live_dropped_total');
   return {
     registry,
@@ -48,6 +51,7 @@ export function createMetrics(version = 'unknown') {
     },
     connects: (result: string): void => connects({ result }),
     refused: (reason: string): void => refused({ reason }),
+    slowed: (limit: string): void => slowed({ limit }),
     batches: (stream: string, result: string, count = 1): void =>
       batches({ stream, result }, count),
     samples: (count: number): void => samples({}, count),
@@ -63,6 +67,7 @@ export function createMetrics(version = 'unknown') {
     logBytes: (bytes: number): void => logBytes({}, bytes),
     logRequests: (state: string): void => logRequests({ state }),
     auditEntries: (): void => auditEntries({}),
+    signIns: (result: SignInResult): void => signIns({ result }),
     liveDropped: (reason: LiveDrop): void => liveDropped({ reason }),
     httpRequests: (route: string, status: number): void =>
       httpRequests({ route, status: String(status) }),

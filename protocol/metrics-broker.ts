@@ -38,6 +38,11 @@ export const brokerMetrics = {
   tillwatch_broker_connections: broker.gauge('Open MQTT connections.'),
   tillwatch_broker_connects_total: broker.counter('MQTT connections by result.', 'result'),
   tillwatch_broker_refused_total: broker.counter('Packets and connections refused.', 'reason'),
+  tillwatch_broker_slowed_total: broker.counter(
+    'Times that a terminal was not read for a while, by the limit that it was above.',
+    'limit',
+  ),
+  tillwatch_broker_handshakes: broker.gauge('TLS connections that have not finished theirs.'),
   tillwatch_ingest_batches_total: broker.counter(
     'Batches by stream and result.',
     'stream',
@@ -93,6 +98,8 @@ export const brokerMetrics = {
   ),
   tillwatch_series_over_budget: broker.gauge('Series of terminals over their budget.'),
   tillwatch_http_live_clients: broker.gauge('Clients of the live event stream.'),
+  tillwatch_sign_ins_total: broker.counter('Attempts of operators to sign in.', 'result'),
+  tillwatch_sessions: broker.gauge('Sessions of operators that have not ended.'),
   tillwatch_http_live_dropped_total: broker.counter(
     'Clients of the live event stream disconnected or not let in.',
     'reason',

@@ -5,6 +5,7 @@
 
 import type { DatabaseSync } from 'node:sqlite';
 import { fail, ok, type Result } from '../../protocol/result.ts';
+import { OPERATOR_TABLES } from '../operators/tables.ts';
 import { openFile } from '../sqlite.ts';
 
 /** Written as user_version; a file with a higher one is from a newer broker and is not touched. */
@@ -108,7 +109,7 @@ const IDENTITIES = `
   CREATE INDEX IF NOT EXISTS tokens_expires ON tokens (expires_ms);
 `;
 /** What a file of an older version lacks: each step makes the next one of it. */
-const STEPS = [TABLES, INDEXES, IDENTITIES];
+const STEPS = [TABLES, INDEXES, IDENTITIES + OPERATOR_TABLES];
 
 export type Database = {
   readonly db: DatabaseSync;

@@ -32,8 +32,15 @@ declare module 'fastify' {
 /** Who acts with the one token of a broker in plain text, when the body does not say. */
 export const TOKEN_HOLDER = 'api-token';
 
-/** Finds out whose a bearer token is. Synchronous: it is asked at every request. */
-export type Authenticate = (token: string) => Actor | undefined;
+/** Whose it is cannot be looked at just now. */
+export type NotNow = {
+  readonly status: 429 | 503;
+  readonly reason: string;
+  readonly retryMs: number;
+};
+type Found = Actor | NotNow | undefined;
+/** Finds out whose a bearer token is; at once for a session, because it is asked at every request. */
+export type Authenticate = (token: string, address: string) => Found | Promise<Found>;
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
@@ -47,10 +54,10 @@ export function oneToken(token: string): Authenticate {
 /** Asks one after the other. */
 export const eitherOf =
   (...ways: readonly Authenticate[]): Authenticate =>
-  (token) => {
+  (token, address) => {
     for (const way of ways) {
-      const actor = way(token);
-      if (actor !== undefined) return actor;
+      const found = way(token, address);
+      if (found !== undefined) return found;
     }
     return undefined;
   };
@@ -84,6 +91,11 @@ function refuseUnknown(reply: FastifyReply, why: string): FastifyReply {
   return sendProblem(reply, 401, why);
 }
 
+function refuseNow(reply: FastifyReply, { status, reason, retryMs }: NotNow): void {
+  reply.header('retry-after', Math.ceil(retryMs / 1_000));
+  sendProblem(reply, status, reason);
+}
+
 /** @returns true where it may go on; else it has been answered. */
 function admit(request: FastifyRequest, reply: FastifyReply, needed: RouteRole): boolean {
   const { actor } = request;
@@ -109,11 +121,19 @@ export function addGate(app: FastifyInstance, authenticate: Authenticate): void 
     done(silent.length === 0 ? undefined : new Error(sentence));
   });
   app.addHook('onRequest', (request, reply, done) => {
-    const token = bearerOf(request);
-    request.actor = token === undefined ? undefined : authenticate(token);
     // An address that has no route passes to its 404.
     const needed = request.is404 ? 'anyone' : (request.routeOptions.config.role ?? 'admin');
-    if (admit(request, reply, needed)) done();
+    const go = (found: Found): void => {
+      if (found !== undefined && 'status' in found) refuseNow(reply, found);
+      else {
+        request.actor = found;
+        if (admit(request, reply, needed)) done();
+      }
+    };
+    const token = bearerOf(request);
+    const found = token === undefined ? undefined : authenticate(token, request.ip);
+    if (found instanceof Promise) found.then(go, done);
+    else go(found);
   });
 }
 

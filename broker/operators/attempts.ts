@@ -1,0 +1,110 @@
+// How long somebody who failed to sign in has to wait, per name and per address: a pure step over a bounded table.
+// Every attempt counts as failed until it succeeds, so that many at once are not one. A pause grows with each
+// failure and is forgiven with time. A name's is short, because anybody can cause it for somebody else and 256 random bits
+// are not guessed meanwhile; an address's is long, but begins later, because an office shares one.
+
+export type Rule = {
+  /** Failures without a pause. */
+  readonly free: number;
+  readonly firstMs: number;
+  readonly maxMs: number;
+  /** After so long without another, one failure is forgiven. */
+  readonly forgiveMs: number;
+};
+export const NAME_RULE: Rule = { free: 5, firstMs: 1_000, maxMs: 30_000, forgiveMs: 60_000 };
+export const ADDRESS_RULE: Rule = { free: 20, firstMs: 1_000, maxMs: 900_000, forgiveMs: 60_000 };
+/** Names and addresses that are remembered, of each; the one that failed longest ago goes first. */
+export const REMEMBERED_MAX = 5_000;
+
+type Entry = { readonly failures: number; readonly atMs: number };
+/** In the order in which they failed. */
+export type Table = ReadonlyMap<string, Entry>;
+export type Attempts = { readonly names: Table; readonly addresses: Table };
+export type AttemptEvent =
+  | { readonly kind: 'began'; readonly name: string; readonly address: string }
+  | { readonly kind: 'succeeded'; readonly name: string; readonly address: string }
+  /** It was not looked at: nobody failed. */
+  | { readonly kind: 'undone'; readonly name: string; readonly address: string };
+
+const failuresOf = (entry: Entry | undefined, rule: Rule, nowMs: number): number =>
+  entry === undefined
+    ? 0
+    : Math.max(0, entry.failures - Math.floor((nowMs - entry.atMs) / rule.forgiveMs));
+
+/** @returns milliseconds until the next attempt is looked at; 0: now. */
+function pauseOf(table: Table, key: string, rule: Rule, nowMs: number): number {
+  const entry = table.get(key);
+  if (entry === undefined || entry.failures <= rule.free) return 0;
+  const pauseMs = Math.min(rule.maxMs, rule.firstMs * 2 ** (entry.failures - rule.free - 1));
+  return Math.max(0, entry.atMs + pauseMs - nowMs);
+}
+
+/**
+ * An address as it is counted: of IPv6 the first 64 bits, which one customer has [RFC 6177], and an IPv4
+ * address the same however it is written.
+ */
+export function addressKey(address: string): string {
+  const plain = address.startsWith('::ffff:') ? address.slice(7) : address;
+  if (!plain.includes(':')) return plain;
+  const [head = '', tail] = plain.split('::');
+  const front = head === '' ? [] : head.split(':');
+  const back = tail === undefined || tail === '' ? [] : tail.split(':');
+  const zeros = tail === undefined ? 0 : Math.max(0, 8 - front.length - back.length);
+  return [...front, ...Array<string>(zeros).fill('0'), ...back].slice(0, 4).join(':');
+}
+
+/** The pause that holds, the longer of the two. */
+export const pauseMs = (
+  { names, addresses }: Attempts,
+  { name, address }: { readonly name: string; readonly address: string },
+  nowMs: number,
+): number =>
+  Math.max(
+    pauseOf(names, name, NAME_RULE, nowMs),
+    pauseOf(addresses, addressKey(address), ADDRESS_RULE, nowMs),
+  );
+
+export const NO_ATTEMPTS = (): Attempts => ({ names: new Map(), addresses: new Map() });
+
+/** Changes the table in place: it has thousands of rows, and one owner. */
+function set(table: Table, key: string, entry: Entry | undefined): void {
+  const own = table as Map<string, Entry>;
+  own.delete(key);
+  if (entry !== undefined && entry.failures > 0) own.set(key, entry);
+  if (own.size <= REMEMBERED_MAX) return;
+  for (const oldest of own.keys()) {
+    own.delete(oldest);
+    return;
+  }
+}
+
+function fail(table: Table, key: string, rule: Rule, nowMs: number): void {
+  set(table, key, { failures: failuresOf(table.get(key), rule, nowMs) + 1, atMs: nowMs });
+}
+
+function forgive(table: Table, key: string): void {
+  const entry = table.get(key);
+  if (entry !== undefined) set(table, key, { ...entry, failures: entry.failures - 1 });
+}
+
+/** @param nowMs monotonic: pauses do not move with the clock */
+export function step(attempts: Attempts, event: AttemptEvent, nowMs: number): void {
+  const { names, addresses } = attempts;
+  const address = addressKey(event.address);
+  switch (event.kind) {
+    case 'began':
+      fail(names, event.name, NAME_RULE, nowMs);
+      fail(addresses, address, ADDRESS_RULE, nowMs);
+      return;
+    case 'succeeded':
+      // An address only gets this attempt back: who has one name must not try others for ever.
+      set(names, event.name, undefined);
+      forgive(addresses, address);
+      return;
+    case 'undone':
+      forgive(names, event.name);
+      forgive(addresses, address);
+      return;
+    default:
+  }
+}

@@ -1,0 +1,101 @@
+// The one seam of signing in: whoever can prove to be somebody gets a session. Today the proof is a token of ours; one by
+// OpenID Connect would be another `Prove`, and nothing behind this file would notice. Limits, counting and the audit
+// log are the same for all. Who fails is told one sentence, after the same work, whether the name exists, is
+// disabled or the secret is wrong, so that names cannot be found out.
+
+import type { Audit } from '../audit.ts';
+import type { Clock } from '../clock.ts';
+import type { Database } from '../fleet/database.ts';
+import type { Metrics } from '../metrics.ts';
+import type { Accounts } from './accounts.ts';
+import { type Attempts, NO_ATTEMPTS, pauseMs, step } from './attempts.ts';
+import type { Secrets } from './secrets.ts';
+import type { Session, Sessions } from './sessions.ts';
+
+export type SignInResult = 'ok' | 'wrong' | 'paused' | 'busy' | 'failed';
+export type SignedIn =
+  | { readonly ok: true; readonly session: Session; readonly name: string }
+  | {
+      readonly ok: false;
+      readonly kind: Exclude<SignInResult, 'ok'>;
+      readonly reason: string;
+      /** When it is worth trying again. */
+      readonly retryMs?: number;
+    };
+
+/** @returns whether it is really them; undefined when that cannot be looked at now. */
+export type Prove = (name: string, secret: string, address: string) => Promise<boolean | undefined>;
+export type SignIn = (name: string, secret: string, address: string) => Promise<SignedIn>;
+
+export type SignInOptions = {
+  readonly prove: Prove;
+  readonly accounts: Pick<Accounts, 'find' | 'signedIn'>;
+  readonly sessions: Pick<Sessions, 'begin'>;
+  readonly database: Pick<Database, 'transact'>;
+  readonly audit: Pick<Audit, 'write' | 'refuse'>;
+  readonly metrics: Pick<Metrics, 'signIns'>;
+  readonly clock: Pick<Clock, 'monotonicMs'>;
+};
+
+const WRONG = 'this token is not valid: nobody was signed in';
+const BUSY = 'too many are signing in; try again in a moment';
+const BUSY_MS = 2_000;
+
+/** The proof by a token of ours. */
+export const byToken =
+  (accounts: Pick<Accounts, 'find'>, secrets: Pick<Secrets, 'fits'>): Prove =>
+  async (name, secret, address) => {
+    const before = accounts.find(name);
+    const fits = await secrets.fits(secret, before?.secret, address);
+    if (fits !== true) return fits;
+    // A new token or a disabling may have come in between.
+    const after = accounts.find(name);
+    return after?.enabled === true && after.secret === before?.secret;
+  };
+
+const pausedFor = (ms: number): string =>
+  `too many attempts have failed; try again in ${Math.ceil(ms / 1_000)} s`;
+
+export function createSignIn(options: SignInOptions): SignIn {
+  const { prove, accounts, sessions, database, audit, metrics, clock } = options;
+  const attempts: Attempts = NO_ATTEMPTS();
+  const refuse = (
+    kind: Exclude<SignInResult, 'ok'>,
+    who: { name: string; address: string },
+    reason: string,
+    retryMs?: number,
+  ): SignedIn => {
+    metrics.signIns(kind);
+    const { name, address } = who;
+    audit.refuse({
+      ...{ operator: 'unknown', action: 'operator.sign_in', subject: name, reason: '' },
+      ...{ outcome: `refused: ${kind}`, detail: { address } },
+    });
+    return { ok: false, kind, reason, ...(retryMs === undefined ? {} : { retryMs }) };
+  };
+  return async (name, secret, address) => {
+    const who = { name, address };
+    const waitMs = pauseMs(attempts, who, clock.monotonicMs());
+    if (waitMs > 0) return refuse('paused', who, pausedFor(waitMs), waitMs);
+    step(attempts, { kind: 'began', ...who }, clock.monotonicMs());
+    const proven = await prove(name, secret, address);
+    if (proven === undefined) {
+      step(attempts, { kind: 'undone', ...who }, clock.monotonicMs());
+      return refuse('busy', who, BUSY, BUSY_MS);
+    }
+    if (!proven) return refuse('wrong', who, WRONG);
+    step(attempts, { kind: 'succeeded', ...who }, clock.monotonicMs());
+    const begun = database.transact(() => {
+      const session = sessions.begin(name, address);
+      const detail = { address, session: session.id, role: accounts.find(name)?.role };
+      const entry = { operator: name, action: 'operator.sign_in', subject: name, reason: '' };
+      const written = audit.write({ ...entry, outcome: 'ok', detail });
+      if (!written.ok) throw new Error(written.reason);
+      return session;
+    });
+    if (!begun.ok) return refuse('failed', who, begun.reason);
+    accounts.signedIn(name);
+    metrics.signIns('ok');
+    return { ok: true, session: begun.value, name };
+  };
+}
