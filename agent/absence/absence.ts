@@ -5,6 +5,7 @@
 // the same machine, a pulled cable elsewhere explains nothing.
 
 import { AWAY_REASONS, type AwayReason } from '../../protocol/events.ts';
+import { isRefusal } from '../link/reasons.ts';
 import type {
   AbsenceEvent,
   AbsenceModel,
@@ -33,7 +34,7 @@ export const NEVER_REACHED: AbsenceModel = {
 /** Codes of Node and the words of mqtt.js for a CONNACK; constant, so that they can be compared. */
 export function failureOf(reason: string): Failure {
   if (/\bE(NOTFOUND|AI_[A-Z]+)\b/.test(reason)) return 'name';
-  if (/^Connection refused:|refused to subscribe/.test(reason)) return 'refused';
+  if (isRefusal(reason)) return 'refused';
   if (/\bE(NETUNREACH|HOSTUNREACH|NETDOWN|ADDRNOTAVAIL)\b/.test(reason)) return 'network';
   if (/acknowledged nothing|[Kk]eepalive/.test(reason)) return 'silent';
   return 'unreachable';

@@ -3,6 +3,8 @@
 // samples would carry its own time for ever. A broker that does not greet is not waited for long.
 
 export const GREETING_MS_MAX = 3_000;
+/** Connected for so long without a failure: the next backoff begins anew. */
+const STEADY_MS = 30_000;
 
 export class Greeting {
   #openedMs = 0;
@@ -19,8 +21,8 @@ export class Greeting {
     this.#upMs = now;
   }
 
-  upForMs(now: number): number {
-    return now - this.#upMs;
+  wasSteady(now: number): boolean {
+    return now - this.#upMs >= STEADY_MS;
   }
 
   /** An acknowledgement came. @returns how old it can be at most, where it is the session's first. */

@@ -1,61 +1,41 @@
 // Keeps the terminal in touch with its broker for as long as the agent lives: connects, subscribes,
 // drains the outbox, hands acknowledgements back to it and commands to the agent, and connects again
 // after every kind of end, with backoff. Whether a connection works is judged by acknowledgements
-// alone: a broker that takes batches and says nothing for 30 s is left and tried again, because a
-// half-open TCP connection looks healthy for many minutes. Nothing is queued here: what is not sent
-// stays in the outbox.
+// alone: a broker that takes batches and says nothing for 30 s is left and tried again, because a half-open
+// TCP connection looks healthy for many minutes. Nothing is queued here: what is not sent stays in the outbox.
 
-import { WINDOW_BATCHES } from '../../protocol/limits.ts';
+import { ok, type Result } from '../../protocol/result.ts';
 import { upTopic } from '../../protocol/topics.ts';
 import { type Ack, decodeAck } from '../../protocol/wire.ts';
-import type { Chunks } from '../logs/pulls.ts';
-import type { Cancel, Clock, Log, Timers } from '../ports.ts';
-import type { Outbox, Outgoing } from '../telemetry/types.ts';
-import { BACKOFF, type BackoffPolicy, reconnectDelayMs } from './backoff.ts';
+import type { Cancel } from '../ports.ts';
+import type { Outgoing } from '../telemetry/types.ts';
+import { BACKOFF } from './backoff.ts';
 import { Greeting } from './greeting.ts';
-import { type Bucket, fullBucket, refill, spend } from './pace.ts';
+import { Sending } from './sending.ts';
 import { openSession, type Session } from './session.ts';
-import { type Link, type LinkStats, type LinkWatch, NO_STATS } from './types.ts';
+import { Tries } from './tries.ts';
+import { type Link, type LinkOptions, type LinkStats, NO_STATS, type Way } from './types.ts';
 
-export type { Link, LinkStats } from './types.ts';
-
-export type LinkOptions = {
-  readonly terminal: string;
-  readonly broker: { readonly host: string; readonly port: number };
-  readonly outbox: Outbox;
-  /** Log chunks, sent when the outbox has nothing. */
-  readonly chunks?: Chunks;
-  readonly clock: Clock;
-  readonly timers: Timers;
-  readonly log: Log;
-  /** A signed command as it came; unchecked. */
-  readonly onCommand: (data: Uint8Array) => void;
-  readonly backoff?: Partial<BackoffPolicy>;
-  readonly random?: () => number;
-  readonly watch?: LinkWatch;
-  readonly connectTimeoutMs?: number;
-  /** Connected, batches sent, nothing acknowledged for so long: the connection is given up. */
-  readonly silenceMsMax?: number;
-  /** Another way to speak MQTT; session.ts when not given. */
-  readonly openSession?: typeof openSession;
-};
+export type { Link, LinkOptions, LinkStats } from './types.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 export const SILENCE_MS_MAX = 30_000;
 /** How often resends, live minutes and silence are looked at when nothing else happens. */
 const TICK_MS = 1_000;
-/** Connected for so long without a failure: the next backoff begins anew. */
-const STEADY_MS = 30_000;
 /** The last events are given so long to be acknowledged, then the goodbye so long. */
 const DRAIN_MS_MAX = 1_000;
 const LEAVE_MS_MAX = 500;
+/** Without a way to the broker it is asked for so often; whoever finds one says so before. */
+const NO_WAY_MS = 60_000;
+const REFRESHED = 'connecting anew with what is new';
 
 /** What an acknowledgement of log chunks does to the outbox. */
 const NOTHING_DONE = { acknowledged: 0, refused: 0 };
 
 class AgentLink implements Link {
   readonly #o: LinkOptions;
-  readonly #policy: BackoffPolicy;
+  readonly #tries: Tries;
+  readonly #sending: Sending;
   readonly #cancelTick: Cancel;
   readonly #stats = { ...NO_STATS };
   #session: Session | undefined;
@@ -63,22 +43,27 @@ class AgentLink implements Link {
   readonly #greeting = new Greeting();
   /** Monotonic time since which something sent waits for any acknowledgement. */
   #silentSinceMs: number | undefined;
-  #backoffStep = 0;
+  /** Addresses of the connection that is open or tried. */
+  #addresses = 1;
+  #isStale = false;
   #cancelConnect: Cancel = () => {};
   #pumpAsked = false;
-  #bucket: Bucket;
   #notice = '';
   #stopped: Promise<void> | undefined;
   #drained = (): void => {};
 
   constructor(options: LinkOptions) {
     this.#o = options;
-    this.#policy = { ...BACKOFF, ...options.backoff };
-    this.#bucket = fullBucket(options.clock.monotonicMs());
+    const policy = { ...BACKOFF, ...options.backoff };
+    this.#tries = new Tries(policy, options.random ?? Math.random);
+    const { outbox, chunks, clock } = options;
+    this.#sending = new Sending({ outbox, chunks, clock, isUp: () => this.#up }, (batch) =>
+      this.#send(batch),
+    );
     this.#cancelTick = options.timers.every(TICK_MS, () => this.#tick());
     options.outbox.onWork(() => this.#askPump());
     options.chunks?.onWork(() => this.#askPump());
-    this.#connectLater();
+    this.#connectIn(this.#tries.firstMs());
   }
 
   connected(): boolean {
@@ -96,6 +81,18 @@ class AgentLink implements Link {
 
   stats(): LinkStats {
     return { ...this.#stats, connected: this.#up };
+  }
+
+  refresh(): void {
+    if (this.#stopped !== undefined) return;
+    if (this.#session !== undefined) {
+      // A try that is under way fails or works by itself; what waits for its answer is not asked twice.
+      this.#isStale = true;
+      this.#refreshIdle();
+      return;
+    }
+    this.#tries.worked();
+    this.#connectIn(0);
   }
 
   stop(): Promise<void> {
@@ -127,21 +124,35 @@ class AgentLink implements Link {
     });
   }
 
-  #connectLater(): void {
-    const random = (this.#o.random ?? Math.random)();
-    const waitMs = reconnectDelayMs(this.#policy, this.#backoffStep, random);
+  #connectIn(waitMs: number): void {
+    this.#cancelConnect();
     this.#cancelConnect = this.#o.timers.after(waitMs, () => this.#connect());
   }
 
+  #way(): Result<Way> {
+    const { broker } = this.#o;
+    return 'host' in broker ? ok({ addresses: [broker] }) : broker();
+  }
+
   #connect(): void {
-    const { terminal, broker, timers } = this.#o;
+    const { terminal, timers } = this.#o;
+    const way = this.#way();
+    if (!way.ok) {
+      this.#tell(way.reason);
+      this.#connectIn(NO_WAY_MS);
+      return;
+    }
+    const { addresses, ...how } = way.value;
+    const address = this.#tries.pick(addresses);
+    this.#addresses = addresses.length;
+    this.#isStale = false;
     const connectTimeoutMs = this.#o.connectTimeoutMs ?? CONNECT_TIMEOUT_MS;
     const open = this.#o.openSession ?? openSession;
     this.#greeting.opened(this.#o.clock.monotonicMs());
-    const session = open(
-      { terminal, ...broker, connectTimeoutMs, timers },
+    this.#session = open(
+      { terminal, ...address, ...how, connectTimeoutMs, timers, time: () => this.#knownTime() },
       {
-        onUp: () => this.#onUp(),
+        onUp: () => this.#onUp(address.host, address.port),
         onAck: (data) => this.#onAck(data),
         onCommand: (data) => {
           this.#stats.commands += 1;
@@ -150,16 +161,20 @@ class AgentLink implements Link {
         onDown: (reason) => this.#onDown(reason),
       },
     );
-    this.#session = session;
   }
 
-  #onUp(): void {
-    const { clock, log, broker, outbox } = this.#o;
+  #knownTime() {
+    const { time } = this.#o.outbox;
+    return { nowMs: time.known() ? time.nowMs() : undefined, floorMs: this.#o.floorMs?.() ?? 0 };
+  }
+
+  #onUp(host: string, port: number): void {
+    const { clock, log, outbox } = this.#o;
     this.#up = true;
     this.#greeting.up(clock.monotonicMs());
     this.#silentSinceMs = undefined;
     this.#stats.connects += 1;
-    log.info('connected to the broker', { ...broker });
+    log.info('connected to the broker', { host, port });
     this.#o.watch?.up();
     outbox.resendAll();
     this.#o.chunks?.resendAll();
@@ -167,22 +182,31 @@ class AgentLink implements Link {
   }
 
   #onDown(reason: string): void {
-    const { clock, log } = this.#o;
-    const now = clock.monotonicMs();
-    if (this.#up && this.#greeting.upForMs(now) >= STEADY_MS) this.#backoffStep = 0;
+    const wasUp = this.#up;
     this.#up = false;
     this.#session = undefined;
     // A wish ends with the connection over which it came.
     this.#o.outbox.setWishedSendMs(0);
     this.#drained();
     if (this.#stopped !== undefined) return;
-    this.#backoffStep += 1;
+    if (reason === REFRESHED) {
+      this.#connectIn(0);
+      return;
+    }
     this.#stats.failures += 1;
-    // Once per change: a store without a line must not fill the agent's log.
+    this.#tell(reason);
+    this.#o.watch?.down(reason);
+    const wasSteady = this.#greeting.wasSteady(this.#o.clock.monotonicMs());
+    const how = { reason, wasUp, wasSteady, addresses: this.#addresses };
+    const waitMs = this.#tries.endedMs(how);
+    this.#connectIn(this.#isStale ? 0 : waitMs);
+  }
+
+  /** Once per change: a store without a line must not fill the agent's log. */
+  #tell(reason: string): void {
+    const { log } = this.#o;
     if (reason !== this.#stats.lastReason) log.warn('no connection to the broker', { reason });
     this.#stats.lastReason = reason;
-    this.#o.watch?.down(reason);
-    this.#connectLater();
   }
 
   #onAck(data: Uint8Array): void {
@@ -202,13 +226,24 @@ class AgentLink implements Link {
     this.#heed(decoded.value);
     if (isChunk || done.acknowledged + done.refused > 0) {
       // This broker does its work: whatever ends the connection now begins a new backoff.
-      this.#backoffStep = 0;
+      this.#tries.worked();
       this.#stats.lastReason = '';
-      const inFlight = outbox.inFlight() + (chunks?.inFlight() ?? 0);
-      this.#silentSinceMs = inFlight > 0 ? clock.monotonicMs() : undefined;
+      this.#silentSinceMs = this.#inFlight() > 0 ? clock.monotonicMs() : undefined;
     }
+    this.#refreshIdle();
     if (outbox.urgent() === 0) this.#drained();
     this.#askPump();
+  }
+
+  #inFlight(): number {
+    return this.#o.outbox.inFlight() + (this.#o.chunks?.inFlight() ?? 0);
+  }
+
+  #refreshIdle(): void {
+    if (!this.#isStale || !this.#up || this.#inFlight() > 0) return;
+    this.#isStale = false;
+    this.#up = false;
+    void this.#session?.leave(LEAVE_MS_MAX, REFRESHED);
   }
 
   #heed(ack: Ack): void {
@@ -247,39 +282,8 @@ class AgentLink implements Link {
     const { clock, outbox } = this.#o;
     if (!this.#up) return;
     if (!outbox.time.known() && this.#greeting.isAwaited(clock.monotonicMs())) return;
-    this.#sendBatches();
-    this.#sendChunk();
-  }
-
-  /** Only backlog is paced: what happens now is what somebody waits for, and there is little of it. */
-  #sendBatches(): void {
-    const { outbox, clock } = this.#o;
-    const pace = this.#stats.paceBytesPerSecond;
-    const isPaced = pace > 0;
-    for (const batch of outbox.takeBatches(WINDOW_BATCHES, isPaced ? 0 : undefined)) {
-      this.#send(batch);
-    }
-    if (!isPaced) return;
-    this.#bucket = refill(this.#bucket, pace, clock.monotonicMs());
-    while (this.#up && this.#bucket.tokens > 0) {
-      const [batch] = outbox.takeBatches(1, 1);
-      if (batch === undefined) return;
-      if (batch.backlog) this.#bucket = spend(this.#bucket, batch.bytes.length);
-      this.#send(batch);
-    }
-  }
-
-  /**
-   * One at a time, and none while the socket still holds what was written before: a live batch that comes
-   * now waits behind this one chunk at most.
-   */
-  #sendChunk(): void {
-    const { chunks } = this.#o;
-    if (chunks === undefined || (this.#session?.waitingBytes?.() ?? 0) > 0) return;
-    const bytes = chunks.take();
-    if (bytes === undefined) return;
-    this.#send({ stream: 'logs', bytes });
-    this.#askPump();
+    this.#sending.batches(this.#stats.paceBytesPerSecond);
+    if (this.#sending.chunk(this.#session?.waitingBytes?.() ?? 0)) this.#askPump();
   }
 
   #send(batch: Pick<Outgoing, 'stream' | 'bytes'>): void {

@@ -3,15 +3,26 @@
 // message per round trip, overwrites beyond 65 535 and stops for good at a refused CONNACK
 // (research/mqtt.md 0.6 and 2). A new client for each connection: nothing of an old one can leak in.
 
-import { connect as connectTcp, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { MqttClient } from 'mqtt';
 import { ackTopic, commandTopic, goneTopic } from '../../protocol/topics.ts';
+import type { Credentials } from '../identity/types.ts';
 import type { Cancel, Timers } from '../ports.ts';
+import { dial } from './dial.ts';
+import type { KnownTime } from './judge.ts';
+import type { HttpProxy } from './proxy.ts';
+import { CLOSED, CLOSED_EARLY, sentenceOf } from './reasons.ts';
 
 export type SessionOptions = {
   readonly terminal: string;
   readonly host: string;
   readonly port: number;
+  readonly proxy?: HttpProxy | undefined;
+  /** Without them in plain text. */
+  readonly credentials?: Credentials | undefined;
+  readonly username?: string | undefined;
+  /** What is known of the time, asked when the broker's certificate is there. */
+  readonly time?: () => KnownTime;
   /** For the connection, CONNACK and SUBACK together. */
   readonly connectTimeoutMs: number;
   readonly timers: Timers;
@@ -33,12 +44,15 @@ export type Session = {
   /** Ends without a word; the broker then publishes the will. */
   readonly destroy: (reason: string) => void;
   /** Says DISCONNECT first, so that no will is published; gives up after `patienceMs`. */
-  readonly leave: (patienceMs: number) => Promise<void>;
+  readonly leave: (patienceMs: number, reason?: string) => Promise<void>;
 };
 
 const KEEPALIVE_SECONDS = 60;
 /** A subscription the broker refused [MQTT-3.9.3-2]. */
 const SUBACK_FAILURE = 128;
+
+/** A certificate's time is not judged where nobody says what time it is. */
+const NO_TIME = (): KnownTime => ({ nowMs: undefined, floorMs: 0 });
 
 /** Loaded with the first connection: it costs 15 MB, and an agent must supervise before it reports. */
 let loading: Promise<typeof MqttClient> | undefined;
@@ -54,16 +68,11 @@ const load = (): Promise<typeof MqttClient> => {
 
 function createClient(
   Client: typeof MqttClient,
-  options: SessionOptions,
-  keep: (socket: Socket) => void,
+  { terminal, username, connectTimeoutMs }: SessionOptions,
+  socket: Socket,
 ): MqttClient {
-  const { terminal, host, port, connectTimeoutMs } = options;
-  const build = (): Socket => {
-    const socket = connectTcp({ host, port, noDelay: true });
-    keep(socket);
-    return socket;
-  };
-  return new Client(build, {
+  return new Client(() => socket, {
+    ...(username === undefined ? {} : { username }),
     protocolId: 'MQTT',
     protocolVersion: 4,
     clean: true,
@@ -89,6 +98,8 @@ class OneSession implements Session {
   #socket: Socket | undefined;
   #giveUp: Cancel;
   #down = false;
+  /** With a CONNACK that lets us in. */
+  #answered = false;
 
   constructor(options: SessionOptions, handlers: SessionHandlers) {
     this.#options = options;
@@ -97,10 +108,7 @@ class OneSession implements Session {
     this.#giveUp = timers.after(connectTimeoutMs, () =>
       this.destroy(`the broker did not answer within ${connectTimeoutMs} ms`),
     );
-    load().then(
-      (Client) => this.#start(Client),
-      (error: unknown) => this.destroy(`mqtt cannot be loaded: ${String(error)}`),
-    );
+    this.#open().catch((error: unknown) => this.destroy(`mqtt cannot be loaded: ${String(error)}`));
   }
 
   publish(topic: string, data: Uint8Array): void {
@@ -121,7 +129,7 @@ class OneSession implements Session {
     this.#handlers.onDown(reason);
   }
 
-  async leave(patienceMs: number): Promise<void> {
+  async leave(patienceMs: number, reason = 'the agent ends'): Promise<void> {
     const client = this.#client;
     if (client?.connected && !this.#down) {
       await new Promise<void>((resolve) => {
@@ -135,19 +143,38 @@ class OneSession implements Session {
         this.#socket?.end(DISCONNECT);
       });
     }
-    this.destroy('the agent ends');
+    this.destroy(reason);
   }
 
-  #start(Client: typeof MqttClient): void {
-    if (this.#down) return;
-    const { terminal } = this.#options;
-    const client = createClient(Client, this.#options, (socket) => {
+  async #open(): Promise<void> {
+    const { host, port, timers, connectTimeoutMs, ...options } = this.#options;
+    const keep = (socket: Socket): void => {
       this.#socket = socket;
+      if (this.#down) socket.destroy();
+    };
+    const Client = await load();
+    if (this.#down) return;
+    const dialled = await dial({
+      ...{ address: { host, port }, way: options, timeoutMs: connectTimeoutMs, timers, keep },
+      time: options.time ?? NO_TIME,
     });
+    if (dialled.ok) this.#start(Client, dialled.value);
+    else this.destroy(dialled.reason);
+  }
+
+  #start(Client: typeof MqttClient, socket: Socket): void {
+    if (this.#down) {
+      socket.destroy();
+      return;
+    }
+    const { terminal } = this.#options;
+    // Before mqtt.js, which keeps what TLS says to itself: in TLS 1.3 a refused certificate is told after the handshake.
+    socket.on('error', (error) => this.destroy(sentenceOf(error)));
+    const client = createClient(Client, this.#options, socket);
     this.#client = client;
     // Stays for ever: a client that was ended may still report, and nobody listening is a crash.
     client.on('error', (error) => this.destroy(error.message));
-    client.on('close', () => this.destroy('the connection closed'));
+    client.on('close', () => this.destroy(this.#answered ? CLOSED : CLOSED_EARLY));
     client.on('connect', () => this.#subscribe(client));
     client.on('message', (topic, payload) => {
       if (this.#down) return;
@@ -158,6 +185,7 @@ class OneSession implements Session {
   }
 
   #subscribe(client: MqttClient): void {
+    this.#answered = true;
     const { terminal } = this.#options;
     const topics = [ackTopic(terminal), commandTopic(terminal)];
     client.subscribe(topics, { qos: 1 }, (error, granted) => {

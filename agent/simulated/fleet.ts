@@ -3,7 +3,7 @@
 // a minute, as a release or a record spreads; what comes to a store is there at once.
 
 import type { KeyObject } from 'node:crypto';
-import type { BackoffPolicy } from '../link/backoff.ts';
+import { BACKOFF, type BackoffPolicy } from '../link/backoff.ts';
 import type { Cancel, Clock, Log, Timers } from '../ports.ts';
 import { charactersOf } from './character.ts';
 import { diceFrom, seedFor } from './dice.ts';
@@ -108,6 +108,7 @@ export function startFleet(options: FleetOptions): Fleet {
   const characters = charactersOf(seed, options.terminals);
   const firstMsMax = Math.max(FIRST_MS_MIN, (characters.length / CONNECTS_PER_SECOND) * 1_000);
   const backoff: BackoffPolicy = {
+    ...BACKOFF,
     firstMsMax,
     reconnectMsMin: RECONNECT_MS_MIN,
     reconnectMsMax,
