@@ -82,12 +82,12 @@ export type EventView = {
 export type CommandView = {
   readonly id: string;
   readonly terminal: string;
-  readonly state: CommandState | 'pending';
+  readonly state: CommandState | 'pending' | 'sent' | 'cancelled';
   readonly reason?: string;
   /** Of a command, id of its trace. */
   readonly trace?: string;
   readonly history: readonly {
-    readonly state: CommandState | 'pending';
+    readonly state: CommandState | 'pending' | 'sent' | 'cancelled';
     readonly timeMs: number;
     readonly reason?: string;
     /** What the terminal told beside it, by kind of command. */
@@ -120,11 +120,16 @@ export type LogRequestView = {
 
 export type Reply<T> = { readonly ok: true; readonly value: T } | Refusal;
 
+export type Headings = Readonly<Record<string, string>>;
+/** Told of the headers of each answer of the broker. */
+export type Heard = (headers: { readonly get: (name: string) => string | null }) => void;
+
 export type Client = {
   readonly url: string;
   /** @param fields what a broker's answer surely has, for an address that may be somebody else's */
   readonly get: <T>(path: string, fields?: readonly (keyof T)[]) => Promise<Reply<T>>;
-  readonly post: <T>(path: string, body: unknown) => Promise<Reply<T>>;
+  readonly post: <T>(path: string, body: unknown, headers?: Headings) => Promise<Reply<T>>;
+  readonly remove: <T>(path: string) => Promise<Reply<T>>;
   /** An answer that is no JSON. */
   readonly bytes: (path: string) => Promise<Reply<Uint8Array>>;
 };
@@ -154,7 +159,9 @@ function refused(
   problem: { detail?: string; title?: string },
 ): Refusal {
   const detail = problem.detail ?? problem.title ?? `${url} answers with HTTP status ${status}`;
-  if (status === 401 || status === 403) {
+  // Who may not is told which role may.
+  if (status === 403) return { ...bad(EXIT.denied, detail), status };
+  if (status === 401) {
     return bad(
       EXIT.denied,
       `the broker at ${url} does not accept the token: set TILLWATCH_API_TOKEN to ` +
@@ -165,7 +172,11 @@ function refused(
   return { ...bad(exit, detail), status };
 }
 
-export function createClient(operator: Operator, answerMsMax = ANSWER_MS_MAX): Client {
+export function createClient(
+  operator: Operator,
+  answerMsMax = ANSWER_MS_MAX,
+  heard: Heard = () => undefined,
+): Client {
   const { url, token } = operator;
   const stranger = () => bad(EXIT.unavailable, `what answers at ${url} is not a Tillwatch broker`);
   async function send(path: string, init: RequestInit): Promise<Answer | Refusal> {
@@ -177,6 +188,7 @@ export function createClient(operator: Operator, answerMsMax = ANSWER_MS_MAX): C
       };
       const signal = AbortSignal.timeout(answerMsMax);
       const response = await fetch(`${url}${path}`, { ...init, headers, signal });
+      heard(response.headers);
       return { status: response.status, bytes: await response.bytes() };
     } catch (error) {
       return unreachable(url, whyUnreachable(error));
@@ -204,12 +216,13 @@ export function createClient(operator: Operator, answerMsMax = ANSWER_MS_MAX): C
   return {
     url,
     get: (path, fields) => ask(path, { method: 'GET' }, fields),
-    post: (path, body) =>
+    post: (path, body, headers) =>
       ask(path, {
         method: 'POST',
-        headers: { 'content-type': 'application/json' },
+        headers: { 'content-type': 'application/json', ...headers },
         body: JSON.stringify(body),
       }),
+    remove: (path) => ask(path, { method: 'DELETE' }),
     bytes: async (path) => {
       const answer = await send(path, { method: 'GET', headers: { accept: '*/*' } });
       if ('ok' in answer) return answer;

@@ -43,6 +43,7 @@ function fakeContext(answers: unknown[], json = false) {
     url: 'http://broker',
     get: (path) => next(`GET ${path}`),
     post: (path, body) => next(`POST ${path} ${JSON.stringify(body)}`),
+    remove: (path) => next(`DELETE ${path}`),
     bytes: (path) => next(`GET ${path}`),
   };
   const sleep = (ms: number) => {

@@ -88,6 +88,7 @@ async function run(
       asked.push(`${path} ${JSON.stringify(body)}`);
       return next({ id: ID });
     },
+    remove: () => next({}),
     bytes: (path) =>
       next(Buffer.from(text).subarray(Number(path.split('offset=')[1]), views[turn - 1]?.bytes)),
   };
