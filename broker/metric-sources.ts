@@ -55,6 +55,9 @@ export type MetricSources = {
   readonly sinks?: () => readonly SinkFigures[];
   readonly seriesOverBudget?: () => number;
   readonly history?: () => HistoryFigures;
+  /** By state. */
+  readonly identities?: () => Counts;
+  readonly twins?: () => number;
   /** Tables over their bound of which nothing may be deleted. */
   readonly overBound?: () => readonly (readonly [table: string, isOver: boolean])[];
 };
@@ -157,6 +160,16 @@ function addKept({ gauge, countedElsewhere }: Makers, sources: Sources): void {
   );
 }
 
+/** Retired ones are no part of the fleet. */
+function addIdentities({ gauge }: Makers, sources: Sources): void {
+  gauge('pos_terminals_by_identity', () =>
+    entries(sources().identities?.())
+      .filter(([state]) => state !== 'retired')
+      .map(([state, count]) => [{ state }, count]),
+  );
+  gauge('tillwatch_twins', () => single(sources().twins?.()));
+}
+
 /** Registers everything that is read from `sources` when somebody scrapes. */
 export function addSources(makers: Makers, sources: Sources): void {
   const { gauge } = makers;
@@ -164,6 +177,7 @@ export function addSources(makers: Makers, sources: Sources): void {
   addLedger(makers, sources);
   addSinks(makers, sources);
   addKept(makers, sources);
+  addIdentities(makers, sources);
   gauge('tillwatch_broker_connections', () => single(sources().connections?.()));
   gauge('tillwatch_broker_handshakes', () => single(sources().handshakes?.()));
   gauge('tillwatch_registry_behind_batches', () => single(sources().behind?.()));

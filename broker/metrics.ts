@@ -6,6 +6,7 @@
 import { Registry } from 'prom-client';
 import type { Cause } from '../protocol/events.ts';
 import type { LiveDrop } from './http/live.ts';
+import type { EnrolmentResult } from './identity/parts.ts';
 import { createMakers } from './metric-makers.ts';
 import { addSources, type MetricSources } from './metric-sources.ts';
 import type { SignInResult } from './operators/sign-in.ts';
@@ -39,6 +40,7 @@ export function createMetrics(version = 'unknown') {
   const commandsFinished = counter('tillwatch_commands_finished_total');
   const logBytes = counter('tillwatch_log_bytes_total');
   const logRequests = counter('tillwatch_log_requests_total');
+  const enrolments = counter('tillwatch_enrolments_total');
   const auditEntries = counter('tillwatch_audit_entries_total');
   const httpRequests = counter('tillwatch_http_requests_total');
   const signIns = counter('tillwatch_sign_ins_total');
@@ -66,6 +68,7 @@ export function createMetrics(version = 'unknown') {
     commandsFinished: (state: string): void => commandsFinished({ state }),
     logBytes: (bytes: number): void => logBytes({}, bytes),
     logRequests: (state: string): void => logRequests({ state }),
+    enrolments: (result: EnrolmentResult): void => enrolments({ result }),
     auditEntries: (): void => auditEntries({}),
     signIns: (result: SignInResult): void => signIns({ result }),
     liveDropped: (reason: LiveDrop): void => liveDropped({ reason }),

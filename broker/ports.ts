@@ -32,6 +32,8 @@ export type FrontMetrics = {
   readonly connects: (result: ConnectResult) => void;
   /** tillwatch_broker_refused_total */
   readonly refused: (reason: RefusedReason) => void;
+  /** tillwatch_broker_slowed_total */
+  readonly slowed: (limit: 'publishes' | 'bytes') => void;
   /** tillwatch_ingest_batches_total */
   readonly batches: (stream: Stream, result: BatchResult, count?: number) => void;
   /** tillwatch_ledger_commit_seconds */
@@ -79,6 +81,16 @@ export type RefusedReason =
   | 'subscription'
   | 'slow_reader'
   | 'internal';
+
+/** For the audit log, which bounds what strangers can write into it. */
+export type Refusal = {
+  readonly reason: RefusedReason;
+  readonly sentence: string;
+  readonly address: string;
+  /** Whose certificate or session it was; undefined: nobody's that is known. */
+  readonly terminal?: string | undefined;
+};
+export type OnRefused = (refusal: Refusal) => void;
 
 /** What the fleet registry is told of sessions, and asked about terminals. */
 export type FleetSessions = {

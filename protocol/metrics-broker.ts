@@ -105,6 +105,13 @@ export const brokerMetrics = {
     'reason',
   ),
 
+  tillwatch_enrolments_total: broker.counter(
+    'Requests for a certificate by what became of them.',
+    'result',
+  ),
+  pos_terminals_by_identity: broker.gauge('Terminals by the state of their identity.', 'state'),
+  tillwatch_twins: broker.gauge('Terminals that look like two machines with one identity.'),
+
   // Roll-ups of the fleet, telemetry's way through the broker, and what it keeps.
   pos_terminals_clock_skewed: broker.gauge('Terminals whose clock is off by a minute or more.'),
   pos_fleet_failures_total: broker.counter('Incidents that began, by cause.', 'cause'),

@@ -18,14 +18,17 @@ import {
   writePubacks,
 } from './packets.ts';
 
-/** Why nothing is read: not accepted yet, too many publishes wait for their commit, or it does not read. */
-export type Hold = 'connecting' | 'unanswered' | 'writing';
+/** Why nothing is read: not accepted yet, too many publishes wait for their commit, it does not read, or it sent more
+ * than one terminal may. */
+export type Hold = 'connecting' | 'unanswered' | 'writing' | 'rate';
 
 export type GuardOptions = {
   readonly timers: Pick<Timers, 'after'>;
   /** Who takes nothing off its socket for this long is disconnected. */
   readonly drainTimeoutMs: number;
   readonly onProblem: (problem: PacketProblem | 'slow_reader') => void;
+  /** Whose certificate it showed; undefined where there are none (plain text). */
+  readonly terminal?: string | undefined;
 };
 
 /** Who takes what does not go to aedes, once the terminal is accepted. */
@@ -38,9 +41,11 @@ export type Taker = {
 
 type Callback = (error?: Error | null) => void;
 const PACKET_IDS = 65_535;
+const SLOW_MS_MAX = 5_000;
 
 export class Guard extends Duplex {
   readonly address: string;
+  readonly terminal: string | undefined;
   readonly #socket: Socket;
   readonly #o: GuardOptions;
   readonly #reader = new PacketReader();
@@ -62,6 +67,7 @@ export class Guard extends Duplex {
     this.#socket = socket;
     this.#o = options;
     this.address = socket.remoteAddress ?? 'unknown';
+    this.terminal = options.terminal;
     socket.setNoDelay(true);
     socket.on('data', (chunk: Buffer) => this.#take(chunk));
     socket.on('end', () => this.#end());
@@ -79,6 +85,13 @@ export class Guard extends Duplex {
   hold(reason: Hold): void {
     this.#holds.add(reason);
     this.#socket.pause();
+  }
+
+  /** Nothing is read for so long; a keep-alive is longer. */
+  slow(ms: number): void {
+    if (this.#holds.has('rate')) return;
+    this.hold('rate');
+    this.#o.timers.after(Math.min(ms, SLOW_MS_MAX), () => this.release('rate'));
   }
 
   /** Goes on later in this turn: whoever releases may be answering publishes, one after the other. */

@@ -4,13 +4,18 @@
 // the same moment (aedes 979). Publishes come from the guard and get their PUBACK after the commit.
 
 import type { Aedes, AedesOptions, Client } from 'aedes';
+import { parseHello } from '../../protocol/hello.ts';
+import type { Clock } from '../clock.ts';
 import type { Ingest } from '../ingest/ingest.ts';
-import type { FleetSessions, FrontMetrics, Log } from '../ports.ts';
+import type { FleetSessions, FrontMetrics, Log, OnRefused } from '../ports.ts';
+import { type FrontIdentities, judgeTerminal } from './admission.ts';
 import { MalformedError, RefusedError, reasonOf } from './errors.ts';
 import type { Guard } from './guard.ts';
 import { type Published, readPublish, writePublish } from './packets.ts';
 import * as rules from './rules.ts';
 import type { Connection, Session, Sessions } from './sessions.ts';
+import { createSuspended, type Suspended } from './suspended.ts';
+import type { Flow, TerminalRates } from './terminal-rates.ts';
 
 /** Publishes of one connection that wait for their commit; above, its socket is not read. */
 export const UNANSWERED_MAX = 64;
@@ -20,8 +25,12 @@ export type HooksOptions = {
   readonly sessions: Sessions;
   readonly ingest: Pick<Ingest, 'publish' | 'pass'>;
   readonly isKnown: FleetSessions['isKnown'];
-  readonly metrics: Pick<FrontMetrics, 'connects' | 'refused'>;
+  readonly identities?: FrontIdentities | undefined;
+  readonly rates: TerminalRates;
+  readonly clock: Pick<Clock, 'monotonicMs'>;
+  readonly metrics: Pick<FrontMetrics, 'connects' | 'refused' | 'slowed'>;
   readonly log: Log;
+  readonly onRefused?: OnRefused | undefined;
 };
 
 /** Topics of one terminal that it may publish to: its five streams and its goodbye. */
@@ -34,6 +43,9 @@ type Place = {
   unanswered: number;
   refused: boolean;
   tookOver: boolean;
+  /** What it says of itself (protocol/hello.ts). */
+  username: string | undefined;
+  flow?: Flow;
   /** What was judged before and will be judged the same again. */
   readonly allowed: Map<string, rules.Allowed>;
 };
@@ -73,9 +85,13 @@ export class Hooks {
   readonly #options: HooksOptions;
   readonly #places = new WeakMap<Client, Place>();
   readonly #failed = new WeakSet<Client>();
+  readonly #suspended: Suspended;
 
   constructor(options: HooksOptions) {
     this.#options = options;
+    this.#suspended = createSuspended(options.identities, (client, refused) =>
+      this.#refuse(client, refused),
+    );
   }
 
   readonly preConnect: Hook<'preConnect'> = (client, packet, next) => {
@@ -90,6 +106,7 @@ export class Hooks {
       unanswered: 0,
       refused: false,
       tookOver: false,
+      username: packet.username,
       allowed: new Map(),
     });
     // aedes answers a version outside 3 and 4 with CONNACK 1 and would accept 3, which is MQTT 3.1
@@ -99,9 +116,10 @@ export class Hooks {
   };
 
   readonly authenticate: Hook<'authenticate'> = (client, _username, _password, next) => {
-    const { sessions, isKnown, metrics } = this.#options;
+    const { sessions, metrics, clock } = this.#options;
     const place = this.#places.get(client);
-    const answer = place && rules.judgeConnect(place.connect, isKnown);
+    const now = clock.monotonicMs();
+    const answer = place && judgeTerminal(this.#options, place.connect, guardOf(client), now);
     if (place !== undefined && answer?.kind === 'accepted') {
       // Asked now, because aedes closes the older connection before it says that this one is ready.
       place.tookOver = sessions.supersede(client.id);
@@ -129,6 +147,8 @@ export class Hooks {
     rules.downTopicOf(client.id, packet.topic) === undefined ? null : packet;
 
   readonly published: Hook<'published'> = (_packet, _client, next) => next(null);
+
+  readonly settleResumed = (): void => this.#suspended.settle();
 
   attach(aedes: Aedes): void {
     const { sessions, metrics, log } = this.#options;
@@ -160,10 +180,12 @@ export class Hooks {
 
   /** Counts and logs a refusal, and leaves word for the terminal where it is known who it is. */
   #refuse(client: Client, { reason, sentence }: rules.Refused): RefusedError {
-    const { sessions, metrics, log } = this.#options;
+    const { sessions, metrics, log, onRefused } = this.#options;
+    const { address, terminal: certified } = guardOf(client);
     metrics.refused(reason);
-    log.warn('refused', { reason, sentence, client: client.id, address: guardOf(client).address });
+    log.warn('refused', { reason, sentence, client: client.id, address });
     const terminal = this.#places.get(client)?.session?.terminal;
+    onRefused?.({ reason, sentence, address, terminal: certified ?? terminal });
     if (terminal !== undefined) sessions.notice(terminal, sentence);
     return new RefusedError(sentence);
   }
@@ -178,12 +200,26 @@ export class Hooks {
       return;
     }
     const answered = this.#await(client, place, packet.id);
+    this.#slow(client, place, packet.payload.length);
+    if (answer.kind === 'batch' && this.#suspended.isUntaken(client)) {
+      ingest.pass(answered);
+      return;
+    }
     if (answer.kind === 'batch') {
       ingest.publish({ terminal: client.id, stream: answer.stream }, packet.payload, answered);
       return;
     }
     session.gone = true;
     ingest.pass(answered);
+  }
+
+  /** Reads a terminal that sends more than its share less often. */
+  #slow(client: Client, { flow }: Place, bytes: number): void {
+    const { clock, metrics } = this.#options;
+    const slow = flow?.take(bytes, clock.monotonicMs());
+    if (slow === undefined) return;
+    metrics.slowed(slow.limit);
+    guardOf(client).slow(slow.waitMs);
   }
 
   #judge({ allowed }: Place, terminal: string, packet: Published): rules.PublishAnswer {
@@ -208,14 +244,24 @@ export class Hooks {
   }
 
   #onReady(client: Client): void {
-    const { sessions, metrics } = this.#options;
+    const { sessions, metrics, identities, rates, clock } = this.#options;
     const place = this.#places.get(client);
     const guard = guardOf(client);
     if (place === undefined || guard.destroyed) return;
+    // Revoked in the moment between its CONNECT and now.
+    const may = identities?.mayConnect(client.id);
+    if (may?.ok === false) {
+      this.#refuse(client, { kind: 'refused', ...may });
+      guard.destroy();
+      return;
+    }
+    place.flow = rates.flowOf(client.id, clock.monotonicMs());
     const { session, tookOver } = sessions.open(client.id, connectionOf(client));
     place.session = session;
     metrics.connects(tookOver || place.tookOver ? 'taken_over' : 'accepted');
+    identities?.greeted(client.id, parseHello(place.username), guard.address);
     guard.once('close', () => {
+      this.#suspended.forget(client);
       const lost = place.refused ? 'refused' : 'lost';
       sessions.close(session, saidGoodbye(client) ? 'gone' : lost);
     });

@@ -4,10 +4,15 @@
 // ingest/, and what goes to a terminal goes to its own connection, never through a subscription.
 
 import { createServer, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import { Aedes, type Client } from 'aedes';
 import { fail, ok, type Result } from '../../protocol/result.ts';
 import type { Clock, Timers } from '../clock.ts';
-import type { FrontMetrics, Log } from '../ports.ts';
+import type { FrontMetrics, Log, OnRefused } from '../ports.ts';
+import { mqttContext, mqttOptions } from '../tls/contexts.ts';
+import type { Gate, Room } from '../tls/gate.ts';
+import { type Judges, judgePeer } from '../tls/peer.ts';
+import type { Trust } from '../trust/types.ts';
 import { HandlingError } from './errors.ts';
 import { Guard, type GuardOptions } from './guard.ts';
 import type { Hooks } from './hooks.ts';
@@ -19,6 +24,16 @@ const KEEPALIVE_SECONDS_MAX = 300;
 /** Less than broker.ts gives a part, so that what is behind us is closed after us and not meanwhile. */
 const STOP_MS_MAX = 700;
 
+/** TLS with certificates; without it the port is plain text and on loopback. */
+export type MqttSecurity = {
+  readonly trust: Pick<Trust, 'server' | 'onServer'>;
+  readonly judges: Judges;
+  readonly gate: Gate;
+  readonly handshakeMsMax: number;
+  /** Somebody else's port that is ours as well: it gives us who asks for MQTT. */
+  readonly shared?: { readonly port: number; readonly enter: (room: Room) => void } | undefined;
+};
+
 export type MqttServerOptions = {
   readonly host: string;
   readonly port: number;
@@ -28,6 +43,8 @@ export type MqttServerOptions = {
   readonly timers: Pick<Timers, 'after'>;
   readonly log: Log;
   readonly metrics: Pick<FrontMetrics, 'refused' | 'connects'>;
+  readonly security?: MqttSecurity | undefined;
+  readonly onRefused?: OnRefused | undefined;
 };
 
 export type MqttServer = {
@@ -35,6 +52,8 @@ export type MqttServer = {
   readonly port: number;
   /** Open connections, also those not accepted yet. */
   readonly connections: () => number;
+  /** Closes every connection whose certificate is this terminal's, also before its CONNECT. @returns whether there was one. */
+  readonly cut: (terminal: string) => boolean;
   readonly stop: () => Promise<void>;
 };
 
@@ -94,53 +113,119 @@ function listen(server: Server, host: string, port: number): Promise<Result<numb
   });
 }
 
-/** Accepts sockets within the limits and hands each to aedes behind a guard. */
+/** Hands sockets to aedes behind a guard each, and knows whose they are. */
 function createAcceptor(options: MqttServerOptions, aedes: Aedes) {
-  const { limits, clock, timers, metrics, log } = options;
-  const limiter = createRateLimiter(limits.connects);
+  const { limits, timers, metrics, log } = options;
   const guards = new Set<Guard>();
-  function accept(socket: Socket): void {
-    const address = socket.remoteAddress ?? 'unknown';
-    if (!limiter.allow(address, clock.monotonicMs())) {
-      metrics.refused('connect_rate');
-      socket.on('error', () => {});
-      socket.destroy();
-      return;
-    }
+  const ofTerminal = new Map<string, Set<Guard>>();
+
+  function remember(guard: Guard, terminal: string): void {
+    const own = ofTerminal.get(terminal) ?? new Set();
+    ofTerminal.set(terminal, own.add(guard));
+    guard.once('close', () => {
+      own.delete(guard);
+      if (own.size === 0 && ofTerminal.get(terminal) === own) ofTerminal.delete(terminal);
+    });
+  }
+
+  function accept(socket: Socket, address: string, terminal?: string): void {
     const { drainTimeoutMs } = limits;
     const onProblem: GuardOptions['onProblem'] = (reason) => {
       metrics.refused(reason);
       log.warn('closed', { reason, address });
     };
-    const guard: Guard = new Guard(socket, { timers, drainTimeoutMs, onProblem });
+    const guard: Guard = new Guard(socket, { timers, drainTimeoutMs, onProblem, terminal });
     guards.add(guard);
     guard.once('close', () => guards.delete(guard));
+    if (terminal !== undefined) remember(guard, terminal);
     fence(aedes.handle(guard));
   }
-  return { accept, guards };
+
+  function cut(terminal: string): boolean {
+    const own = [...(ofTerminal.get(terminal) ?? [])];
+    for (const guard of own) guard.destroy();
+    return own.length > 0;
+  }
+
+  return { accept, cut, guards };
+}
+type Acceptor = ReturnType<typeof createAcceptor>;
+
+/** Plain text: only how fast an address may connect stands before the guard. */
+function createPlain({ limits, clock, metrics }: MqttServerOptions, { accept }: Acceptor): Server {
+  const limiter = createRateLimiter(limits.connects);
+  return createServer({ allowHalfOpen: false, keepAlive: true, noDelay: true }, (socket) => {
+    const address = socket.remoteAddress ?? 'unknown';
+    if (limiter.allow(address, clock.monotonicMs())) {
+      accept(socket, address);
+      return;
+    }
+    metrics.refused('connect_rate');
+    socket.on('error', () => {});
+    socket.destroy();
+  });
+}
+
+/** TLS: the gate stands before the handshake, and certificate and registry between that and the guard. */
+function createSecure(options: MqttServerOptions, security: MqttSecurity, acceptor: Acceptor) {
+  const { limits, metrics, log, onRefused } = options;
+  const { trust, judges, gate, handshakeMsMax, shared } = security;
+  const settings = { allowHalfOpen: false, keepAlive: true, noDelay: true };
+  const server = createTlsServer({ ...settings, ...mqttOptions(trust.server(), handshakeMsMax) });
+  server.on('secureConnection', (socket: TLSSocket) => {
+    const address = socket.remoteAddress ?? 'unknown';
+    const peer = judgePeer(socket, judges);
+    if (peer.kind === 'terminal') {
+      acceptor.accept(socket, address, peer.terminal);
+      return;
+    }
+    const { reason, sentence, terminal } = peer;
+    metrics.refused(reason);
+    metrics.connects('refused');
+    log.warn('refused', { reason, sentence, client: terminal, address });
+    onRefused?.({ reason, sentence, address, terminal });
+    socket.on('error', () => {});
+    socket.destroy();
+  });
+  const undo = trust.onServer((identity) => server.setSecureContext(mqttContext(identity)));
+  const room: Room = {
+    begin: gate.open(server),
+    refuses: () =>
+      acceptor.guards.size >= limits.connections ? 'too_many_connections' : undefined,
+  };
+  if (shared === undefined) gate.guard(server, () => room);
+  else shared.enter(room);
+  return { server, undo };
 }
 
 export async function startMqttServer(options: MqttServerOptions): Promise<Result<MqttServer>> {
-  const { host, port, limits, hooks, timers, metrics, log } = options;
+  const { host, port, limits, hooks, timers, metrics, log, security } = options;
   const aedes = await makeAedes(limits, hooks);
   hooks.attach(aedes);
-  const { accept, guards } = createAcceptor(options, aedes);
-  const server = createServer({ allowHalfOpen: false, keepAlive: true, noDelay: true }, accept);
+  const acceptor = createAcceptor(options, aedes);
+  const { server, undo } =
+    security === undefined
+      ? { server: createPlain(options, acceptor), undo: () => {} }
+      : createSecure(options, security, acceptor);
   server.maxConnections = limits.connections;
   server.on('drop', () => metrics.refused('too_many_connections'));
   const close = (): Promise<void> => new Promise((resolve) => aedes.close(() => resolve()));
-  const listening = await listen(server, host, port);
+  const { shared } = security ?? {};
+  const listening = shared === undefined ? await listen(server, host, port) : ok(shared.port);
   if (!listening.ok) {
+    undo();
     await close();
     return listening;
   }
   server.on('error', (error) => log.error('the MQTT listener failed', { error: String(error) }));
   return ok({
     port: listening.value,
-    connections: () => guards.size,
+    connections: () => acceptor.guards.size,
+    cut: acceptor.cut,
     stop: async () => {
+      undo();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      for (const guard of guards) guard.destroy();
+      for (const guard of acceptor.guards) guard.destroy();
       // A client in the middle of its connect can keep aedes from closing; the process will end.
       await new Promise<void>((resolve) => {
         const cancel = timers.after(STOP_MS_MAX, resolve);

@@ -83,13 +83,18 @@ function writeCommand(session: Session, bytes: Uint8Array): boolean {
   return true;
 }
 
-export function createSessions(options: SessionsOptions) {
-  const { clock, pace = () => 0, generation, onOpened, onClosed, onCommandReady } = options;
-  const live = new Map<string, Session>();
-  const notices = createNotices();
-  const watched = createWatched(clock);
+type Kept = {
+  readonly notices: ReturnType<typeof createNotices>;
+  readonly watched: ReturnType<typeof createWatched>;
+};
 
-  function sendAcks(session: Session): void {
+/** @returns what writes a session's acknowledgements, one write at a time. */
+function createAckWriter(
+  { clock, pace = () => 0, generation }: SessionsOptions,
+  { notices, watched }: Kept,
+  isLive: (session: Session) => boolean,
+) {
+  return function sendAcks(session: Session): void {
     if (session.ackWriting || session.acks.isEmpty() || !session.subscribed.has('ack')) return;
     const acks = session.acks.take({
       brokerTimeMs: clock.wallMs(),
@@ -104,14 +109,23 @@ export function createSessions(options: SessionsOptions) {
       writing -= 1;
       if (writing > 0) return;
       session.ackWriting = false;
-      if (live.get(session.terminal) === session) sendAcks(session);
+      if (isLive(session)) sendAcks(session);
     };
     const topic = ackTopic(session.terminal);
     for (const ack of acks) session.connection.send(topic, encodeAck(ack), done);
-  }
+  };
+}
+
+export function createSessions(options: SessionsOptions) {
+  const { clock, onOpened, onClosed, onCommandReady } = options;
+  const live = new Map<string, Session>();
+  const notices = createNotices();
+  const watched = createWatched(clock);
+  const isLive = (session: Session): boolean => live.get(session.terminal) === session;
+  const sendAcks = createAckWriter(options, { notices, watched }, isLive);
 
   function close(session: Session, why: SessionEnd): void {
-    if (live.get(session.terminal) !== session) return;
+    if (!isLive(session)) return;
     live.delete(session.terminal);
     onClosed(session, why === 'lost' ? endOf(session) : why);
   }
@@ -141,7 +155,7 @@ export function createSessions(options: SessionsOptions) {
     subscribe: (session: Session, topic: 'ack' | 'command'): void => {
       const isFirst = !session.subscribed.has(topic);
       session.subscribed.add(topic);
-      if (live.get(session.terminal) !== session) return;
+      if (!isLive(session)) return;
       if (topic === 'ack') {
         if (isFirst) greet(session);
         sendAcks(session);
@@ -156,6 +170,19 @@ export function createSessions(options: SessionsOptions) {
       if (session === undefined) return;
       session.acks.add(outcome);
       sendAcks(session);
+    },
+    /** It has to end now: its terminal is told why, if it listens. @returns whether it had a session. */
+    cut: (terminal: string, sentence: string): boolean => {
+      const session = live.get(terminal);
+      if (session === undefined) return false;
+      notices.put(terminal, sentence);
+      // What is being written does not hold up what is written last.
+      session.ackWriting = false;
+      greet(session);
+      sendAcks(session);
+      close(session, 'refused');
+      session.connection.close();
+      return true;
     },
     /** Somebody looks at it: it is told at once, and with each answer. */
     watch: (terminal: string): void => {

@@ -5,7 +5,7 @@
 import type { Socket } from 'node:net';
 import type { Cancel, Clock, Timers } from '../clock.ts';
 import { createRateLimiter, type RateLimit } from '../mqtt/rate.ts';
-import type { FrontMetrics, Log, RefusedReason } from '../ports.ts';
+import type { FrontMetrics, Log, OnRefused, RefusedReason } from '../ports.ts';
 import { createTallies } from './tallies.ts';
 
 export type GateLimits = {
@@ -25,6 +25,7 @@ export type GateOptions = {
   readonly timers: Pick<Timers, 'after'>;
   readonly metrics: Pick<FrontMetrics, 'refused'>;
   readonly log: Log;
+  readonly onRefused?: OnRefused | undefined;
 };
 
 /** A socket that has not finished its handshake. */
@@ -42,7 +43,8 @@ const NO_END = 'its handshake did not end in time';
 
 export type Waiting = ReturnType<typeof createWaiting>;
 
-export function createWaiting({ limits, clock, timers, metrics, log }: GateOptions) {
+export function createWaiting(options: GateOptions) {
+  const { limits, clock, timers, metrics, log, onRefused } = options;
   const limiter = createRateLimiter(limits.connects);
   const waiting = new Map<string, One>();
   const perAddress = createTallies();
@@ -79,7 +81,10 @@ export function createWaiting({ limits, clock, timers, metrics, log }: GateOptio
   function end(name: string, reason: RefusedReason, sentence: string): void {
     const one = leave(name);
     if (one === undefined) return;
-    refuse(one.address, reason, sentence);
+    const { address } = one;
+    refuse(address, reason, sentence);
+    // Not what is refused for coming too often: a flood would leave no room for the others.
+    onRefused?.({ reason, sentence, address });
     one.socket.destroy();
   }
 

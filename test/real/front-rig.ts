@@ -190,6 +190,7 @@ export async function startRig(
     metrics: {
       connects: (result) => count(`connects ${result}`),
       refused: (reason) => count(`refused ${reason}`),
+      slowed: (limit) => count(`slowed ${limit}`),
       batches: (stream, result, times) => count(`${stream} ${result}`, times),
       commitSeconds: () => count('commits'),
     },

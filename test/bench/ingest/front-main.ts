@@ -30,6 +30,7 @@ const started = await startFront({
   metrics: {
     connects: () => {},
     refused: (reason) => process.stderr.write(`refused: ${reason}\n`),
+    slowed: (limit) => process.stderr.write(`slowed: ${limit}\n`),
     batches: () => {},
     commitSeconds: () => {
       counts.commits += 1;
