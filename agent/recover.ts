@@ -147,6 +147,7 @@ export class Recover {
       start: wish,
       launch: wish,
       refuse: wish,
+      answer: ({ command, ok, reason }) => hands.commandDone(command, ok, reason),
       hook: ({ component, incident }) => this.#reset(component, incident),
       note_reboot: ({ reboots }) => {
         const noted = ({ ok, reason = '' }: { ok: boolean; reason?: string }): void =>

@@ -66,7 +66,7 @@ const { born, bornLate, stillborn, died, ended, tickStopping } = passage;
 const { connected, delayed, saidReady, beat, trouble, busy, begin, touch, end } = health;
 const { probe, firstProbe, sample, firstSample, evidence, lateEvidence } = health;
 const { progress, pressure, debugged, healed } = health;
-const { start, resume, adopt, extend, hold, paused, tickStarting, tickUp } = orders;
+const { start, resume, adopt, extend, hold, refill, paused, tickStarting, tickUp } = orders;
 const { stopRunning, stopWhileStopping, stopWaiting } = orders;
 const { idle, idleWhileStopping, usage } = planning;
 const { restartRunning, restartStopping, restartWaiting } = planning;
@@ -103,6 +103,7 @@ const table = {
   pressure:     [_____,     _____,      pressure, pressure, _____,     _____,     _____],
   debugged:     [_____,     debugged,   debugged, debugged, _____,     _____,     _____],
   hold:         [hold,      hold,       hold,    hold,      hold,      hold,      hold],
+  refill:       [refill,    refill,      refill,  refill,    refill,     refill,    refill],
   healed:       [_____,     _____,      healed,  healed,    _____,     _____,     _____],
   launch:       [_____,     _____,      _____,   _____,     _____,     planLaunches, _____],
   refused:      [_____,     _____,      _____,   _____,     _____,     planRefuses, _____],

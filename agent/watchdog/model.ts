@@ -192,6 +192,8 @@ export type ComponentEvent =
   | { readonly kind: 'debugged' }
   /** A technician holds the till, or lets it go. */
   | { readonly kind: 'hold'; readonly active: boolean }
+  /** An operator gives back the used budgets. */
+  | { readonly kind: 'refill' }
   /** What became of asking it to heal itself. */
   | { readonly kind: 'healed'; readonly ok: boolean; readonly reason: string }
   /** The plan has done its part of an escalation: start now. */

@@ -87,6 +87,15 @@ export function hold(turn: Turn, { active }: Of<'hold'>): void {
   leaveHold(turn);
 }
 
+/** The ladder begins anew for the next failure; what is under way, and a quarantine, go on as they are. */
+export function refill({ draft, effects }: Turn): void {
+  draft.restarts = [];
+  draft.uses = [];
+  draft.heals = [];
+  draft.refused = [];
+  effects.push({ kind: 'remember' });
+}
+
 /** What the watchdog wished by itself and has not begun: wished anew once the till is let go. */
 function putOffWish({ draft, now }: Turn): void {
   const { planned } = draft;

@@ -74,8 +74,8 @@ export function wishOf(effect: RecoveryEffect): Wish | undefined {
   switch (effect.kind) {
     case 'stop':
     case 'start': {
-      const { kind, component, reason } = effect;
-      return { component, event: { kind, reason, cause: 'dependency' } };
+      const { kind, component, reason, cause = 'dependency' } = effect;
+      return { component, event: { kind, reason, cause } };
     }
     case 'launch': {
       const { kind, component, rung, reason } = effect;

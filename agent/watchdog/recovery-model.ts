@@ -52,8 +52,12 @@ export type RecoverySetting = {
   readonly reboot: RebootRule | undefined;
 };
 
+/** An operator asks for it, and hears of its end. `force`: also while somebody is busy. */
+export type Asked = { readonly command: string; readonly force: boolean };
+
 /** Rungs of the plan: dependants, reset, all, reboot; any other is refused. */
 export type Escalation = {
+  /** Who has failed; empty where nobody has and an operator asks. */
   readonly component: string;
   readonly rung: Rung;
   readonly incident: string;
@@ -62,6 +66,7 @@ export type Escalation = {
   readonly signature?: string | undefined;
   /** Refused rather than wait longer: what waits is down meanwhile. */
   readonly patienceMs?: number | undefined;
+  readonly asked?: Asked | undefined;
 };
 
 /** One reboot by us. `atMs`: the machine's uptime, added up over boots. `held`: did it help; undefined: not known yet. */
@@ -99,9 +104,20 @@ export type RecoveryEvent =
 
 /** In the order in which they are to be done. */
 export type RecoveryEffect =
-  /** To the component's machine, with cause `dependency`. */
-  | { readonly kind: 'stop'; readonly component: string; readonly reason: string }
-  | { readonly kind: 'start'; readonly component: string; readonly reason: string }
+  /** To the component's machine, with cause `dependency` unless it says another. */
+  | {
+      readonly kind: 'stop' | 'start';
+      readonly component: string;
+      readonly reason: string;
+      readonly cause?: Cause;
+    }
+  /** What an operator asked for is done, or will not be. */
+  | {
+      readonly kind: 'answer';
+      readonly command: string;
+      readonly ok: boolean;
+      readonly reason: string;
+    }
   /** To the failing component's machine: the plan has done its part, start now. */
   | {
       readonly kind: 'launch';

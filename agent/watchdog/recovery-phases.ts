@@ -108,9 +108,13 @@ function expire(turn: RecoveryTurn): void {
 }
 
 export function queue(turn: RecoveryTurn, { kind: _, ...escalation }: Of<'escalated'>): void {
-  const { draft, now, setting } = turn;
-  if (!setting.timing.has(escalation.component)) return;
-  unqueue(turn, escalation.component);
+  const { draft, now } = turn;
+  if (!isOurs(turn, escalation)) return;
+  if (escalation.asked === undefined) unqueue(turn, escalation.component);
+  else if (draft.queue.some(({ asked }) => asked !== undefined)) {
+    refuse(turn, escalation, reasons.ASKED_TOO_OFTEN);
+    return;
+  }
   const { patienceMs = QUEUE_MS_MAX } = escalation;
   const deadline = now + Math.min(QUEUE_MS_MAX, patienceMs);
   draft.queue = [...draft.queue, { ...escalation, deadline }];
@@ -125,8 +129,11 @@ export function next(turn: RecoveryTurn): void {
 }
 
 export function begin(turn: RecoveryTurn, { kind: _, ...escalation }: Of<'escalated'>): void {
-  if (turn.setting.timing.has(escalation.component)) take(turn, escalation);
+  if (isOurs(turn, escalation)) take(turn, escalation);
 }
+
+const isOurs = ({ setting }: RecoveryTurn, { component, asked }: Escalation): boolean =>
+  asked !== undefined || setting.timing.has(component);
 
 function take(turn: RecoveryTurn, escalation: Escalation): void {
   const { draft, now } = turn;
@@ -136,8 +143,8 @@ function take(turn: RecoveryTurn, escalation: Escalation): void {
 }
 
 /** Why this operation cannot be, as things are now. */
-function refusal({ setting, draft }: RecoveryTurn, { component, rung }: Escalation) {
-  if (draft.held) return reasons.HELD;
+function refusal({ setting, draft }: RecoveryTurn, { component, rung, asked }: Escalation) {
+  if (draft.held && asked?.force !== true) return reasons.HELD;
   if (rung === 'dependants' || rung === 'all') return undefined;
   if (rung === 'reboot') return rebootRefusal(setting.reboot, draft);
   if (rung !== 'reset') return reasons.NOT_OF_THE_PLAN;
@@ -157,7 +164,7 @@ export function wait(turn: RecoveryTurn): void {
   }
   const touched = touchedBy(turn, operation);
   const busy = touched.filter((name) => isBusy(turn, name));
-  const settled = touched.length === 0 || now >= draft.settledAt;
+  const settled = touched.length === 0 || isSettled(turn);
   draft.deadline = operation.since + waitMs(operation);
   if (settled && busy.length === 0) proceed(turn, touched);
   else if (now >= draft.deadline) {
@@ -166,15 +173,19 @@ export function wait(turn: RecoveryTurn): void {
   }
 }
 
+const isSettled = ({ draft, now }: RecoveryTurn): boolean =>
+  draft.operation?.asked?.force === true || now >= draft.settledAt;
+
 /** The components, beside the failing one, that would be stopped. */
-function touchedBy(turn: RecoveryTurn, { component, rung }: Escalation): string[] {
+function touchedBy(turn: RecoveryTurn, { component, rung, asked }: Escalation): string[] {
   if (rung === 'reset') return [];
   const { items, timing } = turn.setting;
   const all = rung === 'dependants' ? dependants(items, component) : startOrder(items);
   // A black box cannot say that a sale goes on; only what depends on the failed one is restarted all the same.
+  // What is only observed is left to the watchdog, not to an operator.
   const isLeft = (name: string) =>
-    (rung !== 'reboot' && timing.get(name)?.isObserved === true) ||
-    (rung === 'all' && timing.get(name)?.saysBusy === false);
+    (rung !== 'reboot' && asked === undefined && timing.get(name)?.isObserved === true) ||
+    (rung === 'all' && asked?.force !== true && timing.get(name)?.saysBusy === false);
   return all.filter(
     (name) => name !== component && stateOf(turn, name) !== 'stopped' && !isLeft(name),
   );
@@ -184,7 +195,7 @@ function proceed(turn: RecoveryTurn, touched: readonly string[]): void {
   const { draft, setting, effects } = turn;
   const { operation } = draft;
   if (operation === undefined) return;
-  const { component, rung, incident, reason } = operation;
+  const { component, rung, incident, reason, asked } = operation;
   if (rung === 'reset') {
     const hookMs = setting.timing.get(component)?.resetMs ?? 0;
     enter(turn, 'resetting', hookMs + HOOK_EXTRA_MS);
@@ -192,7 +203,9 @@ function proceed(turn: RecoveryTurn, touched: readonly string[]): void {
   } else if (rung === 'reboot') {
     enter(turn, 'noting', NOTE_MS_MAX);
     const atMs = draft.totalMs ?? 0;
-    draft.reboots = withToken(draft.reboots, { atMs, component, incident });
+    // One that an operator asked for is not judged by whether it helped.
+    const held = asked === undefined ? {} : { held: true };
+    draft.reboots = withToken(draft.reboots, { atMs, component, incident, ...held });
     effects.push({ kind: 'note_reboot', reboots: draft.reboots });
   } else restartAll(turn, touched);
 }
@@ -236,7 +249,8 @@ export function noted(turn: RecoveryTurn, { ok, reason }: Of<'noted'>): void {
   const { component, incident, cause } = operation;
   const isGone = !operation.launches || hasLeft(draft.states.get(component));
   const isFree = !touchedBy(turn, operation).some((name) => isBusy(turn, name));
-  if (ok && isFresh && !isGone && !draft.held && isFree && now >= draft.settledAt) {
+  const isHeld = draft.held && operation.asked?.force !== true;
+  if (ok && isFresh && !isGone && !isHeld && isFree && isSettled(turn)) {
     const why = operation.reason;
     const fields = { incident, reason: why, uptimeMs: uptimeMs ?? 0 };
     effects.push({ kind: 'report', event: { kind: 'reboot', component, fields } });

@@ -18,6 +18,9 @@ export const NOT_NOTED =
 export const STILL_UP = 'the machine is still up long after it was told to reboot';
 export const UPTIME_UNKNOWN = 'no reboot: how long the machine is up is not known';
 
+export const ALL_BEGUN = 'all were stopped and started again, in order';
+export const ASKED_TOO_OFTEN = 'another operator waits for the same: ask again later';
+
 export const resetFailed = (why: string): string => `its deep reset hook failed: ${why}`;
 export const notNoted = (why: string): string => `the reboot could not be noted on disk: ${why}`;
 export const stillBusy = (components: readonly string[], ms: number): string =>
@@ -42,8 +45,11 @@ const why: Readonly<Record<Rung, string>> = {
   reboot: 'recovered by a reboot',
   quarantine: 'quarantined',
 };
+/** Nobody has failed: an operator asks. */
+const what = (component: string, rung: Rung): string =>
+  component === '' ? 'an operator has all restarted' : `${component} is ${why[rung]}`;
 export const stopped = (component: string, rung: Rung): string =>
-  `${component} is ${why[rung]}: stopped for it`;
+  `${what(component, rung)}: stopped for it`;
 export const started = (component: string, rung: Rung): string =>
-  `${component} is ${why[rung]}: started again`;
+  `${what(component, rung)}: started again`;
 export const launched = (rung: Rung, reason: string): string => `${why[rung]}: ${reason}`;

@@ -30,16 +30,24 @@ export const stateOf = ({ draft }: RecoveryTurn, name: string): ComponentState =
 const RUNS: ReadonlySet<ComponentState> = new Set(['starting', 'ready', 'suspect']);
 /** A process that can have a sale open. */
 const LIVE: ReadonlySet<ComponentState> = new Set(['starting', 'ready', 'suspect', 'stopping']);
+/** Who forces it takes an open sale upon himself. */
 export const isBusy = (turn: RecoveryTurn, name: string): boolean =>
-  turn.draft.busy.has(name) && LIVE.has(stateOf(turn, name));
+  turn.draft.operation?.asked?.force !== true &&
+  turn.draft.busy.has(name) &&
+  LIVE.has(stateOf(turn, name));
 
 export function refuse(
   { effects }: RecoveryTurn,
-  { component, rung }: Escalation,
+  { component, rung, asked }: Escalation,
   reason: string,
 ): void {
-  effects.push({ kind: 'refuse', component, rung, reason });
+  if (asked === undefined) effects.push({ kind: 'refuse', component, rung, reason });
+  else effects.push({ kind: 'answer', command: asked.command, ok: false, reason });
 }
+
+/** Of what an operator asked for, what is stopped and started is told as his. */
+const causeOf = ({ asked }: Pick<Escalation, 'asked'>): { cause?: 'operator' } =>
+  asked === undefined ? {} : { cause: 'operator' };
 
 /** The operation is over; with a reason: the failing component is told that it has to go on without. */
 export function end(turn: RecoveryTurn, refused?: string): void {
@@ -50,6 +58,10 @@ export function end(turn: RecoveryTurn, refused?: string): void {
   draft.deadline = undefined;
   draft.operation = undefined;
   if (operation !== undefined && refused !== undefined) refuse(turn, operation, refused);
+  else if (operation?.asked !== undefined) {
+    const { command } = operation.asked;
+    effects.push({ kind: 'answer', command, ok: true, reason: reasons.ALL_BEGUN });
+  }
   if (persisted) effects.push({ kind: 'persist', interrupted: undefined });
 }
 
@@ -176,8 +188,9 @@ function stopOne(turn: RecoveryTurn, member: Member): Member | undefined {
   );
   if (isWaited) return at === undefined ? member : { ...member, at: undefined };
   if (isBusy(turn, name)) return at === undefined ? { ...member, at: now } : member;
-  const { component = '', rung = 'dependants' } = draft.operation ?? {};
-  effects.push({ kind: 'stop', component: name, reason: reasons.stopped(component, rung) });
+  const { component = '', rung = 'dependants', asked } = draft.operation ?? {};
+  const reason = reasons.stopped(component, rung);
+  effects.push({ kind: 'stop', component: name, reason, ...causeOf({ asked }) });
   return { ...member, progress: 'asked', at: now };
 }
 
@@ -194,7 +207,9 @@ function turnBack(turn: RecoveryTurn, refused?: string): void {
     return;
   }
   if (refused !== undefined) refuse(turn, operation, refused);
-  draft.operation = { ...operation, members, launches: false };
+  // Who asked has been answered.
+  const asked = refused === undefined ? operation.asked : undefined;
+  draft.operation = { ...operation, members, launches: false, asked };
   startAll(turn);
 }
 
@@ -230,7 +245,8 @@ export function startNext(turn: RecoveryTurn): void {
       const reason = reasons.launched(rung, operation.reason);
       effects.push({ kind: 'launch', component: name, rung, reason });
     } else {
-      effects.push({ kind: 'start', component: name, reason: reasons.started(component, rung) });
+      const reason = reasons.started(component, rung);
+      effects.push({ kind: 'start', component: name, reason, ...causeOf(operation) });
     }
     // One that the agent before had not stopped yet was adopted: it is wanted, and will not say that it starts.
     const ranOn = !isFailing && member.progress === 'down' && RUNS.has(stateOf(turn, name));

@@ -214,3 +214,20 @@ describe('adoption', () => {
     expect(story.of('persist').length).toBeGreaterThan(1);
   });
 });
+
+describe('budgets that an operator gives back', () => {
+  it('are whole again, and a quarantine stays what it is', () => {
+    const story = tell({ restartsMax: 1, backoffMsMin: 10 });
+    story.run();
+    for (let n = 0; n < 2; n += 1) {
+      story.send(crash);
+      story.pass(1_000, 'healthy');
+    }
+    expect(story.state()).toBe('quarantined');
+    story.send({ kind: 'refill' });
+    expect(story.state()).toBe('quarantined');
+    const { restarts, uses } = story.model();
+    expect([restarts, uses]).toEqual([[], []]);
+    expect(story.of('remember').length).toBeGreaterThan(0);
+  });
+});
