@@ -77,6 +77,14 @@ describe('the audit log', () => {
     expect(audit.list(1)[0]?.detail).toMatchObject({ suppressed: 40 });
   });
 
+  it('keeps its chain whole where a text ends, or is sent, with half a character', () => {
+    const { audit } = open();
+    const halves = ['\ud83d', `${'x'.repeat(499)}😀`, 'a\u0000b', '\ufffd\ufeff'];
+    for (const reason of halves) audit.write({ ...entry, reason, detail: { reason } });
+    expect(audit.list(10)).toHaveLength(4);
+    expect(audit.verify()).toBeUndefined();
+  });
+
   it('cuts what is too long instead of failing', () => {
     const { audit } = open();
     const long = 'x'.repeat(100_000);
