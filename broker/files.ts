@@ -31,19 +31,23 @@ export function writeWhole(path: string, text: string, mode: number): void {
   }
 }
 
-/** @returns a function that releases the folder. */
-export function lockFolder(dataDir: string): Result<() => void> {
-  const path = join(dataDir, 'lock.db');
+/**
+ * @param busy what to say when another process holds it.
+ * @returns a function that releases it.
+ */
+export function lockFile(path: string, busy: string): Result<() => void> {
   let db: DatabaseSync | undefined;
   try {
     db = new DatabaseSync(path, { timeout: 0 });
     db.exec('PRAGMA journal_mode = DELETE; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
   } catch (cause) {
-    const busy = (cause as { errcode?: number }).errcode === 5; // SQLITE_BUSY
+    const isBusy = (cause as { errcode?: number }).errcode === 5; // SQLITE_BUSY
     if (db?.isOpen) db.close();
-    const sentence = `the folder ${dataDir} is in use by another broker`;
-    return fail(busy ? sentence : `${path} cannot be used: ${(cause as Error).message}`);
+    return fail(isBusy ? busy : `${path} cannot be used: ${(cause as Error).message}`);
   }
   const held = db;
   return ok(() => held.close());
 }
+
+export const lockFolder = (dataDir: string): Result<() => void> =>
+  lockFile(join(dataDir, 'lock.db'), `the folder ${dataDir} is in use by another broker`);

@@ -41,12 +41,17 @@ export function addPrograms(program: Command, verb: Verb) {
       program
         .command(name)
         .description(`run ${what}, until a signal ends it`)
-        .requiredOption('--config <file>', 'its configuration, YAML')
+        // Asked for below and not by `requiredOption`, which the verbs under `broker` would inherit.
+        .option('--config <file>', 'its configuration, YAML')
         .option('--json', 'print one JSON object when it is ready')
         .action((options: Options) =>
           verb(async () => {
+            const file = options['config'];
+            if (typeof file !== 'string') {
+              return ended(EXIT.usage, "required option '--config <file>' not specified");
+            }
             const { runProgram } = await import('./verbs/run.ts');
-            return runProgram(name, String(options['config']), options['json'] === true);
+            return runProgram(name, file, options['json'] === true);
           }),
         ),
       `tillwatch ${name} --config /etc/tillwatch/${name}.yaml`,

@@ -4,6 +4,7 @@
 
 import { Command, CommanderError } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
+import { addBrokerVerbs } from './broker-verbs.ts';
 import { say, type Verb } from './command.ts';
 import { addCompletion, COMPLETE, runComplete } from './completion/verb.ts';
 import { addDrillVerb } from './drill-verb.ts';
@@ -27,15 +28,19 @@ export function createProgram(verb: Verb): Command {
     .exitOverride()
     .configureHelp({
       helpWidth: COLUMNS,
-      // Without "[options]", which every verb has: the descriptions need the room.
-      subcommandTerm: (verb) =>
-        [verb.name(), ...verb.registeredArguments.map((one) => `<${one.name()}>`)].join(' '),
+      // The first word only, and without "[options]", which every verb has: the descriptions need the room.
+      subcommandTerm: (verb) => {
+        const [first] = verb.registeredArguments;
+        if (first === undefined) return verb.name();
+        return `${verb.name()} ${first.required ? `<${first.name()}>` : `[${first.name()}]`}`;
+      },
     })
     .configureOutput({
       outputError: (text, write) => write(text.replace(/^error: /, 'tillwatch: ')),
     })
     .showHelpAfterError('(see tillwatch --help)');
   addPrograms(program, verb);
+  addBrokerVerbs(program, verb);
   addQuestions(program, verb);
   addEventsVerb(program, verb);
   addReportVerb(program, verb);

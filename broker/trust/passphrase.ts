@@ -2,9 +2,10 @@
 // or a person at a terminal. Never an argument: every user of a machine can read those. The environment is the last
 // choice, because children inherit it.
 
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fail, ok, type Result } from '../../protocol/result.ts';
+import { isEncrypted } from './key-files.ts';
 
 const CHARS_MAX = 1_000;
 /** For a new one: with scrypt in front, twelve characters that nobody guesses are enough. */
@@ -77,6 +78,29 @@ export function askPassphrase(question: string): Promise<Result<string>> {
     stdin.on('data', take);
     stdin.resume();
   });
+}
+
+/** Whether the keys there want one. */
+function wantsOne(keysDir: string): boolean {
+  try {
+    const keys = readdirSync(keysDir).filter((name) => name.endsWith('.key'));
+    return keys.some((name) => isEncrypted(readFileSync(join(keysDir, name), 'utf8')));
+  } catch {
+    // Whoever reads the keys says what is wrong with them.
+    return false;
+  }
+}
+
+/** For keys that are there: asks only when they want one, nobody provided it and somebody can type. */
+export function findOrAsk(
+  env: Environment,
+  keysDir: string,
+  file?: string,
+): Promise<Result<string | undefined>> {
+  const found = findPassphrase(env, file);
+  const isAsked = found.ok && found.value === undefined;
+  if (!isAsked || !process.stdin.isTTY || !wantsOne(keysDir)) return Promise.resolve(found);
+  return askPassphrase(`passphrase of the keys in ${keysDir}: `);
 }
 
 /** For a new passphrase: twice, because nobody can open the keys after a slip. */

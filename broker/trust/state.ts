@@ -82,3 +82,6 @@ export const usedOf = <T extends { stage: Stage }>(list: readonly T[]): T => {
   if (used === undefined) throw new Error('bug: a trust state without one that is used');
   return used;
 };
+
+/** Whoever makes or rotates keys holds it; a running broker does not. */
+export const lockPath = (keysDir: string): string => join(keysDir, 'lock.db');
