@@ -10,7 +10,7 @@ import { EXIT, EXIT_MEANINGS } from '../../cli/exit.ts';
 import { findOperator } from '../../cli/operator.ts';
 import { plainStyle } from '../../cli/screen.ts';
 import { createProgram, run } from '../../cli/tillwatch.ts';
-import { runRestart } from '../../cli/verbs/restart.ts';
+import { runCommand } from '../../cli/verbs/command.ts';
 import { runTerminal } from '../../cli/verbs/terminal.ts';
 
 afterEach(() => vi.restoreAllMocks());
@@ -111,6 +111,11 @@ describe('the command line', () => {
   });
 });
 
+/** What is typed as `restart bm-lane-1 COMPONENT --reason why`. */
+const restartOf = (terminal: string, component = 'sync') => ({
+  ...{ kind: 'restart' as const, terminal, arguments: { component }, reason: 'why', wait: true },
+});
+
 describe('a restart', () => {
   const history = (...states: string[]) => states.map((state, at) => ({ state, timeMs: at }));
 
@@ -125,7 +130,7 @@ describe('a restart', () => {
         history: history('pending', 'accepted', 'running', 'succeeded'),
       },
     ]);
-    const outcome = await runRestart(context, 'bm-lane-1', 'sync', { reason: 'why', wait: true });
+    const outcome = await runCommand(context, restartOf('bm-lane-1'));
     expect(outcome).toEqual({ exit: 0 });
     expect(asked[0]).toBe(
       'POST /api/v1/terminals/bm-lane-1/commands ' +
@@ -142,15 +147,19 @@ describe('a restart', () => {
   it('that fails ends with exit 1 and the terminal’s reason', async () => {
     const { context } = fakeContext([
       { id: 'c1', state: 'pending' },
-      { id: 'c1', state: 'rejected', reason: 'no such component', history: history('rejected') },
+      {
+        // Why it was asked for, which is not why it failed.
+        ...{ id: 'c1', state: 'rejected', reason: 'why' },
+        history: [{ state: 'rejected', timeMs: 0, reason: 'no such component' }],
+      },
     ]);
-    const outcome = await runRestart(context, 'bm-lane-1', 'sync', { reason: 'why', wait: true });
+    const outcome = await runCommand(context, restartOf('bm-lane-1'));
     expect(outcome).toEqual({ exit: 1, sentence: 'the restart was rejected: no such component' });
   });
 
   it('asks nothing when an id is not one', async () => {
     const { context, asked } = fakeContext([]);
-    await runRestart(context, 'bm-lane-1', '../sync', { reason: 'why', wait: true });
+    await runCommand(context, restartOf('../lane'));
     await runTerminal(context, 'a/b');
     expect(asked).toEqual([]);
   });
