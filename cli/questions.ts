@@ -2,6 +2,8 @@
 
 import type { Command } from 'commander';
 import { example, type Options, type Verb, withBroker } from './command.ts';
+import { addCommandVerbs } from './command-verbs.ts';
+import { addCommandsVerb } from './commands-verb.ts';
 import { addLogsVerb } from './logs-verb.ts';
 
 export function addQuestions(program: Command, verb: Verb) {
@@ -42,29 +44,7 @@ export function addQuestions(program: Command, verb: Verb) {
     'tillwatch terminal bm-lane-1',
     'tillwatch terminal bm-lane-1 --history pos_host_load1 --since 6h',
   );
-  example(
-    program
-      .command('restart')
-      .argument('<terminal>', 'the terminal, for example bm-lane-1')
-      .argument('<component>', 'the component, for example sync')
-      .description('restart a component; waits while it is in the middle of a sale')
-      // Not a required option of Commander's, which would hide that one is only misspelt.
-      .option('--reason <text>', 'why: it stands in the audit log (needed)')
-      .option('--no-wait', 'do not wait for the result')
-      .option('--force', 'also in the middle of a sale: what it is doing is lost')
-      .option('--json', 'print one JSON object')
-      .action((terminal: string, component: string, options: Options) =>
-        verb(async () => {
-          const { runRestart } = await import('./verbs/restart.ts');
-          const reason = String(options['reason'] ?? '');
-          const wait = options['wait'] !== false;
-          const force = options['force'] === true;
-          return withBroker(options, (context) =>
-            runRestart(context, terminal, component, { reason, wait, force }),
-          );
-        }),
-      ),
-    'tillwatch restart bm-lane-2 sync --reason "uploads are stuck"',
-  );
+  addCommandVerbs(program, verb);
+  addCommandsVerb(program, verb);
   addLogsVerb(program, verb);
 }

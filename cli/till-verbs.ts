@@ -38,6 +38,22 @@ export async function withTill(
 const textOf = (value: unknown): string | undefined =>
   typeof value === 'string' ? value : undefined;
 
+/** A till that is elsewhere is asked by a signed command. */
+async function holdThere(terminal: string, options: Options): Promise<Outcome> {
+  if (options['runDir'] !== undefined || options['config'] !== undefined) {
+    return ended(
+      EXIT.usage,
+      'a terminal is asked through the broker: without --run-dir and --config',
+    );
+  }
+  const isRelease = options['release'] === true;
+  if (isRelease && options['for'] !== undefined) {
+    return ended(EXIT.usage, 'say --for or --release, not both');
+  }
+  const { sendCommand } = await import('./command-verbs.ts');
+  return await sendCommand(isRelease ? 'release' : 'hold', terminal, [], options);
+}
+
 export function addTillVerbs(program: Command, verb: Verb): void {
   example(
     atTill(
@@ -55,12 +71,15 @@ export function addTillVerbs(program: Command, verb: Verb): void {
     atTill(
       program
         .command('hold')
-        .description('on a till: let the watchdog only watch for a while')
+        .argument('[terminal]', 'not this till, but that one, through the broker')
+        .description('let the watchdog of a till only watch for a while')
         .option('--for <time>', 'how long, 1m to 24h; it ends by itself')
         .option('--reason <text>', 'why: the operations centre reads it')
-        .option('--release', 'end it now'),
-    ).action((options: Options) =>
+        .option('--release', 'end it now')
+        .option('--no-wait', 'with a terminal: do not wait for the result'),
+    ).action((terminal: string | undefined, options: Options) =>
       verb(async () => {
+        if (terminal !== undefined) return await holdThere(terminal, options);
         const { runHold } = await import('./verbs/hold.ts');
         const { for: time, reason, release } = options;
         const wish = { time: textOf(time), reason: textOf(reason), release: release === true };
@@ -69,5 +88,6 @@ export function addTillVerbs(program: Command, verb: Verb): void {
     ),
     'tillwatch hold --for 30m --reason "changing the printer"',
     'tillwatch hold --release',
+    'tillwatch hold bm-lane-1 --for 30m --reason "a technician is there"',
   );
 }

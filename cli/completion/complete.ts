@@ -4,6 +4,7 @@
 // that is not there is no error here: then there are no names.
 
 import type { Command, Option } from 'commander';
+import { LOG_LEVELS } from '../../protocol/catalogue.ts';
 import { DRILL_FAULTS } from '../../protocol/commands.ts';
 import { DRILL_LINES } from '../../protocol/drill.ts';
 import { EVENT_KINDS } from '../../protocol/events.ts';
@@ -83,6 +84,7 @@ async function valuesFor(
     if (name === 'fault') {
       return DRILL_FAULTS.map((word) => ({ word, about: DRILL_LINES[word] }));
     }
+    if (name === 'level') return plain(LOG_LEVELS, 'level');
     if (name === 'shell') return plain(SHELLS, 'shell');
     if (name === 'file' || name === 'dir') return [{ word: FILES, about: '' }];
   }

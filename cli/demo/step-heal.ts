@@ -5,7 +5,7 @@
 import * as v from 'valibot';
 import type { EventView } from '../client.ts';
 import { plural } from '../screen.ts';
-import { followCommand } from '../verbs/restart.ts';
+import { followCommand } from '../verbs/command.ts';
 import { askTill, type Basket } from './cashier.ts';
 import { findMarked, signalTo } from './identity.ts';
 import { dataDirOf, portFileOf, TILLS } from './plan.ts';

@@ -20,7 +20,7 @@ import { refusedFor } from '../names.ts';
 import { didYouMean } from '../nearest.ts';
 import { type Style, tame, wrap } from '../screen.ts';
 import type { TillContext } from '../till-verbs.ts';
-import { followCommand, printTrace } from './restart.ts';
+import { followCommand, printTrace } from './command.ts';
 
 const POLL_MS = 150;
 /** Longer than any drill takes; the agent ends each at its own time. */

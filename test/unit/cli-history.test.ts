@@ -61,6 +61,7 @@ it('asks for as many points as fit, and refuses what is no metric or no time', a
         return Promise.resolve({ ok: true as const, value: view() as T });
       },
       post: () => Promise.reject(new Error('never')),
+      remove: () => Promise.reject(new Error('never')),
       bytes: () => Promise.reject(new Error('never')),
     },
     nowMs: () => 86_400_000,
