@@ -17,6 +17,7 @@ import { openKeys } from './keys.ts';
 import { type Ledger, openLedger } from './ledger.ts';
 import { type Logs, openLogs } from './logs/logs.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
+import { type Operators, openOperators } from './operators/operators.ts';
 import type { Log } from './ports.ts';
 import { openRetention } from './retention.ts';
 import { type Sinks, startSinks } from './sinks/sinks.ts';
@@ -36,6 +37,7 @@ export type Back = {
   readonly history: History;
   readonly fleet: Fleet;
   readonly audit: Audit;
+  readonly operators: Operators;
   readonly commands: Commands;
   readonly logs: Logs;
   readonly sinks: Sinks;
@@ -97,6 +99,8 @@ export function openBack(world: World, log: Log, send: Front['sendCommand']): Re
   const fleet = opened.value;
   const audit = openAudited(world, fleet, metrics);
   const shared = { fleet, audit, clock, timers, metrics, log };
+  const operators = openOperators({ ...shared, database: fleet.database });
+  undo.push(operators.close);
   const { commandKey: key, apiToken: token } = keys.value;
   const keptMax = retention.registry.commandsMax;
   const commands = openCommands({ ...shared, key, send, keptMax, record: ledger.appendOwn });
@@ -116,7 +120,23 @@ export function openBack(world: World, log: Log, send: Front['sendCommand']): Re
     onStores,
   });
   undo.push(sinks.stop);
-  metrics.watch({ sinks: sinks.figures, seriesOverBudget: sinks.overBudget });
+  metrics.watch({
+    sessions: operators.sessions,
+    sinks: sinks.figures,
+    seriesOverBudget: sinks.overBudget,
+  });
   fleet.start();
-  return ok({ metrics, ledger, history, fleet, audit, commands, logs, sinks, newest, token });
+  return ok({
+    metrics,
+    ledger,
+    history,
+    fleet,
+    audit,
+    operators,
+    commands,
+    logs,
+    sinks,
+    newest,
+    token,
+  });
 }

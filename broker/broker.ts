@@ -110,8 +110,7 @@ async function start(world: World, overrides: BrokerOverrides): Promise<Result<B
     front?.sendCommand(terminal, bytes) ?? false;
   const back = openBack(world, log, send);
   if (!back.ok) return back;
-  const { metrics, ledger, fleet, audit, commands, logs, token, history, sinks, newest } =
-    back.value;
+  const { metrics, ledger, fleet, commands, logs, history, newest } = back.value;
   metrics.watch({
     fleet: fleet.rollup,
     connections: () => front?.connections() ?? 0,
@@ -123,15 +122,9 @@ async function start(world: World, overrides: BrokerOverrides): Promise<Result<B
   });
   const http = await startHttp({
     ...config.http,
-    token,
-    audit,
-    commands,
-    logs,
-    fleet,
-    history,
-    sinks,
+    ...back.value,
+    metricsRole: config.http.metrics === 'public' ? 'anyone' : 'viewer',
     scrape: { observed: fleet.observed, newest },
-    metrics,
     nowMs: () => clock.wallMs(),
     watch: (terminal) => front?.watch(terminal),
     timers,

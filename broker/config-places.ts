@@ -40,6 +40,7 @@ const name = v.pipe(
     'must be a host name or an address, without a port',
   ),
 );
+const metrics = v.optional(v.picklist(['public', 'operators'], 'must be public or operators'));
 const NAMES_MAX = 16;
 
 export const placeSettings = {
@@ -58,7 +59,8 @@ export const placeSettings = {
   keysDir: file,
   mqtt: group({ host, port }),
   // A certificate of another authority, which browsers know; else the fleet's own makes one.
-  http: group({ host, port, certificate: file, key: file }),
+  // metrics: who may read /metrics: anybody, or operators only, which is what it is unless plainText.
+  http: group({ host, port, certificate: file, key: file, metrics }),
 };
 
 const schema = v.object(placeSettings);
@@ -71,6 +73,7 @@ export type Places = {
   readonly http: Place & {
     readonly certificate: string | undefined;
     readonly key: string | undefined;
+    readonly metrics: 'public' | 'operators';
   };
 };
 
@@ -105,8 +108,9 @@ export function settlePlaces(written: Written, folder: string): Places {
   const dataDir = resolve(folder, written.dataDir);
   const keysDir = resolve(folder, written.keysDir ?? dataDir);
   const certificate = at(http.certificate);
+  const metrics = http.metrics ?? (written.plainText ? 'public' : 'operators');
   return {
     ...{ dataDir, keysDir, mqtt: place('mqtt') },
-    http: { ...place('http'), certificate, key: at(http.key) },
+    http: { ...place('http'), certificate, key: at(http.key), metrics },
   };
 }

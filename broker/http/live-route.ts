@@ -4,6 +4,8 @@
 
 import { pipeline } from 'node:stream';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Cancel } from '../clock.ts';
+import { TOKEN_HOLDER } from './auth.ts';
 import type { Live } from './live.ts';
 import type { LiveFilter } from './live-serve.ts';
 import { sendProblem } from './problem.ts';
@@ -22,7 +24,16 @@ function placeOf(request: FastifyRequest<LiveRequest>): number | undefined {
   return last === undefined ? undefined : ROW_ID.test(last) ? Number(last) : Number.NaN;
 }
 
-export function addLiveRoute(app: FastifyInstance, live: Live): void {
+/** A stream ends with the session of who watches. */
+export type LiveRouteOptions = {
+  readonly operators: { readonly onSessionEnd: (session: string, tell: () => void) => Cancel };
+};
+
+export function addLiveRoute(
+  app: FastifyInstance,
+  live: Live,
+  { operators }: LiveRouteOptions,
+): void {
   // Before the server waits for its connections, which would otherwise not end.
   app.addHook('preClose', (done) => {
     live.close();
@@ -51,8 +62,13 @@ export function addLiveRoute(app: FastifyInstance, live: Live): void {
         'x-accel-buffering': 'no',
         connection: 'close',
       });
+      const { session = TOKEN_HOLDER } = request.actor ?? {};
+      const forget =
+        session === TOKEN_HOLDER
+          ? undefined
+          : operators.onSessionEnd(session, () => opened.stream.destroy());
       // A client that goes away is how most streams end.
-      pipeline(opened.stream, reply.raw, () => {});
+      pipeline(opened.stream, reply.raw, () => forget?.());
       return reply;
     },
   );

@@ -8,7 +8,9 @@ import type { Sort, TerminalQuery } from '../fleet/search.ts';
 import { reportSuppressed } from '../fleet/suppressed.ts';
 import type { Presence } from '../fleet/view.ts';
 import type { Metrics } from '../metrics.ts';
+import type { RouteRole } from './auth.ts';
 import { sendProblem } from './problem.ts';
+import { behind } from './schema-parts.ts';
 import { LIMIT_DEFAULT, schemas } from './schemas.ts';
 import { readTime, unreadableTime } from './times.ts';
 
@@ -17,6 +19,8 @@ export type ReadOptions = {
   readonly audit: Pick<Audit, 'list'>;
   readonly metrics: Pick<Metrics, 'registry'>;
   readonly nowMs: () => number;
+  /** Who may read /metrics and /metrics/terminals. */
+  readonly metricsRole: RouteRole;
   /** Somebody looks at this terminal: it sends more often for a while. */
   readonly watch?: (terminal: string) => void;
 };
@@ -62,7 +66,8 @@ function readVersion(text: string | undefined): TerminalQuery['version'] | 'unre
 }
 
 /** healthz: the process turns. readyz: what it tells is current. */
-export function addHealthRoutes(app: FastifyInstance, { fleet, metrics }: ReadOptions): void {
+export function addHealthRoutes(app: FastifyInstance, options: ReadOptions): void {
+  const { fleet, metrics, metricsRole: role } = options;
   app.get('/healthz', { schema: schemas.health, config: { role: 'anyone' } }, () => ({
     status: 'ok',
   }));
@@ -72,7 +77,7 @@ export function addHealthRoutes(app: FastifyInstance, { fleet, metrics }: ReadOp
   });
   app.get(
     '/metrics',
-    { schema: schemas.metrics, config: { role: 'anyone' } },
+    { schema: behind(role, schemas.metrics), config: { role } },
     async (_request, reply) => {
       reply.header('content-type', metrics.registry.contentType);
       return await metrics.registry.metrics();

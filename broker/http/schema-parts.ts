@@ -15,6 +15,7 @@ export const TAGS = {
   commands: 'What can be done, and what became of it.',
   logs: 'Log lines of components, asked for from a terminal.',
   audit: 'Who did what, and why.',
+  operators: 'Signing in, and who may.',
 } as const;
 
 /** Names in paths and queries are looked up, not believed; longer ones exist nowhere. */
@@ -108,6 +109,15 @@ export const read = (words: Words, answer: object, ...refusals: readonly Refusal
   querystring: query({}),
   response: { 200: answer, ...problems(400, 401, 403, ...refusals, 500, 503) },
 });
+/** The same route where it is not open to anyone. */
+export const behind = <T extends { readonly response: object }>(role: string, schema: T) =>
+  role === 'anyone'
+    ? schema
+    : {
+        ...schema,
+        security: [{ bearer: [] }],
+        response: { ...schema.response, ...problems(401, 403) },
+      };
 export const act = (words: Words, answer: object) => ({
   ...words,
   security: [{ bearer: [] }],

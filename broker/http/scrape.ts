@@ -6,7 +6,9 @@ import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Observed } from '../fleet/observations.ts';
+import type { RouteRole } from './auth.ts';
 import { sendProblem } from './problem.ts';
+import { behind } from './schema-parts.ts';
 import { schemas } from './schemas.ts';
 import { type Newest, SCRAPED_TERMINALS_MAX } from './scrape-newest.ts';
 import { PAGE_TYPE, pageOf, type Shown } from './scrape-page.ts';
@@ -17,6 +19,7 @@ export type ScrapeOptions = {
     readonly observed: Fleet['observed'];
     readonly newest: Pick<Newest, 'of'>;
   };
+  readonly metricsRole: RouteRole;
 };
 
 /** Scrapes that are being answered; each holds the page's parts until it is read. */
@@ -33,12 +36,13 @@ function shownOf(
   return { store, terminal, samples: isThere ? [...samples, ...newest.of(terminal)] : samples };
 }
 
-export function addScrapeRoute(app: FastifyInstance, { scrape }: ScrapeOptions): void {
+export function addScrapeRoute(app: FastifyInstance, options: ScrapeOptions): void {
+  const { scrape, metricsRole: role } = options;
   if (scrape === undefined) return;
   let answering = 0;
   app.get(
     '/metrics/terminals',
-    { schema: schemas.scrape, config: { role: 'anyone' } },
+    { schema: behind(role, schemas.scrape), config: { role } },
     (_request, reply) => {
       const observed = scrape.observed(SCRAPED_TERMINALS_MAX);
       if (observed === undefined) return sendProblem(reply, 422, TOO_MANY);

@@ -9,13 +9,14 @@ import type { Audit } from '../audit.ts';
 import type { Timers } from '../clock.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Log } from '../ports.ts';
-import { type Authenticate, addBlindGate, addGate, eitherOf, oneToken } from './auth.ts';
+import { addBlindGate, addGate, eitherOf, oneToken } from './auth.ts';
 import { addCommandRoutes, type CommandRouteOptions } from './command-routes.ts';
 import { addHistoryRoutes, type HistoryRouteOptions } from './history-routes.ts';
 import { createLive, type LiveOptions } from './live.ts';
 import { addLiveRoute } from './live-route.ts';
 import { addLogRoutes, type LogRouteOptions } from './log-routes.ts';
 import { addDescription, addDescriptionRoute } from './openapi.ts';
+import { addOperatorRoutes, type OperatorRouteOptions } from './operator-routes.ts';
 import { createErrorHandler, PROBLEM_TYPE, problem, sendProblem } from './problem.ts';
 import { auditRefusal, isAudited } from './refusals.ts';
 import { addHealthRoutes, addReadRoutes, type ReadOptions } from './routes.ts';
@@ -38,13 +39,12 @@ export type HttpOptions = ReadOptions &
   LiveOptions &
   ScrapeOptions &
   HistoryRouteOptions &
+  OperatorRouteOptions &
   SinkRouteOptions & {
     readonly host: string;
     readonly port: number;
     /** The one token of a broker in plain text; without it only who signed in is somebody. */
     readonly token?: string | undefined;
-    /** Whose a session is. */
-    readonly authenticate?: Authenticate | undefined;
     readonly audit: Pick<Audit, 'list' | 'refuse'>;
     readonly metrics: Pick<Metrics, 'registry' | 'httpRequests' | 'liveDropped' | 'watch'>;
     readonly timers: Pick<Timers, 'after' | 'every'>;
@@ -96,9 +96,8 @@ function newServer(): FastifyInstance {
 export function buildServer(options: HttpOptions): FastifyInstance {
   const { audit, metrics, log, token } = options;
   const app = newServer();
-  const ways = [token === undefined ? undefined : oneToken(token), options.authenticate];
-  const authenticate = eitherOf(...ways.filter((way) => way !== undefined));
-  addGate(app, authenticate);
+  const fromSession = options.operators.authenticate;
+  addGate(app, token === undefined ? fromSession : eitherOf(oneToken(token), fromSession));
   app.setErrorHandler(createErrorHandler(log));
   app.setNotFoundHandler((_request, reply) => sendProblem(reply, 404, 'there is nothing here'));
   app.addHook('onResponse', (request, reply, done) => {
@@ -131,7 +130,8 @@ export function buildServer(options: HttpOptions): FastifyInstance {
       addReadRoutes(api, options);
       addHistoryRoutes(api, options);
       addSinkRoutes(api, options);
-      addLiveRoute(api, live);
+      addLiveRoute(api, live, options);
+      addOperatorRoutes(api, options);
       addCommandRoutes(api, options);
       addLogRoutes(api, options);
       done();

@@ -3,6 +3,7 @@
 // log are the same for all. Who fails is told one sentence, after the same work, whether the name exists, is
 // disabled or the secret is wrong, so that names cannot be found out.
 
+import type { Role } from '../../protocol/catalogue.ts';
 import type { Audit } from '../audit.ts';
 import type { Clock } from '../clock.ts';
 import type { Database } from '../fleet/database.ts';
@@ -14,7 +15,12 @@ import type { Session, Sessions } from './sessions.ts';
 
 export type SignInResult = 'ok' | 'wrong' | 'paused' | 'busy' | 'failed';
 export type SignedIn =
-  | { readonly ok: true; readonly session: Session; readonly name: string }
+  | {
+      readonly ok: true;
+      readonly session: Session;
+      readonly name: string;
+      readonly role: Role;
+    }
   | {
       readonly ok: false;
       readonly kind: Exclude<SignInResult, 'ok'>;
@@ -87,15 +93,16 @@ export function createSignIn(options: SignInOptions): SignIn {
     step(attempts, { kind: 'succeeded', ...who }, clock.monotonicMs());
     const begun = database.transact(() => {
       const session = sessions.begin(name, address);
-      const detail = { address, session: session.id, role: accounts.find(name)?.role };
+      const role = accounts.find(name)?.role ?? 'viewer';
+      const detail = { address, session: session.id, role };
       const entry = { operator: name, action: 'operator.sign_in', subject: name, reason: '' };
       const written = audit.write({ ...entry, outcome: 'ok', detail });
       if (!written.ok) throw new Error(written.reason);
-      return session;
+      return { session, role };
     });
     if (!begun.ok) return refuse('failed', who, begun.reason);
     accounts.signedIn(name);
     metrics.signIns('ok');
-    return { ok: true, session: begun.value, name };
+    return { ok: true, ...begun.value, name };
   };
 }

@@ -5,6 +5,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { systemClock, systemTimers } from '../../broker/clock.ts';
 import { type HttpOptions, startHttp } from '../../broker/http/server.ts';
 import { createMetrics } from '../../broker/metrics.ts';
+import { nobodySignsIn } from '../unit/operators-none.ts';
 
 const unused = () => {
   throw new Error('not asked here');
@@ -22,6 +23,7 @@ const options: HttpOptions = {
     onEvents: () => () => {},
     unready: () => undefined,
   },
+  ...nobodySignsIn,
   audit: { list: () => [], refuse: () => {} },
   logs: {
     ...{ create: unused, diagnose: unused, get: () => undefined, list: () => [], read: unused },

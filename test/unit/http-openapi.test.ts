@@ -5,7 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import { describe, expect, it } from 'vitest';
 import { happened, START_MS } from './fleet-rig.ts';
 import { state } from './fleet-story.ts';
-import { authorization, COMMANDS, inventory, open, restart } from './http-rig.ts';
+import { authorization, COMMANDS, inventory, open, restart, TOKEN } from './http-rig.ts';
 
 /** So that no optional field of a terminal is missing. */
 const story = [
@@ -112,9 +112,10 @@ describe('the OpenAPI document', () => {
     } of operations(document)) {
       expect(summary, at).toMatch(/^[A-Z].{5,}[^.]$/);
       expect(tags, at).toContain(tag);
-      const isOpen = !at.includes('/api/') || at.endsWith('/openapi.json');
+      const isSignIn = at === 'POST /api/v1/session';
+      const isOpen = !at.includes('/api/') || at.endsWith('/openapi.json') || isSignIn;
       expect(security, at).toEqual(isOpen ? [] : [{ bearer: [] }]);
-      expect('401' in responses, at).toBe(!isOpen);
+      expect('401' in responses, at).toBe(!isOpen || isSignIn);
       for (const name of at.matchAll(/\{(\w+)\}/g)) {
         expect(parameters, at).toContainEqual(
           expect.objectContaining({ name: name[1], in: 'path' }),
@@ -176,6 +177,35 @@ function judgeBy(document: Document) {
     const right = check(value);
     expect(right ? [] : check.errors, `${at} ${status}`).toEqual([]);
   };
+}
+
+type Rig = Awaited<ReturnType<typeof describeApi>>;
+type See = (at: string, answer: Awaited<ReturnType<Rig['get']>>) => unknown;
+
+/** What operators do of themselves and with each other. */
+async function signInAndOut({ app }: Rig, see: See): Promise<void> {
+  const ask = (at: string, path: string, token: string, payload?: object) => {
+    const [method = ''] = at.split(' ');
+    const headers = { authorization: `Bearer ${token}` };
+    return app.inject({ method: method as 'GET', url: path, headers, ...(payload && { payload }) });
+  };
+  const API = '/api/v1/operators';
+  const added = await ask(`POST ${API}`, API, TOKEN, { name: 'kim', role: 'admin' });
+  see(`POST ${API}`, added);
+  const { token } = added.json<{ token: string }>();
+  const SESSION = '/api/v1/session';
+  const entered = await ask(`POST ${SESSION}`, SESSION, '', { token });
+  see(`POST ${SESSION}`, entered);
+  const { session } = entered.json<{ session: string }>();
+  see(`GET ${SESSION}`, await ask(`GET ${SESSION}`, SESSION, session));
+  see(`GET ${API}`, await ask(`GET ${API}`, API, session));
+  const one = `PATCH ${API}/{name}`;
+  see(one, await ask(one, `${API}/kim`, session, { role: 'viewer' }));
+  see(one, await ask(one, `${API}/kim`, session, { role: 'admin' }));
+  see(one, await ask(one, `${API}/lee`, session, { role: 'admin' }));
+  see(`DELETE ${SESSION}`, await ask(`DELETE ${SESSION}`, SESSION, session));
+  const renewed = `POST ${API}/{name}/token`;
+  see(renewed, await ask(renewed, `${API}/kim/token`, TOKEN));
 }
 
 describe('what is really answered', () => {
@@ -254,6 +284,7 @@ describe('what is really answered', () => {
       see('POST /api/v1/terminals/{id}/commands', answer);
     }
     see('GET /api/v1/fleet', await get('/api/v1/fleet', {}));
+    await signInAndOut(rig, see);
     // It has no end, and a socket to take it: test/real/http-live.test.ts.
     seen.add('GET /api/v1/events/live 200');
 
@@ -262,7 +293,7 @@ describe('what is really answered', () => {
       .filter((answer) => !seen.has(answer));
     expect(missing).toEqual([]);
     const statuses = new Set([...seen].map((answer) => Number(answer.split(' ').at(-1))));
-    expect([...statuses].sort()).toEqual([200, 202, 400, 401, 404, 409, 413, 415, 416, 422]);
+    expect([...statuses].sort()).toEqual([200, 201, 202, 400, 401, 404, 409, 413, 415, 416, 422]);
   });
 });
 

@@ -7,10 +7,11 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { openAudit } from '../../broker/audit.ts';
 import { openCommands } from '../../broker/commands/commands.ts';
-import type { RouteRole } from '../../broker/http/auth.ts';
+import { type Authenticate, eitherOf, type RouteRole } from '../../broker/http/auth.ts';
 import { createNewest } from '../../broker/http/scrape-newest.ts';
 import { buildServer, type HttpOptions } from '../../broker/http/server.ts';
 import { openLogs } from '../../broker/logs/logs.ts';
+import { openOperators } from '../../broker/operators/operators.ts';
 import { ROLES, type Role } from '../../protocol/catalogue.ts';
 import { happened, quiet, rig, START_MS } from './fleet-rig.ts';
 
@@ -19,11 +20,14 @@ export const LOGS_KEPT = 10;
 export const authorization = `Bearer ${TOKEN}`;
 
 /** Sessions of somebody with each role, named after it. */
-const authenticate: HttpOptions['authenticate'] = (token) => {
+const byRole: Authenticate = (token) => {
   const [, name = ''] = token.split('session-of-');
   return ROLES.filter((role) => role === name).map((role) => ({ name, role, session: token }))[0];
 };
 const as = (role: Role) => ({ authorization: `Bearer session-of-${role}` });
+
+/** A scrypt that costs nothing. */
+const CHEAP = { ln: 4, r: 1, p: 1 };
 
 /** @param record where spans of commands go, if anywhere. */
 export async function open(
@@ -31,6 +35,7 @@ export async function open(
   record?: Parameters<typeof openCommands>[0]['record'],
   history?: HttpOptions['history'],
   stateOf?: Parameters<typeof openCommands>[0]['stateOf'],
+  metricsRole: RouteRole = 'anyone',
 ) {
   const back = rig(options);
   const { fleet, metrics, time } = back;
@@ -51,13 +56,16 @@ export async function open(
   const folder = mkdtempSync(join(tmpdir(), 'tw-http-logs-'));
   const shared = { fleet, commands, audit, ...time, metrics, log: quiet };
   const logs = openLogs({ folder, ...shared, keptMax: LOGS_KEPT });
+  const { database } = fleet;
+  const operators = openOperators({ ...{ database, audit, metrics }, ...time, cost: CHEAP });
   const watched: string[] = [];
   const nowMs = () => time.clock.wallMs();
   const common = {
     host: '127.0.0.1',
     port: 0,
     token: TOKEN,
-    authenticate,
+    metricsRole,
+    operators: { ...operators, authenticate: eitherOf(byRole, operators.authenticate) },
     timers: time.timers,
     nowMs,
     watch: (terminal: string) => watched.push(terminal),
@@ -76,6 +84,7 @@ export async function open(
   });
   await app.ready();
   onTestFinished(async () => {
+    operators.close();
     commands.close();
     await app.close();
     logs.close();
@@ -95,6 +104,7 @@ export async function open(
     fleet,
     app,
     routes,
+    operators,
     as,
     audit,
     commands,
