@@ -16,6 +16,7 @@ export const TAGS = {
   logs: 'Log lines of components, asked for from a terminal.',
   audit: 'Who did what, and why.',
   operators: 'Signing in, and who may.',
+  identities: 'Who belongs to the fleet: enrolment, certificates, moves and ends.',
 } as const;
 
 /** Names in paths and queries are looked up, not believed; longer ones exist nowhere. */

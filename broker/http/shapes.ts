@@ -7,6 +7,7 @@ import { AWAY_REASONS, CAUSES, COMPONENT_STATES, MODES } from '../../protocol/ev
 import { QUEUE_STATES } from '../commands/queue.ts';
 import { PRESENCES } from '../fleet/view.ts';
 import { REDUCERS } from '../history/answer.ts';
+import { identityShape } from './schemas-identity.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
 
@@ -82,6 +83,7 @@ const terminal = object(
   {
     id: text,
     store: text,
+    identity: identityShape,
     presence,
     connected: flag,
     lastSeenMs: timeMs,
@@ -99,7 +101,7 @@ const terminal = object(
     samples: count,
     events: count,
   },
-  ...['lastSeenMs', 'closed', 'held', 'disk', 'away', 'clockSkewMs', 'clockLeftMs'],
+  ...['identity', 'lastSeenMs', 'closed', 'held', 'disk', 'away', 'clockSkewMs', 'clockLeftMs'],
 );
 
 const pair = { component: text, version: text };
