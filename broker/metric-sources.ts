@@ -5,6 +5,7 @@
 import type { Rollup } from './fleet/rollup.ts';
 import type { Troubles } from './fleet/troubles.ts';
 import type { Makers } from './metric-makers.ts';
+import type { Expiry } from './trust/types.ts';
 
 type Counts = Readonly<Record<string, number>>;
 
@@ -45,6 +46,8 @@ export type HistoryFigures = {
 export type MetricSources = {
   readonly fleet?: () => Rollup & Partial<Troubles>;
   readonly connections?: () => number;
+  /** The soonest end of each use. */
+  readonly certificates?: () => readonly Expiry[];
   readonly handshakes?: () => number;
   readonly ledger?: () => LedgerFigures;
   readonly behind?: () => number;
@@ -179,6 +182,9 @@ export function addSources(makers: Makers, sources: Sources): void {
   addKept(makers, sources);
   addIdentities(makers, sources);
   gauge('tillwatch_broker_connections', () => single(sources().connections?.()));
+  gauge('tillwatch_broker_certificate_expires_timestamp_seconds', () =>
+    (sources().certificates?.() ?? []).map(({ use, atMs }) => [{ use }, atMs / 1000]),
+  );
   gauge('tillwatch_broker_handshakes', () => single(sources().handshakes?.()));
   gauge('tillwatch_registry_behind_batches', () => single(sources().behind?.()));
   gauge('tillwatch_commands_pending', () => single(sources().commands?.()));

@@ -42,6 +42,10 @@ export const brokerMetrics = {
     'Times that a terminal was not read for a while, by the limit that it was above.',
     'limit',
   ),
+  tillwatch_broker_certificate_expires_timestamp_seconds: broker.gauge(
+    'When the certificate in use ends: of the fleet (authority), of the broker (server), for browsers (http).',
+    'use',
+  ),
   tillwatch_broker_handshakes: broker.gauge('TLS connections that have not finished theirs.'),
   tillwatch_ingest_batches_total: broker.counter(
     'Batches by stream and result.',
