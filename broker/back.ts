@@ -13,6 +13,9 @@ import { type Fleet, openFleet } from './fleet/fleet.ts';
 import type { Front } from './front.ts';
 import { type History, openHistory } from './history/history.ts';
 import { createNewest, type Newest } from './http/scrape-newest.ts';
+import { openIdentities } from './identity/identities.ts';
+import type { Addresses } from './identity/parts.ts';
+import type { Identities } from './identity/types.ts';
 import { openKeys } from './keys.ts';
 import { type Ledger, openLedger } from './ledger.ts';
 import { type Logs, openLogs } from './logs/logs.ts';
@@ -21,6 +24,7 @@ import { type Operators, openOperators } from './operators/operators.ts';
 import type { Log } from './ports.ts';
 import { openRetention } from './retention.ts';
 import { type Sinks, startSinks } from './sinks/sinks.ts';
+import type { Trust } from './trust/types.ts';
 import { BROKER_VERSION } from './version.ts';
 
 export type World = {
@@ -38,11 +42,21 @@ export type Back = {
   readonly fleet: Fleet;
   readonly audit: Audit;
   readonly operators: Operators;
+  readonly identities: Identities;
   readonly commands: Commands;
   readonly logs: Logs;
   readonly sinks: Sinks;
   readonly newest: Newest;
-  readonly token: string;
+  /** Of a broker in plain text. */
+  readonly token: string | undefined;
+};
+
+/** What the front gives back to who stands behind it. */
+export type Outside = {
+  readonly send: Front['sendCommand'];
+  readonly addresses: () => Addresses;
+  /** Undefined in plain text: then there are a key and a token in the data folder. */
+  readonly trust: Trust | undefined;
 };
 
 /** Where batches go: the ledger, and the history that follows it. */
@@ -87,11 +101,47 @@ function openAudited({ config, clock, undo }: World, fleet: Fleet, metrics: Metr
   return audit;
 }
 
-export function openBack(world: World, log: Log, send: Front['sendCommand']): Result<Back> {
+/** Who signs commands, and the one token, if there is one. */
+function openSecrets(dataDir: string, { trust }: Outside) {
+  if (trust !== undefined) return ok({ key: trust.commandKey, token: undefined });
+  const keys = openKeys(dataDir);
+  return keys.ok ? ok({ key: keys.value.commandKey, token: keys.value.apiToken }) : keys;
+}
+
+const NEW_TRUST = 'what terminals trust has changed';
+
+/** Commands want to know who is served, and identities send one: each gets the other when it is asked for. */
+function openActors(
+  { config, undo }: World,
+  shared: Pick<Back, 'fleet' | 'audit' | 'metrics'> &
+    Pick<World, 'clock' | 'timers'> & { log: Log },
+  { trust, addresses, send }: Outside,
+  queue: Pick<Parameters<typeof openCommands>[0], 'key' | 'record'>,
+) {
+  const keptMax = config.retention.registry.commandsMax;
+  const commands = openCommands({
+    ...{ ...shared, ...queue, send, keptMax },
+    stateOf: (terminal) => identities.stateOf(terminal),
+  });
+  undo.push(commands.close);
+  const identities = openIdentities({
+    ...{ ...shared, trust, addresses, settings: config.enrolment },
+    count: shared.metrics.enrolments,
+    pushTrust: (terminal, args) => {
+      const made = commands.createOwn('trust', terminal, args, NEW_TRUST);
+      return made.ok ? made.id : undefined;
+    },
+  });
+  undo.push(identities.close);
+  return { commands, identities };
+}
+
+export function openBack(world: World, log: Log, outside: Outside): Result<Back> {
   const { config, clock, timers, undo } = world;
   const { dataDir, retention } = config;
-  const keys = openKeys(dataDir);
-  if (!keys.ok) return keys;
+  const secrets = openSecrets(dataDir, outside);
+  if (!secrets.ok) return secrets;
+  const { key, token } = secrets.value;
   const metrics = createMetrics(BROKER_VERSION);
   const { ledger, history } = openStores(world, log);
   const opened = openRegistry(world, { ledger, metrics }, log);
@@ -101,10 +151,8 @@ export function openBack(world: World, log: Log, send: Front['sendCommand']): Re
   const shared = { fleet, audit, clock, timers, metrics, log };
   const operators = openOperators({ ...shared, database: fleet.database });
   undo.push(operators.close);
-  const { commandKey: key, apiToken: token } = keys.value;
-  const keptMax = retention.registry.commandsMax;
-  const commands = openCommands({ ...shared, key, send, keptMax, record: ledger.appendOwn });
-  undo.push(commands.close);
+  const queue = { key, record: ledger.appendOwn };
+  const { commands, identities } = openActors(world, shared, outside, queue);
   const folder = join(dataDir, 'logs');
   const { requestsMax } = retention.logs;
   const logs = openLogs({ folder, commands, ...shared, keptMax: requestsMax });
@@ -133,6 +181,7 @@ export function openBack(world: World, log: Log, send: Front['sendCommand']): Re
     fleet,
     audit,
     operators,
+    identities,
     commands,
     logs,
     sinks,

@@ -16,6 +16,8 @@ import { startHttp } from './http/server.ts';
 import { openLog } from './log.ts';
 import { MQTT_LIMITS, type MqttLimits } from './mqtt/limits.ts';
 import type { Log } from './ports.ts';
+import { addressesOf, auditRefusals, openFleetTrust, openSecured } from './secured.ts';
+import type { Trust } from './trust/types.ts';
 import { BROKER_VERSION } from './version.ts';
 
 /** Only the owner: the folder holds keys and everything the chain's terminals said. */
@@ -87,13 +89,30 @@ const limitsOf = ({ limits }: BrokerConfig): MqttLimits => ({
   ...MQTT_LIMITS,
   connections: limits.connections,
   connects: { burst: limits.connectBurst, perSecond: limits.connectsPerSecond },
+  terminal: {
+    connectsPerMinute: limits.terminalConnectsPerMinute,
+    publishesPerSecond: limits.terminalPublishesPerSecond,
+    bytesPerSecond: limits.terminalBytesPerSecond,
+  },
 });
 
-function announce({ config, undo }: World, mqttPort: number, httpPort: number): string {
+type Ports = { readonly mqttPort: number; readonly httpPort: number };
+
+/** @returns where the API is: by name where there is a certificate for it. */
+function urlOf({ config }: World, { mqttPort, httpPort }: Ports): string {
   const { host } = config.http;
-  const url = `http://${isIPv6(host) ? `[${host}]` : host}:${httpPort}`;
+  const [named] = addressesOf(config, mqttPort, httpPort).urls;
+  if (!config.plainText && named !== undefined) return named;
+  return `http://${isIPv6(host) ? `[${host}]` : host}:${httpPort}`;
+}
+
+function announce(world: World, ports: Ports, trust: Trust | undefined): string {
+  const { config, undo } = world;
+  const url = urlOf(world, ports);
   const path = join(config.dataDir, 'broker.json');
-  const facts = { pid: process.pid, mqttPort, httpPort, url, version: BROKER_VERSION };
+  // Whoever reads it on this machine knows whom to believe without asking.
+  const authority = trust && { authority: trust.fingerprint() };
+  const facts = { pid: process.pid, ...ports, url, ...authority, version: BROKER_VERSION };
   writeWhole(path, `${JSON.stringify(facts)}\n`, PUBLIC_MODE);
   undo.push(() => rmSync(path, { force: true }));
   return url;
@@ -101,16 +120,23 @@ function announce({ config, undo }: World, mqttPort: number, httpPort: number): 
 
 async function start(world: World, overrides: BrokerOverrides): Promise<Result<Broker>> {
   const { config, clock, timers, undo } = world;
-  if (!config.plainText) return fail('only plainText is there yet');
   const folder = openFolder(world);
   if (!folder.ok) return folder;
   const log = overrides.log ?? openOwnLog(world, folder.value);
+  const opened = await openFleetTrust(world, log);
+  if (!opened.ok) return opened;
+  const trust = opened.value;
   let front: Front | undefined;
+  let ports: Ports = { mqttPort: config.mqtt.port, httpPort: config.http.port };
   const send: Front['sendCommand'] = (terminal, bytes) =>
     front?.sendCommand(terminal, bytes) ?? false;
-  const back = openBack(world, log, send);
+  const addresses = () => addressesOf(config, ports.mqttPort, ports.httpPort);
+  const back = openBack(world, log, { send, addresses, trust });
   if (!back.ok) return back;
-  const { metrics, ledger, fleet, commands, logs, history, newest } = back.value;
+  const { metrics, ledger, fleet, audit, identities, commands, logs, history, newest } = back.value;
+  const secured = trust && openSecured(world, trust, { metrics, audit, log });
+  if (secured?.ok === false) return secured;
+  const security = secured?.value;
   metrics.watch({
     fleet: fleet.rollup,
     connections: () => front?.connections() ?? 0,
@@ -129,6 +155,7 @@ async function start(world: World, overrides: BrokerOverrides): Promise<Result<B
     watch: (terminal) => front?.watch(terminal),
     timers,
     log,
+    security: security?.http,
   });
   if (!http.ok) return http;
   undo.push(http.value.stop);
@@ -136,6 +163,9 @@ async function start(world: World, overrides: BrokerOverrides): Promise<Result<B
     ...config.mqtt,
     limits: { ...limitsOf(config), ...overrides.limits },
     backlogBytesPerSecond: config.limits.backlogBytesPerSecond,
+    security: security?.mqtt(identities.admit, http.value.port),
+    identities,
+    onRefused: auditRefusals(audit),
     ledger,
     fleet,
     logs,
@@ -148,17 +178,16 @@ async function start(world: World, overrides: BrokerOverrides): Promise<Result<B
   if (!started.ok) return started;
   front = started.value;
   undo.push(front.stop);
-  const mqttPort = front.port;
-  const httpPort = http.value.port;
-  const url = announce(world, mqttPort, httpPort);
-  log.info('broker ready', { mqttPort, url, version: BROKER_VERSION });
+  ports = { mqttPort: front.port, httpPort: http.value.port };
+  const url = announce(world, ports, trust);
+  log.info('broker ready', { mqttPort: ports.mqttPort, url, version: BROKER_VERSION });
   let stopping: Promise<void> | undefined;
   const stop = (): Promise<void> => {
     if (stopping === undefined) log.info('broker stopping');
     stopping ??= unwind(world);
     return stopping;
   };
-  return ok({ mqttPort, httpPort, url, stop });
+  return ok({ ...ports, url, stop });
 }
 
 /** @returns a running broker, or one sentence that says why there is none. */

@@ -6,12 +6,14 @@
 import * as v from 'valibot';
 import { type Document, isNode, LineCounter, parseDocument } from 'yaml';
 import { ID_PATTERN, ID_RULE } from '../protocol/ids.ts';
+import { bulkSettings } from './config-bulk.ts';
 import { type Found, group, objectAt, whole } from './config-parts.ts';
 import { openPlaces, type Places, placeSettings, settlePlaces } from './config-places.ts';
 import { RETENTION, type Retention, retentionSchema } from './config-retention.ts';
 import { sinksSchema } from './config-sinks.ts';
 import { SILENT_MS_MAX } from './fleet/presence.ts';
-import { MQTT_LIMITS } from './mqtt/limits.ts';
+import { HTTP_LIMITS } from './http/limits.ts';
+import { GATE_LIMITS, MQTT_LIMITS } from './mqtt/limits.ts';
 import { BACKLOG_BYTES_PER_SECOND } from './pace.ts';
 
 /** 10 000 terminals with long names are about half of it. */
@@ -20,6 +22,7 @@ const TERMINALS_MAX = 20_000;
 /** More would not help anybody; a file of the wrong kind has thousands. */
 const PROBLEMS_MAX = 100;
 const DAY_MS = 86_400_000;
+const { terminal: TERMINAL } = MQTT_LIMITS;
 
 const id = v.pipe(v.string(ID_RULE), v.regex(ID_PATTERN, ID_RULE));
 const terminals = v.pipe(
@@ -48,6 +51,7 @@ export const brokerSchema = v.strictObject(
       lostMs: v.optional(whole(1_000, DAY_MS), 300_000),
       silentMsMax: v.optional(whole(1_000, 7 * DAY_MS), SILENT_MS_MAX),
     }),
+    bulk: bulkSettings,
     retention: retentionSchema,
     sinks: sinksSchema,
     // Before 0.4 it stood here; still read, as retention.ledger.bytesMax.
@@ -57,6 +61,16 @@ export const brokerSchema = v.strictObject(
       connectBurst: v.optional(whole(1, 1_000_000), MQTT_LIMITS.connects.burst),
       connectsPerSecond: v.optional(whole(1, 100_000), MQTT_LIMITS.connects.perSecond),
       backlogBytesPerSecond: v.optional(whole(1_000, 1024 ** 3), BACKLOG_BYTES_PER_SECOND),
+      // TLS connections that have not finished their handshake: all together, and of one address.
+      handshakes: v.optional(whole(1, 65_000), GATE_LIMITS.handshakes),
+      handshakesPerAddress: v.optional(whole(1, 65_000), GATE_LIMITS.handshakesPerAddress),
+      // Of one terminal, whatever its address. Above the last two it is read more slowly, and loses nothing.
+      terminalConnectsPerMinute: v.optional(whole(1, 100_000), TERMINAL.connectsPerMinute),
+      terminalPublishesPerSecond: v.optional(whole(10, 100_000), TERMINAL.publishesPerSecond),
+      terminalBytesPerSecond: v.optional(whole(100_000, 1024 ** 3), TERMINAL.bytesPerSecond),
+      // Of one address over HTTPS; behind a proxy everybody has the proxy's.
+      httpConnectionsPerAddress: v.optional(whole(1, 1_000), HTTP_LIMITS.connectionsPerAddress),
+      httpRequestsPerSecond: v.optional(whole(1, 100_000), HTTP_LIMITS.requestsPerSecond),
     }),
   },
   SETTINGS_ONLY,

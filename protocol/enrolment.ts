@@ -10,6 +10,8 @@ import { fail, ok, type Result } from './result.ts';
 
 export const ENROL_PATH = '/enrolment/v1/certificates';
 export const RENEW_PATH = '/enrolment/v1/renewals';
+/** Offered by ALPN before http/1.1, by whoever pins the fleet's authority: a browser gets the certificate for people. */
+export const OWN_PROTOCOL = 'tillwatch-enrolment';
 /** Of a request or an answer, in either direction. */
 export const ENROLMENT_BYTES_MAX = 32 * 1024;
 export const BROKER_ADDRESSES_MAX = 8;

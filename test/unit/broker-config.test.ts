@@ -36,6 +36,13 @@ describe("the broker's configuration", () => {
           connectBurst: 5_000,
           connectsPerSecond: 1_000,
           backlogBytesPerSecond: 8 * 1024 ** 2,
+          handshakes: 4_000,
+          handshakesPerAddress: 2_000,
+          terminalConnectsPerMinute: 60,
+          terminalPublishesPerSecond: 500,
+          terminalBytesPerSecond: 4 * 1024 ** 2,
+          httpConnectionsPerAddress: 100,
+          httpRequestsPerSecond: 100,
         },
       },
     });
