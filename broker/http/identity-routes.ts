@@ -3,13 +3,20 @@
 // cannot is for the role admin.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { Act, Done, EnrolRefusal, Identities, TokenMade } from '../identity/types.ts';
+import type {
+  Act,
+  Done,
+  EnrolRefusal,
+  Identities,
+  Lifecycle,
+  TokenMade,
+} from '../identity/types.ts';
 import { operatorOf } from './auth.ts';
 import { sendProblem } from './problem.ts';
 import { identitySchemas as schemas } from './schemas-identity.ts';
 
 export type IdentityRouteOptions = {
-  readonly identities: Omit<Identities, 'enrol' | 'renew' | 'close'>;
+  readonly identities: Lifecycle & Pick<Identities, 'viewOf'>;
 };
 
 /** A thousand terminals with the longest names. */

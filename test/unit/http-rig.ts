@@ -10,10 +10,12 @@ import { openCommands } from '../../broker/commands/commands.ts';
 import { type Authenticate, eitherOf, type RouteRole } from '../../broker/http/auth.ts';
 import { createNewest } from '../../broker/http/scrape-newest.ts';
 import { buildServer, type HttpOptions } from '../../broker/http/server.ts';
+import { openIdentities } from '../../broker/identity/identities.ts';
 import { openLogs } from '../../broker/logs/logs.ts';
 import { openOperators } from '../../broker/operators/operators.ts';
 import { ROLES, type Role } from '../../protocol/catalogue.ts';
 import { happened, quiet, rig, START_MS } from './fleet-rig.ts';
+import { fakeTrust, SETTINGS } from './identity-rig.ts';
 
 export const TOKEN = 'a-token-that-nobody-guesses-0123456789';
 export const LOGS_KEPT = 10;
@@ -72,9 +74,15 @@ export async function open(
     log: quiet,
   };
   metrics.watch({ fleet: fleet.rollup });
+  const { trust } = fakeTrust(nowMs);
+  const identities = openIdentities({
+    ...{ fleet, audit, trust, settings: SETTINGS, log: quiet, ...time },
+    addresses: () => ({ brokers: ['mqtts://a:8883'], urls: ['https://a:8443'] }),
+    count: metrics.enrolments,
+  });
   const newest = createNewest(nowMs);
   const app = buildServer({
-    ...{ ...common, fleet, audit, commands, logs, metrics },
+    ...{ ...common, fleet, audit, identities, commands, logs, metrics },
     ...(history && { history }),
     scrape: { observed: fleet.observed, newest },
   });
@@ -85,6 +93,7 @@ export async function open(
   await app.ready();
   onTestFinished(async () => {
     operators.close();
+    identities.close();
     commands.close();
     await app.close();
     logs.close();
@@ -107,6 +116,7 @@ export async function open(
     operators,
     as,
     audit,
+    identities,
     commands,
     logs,
     folder,

@@ -158,7 +158,10 @@ export async function enrolled(
   return { certificate, client: must(opened.trust.readClient(certificate)), privateKey, csr };
 }
 
-export function renewalOf({ certificate, privateKey }: Enrolment, machine = MACHINE) {
+export function renewalOf(
+  { certificate, privateKey }: Pick<Enrolment, 'certificate' | 'privateKey'>,
+  machine = MACHINE,
+) {
   const next = keyPair();
   const signature = sign('sha256', Buffer.from(next.csr), privateKey).toString('base64');
   return { request: { certificate, csr: next.csr, signature, machine }, ...next };

@@ -1,4 +1,4 @@
-// For servers in tests in which nobody signs in.
+// For servers in tests in which nobody signs in or enrols.
 
 import type { HttpOptions } from '../../broker/http/server.ts';
 
@@ -6,8 +6,13 @@ const unused = () => {
   throw new Error('not asked here');
 };
 
-export const nobodySignsIn: Pick<HttpOptions, 'operators' | 'metricsRole'> = {
+export const nobodySignsIn: Pick<HttpOptions, 'operators' | 'metricsRole' | 'identities'> = {
   metricsRole: 'anyone',
+  identities: {
+    ...{ enrol: unused, renew: unused, viewOf: unused, makeToken: unused, makeTokens: unused },
+    ...{ replace: unused, suspend: unused, resume: unused, revoke: unused, retire: unused },
+    ...{ move: unused, acceptMachine: unused },
+  },
   operators: {
     authenticate: () => undefined,
     onSessionEnd: () => () => {},
