@@ -127,16 +127,21 @@ export const openTrust: OpenTrust = async (options) => {
   if (!own.ok) return own;
   const keeper = createKeeper(options, ring, first.value, own.value, mark);
   const { held, server } = keeper;
-  let [closed, busy] = [false, false];
-  /** One at a time; a full disk throws here, and the next look tries again. */
-  const guarded = (work: () => Promise<void>) => (): void => {
-    if (busy || closed) return;
-    busy = true;
-    work()
-      .catch((cause: Error) => keeper.refuse(cause.message))
-      .finally(() => {
-        busy = false;
-      });
+  let closed = false;
+  let turn = Promise.resolve();
+  /** One after the other, each at most once in the row; a full disk throws here, and the next look tries again. */
+  const inTurn = (work: () => Promise<void>) => {
+    let waits = false;
+    return (): void => {
+      if (waits) return;
+      waits = true;
+      turn = turn
+        .then(() => (closed ? undefined : work()))
+        .catch((cause: Error) => keeper.refuse(cause.message))
+        .finally(() => {
+          waits = false;
+        });
+    };
   };
   const expiries = (): readonly Expiry[] => {
     const ends = held().authorities.map(({ pem }) => expiryOf('authority', pem).atMs);
@@ -146,8 +151,8 @@ export const openTrust: OpenTrust = async (options) => {
     ];
   };
   const stops = [
-    timers.every(LOOK_MS, guarded(keeper.reload)),
-    timers.every(RENEW_LOOK_MS, guarded(keeper.renew)),
+    timers.every(LOOK_MS, inTurn(keeper.reload)),
+    timers.every(RENEW_LOOK_MS, inTurn(keeper.renew)),
   ];
   return ok({
     document: () => held().document,

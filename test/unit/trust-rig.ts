@@ -52,15 +52,18 @@ export function openRig() {
     keysDir,
     said,
     nowMs: () => nowMs,
-    /** Moves the clock and runs what is due, each once. */
-    pass: async (ms: number): Promise<void> => {
+    /** Moves the clock, runs what is due, each once, and waits for what comes of it: that happens off this thread. */
+    pass: async (ms: number, isDone: () => boolean = () => true): Promise<void> => {
       nowMs += ms;
       for (const timer of timers.filter(({ dueMs }) => dueMs <= nowMs)) {
         timer.dueMs = nowMs + timer.ms;
         timer.run();
       }
-      // Certificates are signed off the main thread.
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      for (let waitedMs = 0; !isDone(); waitedMs += 20) {
+        if (waitedMs > 20_000) throw new Error('nothing came of it');
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
     },
     make: (passphrase?: string) => makeTrust({ keysDir, passphrase, nowMs }),
     open: async (
