@@ -1,4 +1,4 @@
-// The agent as a program: `agent --config FILE`. Exit codes are those of sysexits.h: 64 for a configuration
+// The agent as a program: `agent --config FILE [--enroll TOKEN]`. Exit codes are those of sysexits.h: 64 for a configuration
 // that is wrong, 69 for what is taken or cannot be reached, 70 for a fault of our own, each with sentences on
 // stderr. SIGTERM and SIGHUP end the agent alone, SIGINT its components too.
 
@@ -7,6 +7,7 @@ import { dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startAgent } from './agent.ts';
 import { formatProblem, loadConfig } from './config.ts';
+import { hideArguments, placeToken } from './system/token-file.ts';
 import { patternProblems } from './watchdog/patterns.ts';
 
 function end(code: number, ...sentences: string[]): never {
@@ -14,12 +15,18 @@ function end(code: number, ...sentences: string[]): never {
   process.exit(code);
 }
 
-function configPath(): string {
+type Asked = { readonly path: string; readonly token: string | undefined };
+
+function readArguments(): Asked {
+  const text = { type: 'string' } as const;
   try {
-    const { values } = parseArgs({ options: { config: { type: 'string' } } });
-    if (values.config !== undefined) return resolve(values.config);
+    const { values } = parseArgs({ options: { config: text, enroll: text } });
+    const { config, enroll: token } = values;
+    if (config !== undefined) return { path: resolve(config), token };
   } catch (error) {
-    end(64, `agent: ${(error as Error).message}`);
+    // Without what was wrong: it may be a token.
+    const [sentence = ''] = (error as Error).message.split('\n');
+    end(64, `agent: ${sentence.replaceAll(/twe1\.\S+/g, 'twe1...')}`);
   }
   return end(64, 'agent: say which configuration: agent --config FILE');
 }
@@ -39,11 +46,16 @@ process.on('uncaughtException', (error) => {
   end(70, `agent: internal fault, please report it: ${error.stack ?? String(error)}`);
 });
 
-const path = configPath();
+const { path, token } = readArguments();
+if (token !== undefined) hideArguments(`tillwatch agent --config ${path}`);
 const loaded = loadConfig(readConfig(path), dirname(path));
 if (!loaded.ok) end(64, ...loaded.problems.map(formatProblem));
 const patterns = await patternProblems(loaded.config);
 if (patterns.length > 0) end(64, ...patterns.map(formatProblem));
+if (token !== undefined) {
+  const placed = placeToken(loaded.config, token);
+  if (!placed.ok) end(64, `agent: ${placed.reason}`);
+}
 const toStderr = process.stderr.isTTY || process.env['TILLWATCH_LOG'] === 'stderr';
 const started = await startAgent(loaded.config, { toStderr });
 if (!started.ok) end(69, `agent: ${started.reason}`);

@@ -7,7 +7,7 @@ import { type Budgets, openBudgets } from './budgets.ts';
 import type { AgentConfig } from './config.ts';
 import { type DiskKeeper, keepDisk } from './disk-keeper.ts';
 import { openRing, type Ring } from './evidence/ring.ts';
-import { plainIdentity } from './identity/plain.ts';
+import { identityFor } from './identity/open.ts';
 import type { AgentIdentity } from './identity/types.ts';
 import { LadderFile } from './ladder-file.ts';
 import { type OwnLog, openOwnLog } from './logs/own.ts';
@@ -139,6 +139,6 @@ export function openRooms(config: AgentConfig, locks: Release[], overrides: Over
     ...{ report: (event) => outbox.addEvent(event), clock, timers: ports.timers, log },
   });
   const kept = { outbox, disk, counters, budgets, ladder, output, pulls, redactions, ring, spans };
-  const identity = plainIdentity(config.trust.commandKeys);
+  const identity = identityFor(config, ports, outbox, log);
   return { config, ports, log, locks, environment, tallies, identity, ...kept };
 }

@@ -3,7 +3,9 @@
 
 import { join } from 'node:path';
 import { Absence } from './absence/keeper.ts';
+import { wayOf } from './identity/open.ts';
 import { startLink } from './link/link.ts';
+import { isAboutUs } from './link/reasons.ts';
 import type { Rooms } from './rooms.ts';
 import { writeDurablyLater } from './system/disk.ts';
 import { parseWritten } from './telemetry/disk-samples.ts';
@@ -32,28 +34,53 @@ export type Uplink = {
 };
 
 export function openUplink(rooms: Rooms, sources: UplinkSources): Uplink {
-  const { config, disk, ports, log, outbox, output, pulls, redactions, tallies } = rooms;
+  const { config, disk, ports, log, outbox, output, pulls, redactions, tallies, identity } = rooms;
   const { clock, timers, random } = ports;
   const { onCommand, ...readings } = sources;
+  // Whom the terminal speaks to itself: what is behind a proxy is the proxy's business.
+  const nearest = (): string => {
+    const way = wayOf(config, identity);
+    return way.ok ? (way.value.proxy ?? way.value.addresses[0]).host : config.broker.host;
+  };
   const absence = new Absence({
-    ...{ runDir: config.runDir, dataDir: config.dataDir, host: config.broker.host },
+    ...{ runDir: config.runDir, dataDir: config.dataDir, host: nearest },
     ...{ clock, timers, files: ports.files, write: writeDurablyLater, time: outbox.time, log },
     knock: async (host) => (await import('./system/knock.ts')).knock(host),
     report: (event) => outbox.addEvent(event),
   });
   const link = startLink({
     terminal: config.terminal,
-    broker: config.broker,
+    broker: () => wayOf(config, identity),
     backoff: config.link,
     chunks: pulls,
-    watch: absence,
+    watch: {
+      up: () => absence.up(),
+      acknowledged: () => absence.acknowledged(),
+      down: (reason) => {
+        absence.down(reason);
+        if (isAboutUs(reason)) identity.doubted();
+      },
+    },
+    floorMs: identity.notBeforeMs,
     ...{ outbox, clock, timers, log, random, onCommand },
+  });
+  const shownOf = (): string => {
+    const { credentials, brokers = [] } = identity.enrolment() ?? {};
+    return [credentials?.certificate, ...brokers].join(' ');
+  };
+  let shown = shownOf();
+  identity.onChange(() => {
+    // Whom it believes from now on says nothing against the connection that stands.
+    const before = shown;
+    shown = shownOf();
+    if (shown !== before) link.refresh();
   });
   const sampler = startSampler({
     ...config.sampling,
     ...readings,
     more: () => ({
       awayMs: absence.totalsMs(),
+      certificateMs: identity.expiresMs(),
       unreadBytes: tallies.unreadBytes(),
       spansDropped: rooms.spans.dropped(),
     }),
@@ -78,6 +105,7 @@ export function openUplink(rooms: Rooms, sources: UplinkSources): Uplink {
     ending: (reason) => absence.end(reason),
     stop: async () => {
       sampler.stop();
+      identity.stop();
       await link.stop();
     },
   };

@@ -61,6 +61,8 @@ if (node === undefined) {
   fail('dist/tillwatch.mjs is not here: in a checkout run npm run build, else install it again');
 } else {
   const child = spawn(node, [program, ...process.argv.slice(2)], { stdio: 'inherit' });
+  // A token among the arguments is for nobody else to read [proc(5)]; the program does the same with its own.
+  if (process.argv.some((word) => word.startsWith('--enroll'))) process.title = 'tillwatch';
   // A terminal sends its Ctrl-C to both of us: waiting here lets the child end in good order.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2']) {
     process.on(signal, () => child.kill(signal));

@@ -26,6 +26,7 @@ const licencesFile = 'licences.txt';
 /** Program in dist/ and its source. The command line's own parts are split, so that --help loads little. */
 const programs = {
   agent: 'agent/main.ts',
+  enrol: 'agent/enrol-main.ts',
   broker: 'broker/main.ts',
   sale: 'terminal/sale/main.ts',
   sync: 'terminal/sync/main.ts',

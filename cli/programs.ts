@@ -37,9 +37,15 @@ export function addPrograms(program: Command, verb: Verb) {
     ['broker', 'the centre: MQTT, registry, HTTP API'],
     ['agent', 'the watchdog of one terminal'],
   ] as const) {
+    const command = program.command(name);
+    if (name === 'agent') {
+      command.option(
+        '--enroll <token>',
+        'of tillwatch enroll, once; - reads it from standard input',
+      );
+    }
     example(
-      program
-        .command(name)
+      command
         .description(`run ${what}, until a signal ends it`)
         // Asked for below and not by `requiredOption`, which the verbs under `broker` would inherit.
         .option('--config <file>', 'its configuration, YAML')
@@ -51,7 +57,11 @@ export function addPrograms(program: Command, verb: Verb) {
               return ended(EXIT.usage, "required option '--config <file>' not specified");
             }
             const { runProgram } = await import('./verbs/run.ts');
-            return runProgram(name, file, options['json'] === true);
+            const token = options['enroll'];
+            return runProgram(name, file, {
+              json: options['json'] === true,
+              token: typeof token === 'string' ? token : undefined,
+            });
           }),
         ),
       `tillwatch ${name} --config /etc/tillwatch/${name}.yaml`,

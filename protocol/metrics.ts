@@ -189,6 +189,7 @@ export const catalogue = {
   tillwatch_link_connects_total: agent.counter('Connections to the broker.'),
   tillwatch_link_failures_total: agent.counter('Connections to the broker that failed or ended.'),
   tillwatch_link_garbage_total: agent.counter('Acknowledgements that could not be read.'),
+  tillwatch_certificate_expires_timestamp_seconds: agent.gauge('When the certificate ends.', 'use'),
   tillwatch_link_up: agent.gauge('1 while connected to the broker.'),
   tillwatch_commands_total: agent.counter('Commands by what became of them.', 'state'),
 

@@ -20,6 +20,17 @@ export const holdSchema = v.object({
   untilMs: v.number(),
 });
 
+/** Who the terminal is to its broker. */
+export const tillIdentitySchema = v.object({
+  state: v.picklist(['plain_text', 'none', 'ready', 'wrong']),
+  /** A sentence where it is not well. */
+  why: v.string(),
+  /** Less than 0: it is over. */
+  endsInMs: v.optional(v.number()),
+  /** Version of what it trusts. */
+  trust: v.optional(count),
+});
+
 export const tillComponentSchema = v.object({
   name: v.string(),
   version: v.string(),
@@ -41,6 +52,8 @@ export const tillSchema = v.object({
   agent: v.string(),
   pid: count,
   upMs: ms,
+  /** Not told by agents before 0.6. */
+  identity: v.optional(tillIdentitySchema),
   hold: v.optional(holdSchema),
   disk: v.string(),
   /** What the recovery plan does at this moment, if anything. */
@@ -53,5 +66,6 @@ export const tillSchema = v.object({
 });
 
 export type HoldAnswer = v.InferOutput<typeof holdSchema>;
+export type TillIdentity = v.InferOutput<typeof tillIdentitySchema>;
 export type TillComponent = v.InferOutput<typeof tillComponentSchema>;
 export type TillAnswer = v.InferOutput<typeof tillSchema>;

@@ -25,8 +25,8 @@ const SENTENCE_CHARS_MAX = 300;
 export type AbsenceOptions = {
   readonly runDir: string;
   readonly dataDir: string;
-  /** Of the broker. */
-  readonly host: string;
+  /** Of the broker, as it is now. */
+  readonly host: () => string;
   readonly clock: BootClock;
   readonly timers: Timers;
   readonly files: Pick<Files, 'read' | 'some' | 'replace'>;
@@ -199,7 +199,7 @@ export class Absence implements LinkWatch {
   #knock(): void {
     const now = this.#o.clock.monotonicMs();
     const { gateway } = readNetwork(this.#o.files);
-    if (gateway === undefined || !this.#model.isNetworked || isLoopback(this.#o.host)) return;
+    if (gateway === undefined || !this.#model.isNetworked || isLoopback(this.#o.host())) return;
     if (now - this.#knockedAtMs < KNOCK_EVERY_MS) return;
     this.#knockedAtMs = now;
     void this.#o.knock(gateway).then((answer) => {

@@ -28,6 +28,7 @@ export function plainIdentity(commandKeys: readonly string[]): AgentIdentity {
     notBeforeMs: () => 0,
     enrolment: nothing,
     renew: nothing,
+    doubted: nothing,
     onChange: nothing,
     stop: nothing,
   };

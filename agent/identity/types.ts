@@ -45,6 +45,8 @@ export type AgentIdentity = {
   readonly enrolment: () => Enrolment | undefined;
   /** A new certificate soon, whatever the old one's age. */
   readonly renew: () => void;
+  /** A broker refused what looks good here: it may have ended by a clock that is right. */
+  readonly doubted: () => void;
   /** Called after something of the above has changed. */
   readonly onChange: (listener: () => void) => void;
   readonly stop: () => void;

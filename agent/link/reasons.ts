@@ -22,6 +22,10 @@ const BUSY = /Server unavailable/;
 
 export const isRefusal = (reason: string): boolean => REFUSED.test(reason);
 
+/** The broker judged this terminal, not a proxy and not we it. */
+export const isAboutUs = (reason: string): boolean =>
+  reason.startsWith(REFUSED_BY_BROKER) || /^Connection refused: Not authorized/.test(reason);
+
 /** Only a person can change it, or a new certificate. */
 export const isLasting = (reason: string): boolean => isRefusal(reason) && !BUSY.test(reason);
 

@@ -74,6 +74,8 @@ export type AgentReading = {
   /** Bytes of component output that no counter has read, by component: they came too fast. */
   readonly unreadBytes?: Readonly<Record<string, number>>;
   readonly awayMs?: Readonly<Record<string, number>>;
+  /** When its own certificate ends. */
+  readonly certificateMs?: number | undefined;
 };
 
 const ALWAYS_COUNTED: readonly string[] = ['crash', 'hang'] satisfies Cause[];
@@ -254,6 +256,9 @@ export function agentSamples(agent: AgentReading): Sample[] {
       Object.entries(agent.unreadBytes ?? {}),
     ),
     ...spanSamples(agent),
+    ...maybe('tillwatch_certificate_expires_timestamp_seconds', seconds(agent.certificateMs), {
+      use: 'terminal',
+    }),
     ...linkSamples(agent.link),
     ...counted('tillwatch_channel_rejected_total', 'reason', Object.entries(agent.channelRejected)),
     ...counted('tillwatch_commands_total', 'state', Object.entries(agent.commandCounts)),

@@ -53,7 +53,10 @@ export type SamplerOptions = Omit<ExposedOptions, 'timers' | 'log'> & {
   /** Whether a technician holds the till. */
   readonly isHeld?: () => boolean;
   /** What others have to add of the agent: why it was away, what it thinned out. */
-  readonly more?: () => Pick<AgentReading, 'awayMs' | 'unreadBytes' | 'spansDropped'>;
+  readonly more?: () => Pick<
+    AgentReading,
+    'awayMs' | 'unreadBytes' | 'spansDropped' | 'certificateMs'
+  >;
   /** What the agent before knew; nothing when not given. */
   readonly memory?: SamplingMemory;
   /** For tests; the machine itself when not given. */

@@ -16,7 +16,10 @@ type Running = {
   readonly ended?: Promise<unknown>;
 };
 /** A configuration that is wrong, or a part that is not there. */
-type Started = Result<Running> | { readonly ok: 'config'; readonly problems: readonly Problem[] };
+type Started =
+  | Result<Running>
+  | { readonly ok: 'token'; readonly reason: string }
+  | { readonly ok: 'config'; readonly problems: readonly Problem[] };
 
 async function startBroker(text: string, folder: string): Promise<Started> {
   const { loadConfig } = await import('../../broker/config.ts');
@@ -29,10 +32,20 @@ async function startBroker(text: string, folder: string): Promise<Started> {
   return ok({ facts: { url, mqttPort, httpPort }, stop: () => stop() });
 }
 
-async function startAgent(text: string, folder: string): Promise<Started> {
+async function startAgent(
+  text: string,
+  folder: string,
+  token: string | undefined,
+): Promise<Started> {
   const { loadConfig } = await import('../../agent/config.ts');
   const loaded = loadConfig(text, folder);
   if (!loaded.ok) return { ok: 'config', problems: loaded.problems };
+  if (token !== undefined) {
+    const { hideArguments, placeToken } = await import('../../agent/system/token-file.ts');
+    hideArguments('tillwatch agent');
+    const placed = placeToken(loaded.config, token);
+    if (!placed.ok) return { ok: 'token', reason: placed.reason };
+  }
   const agent = await import('../../agent/agent.ts');
   const started = await agent.startAgent(loaded.config);
   if (!started.ok) return fail(started.reason);
@@ -57,7 +70,13 @@ const signalled = (): Promise<NodeJS.Signals> =>
     }
   });
 
-export async function runProgram(name: ProgramName, file: string, json: boolean): Promise<Outcome> {
+export type RunOptions = { readonly json: boolean; readonly token?: string | undefined };
+
+export async function runProgram(
+  name: ProgramName,
+  file: string,
+  { json, token }: RunOptions,
+): Promise<Outcome> {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
@@ -67,7 +86,10 @@ export async function runProgram(name: ProgramName, file: string, json: boolean)
   }
   const folder = dirname(resolve(file));
   const asked = signalled();
-  const started = await (name === 'agent' ? startAgent(text, folder) : startBroker(text, folder));
+  const started = await (name === 'agent'
+    ? startAgent(text, folder, token)
+    : startBroker(text, folder));
+  if (started.ok === 'token') return ended(EXIT.usage, started.reason);
   if (started.ok === 'config') {
     for (const { path, sentence } of started.problems) {
       process.stderr.write(path === '' ? `${sentence}\n` : `${path}: ${sentence}\n`);

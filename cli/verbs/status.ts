@@ -9,6 +9,8 @@ import { age, plural, type Style, table, tame, wrap } from '../screen.ts';
 import type { TillContext } from '../till-verbs.ts';
 import { localClock } from '../when.ts';
 
+const DAY_MS = 24 * 3_600_000;
+
 /** `restart 3 of 5, reset 1 of 2`. */
 export const leftText = (left: TillComponent['left']): string =>
   left.map(({ rung, times, of }) => `${rung} ${times} of ${of}`).join(', ');
@@ -31,12 +33,27 @@ function troubleOf(component: TillComponent, style: Style): string[] {
   return lines;
 }
 
+/** Whether it is one of the fleet, and for how long. */
+export function identityLines(identity: TillAnswer['identity'], style: Style): string[] {
+  if (identity === undefined) return [];
+  const { state, why, endsInMs = 0 } = identity;
+  if (state === 'plain_text') return ['link in plain text: no certificate'];
+  if (state !== 'ready') {
+    return wrap(`not enrolled: ${tame(why)}`, style.columns).map(style.warn);
+  }
+  if (endsInMs < 0) return [style.bad(`enrolled; its certificate ended ${age(-endsInMs)} ago`)];
+  const days = Math.floor(endsInMs / DAY_MS);
+  const left = days > 0 ? plural(days, 'day') : age(endsInMs);
+  return [`enrolled; its certificate is good for another ${left}`];
+}
+
 function headLines(till: TillAnswer, style: Style): string[] {
   const { terminal, agent, pid, upMs, hold, disk, operation, drill, components } = till;
   const ready = components.filter(({ state }) => state === 'ready').length;
   const lines = [
     `${style.bold(tame(terminal))}: ${ready} of ${plural(components.length, 'component')} ready`,
     `agent ${tame(agent)}, pid ${pid}, up ${age(upMs)}, disk ${disk.replaceAll('_', ' ')}`,
+    ...identityLines(till.identity, style),
   ];
   if (hold !== undefined) {
     const until = localClock(hold.untilMs).slice(0, 5);

@@ -54,7 +54,14 @@ function till(host = '203.0.113.9') {
   let knocked: Knocked = 'answers';
   const open = (): Absence =>
     new Absence({
-      ...{ runDir: '/run/t', dataDir: '/data', host, files, timers: time.timers, log: quiet },
+      ...{
+        runDir: '/run/t',
+        dataDir: '/data',
+        host: () => host,
+        files,
+        timers: time.timers,
+        log: quiet,
+      },
       clock: {
         monotonicMs: time.clock.monotonicMs,
         wallMs: () => time.clock.wallMs() + state.wall,

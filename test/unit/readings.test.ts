@@ -102,6 +102,7 @@ const agent: AgentReading = {
   },
   series: 90,
   awayMs: { power: 90_000 },
+  certificateMs: 1_800_000_000_000,
   unreadBytes: { sale: 3 },
 };
 const value = (samples: readonly Sample[], name: string, labels: Record<string, string> = {}) =>
