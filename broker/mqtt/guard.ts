@@ -42,6 +42,7 @@ export type Taker = {
 type Callback = (error?: Error | null) => void;
 const PACKET_IDS = 65_535;
 const SLOW_MS_MAX = 5_000;
+const LAST_WORD_MS_MAX = 500;
 
 export class Guard extends Duplex {
   readonly address: string;
@@ -59,6 +60,7 @@ export class Guard extends Duplex {
   #said: Buffer[] = [];
   #taken: (() => void)[] = [];
   #isFlushing = false;
+  #isDismissed = false;
   #lastId = 0;
   #cancelDrain: Cancel | undefined;
 
@@ -125,6 +127,14 @@ export class Guard extends Duplex {
     this.#said.push(packet);
     this.#taken.push(taken);
     this.#flushSoon();
+  }
+
+  /** Says what there is left to say and closes; whoever does not read it does not keep the socket. */
+  dismiss(): void {
+    if (this.destroyed) return;
+    if (this.#isFlushing) this.#flush();
+    this.#isDismissed = true;
+    this.destroy();
   }
 
   nextId(): number {
@@ -239,8 +249,13 @@ export class Guard extends Duplex {
   override _destroy(error: Error | null, done: Callback): void {
     this.#cancelDrain?.();
     if (this.#isFlushing) this.#flush();
-    // What was written just before (a refusing CONNACK) is with the kernel already or lost.
-    this.#socket.destroy();
+    if (this.#isDismissed) {
+      this.#socket.destroySoon();
+      this.#o.timers.after(LAST_WORD_MS_MAX, () => this.#socket.destroy());
+    } else {
+      // What was written just before (a refusing CONNACK) is with the kernel already or lost.
+      this.#socket.destroy();
+    }
     done(error);
   }
 }

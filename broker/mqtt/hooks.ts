@@ -76,6 +76,7 @@ function connectionOf(client: Client): Connection {
   return {
     address: guard.address,
     close: () => client.close(),
+    dismiss: () => guard.dismiss(),
     send: (topic, payload, done) => guard.say(writePublish(topic, guard.nextId(), payload), done),
   };
 }

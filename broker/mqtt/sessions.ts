@@ -18,6 +18,8 @@ export type Connection = {
   /** `done` when the socket has taken the bytes, or never will. */
   readonly send: (topic: string, payload: Uint8Array, done: () => void) => void;
   readonly close: () => void;
+  /** The same at once, after what was sent just before. */
+  readonly dismiss: () => void;
 };
 
 export type Session = {
@@ -181,7 +183,7 @@ export function createSessions(options: SessionsOptions) {
       greet(session);
       sendAcks(session);
       close(session, 'refused');
-      session.connection.close();
+      session.connection.dismiss();
       return true;
     },
     /** Somebody looks at it: it is told at once, and with each answer. */

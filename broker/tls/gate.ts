@@ -95,7 +95,9 @@ export function createGate(options: GateOptions): Gate {
     open: (server) => {
       const begins = server.listeners('connection');
       server.removeAllListeners('connection');
-      server.on('secureConnection', (socket: TLSSocket) => void waiting.leave(nameOf(socket)));
+      // Before anybody else, who may close it: then it has no name any more.
+      const leave = (socket: TLSSocket): void => void waiting.leave(nameOf(socket));
+      server.prependListener('secureConnection', leave);
       server.on('tlsClientError', (error: Error, socket: TLSSocket) =>
         waiting.failed(nameOf(socket), error.message),
       );

@@ -31,6 +31,7 @@ function setUp() {
         done();
       },
       close: () => {},
+      dismiss: () => {},
     }).session;
   return {
     sessions,
