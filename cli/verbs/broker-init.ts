@@ -50,8 +50,9 @@ export function urlOf({ config }: Pick<Initialised, 'config'>): string {
   return config.http.port === 443 ? `https://${host}` : `https://${host}:${config.http.port}`;
 }
 
-/** Groups of four, as people read them out on a telephone. */
-const spaced = (fingerprint: string): string => fingerprint.match(/.{1,8}/g)?.join(' ') ?? '';
+/** In groups on two lines, as people compare them. */
+const spaced = (fingerprint: string): readonly string[] =>
+  (fingerprint.match(/.{32}/g) ?? []).map((half) => half.match(/.{8}/g)?.join(' ') ?? '');
 
 function tell(made: Initialised, print: (line: string) => unknown): void {
   const { config, configFile, fingerprint, operator, token } = made;
@@ -62,7 +63,7 @@ function tell(made: Initialised, print: (line: string) => unknown): void {
     `  data           ${config.dataDir}`,
     `  keys           ${config.keysDir}`,
     '                 keep a copy of the keys, apart from the data and its backups',
-    `  authority      ${spaced(fingerprint)}`,
+    `  authority      ${spaced(fingerprint).join(`\n${' '.repeat(17)}`)}`,
     `  operator       ${operator}; this is the token to sign in with, shown only now:`,
     '',
     token,
