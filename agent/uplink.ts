@@ -61,7 +61,7 @@ export function openUplink(rooms: Rooms, sources: UplinkSources): Uplink {
         if (isAboutUs(reason)) identity.doubted();
       },
     },
-    floorMs: identity.notBeforeMs,
+    floorMs: () => identity.notBeforeMs(),
     ...{ outbox, clock, timers, log, random, onCommand },
   });
   const shownOf = (): string => {

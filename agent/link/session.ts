@@ -108,7 +108,9 @@ class OneSession implements Session {
     this.#giveUp = timers.after(connectTimeoutMs, () =>
       this.destroy(`the broker did not answer within ${connectTimeoutMs} ms`),
     );
-    this.#open().catch((error: unknown) => this.destroy(`mqtt cannot be loaded: ${String(error)}`));
+    this.#open().catch((error: unknown) =>
+      this.destroy(`the link cannot be opened: ${String(error)}`),
+    );
   }
 
   publish(topic: string, data: Uint8Array): void {

@@ -2,8 +2,9 @@
 // a restart before the broker was reached loses nothing. It is taken off the process's arguments at once, because those
 // are there for every user of the machine to read [proc(5)].
 
-import { readFileSync } from 'node:fs';
+import { readSync } from 'node:fs';
 import { join } from 'node:path';
+import { isatty } from 'node:tty';
 import { parseToken } from '../../protocol/enrolment.ts';
 import { fail, ok, type Result } from '../../protocol/result.ts';
 import type { AgentConfig } from '../config.ts';
@@ -17,11 +18,25 @@ export function hideArguments(title: string): void {
 }
 
 const STANDARD_INPUT = '-';
+const TOKEN_CHARS_MAX = 4_000;
+
+/** To the end of the line, or of the input: whoever types a token does not end it. */
+function readLine(): string {
+  const byte = Buffer.alloc(1);
+  let text = '';
+  while (text.length < TOKEN_CHARS_MAX && readSync(0, byte, 0, 1, null) === 1) {
+    const char = byte.toString('latin1');
+    if (char === '\n' && text.trim() !== '') break;
+    text += char;
+  }
+  return text;
+}
 
 function read(token: string): Result<string> {
   if (token !== STANDARD_INPUT) return ok(token);
+  if (isatty(0)) process.stderr.write('token: ');
   try {
-    return ok(readFileSync(0, 'utf8'));
+    return ok(readLine());
   } catch (error) {
     return fail(`the token cannot be read from standard input (${codeOf(error)})`);
   }
