@@ -4,7 +4,6 @@
 // caller says otherwise, because an agent that ends is no reason to stop selling.
 
 import { join } from 'node:path';
-import type { Command } from '../protocol/commands.ts';
 import type { NewEvent } from '../protocol/events.ts';
 import { ok, type Result } from '../protocol/result.ts';
 import type { TillAnswer } from '../protocol/till.ts';
@@ -13,9 +12,11 @@ import { AtTill } from './at-till.ts';
 import { type ChannelServer, openChannel } from './channel/server.ts';
 import type { Commands } from './commands.ts';
 import { type AgentConfig, socketPath } from './config.ts';
+import { DeedOffice } from './deeds/office.ts';
 import type { DrillDesk } from './drill/desk.ts';
-import { drillsAtTill, obeyDrill, openDrills } from './drill/open.ts';
+import { drillsAtTill, openDrills } from './drill/open.ts';
 import { Hold } from './hold.ts';
+import { tillIdentity } from './identity/open.ts';
 import { Introduction } from './introduction.ts';
 import { type Overrides, openRooms, type Rooms, takeFolders } from './rooms.ts';
 import { Supervisor } from './supervisor.ts';
@@ -46,6 +47,7 @@ class RunningAgent implements Agent {
   readonly #introduction: Introduction;
   readonly #drills: DrillDesk;
   readonly #commands: Commands;
+  readonly #deeds: DeedOffice;
   readonly #alive: Alive;
   readonly #hold: Hold;
   readonly #atTill: AtTill;
@@ -76,6 +78,7 @@ class RunningAgent implements Agent {
       }),
       counted: (name, version) => counters.counted(name, version),
       ledger: ladder,
+      isStopped: rooms.stopped.has,
       onSweep: () => this.#onSweep(),
       onSwept: () => this.#alive.swept(),
       onStep: (component, event, effects, ...rest) => {
@@ -90,7 +93,6 @@ class RunningAgent implements Agent {
       ...{ runDir: config.runDir, watchdogDevice: config.watchdogDevice },
       status: () => this.#status(),
     });
-    this.#commands = commandsFor(rooms, (command) => this.#obey(command));
     this.#hold = this.#openHold();
     this.#atTill = new AtTill({
       ...{ runDir: config.runDir, timers: rooms.ports.timers, log: rooms.log, hold: this.#hold },
@@ -101,6 +103,13 @@ class RunningAgent implements Agent {
       isHeld: () => this.#hold.active(),
     });
     drillsAtTill(this.#atTill, this.#drills);
+    this.#deeds = new DeedOffice(rooms, {
+      ...{ supervisor: this.#supervisor, control: hands.control, hold: this.#hold },
+      ...{ drills: this.#drills, send: hands.send, commands: () => this.#commands },
+      uplink: () => this.#uplink,
+    });
+    const { impossible } = this.#deeds;
+    this.#commands = commandsFor(rooms, (command) => this.#deeds.obey(command), impossible);
     rooms.pulls.start((...end) => this.#commands.done(...end));
   }
 
@@ -109,7 +118,7 @@ class RunningAgent implements Agent {
     return {
       send: (component, message) => this.#channel?.send(component, message) ?? false,
       askStack: (component) => this.#channel?.askStack(component) ?? Promise.resolve(undefined),
-      commandDone: (command, succeeded, reason) => this.#commands.done(command, succeeded, reason),
+      commandDone: (...end) => this.#deeds.ended(...end),
       changed: () => this.#saveBudgets(),
       remember: () => ladder.remember(this.#supervisor.uses()),
       started: ({ name, life }) => {
@@ -138,17 +147,6 @@ class RunningAgent implements Agent {
     });
   }
 
-  #obey(command: Command): void {
-    if (command.kind === 'logs') this.#rooms.pulls.begin(command);
-    else if (command.kind === 'drill') obeyDrill(this.#drills, this.#commands, command);
-    else if (command.kind !== 'restart') this.#commands.done(command.id, false, 'not known here');
-    else {
-      const reason = `${command.operator} asked for it: ${command.reason}`;
-      const { component, force = false } = command.arguments;
-      this.#supervisor.restart(component, reason, command.id, force);
-    }
-  }
-
   async begin(): Promise<Result<Agent>> {
     const { config, log, ports } = this.#rooms;
     const adopted = await this.#supervisor.adoptAll();
@@ -158,7 +156,7 @@ class RunningAgent implements Agent {
       files: socketFiles,
       log,
       expected: (component) => this.#supervisor.expected(component),
-      onEvent: (event) => this.#supervisor.hear(event),
+      onEvent: this.#deeds.hear,
     });
     if (!channel.ok) {
       await this.#close();
@@ -170,6 +168,7 @@ class RunningAgent implements Agent {
     // Before anything is judged: what a technician works on is not acted on by a new agent either.
     if (this.#hold.active()) this.#supervisor.hold(true);
     this.#supervisor.begin();
+    this.#deeds.begun();
     await this.#atTill.open();
     this.#uplink = openUplink(this.#rooms, {
       readComponents: () => this.#supervisor.readings(),
@@ -200,11 +199,12 @@ class RunningAgent implements Agent {
     const facts = {
       ...{ terminal: config.terminal, agent: AGENT_VERSION, pid: process.pid },
       ...{ upMs: Math.round(now - this.#begunAt), disk: this.#rooms.disk.level() },
+      identity: tillIdentity(this.#rooms),
       ...(hold === undefined ? {} : { hold }),
       ...(operation === undefined ? {} : { operation }),
       ...(this.#drills.isRunning ? { drill: this.#drills.what } : {}),
     };
-    return tillView(facts, this.#supervisor.components(), now);
+    return tillView(facts, this.#supervisor.components(), now, this.#rooms.stopped.of);
   }
 
   #report<K extends NewEvent['kind']>(
@@ -218,6 +218,7 @@ class RunningAgent implements Agent {
     const { config } = this.#rooms;
     this.#sweeps += 1;
     this.#commands.judgeWaiting();
+    this.#deeds.look();
     if (this.#sweeps % KEEP_EVERY_SWEEPS === 0) this.#keepHouse();
     // Whoever wanted the components to end with the agent wants them to end with what started it too.
     if (config.onExit === 'stop' && process.ppid !== this.#parentPid) {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fail, ok, type Result } from '../protocol/result.ts';
 import { type Budgets, openBudgets } from './budgets.ts';
 import type { AgentConfig } from './config.ts';
+import { Stopped } from './deeds/stopped.ts';
 import { type DiskKeeper, keepDisk } from './disk-keeper.ts';
 import { openRing, type Ring } from './evidence/ring.ts';
 import { identityFor } from './identity/open.ts';
@@ -52,6 +53,7 @@ export type Rooms = {
   readonly ring: Ring;
   readonly spans: Spans;
   readonly identity: AgentIdentity;
+  readonly stopped: Stopped;
   readonly environment: NodeJS.ProcessEnv;
 };
 
@@ -138,7 +140,11 @@ export function openRooms(config: AgentConfig, locks: Release[], overrides: Over
     ...{ readSpace, reserve, output, outbox, evidence: ring, hush: log.hush },
     ...{ report: (event) => outbox.addEvent(event), clock, timers: ports.timers, log },
   });
+  const stopped = new Stopped({
+    path: join(dataDir, 'stopped.json'),
+    ...{ read: files.read, write: writeDurably, log },
+  });
   const kept = { outbox, disk, counters, budgets, ladder, output, pulls, redactions, ring, spans };
   const identity = identityFor(config, ports, outbox, log);
-  return { config, ports, log, locks, environment, tallies, identity, ...kept };
+  return { config, ports, log, locks, environment, tallies, identity, stopped, ...kept };
 }

@@ -25,6 +25,7 @@ export function eventOf(component: Component, said: Said): ComponentEvent | unde
       component.status = 'stopping';
       return undefined;
     case 'evidence':
+    case 'answer':
       return undefined;
     case 'span':
       component.onSpan(said.otlp);

@@ -19,15 +19,18 @@ import { ordinaryLateMs } from './pause.ts';
 import { planOf } from './policy.ts';
 import { type RebootLedger, Recover } from './recover.ts';
 import type { Counted } from './restarts.ts';
+import { Rested } from './rested.ts';
 import { eventOf } from './said.ts';
 import type { ComponentReading } from './telemetry/readings.ts';
 import { type Model, type Remembered, type RungUse, step } from './watchdog/machine.ts';
 import type { ComponentEffect, ComponentEvent } from './watchdog/model.ts';
 import { orderState, type States } from './watchdog/plan.ts';
+import type { RecoveryEvent } from './watchdog/recovery.ts';
 import { Watched } from './watched.ts';
 
 /** Beyond all graces: for processes that the kernel does not let die. */
 const STOP_ALL_EXTRA_MS = 15_000;
+const STAYS_STOPPED = 'an operator has stopped it';
 
 export type SupervisorOptions = {
   readonly config: AgentConfig;
@@ -41,6 +44,8 @@ export type SupervisorOptions = {
   readonly onSweep: () => void;
   /** At the very end of each sweep, after everything was judged. */
   readonly onSwept: () => void;
+  /** Whether an operator wants it to stay stopped. */
+  readonly isStopped?: (component: string) => boolean;
   /** After each step of a component's machine. */
   readonly onStep?: (
     component: Component,
@@ -60,8 +65,7 @@ export class Supervisor {
   readonly #order: Order;
   readonly #recover: Recover;
   readonly #feeding: Feeding;
-  /** Ended for good, as their restart policy wants it; not what was stopped with the agent. */
-  readonly #rested = new Set<string>();
+  readonly #rested: Rested;
   #sweeps = 0;
 
   constructor(options: SupervisorOptions) {
@@ -75,6 +79,7 @@ export class Supervisor {
     this.watched = new Watched(components);
     const policies = components.map(({ policy }) => policy);
     this.#recover = new Recover({ config, policies, hands: this.#hands, ledger });
+    this.#rested = new Rested(options, this.#recover.interrupted);
     this.#feeding = new Feeding({ components: this.watched.all, hands: this.#hands });
     this.#order = new Order({
       plan: planOf(config),
@@ -82,7 +87,6 @@ export class Supervisor {
       push: (name, event) => this.#loop.push(name, event),
     });
     this.#loop = this.#openLoop();
-    this.#recall();
   }
 
   #openLoop(): Loop {
@@ -102,16 +106,6 @@ export class Supervisor {
         this.#options.onSwept();
       },
     });
-  }
-
-  /** Who ended for good; but not who was only stopped for another's recovery when the agent ended. */
-  #recall(): void {
-    const { config, remembered } = this.#options;
-    for (const { name, version, restart } of config.components) {
-      const isMember = this.#recover.interrupted.includes(name);
-      const isSame = remembered(name).rested === version;
-      if (isSame && restart !== 'permanent' && !isMember) this.#rested.add(name);
-    }
   }
 
   expected(name: string): Expected | undefined {
@@ -153,13 +147,19 @@ export class Supervisor {
   /** Starts the rest, each as soon as what it needs is ready. */
   begin(): void {
     for (const { name, model } of this.components()) {
-      if (model.state === 'stopped' && !this.#rested.has(name)) this.#order.toStart(name);
+      if (model.state === 'stopped') {
+        if (!this.#rested.isLeft(name)) this.#order.toStart(name);
+      } else if (this.#rested.isStopped(name)) {
+        // The agent before did not live to see its end.
+        this.#loop.push(name, { kind: 'stop', reason: STAYS_STOPPED, cause: 'operator' });
+      }
     }
     this.#judge();
   }
 
-  restart(component: string, reason: string, command: string, force: boolean): void {
-    this.#loop.push(component, { kind: 'restart', reason, command, force });
+  /** What takes more than one component, asked for by an operator. */
+  plan(event: RecoveryEvent): void {
+    this.#recover.tell(event);
   }
 
   /** A technician holds the till, or lets it go. */
@@ -217,7 +217,7 @@ export class Supervisor {
 
   /** What the next agent of this boot should know. */
   remains(): Map<string, Remains> {
-    return remainsOf(this.components(), this.#rested);
+    return remainsOf(this.components(), this.#rested.names);
   }
 
   /** What any later agent should know: the rungs that were used. */
@@ -253,13 +253,13 @@ export class Supervisor {
     if (component === undefined) return;
     const isGuest = this.watched.isGuest(name);
     // While everything is being stopped the plan starts nobody again.
-    if (this.#order.isStopping && (event.kind === 'start' || event.kind === 'launch')) return;
+    const isStart = event.kind === 'start' || event.kind === 'launch';
+    if (isStart && (this.#order.isStopping || this.#rested.isStopped(name))) return;
     const before = component.model;
     const { model, effects } = step(component.policy, before, event, now);
     const ended = model.state === 'stopped' && before.state !== 'stopped';
     const isForGood = ended && !this.#order.isStopping && !this.#recover.isMember(name);
-    if (model.state !== 'stopped') this.#rested.delete(name);
-    else if (isForGood && !isGuest) this.#rested.add(name);
+    this.#rested.hear(name, model.state, isForGood && !isGuest);
     component.model = model;
     for (const effect of effects) this.#act(component, effect);
     if (!isGuest) this.#recover.hear(component.policy, model, effects, now);

@@ -4,6 +4,7 @@
 import { RUNGS, type Rung } from '../protocol/events.ts';
 import type { TillAnswer, TillComponent } from '../protocol/till.ts';
 import type { Component } from './component.ts';
+import { type Stop, stayReason } from './deeds/stopped.ts';
 import { isBusy } from './watchdog/machine.ts';
 
 type Left = TillComponent['left'][number];
@@ -25,19 +26,28 @@ export function rungsLeft({ policy, model }: Pick<Component, 'policy' | 'model'>
   return all.toSorted((a, b) => RUNGS.indexOf(a.rung) - RUNGS.indexOf(b.rung));
 }
 
-export function componentView(component: Component, now: number): TillComponent {
+export type StoppedOf = (component: string) => Stop | undefined;
+
+export function componentView(
+  component: Component,
+  now: number,
+  stoppedOf: StoppedOf = () => undefined,
+): TillComponent {
   const { name, version, model, policy, state, life } = component;
   const { incident } = model;
   const open = incident?.open === true;
+  const stopped = stoppedOf(name);
+  const why = stopped && model.state === 'stopped' ? stayReason(stopped) : state?.reason;
   return {
     name,
     version,
     state: model.state,
     forMs: Math.max(0, Math.round(now - (state?.at ?? now))),
-    reason: state?.reason ?? 'it was not started yet',
+    reason: why ?? 'it was not started yet',
     mode: policy.mode,
     ...(life === undefined ? {} : { pid: life.pid }),
     busy: isBusy(model, now),
+    ...(stopped === undefined ? {} : { stopped }),
     ...(open
       ? { incident: { id: incident.id, cause: incident.cause, reason: incident.reason } }
       : {}),
@@ -51,7 +61,8 @@ export const tillView = (
   facts: TillFacts,
   components: readonly Component[],
   now: number,
+  stoppedOf?: StoppedOf,
 ): TillAnswer => ({
   ...facts,
-  components: components.map((component) => componentView(component, now)),
+  components: components.map((component) => componentView(component, now, stoppedOf)),
 });

@@ -42,6 +42,8 @@ export const tillComponentSchema = v.object({
   pid: v.optional(count),
   /** Work that forbids planned restarts. */
   busy: v.boolean(),
+  /** By an operator, until somebody starts it. */
+  stopped: v.optional(v.object({ by: v.string(), reason: v.string() })),
   incident: v.optional(v.object({ id: v.string(), cause: v.picklist(CAUSES), reason: v.string() })),
   /** How often each rung may still be used now. */
   left: v.array(v.object({ rung: v.picklist(RUNGS), times: count, of: count })),

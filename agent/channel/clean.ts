@@ -17,6 +17,8 @@ export function cleanWord(said: Said): Said {
       return { ...said, reason: clean(said.reason) };
     case 'begin':
       return { ...said, name: clean(said.name) };
+    case 'answer':
+      return said.reason === undefined ? said : { ...said, reason: clean(said.reason) };
     case 'evidence': {
       const { reason } = said;
       const stack = said.stack.map(clean);

@@ -11,6 +11,7 @@ import { isMainThread } from 'node:worker_threads';
 import { CHANNEL_LINE_BYTES_MAX } from '../../protocol/limits.ts';
 import { createLineReader } from './lines.ts';
 import type { FromComponent, ToComponent } from './messages.ts';
+import { type OrderHandlers, Orders } from './orders.ts';
 import { startWitness } from './witness.ts';
 import { cut, cutMs, type WorkItem, WorkItems } from './work.ts';
 
@@ -33,7 +34,8 @@ export type Channel = {
   readonly close: () => void;
 };
 
-export type ChannelHandlers = {
+/** Beside what orders.ts says: hooks that are optional, as is everything that a component need not know. */
+export type ChannelHandlers = OrderHandlers & {
   readonly onStop: (stop: { graceMs: number; reason: string }) => void;
   readonly onHeal?: () => void;
 };
@@ -56,6 +58,7 @@ const nowMs = (): number => performance.now();
 class Client {
   readonly #identity: Identity;
   readonly #handlers: ChannelHandlers;
+  readonly #orders: Orders;
   readonly work = new WorkItems((message) => this.send(message));
   readonly #busy = new Map<string, Until>();
   readonly #loop = monitorEventLoopDelay({ resolution: LOOP_SAMPLE_MS });
@@ -73,6 +76,7 @@ class Client {
   constructor(identity: Identity, handlers: ChannelHandlers) {
     this.#identity = identity;
     this.#handlers = handlers;
+    this.#orders = new Orders(handlers, (message) => this.send(message));
     this.#loop.enable();
     this.#open();
   }
@@ -134,6 +138,7 @@ class Client {
     } else if (message?.kind === 'stop') {
       this.#handlers.onStop({ graceMs: message.graceMs ?? 0, reason: message.reason ?? '' });
     } else if (message?.kind === 'heal') this.#handlers.onHeal?.();
+    else if (message?.kind === 'level' || message?.kind === 'reopen') this.#orders.hear(message);
   }
 
   #startBeats(beatMs: number): void {
@@ -209,6 +214,7 @@ class Client {
     clearTimeout(this.#retry);
     clearInterval(this.#beats);
     this.work.close();
+    this.#orders.close();
     this.#loop.disable();
     this.#socket?.end();
   }

@@ -54,6 +54,13 @@ export const fromComponent = {
   end: v.object({ kind: v.literal('end'), id, ok: v.boolean() }),
   /** One span of a trace that is worth keeping, in the JSON of OTLP; telemetry/spans-channel.ts reads it. */
   span: v.object({ kind: v.literal('span'), otlp: v.record(v.string(), v.unknown()) }),
+  /** To an order that has an id. Who does not know an order says nothing. */
+  answer: v.object({
+    kind: v.literal('answer'),
+    id,
+    ok: v.boolean(),
+    reason: v.optional(sentence),
+  }),
   /** From a witness, when asked: what the main thread is doing, innermost frame first. */
   evidence: v.object({
     kind: v.literal('evidence'),
@@ -74,7 +81,15 @@ export type ToComponent =
   | { readonly kind: 'heal' }
   /** To a witness: tell the stack of the main thread. */
   | { readonly kind: 'evidence' }
-  | { readonly kind: 'level'; readonly level: string; readonly untilMs: number };
+  /** Log so much until then (wall clock); a moment that is past: as before. Answered where it has an id. */
+  | {
+      readonly kind: 'level';
+      readonly id: string;
+      readonly level: string;
+      readonly untilMs: number;
+    }
+  /** Close a device and open it again; answered when that is done. */
+  | { readonly kind: 'reopen'; readonly id: string; readonly device: string };
 
 export type LineFault = 'not_json' | 'unknown_kind' | 'bad_line';
 export type ReadLine =

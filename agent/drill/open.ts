@@ -53,13 +53,13 @@ export function drillsAtTill(atTill: AtTill, desk: DrillDesk): void {
 
 export function obeyDrill(
   desk: DrillDesk,
-  commands: Commands,
+  done: (id: string, succeeded: boolean, reason: string) => void,
   command: Extract<Command, { kind: 'drill' }>,
 ): void {
   const { id, operator, reason } = command;
   const { fault, component } = command.arguments;
   const wish = { fault, component, reason: `${operator} asked for it: ${reason}`, command: id };
   void desk.begin(wish).then((begun) => {
-    if (!begun.ok) commands.done(id, false, begun.reason);
+    if (!begun.ok) done(id, false, begun.reason);
   });
 }

@@ -5,10 +5,12 @@
 
 import { Writable } from 'node:stream';
 import { createLogger, format, transports } from 'winston';
+import type { LogLevel } from '../../protocol/catalogue.ts';
 import { type Found, redactLine, redactRecord } from '../channel/redact.ts';
 import type { Log } from '../ports.ts';
 import { type LogFileLimits, openLogFile } from './own-file.ts';
 
+const USUAL: LogLevel = 'info';
 const LIMITS: LogFileLimits = { bytesMax: 2 * 1024 * 1024, filesMax: 4 };
 
 export type OwnLog = Log & {
@@ -16,6 +18,10 @@ export type OwnLog = Log & {
   readonly end: () => Promise<void>;
   /** On a disk that is full to its floor only what is wrong is written. */
   readonly hush: (on: boolean) => void;
+  /** More or less than usual; undefined: as usual. */
+  readonly setLevel: (level: LogLevel | undefined) => void;
+  /** Written only where somebody asked for more. */
+  readonly debug: Log['info'];
 };
 export type OwnLogOptions = { readonly found?: Found; readonly limits?: LogFileLimits };
 
@@ -54,16 +60,17 @@ export function openOwnLog(path: string, toStderr: boolean, options: OwnLogOptio
     ),
     eol: '\n',
   });
-  const logger = createLogger({ level: 'info', transports: [lines], exitOnError: false });
+  const logger = createLogger({ level: USUAL, transports: [lines], exitOnError: false });
   if (toStderr) {
     const shown = format.combine(errorsAsText(), redactRecord(), format.timestamp(), human);
     logger.add(new transports.Console({ format: shown, stderrLevels: ['error', 'warn', 'info'] }));
   }
   let isHushed = false;
   const at =
-    (level: 'info' | 'warn' | 'error') =>
+    (level: LogLevel) =>
     (message: string, fields: Record<string, unknown> = {}): void => {
-      if (level !== 'info' || !isHushed) logger.log(level, message, fields);
+      const isLoud = level === 'warn' || level === 'error';
+      if (isLoud || !isHushed) logger.log(level, message, fields);
     };
   const hush = (on: boolean): void => {
     isHushed = on;
@@ -76,5 +83,9 @@ export function openOwnLog(path: string, toStderr: boolean, options: OwnLogOptio
       });
       logger.end();
     });
-  return { info: at('info'), warn: at('warn'), error: at('error'), end, hush };
+  const setLevel = (level: LogLevel | undefined): void => {
+    logger.level = level ?? USUAL;
+  };
+  const levels = { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+  return { ...levels, end, hush, setLevel };
 }

@@ -141,6 +141,29 @@ function askerOf(spec: ProbeSpec, ports: ProbePorts, context: ProbeContext): Ask
   }
 }
 
+/** One question now, beside those of a rhythm. @returns the answer; `ok` undefined: it could not be asked. */
+export function askOnce(
+  spec: ProbeSpec,
+  ports: ProbePorts,
+  context: ProbeContext = {},
+): Promise<Answer> {
+  return new Promise((done) => {
+    let cancelAsk: Cancel = () => undefined;
+    let isOpen = true;
+    const end = (answer: Answer): void => {
+      if (!isOpen) return;
+      isOpen = false;
+      cancelTimeout();
+      cancelAsk();
+      done(answer);
+    };
+    const reason = `no answer within ${spec.timeoutMs} ms`;
+    const cancelTimeout = ports.timers.after(spec.timeoutMs, () => end({ ok: false, reason }));
+    cancelAsk = askerOf(spec, ports, context).ask(end);
+    if (!isOpen) cancelAsk();
+  });
+}
+
 /** Asks until stopped; the first time within a tenth of the interval. */
 export function startProbe(
   spec: ProbeSpec,

@@ -108,6 +108,12 @@ export function startHardware(
       const isWell = troubles().every(({ trouble }) => trouble === undefined);
       return { status: isWell ? 'ok' : 'degraded', ...Object.fromEntries(each) };
     },
+    reopen: async (name) => {
+      const found = built.find(({ device }) => device.name === name);
+      if (found === undefined) return { ok: false, reason: `no device is called ${name} here` };
+      const { ok, text } = await found.device.reopen();
+      return { ok, reason: text };
+    },
     stop: async () => {
       for (const { device } of [...built].reverse()) await device.close();
       queue?.close();

@@ -29,6 +29,8 @@ export type Service = {
   readonly bodyBytesMax?: number;
   /** Runs after the port is open and before readiness is told. */
   readonly started?: (port: number) => void;
+  /** Of one of its devices: closed and opened again, by order of an operator. */
+  readonly reopen?: (device: string) => Promise<{ readonly ok: boolean; readonly reason: string }>;
   readonly stop: () => Promise<void>;
 };
 type Settings = {
@@ -67,7 +69,16 @@ export async function runComponent(
   const log = createLog(name, version, settings.POS_LOG_LEVEL);
   endOnBug(log);
   let stop: (graceMs: number, reason: string) => void = () => process.exit(0);
-  const channel = connectChannel({ onStop: ({ graceMs, reason }) => stop(graceMs, reason) });
+  let reopen: Service['reopen'];
+  const channel = connectChannel({
+    onStop: ({ graceMs, reason }) => stop(graceMs, reason),
+    onLevel: (level) => {
+      log.setLevel(level);
+      log.info('the log level changed', { to: level ?? 'as configured' });
+    },
+    onReopen: async (device) =>
+      (await reopen?.(device)) ?? { ok: false, reason: `${name} has no devices` },
+  });
   process.on('SIGTERM', () => stop(GRACE_MS, 'SIGTERM'));
   process.on('SIGINT', () => stop(GRACE_MS, 'SIGINT'));
   const dataDir = settings.POS_DATA_DIR;
@@ -76,6 +87,7 @@ export async function runComponent(
   let service: Service;
   try {
     service = start(context);
+    reopen = service.reopen;
   } catch (error) {
     refuse(log, `${name} cannot start: ${saying(error)}`);
   }

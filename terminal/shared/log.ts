@@ -15,6 +15,12 @@ export type Log = {
   readonly error: (message: string, fields?: Record<string, unknown>) => void;
 };
 
+/** That of a component: an operator may want more of it, or less, for a while. */
+export type ComponentLog = Log & {
+  /** Undefined: as configured. */
+  readonly setLevel: (level: string | undefined) => void;
+};
+
 const STDOUT = 1;
 
 /** Writes whole lines at once; what cannot be written is counted and told when there is room again. */
@@ -38,7 +44,7 @@ function standardOutput(tellLost: (count: number) => string): Writable {
   });
 }
 
-export function createLog(component: string, version: string, level: string): Log {
+export function createLog(component: string, version: string, level: string): ComponentLog {
   const tellLost = (count: number): string =>
     JSON.stringify({
       component,
@@ -48,13 +54,17 @@ export function createLog(component: string, version: string, level: string): Lo
       timestamp: new Date().toISOString(),
       version,
     });
-  return createLogger({
+  const logger = createLogger({
     level,
     defaultMeta: { component, version },
     format: format.combine(redactRecord(), format.timestamp(), format.json(), redactLine()),
     transports: [new transports.Stream({ stream: standardOutput(tellLost), eol: '\n' })],
     exitOnError: false,
   });
+  const setLevel = (asked: string | undefined): void => {
+    logger.level = asked ?? level;
+  };
+  return Object.assign(logger, { setLevel });
 }
 
 const nothing = (): void => undefined;

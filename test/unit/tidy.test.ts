@@ -25,7 +25,7 @@ const withoutComments = (source: string): string =>
 const AGENT_DOORS = [
   /^agent\/system(\.ts|\/)/,
   /^agent\/main\.ts$/,
-  /^agent\/channel\/(client|work|witness)\.ts$/,
+  /^agent\/channel\/(client|orders|work|witness)\.ts$/,
 ];
 const AGENT_FILE_OWNERS = [
   ...AGENT_DOORS,

@@ -14,6 +14,8 @@ import type {
 } from './upos.ts';
 
 export type Called = { readonly ok: true } | { readonly ok: false; readonly code: ErrorCode };
+export const calledOf = ({ refused }: { readonly refused?: ErrorCode | undefined }): Called =>
+  refused === undefined ? { ok: true } : { ok: false, code: refused };
 export type Health = {
   readonly level: CheckLevel;
   readonly ok: boolean;
@@ -48,6 +50,8 @@ export type Device = {
   readonly disable: () => Promise<Called>;
   readonly release: () => Promise<Called>;
   readonly close: () => Promise<Called>;
+  /** Its connection is closed and made anew; the device is looked at over the new one. */
+  readonly reopen: () => Promise<Health>;
   readonly checkHealth: (level: CheckLevel) => Promise<Health>;
   readonly facts: () => Facts;
   /** There is something new to do. */

@@ -6,16 +6,17 @@ import type { Log } from '../../shared/log.ts';
 import { fullJitterMs, type Loop, startLoop } from '../../shared/loops.ts';
 import { Conversation } from '../transports/conversation.ts';
 import type { Transport } from '../transports/port.ts';
-import type {
-  Called,
-  Count,
-  Device,
-  Driver,
-  Facts,
-  Health,
-  Tools,
-  Trouble,
-  Work,
+import {
+  type Called,
+  type Count,
+  calledOf,
+  type Device,
+  type Driver,
+  type Facts,
+  type Health,
+  type Tools,
+  type Trouble,
+  type Work,
 } from './device.ts';
 import {
   type Action,
@@ -29,6 +30,7 @@ import {
   stateOf,
   step,
 } from './machine.ts';
+import { reopened } from './reopen.ts';
 import { type CheckLevel, type ErrorCode, SENTENCES, type Statistic } from './upos.ts';
 
 const TROUBLE_POLL_MS = 500;
@@ -140,6 +142,12 @@ export class Keeper<M> implements Device {
     return { level, ok: trouble === undefined, text: trouble?.text ?? `the ${this.name} ${well}` };
   };
 
+  reopen = (): Promise<Health> =>
+    reopened(this.name, {
+      ...{ isEnabled: this.#model.enabled, drop: () => this.#drop(), opens: () => this.#opens },
+      ...{ looked: () => this.#looked(), trouble: () => this.trouble() },
+    });
+
   /** @returns when the device was looked at once more, or when that takes too long. */
   #looked(): Promise<void> {
     this.#loop?.wake();
@@ -153,8 +161,7 @@ export class Keeper<M> implements Device {
   }
 
   #call(kind: 'open' | 'claim' | 'enable'): Called {
-    const { refused } = this.#step({ kind });
-    return refused === undefined ? { ok: true } : { ok: false, code: refused };
+    return calledOf(this.#step({ kind }));
   }
 
   async #end(kind: 'disable' | 'release' | 'close'): Promise<Called> {
@@ -164,8 +171,14 @@ export class Keeper<M> implements Device {
     this.#talk?.close();
     await ended;
     this.#talk = undefined;
-    const { refused } = this.#step({ kind });
-    return refused === undefined ? { ok: true } : { ok: false, code: refused };
+    return calledOf(this.#step({ kind }));
+  }
+
+  /** Forgotten first: what we close ourselves is not lost. */
+  #drop(): void {
+    const talk = this.#talk;
+    this.#talk = undefined;
+    talk?.close();
   }
 
   #step(event: Event) {
@@ -275,13 +288,10 @@ export class Keeper<M> implements Device {
     if (action === undefined) return TROUBLE_POLL_MS;
     const { driver, log, onRestart, name } = this.#ground;
     const { rung, pauseMs } = action;
-    const talk = this.#talk;
     log.debug('recovery', { device: name, rung });
-    if (rung === 'clear' && talk?.open) await driver.clear?.(talk);
+    if (rung === 'clear' && this.#talk?.open) await driver.clear?.(this.#talk);
     if (rung === 'reopen' || rung === 'restart') {
-      // Forgotten first: what we close ourselves is not lost.
-      this.#talk = undefined;
-      talk?.close();
+      this.#drop();
       this.#attempt += 1;
     }
     if (rung === 'restart') onRestart(this.trouble()?.text ?? `the ${name} cannot be reached`);

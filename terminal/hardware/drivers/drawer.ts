@@ -90,6 +90,9 @@ export class Drawer implements Device {
     return this.#end('E_FAILURE');
   }
 
+  /** Its printer carries it. */
+  reopen = (): Promise<Health> => this.#ground.printer.reopen();
+
   checkHealth = async (level: 'INTERNAL' | 'EXTERNAL'): Promise<Health> => {
     if (level === 'INTERNAL') return await this.#ground.printer.checkHealth('INTERNAL');
     const opened = await this.openDrawer();

@@ -1,0 +1,117 @@
+// Log levels that an operator changed for a while: of a component, told over the channel, or of the agent itself. Kept in
+// the boot's folder with their end in time since boot, so that the next agent puts back what this one did not live to,
+// a component that is started anew meanwhile is told again, and a reboot ends them all.
+
+import * as v from 'valibot';
+import { LOG_LEVELS, type LogLevel } from '../../protocol/catalogue.ts';
+import { AGENT_LOG } from '../../protocol/commands.ts';
+import type { ToComponent } from '../channel/messages.ts';
+import type { BootClock, Files, Log } from '../ports.ts';
+import type { Answered, Asks } from './asks.ts';
+
+const FILE_BYTES_MAX = 64 * 1024;
+const DAY_MS = 24 * 3_600_000;
+
+const schema = v.object({
+  bootId: v.string(),
+  levels: v.record(
+    v.string(),
+    v.object({ level: v.picklist(LOG_LEVELS), untilBootMs: v.pipe(v.number(), v.finite()) }),
+  ),
+});
+type Kept = v.InferOutput<typeof schema>['levels'];
+
+export type LevelsOptions = {
+  readonly path: string;
+  readonly clock: BootClock;
+  readonly files: Pick<Files, 'read' | 'replace' | 'remove'>;
+  readonly log: Log;
+  /** The agent's own log, and not that of a component which is called the same. */
+  readonly isOwn: (component: string) => boolean;
+  /** Undefined: as it was. */
+  readonly setOwn: (level: LogLevel | undefined) => void;
+  readonly asks: Pick<Asks, 'ask'>;
+  readonly send: (component: string, message: ToComponent) => boolean;
+};
+
+export class Levels {
+  readonly #options: LevelsOptions;
+  #kept: Kept;
+
+  constructor(options: LevelsOptions) {
+    this.#options = options;
+    this.#kept = read(options);
+    const own = this.#kept[AGENT_LOG];
+    if (own !== undefined && options.isOwn(AGENT_LOG)) options.setOwn(own.level);
+  }
+
+  async set(component: string, level: LogLevel, forMs: number): Promise<Answered> {
+    const { clock, setOwn, asks, log, isOwn } = this.#options;
+    if (isOwn(component)) setOwn(level);
+    else {
+      const untilMs = Math.round(clock.wallMs() + forMs);
+      const order = (id: string): ToComponent => ({ kind: 'level', id, level, untilMs });
+      const answered = await asks.ask(component, order);
+      if (!answered.ok) return answered;
+    }
+    this.#kept = { ...this.#kept, [component]: { level, untilBootMs: clock.bootMs() + forMs } };
+    const written = this.#write();
+    if (!written) log.warn('the log level does not outlive this agent', { component });
+    return { ok: true, reason: '' };
+  }
+
+  /** It is (again) connected, maybe as another process. */
+  connected(component: string): void {
+    const { clock, send } = this.#options;
+    const known = Object.hasOwn(this.#kept, component) ? this.#kept[component] : undefined;
+    if (known === undefined) return;
+    const leftMs = known.untilBootMs - clock.bootMs();
+    const untilMs = Math.round(clock.wallMs() + leftMs);
+    if (leftMs > 0) send(component, { kind: 'level', id: '', level: known.level, untilMs });
+  }
+
+  /** With every sweep: what is over is put back. */
+  look(): void {
+    const { clock, setOwn, send, isOwn } = this.#options;
+    const now = clock.bootMs();
+    const over = Object.entries(this.#kept).filter(([, { untilBootMs }]) => untilBootMs <= now);
+    if (over.length === 0) return;
+    for (const [component, { level }] of over) {
+      if (isOwn(component)) setOwn(undefined);
+      // Its own clock may be another by now: so it is told, and does not only reckon.
+      else send(component, { kind: 'level', id: '', level, untilMs: 0 });
+    }
+    const left = Object.entries(this.#kept).filter(([, { untilBootMs }]) => untilBootMs > now);
+    this.#kept = Object.fromEntries(left);
+    this.#write();
+  }
+
+  #write(): boolean {
+    const { path, files, clock } = this.#options;
+    if (Object.keys(this.#kept).length === 0) {
+      files.remove(path);
+      return true;
+    }
+    const text = JSON.stringify({ bootId: clock.bootId(), levels: this.#kept });
+    return files.replace(path, text, 0o600).ok;
+  }
+}
+
+function read({ path, files, clock, log }: LevelsOptions): Kept {
+  const text = files.read(path, FILE_BYTES_MAX);
+  if (text === undefined) return {};
+  try {
+    const { bootId, levels } = v.parse(schema, JSON.parse(text));
+    if (bootId !== clock.bootId()) return {};
+    // Whoever wrote into the file by hand gets no level without an end.
+    const until = clock.bootMs() + DAY_MS;
+    const bounded = Object.entries(levels).map(([name, { level, untilBootMs }]) => [
+      name,
+      { level, untilBootMs: Math.min(untilBootMs, until) },
+    ]);
+    return Object.fromEntries(bounded);
+  } catch {
+    log.warn(`${path} cannot be read: log levels are as configured`, { path });
+    return {};
+  }
+}
