@@ -1,5 +1,5 @@
 // The library that writes certificates, loaded when the first one is written: it costs 24 MB, and a broker that only
-// reads certificates (node:crypto does that) never pays them. Its polyfill must be there before it.
+// reads certificates (node:crypto does that) never pays them.
 
 import type { KeyObject } from 'node:crypto';
 import { fail, ok, type Result } from '../../protocol/result.ts';
@@ -8,7 +8,13 @@ export type X509 = typeof import('@peculiar/x509');
 let loading: Promise<X509> | undefined;
 
 export function loadX509(): Promise<X509> {
-  loading ??= import('reflect-metadata').then(() => import('@peculiar/x509'));
+  loading ??= import('reflect-metadata')
+    .then(() => import('@peculiar/x509'))
+    .then((it) => {
+      // Node hands out its exports, a bundle that is split only the default within them.
+      const told: { default: X509 } | X509 = it;
+      return 'default' in told ? told.default : told;
+    });
   return loading;
 }
 
