@@ -7,8 +7,12 @@ import type { Cause, ComponentState } from '../protocol/events.ts';
 import type { AwayView } from './away-words.ts';
 import { EXIT, type ExitCode } from './exit.ts';
 import type { Operator } from './operator.ts';
+import { ask, type Question, readAll } from './transport.ts';
+import { whyUnreachable } from './unreachable.ts';
 
 const ANSWER_MS_MAX = 10_000;
+/** The log lines of one request are the most that is read at once (protocol/limits.ts). */
+const ANSWER_BYTES_MAX = 80 * 1024 * 1024;
 
 export type Presence = 'never' | 'online' | 'late' | 'lost';
 
@@ -134,40 +138,39 @@ export type Client = {
   readonly bytes: (path: string) => Promise<Reply<Uint8Array>>;
 };
 
+/** What only few verbs need. */
+export type WideClient = Client & {
+  readonly patch: <T>(path: string, body: unknown) => Promise<Reply<T>>;
+};
+
+type Init = Pick<Question, 'method' | 'body'> & { readonly headers?: Headings };
 type Answer = { readonly status: number; readonly bytes: Uint8Array };
 
 const bad = (exit: ExitCode, sentence: string): Refusal => ({ ok: false, exit, sentence });
 
-/** fetch hides the reason in the cause of its error. */
-function whyUnreachable(error: unknown): string {
-  const cause = error instanceof Error ? (error.cause as { code?: string } | undefined) : undefined;
-  if (error instanceof Error && error.name === 'TimeoutError') return 'no answer in 10 s';
-  if (cause?.code === 'ECONNREFUSED') return 'connection refused';
-  return cause?.code ?? 'connection failed';
+/** What to do about not being let in, by how one came there. */
+export function signedOut({ url, token, context }: Operator): string {
+  if (context !== undefined) {
+    const what = token === undefined ? 'you are signed out' : 'your session has ended';
+    return `${what} (context ${context}): tillwatch login ${url}`;
+  }
+  return (
+    `the broker at ${url} does not accept the token: set TILLWATCH_API_TOKEN to ` +
+    'what stands in the file "api-token" of its data folder, or to the token of an operator, ' +
+    `or sign in with tillwatch login ${url}`
+  );
 }
 
-const unreachable = (url: string, why: string): Refusal =>
-  bad(
-    EXIT.unavailable,
-    `the broker at ${url} does not answer (${why}): start one with ` +
-      '"tillwatch demo" or "tillwatch broker --config FILE", or set TILLWATCH_URL',
-  );
-
 function refused(
-  url: string,
+  operator: Operator,
   status: number,
   problem: { detail?: string; title?: string },
 ): Refusal {
+  const { url } = operator;
   const detail = problem.detail ?? problem.title ?? `${url} answers with HTTP status ${status}`;
   // Who may not is told which role may.
   if (status === 403) return { ...bad(EXIT.denied, detail), status };
-  if (status === 401) {
-    return bad(
-      EXIT.denied,
-      `the broker at ${url} does not accept the token: set TILLWATCH_API_TOKEN to ` +
-        'what stands in the file "api-token" of its data folder',
-    );
-  }
+  if (status === 401) return { ...bad(EXIT.denied, signedOut(operator)), status };
   const exit = status === 400 || status === 422 ? EXIT.usage : EXIT.failed;
   return { ...bad(exit, detail), status };
 }
@@ -176,10 +179,10 @@ export function createClient(
   operator: Operator,
   answerMsMax = ANSWER_MS_MAX,
   heard: Heard = () => undefined,
-): Client {
-  const { url, token } = operator;
+): WideClient {
+  const { url, token, authority } = operator;
   const stranger = () => bad(EXIT.unavailable, `what answers at ${url} is not a Tillwatch broker`);
-  async function send(path: string, init: RequestInit): Promise<Answer | Refusal> {
+  async function send(path: string, init: Init): Promise<Answer | Refusal> {
     try {
       const headers = {
         accept: 'application/json',
@@ -187,11 +190,11 @@ export function createClient(
         ...init.headers,
       };
       const signal = AbortSignal.timeout(answerMsMax);
-      const response = await fetch(`${url}${path}`, { ...init, headers, signal });
-      heard(response.headers);
-      return { status: response.status, bytes: await response.bytes() };
+      const answer = await ask({ url: `${url}${path}`, ...init, headers, authority, signal });
+      heard({ get: (name) => [answer.headers[name]].flat().join(', ') || null });
+      return { status: answer.statusCode ?? 0, bytes: await readAll(answer, ANSWER_BYTES_MAX) };
     } catch (error) {
-      return unreachable(url, whyUnreachable(error));
+      return { ok: false, ...whyUnreachable(error, operator) };
     }
   }
   function read<T>({ status, bytes }: Answer, fields: readonly PropertyKey[] = []): Reply<T> {
@@ -202,12 +205,12 @@ export function createClient(
       return stranger();
     }
     if (typeof body !== 'object' || body === null) return stranger();
-    if (status < 200 || status >= 300) return refused(url, status, body);
+    if (status < 200 || status >= 300) return refused(operator, status, body);
     return fields.every((name) => name in body) ? { ok: true, value: body as T } : stranger();
   }
-  async function ask<T>(
+  async function question<T>(
     path: string,
-    init: RequestInit,
+    init: Init,
     fields: readonly PropertyKey[] = [],
   ): Promise<Reply<T>> {
     const answer = await send(path, init);
@@ -215,14 +218,20 @@ export function createClient(
   }
   return {
     url,
-    get: (path, fields) => ask(path, { method: 'GET' }, fields),
+    get: (path, fields) => question(path, { method: 'GET' }, fields),
     post: (path, body, headers) =>
-      ask(path, {
+      question(path, {
         method: 'POST',
         headers: { 'content-type': 'application/json', ...headers },
         body: JSON.stringify(body),
       }),
-    remove: (path) => ask(path, { method: 'DELETE' }),
+    patch: (path, body) =>
+      question(path, {
+        method: 'PATCH',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      }),
+    remove: (path) => question(path, { method: 'DELETE' }),
     bytes: async (path) => {
       const answer = await send(path, { method: 'GET', headers: { accept: '*/*' } });
       if ('ok' in answer) return answer;

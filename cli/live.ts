@@ -1,10 +1,11 @@
 // The broker's stream of events [GET /api/v1/events/live, server-sent events] as an endless list. When the
 // line breaks it is asked for again from the last event that was seen, so that nothing is missed and
-// nothing is told twice. fetch and not EventSource, which cannot send a token.
+// nothing is told twice. Not EventSource, which cannot send a token.
 
-import type { EventView } from './client.ts';
+import { type EventView, signedOut } from './client.ts';
 import { EXIT, type ExitCode } from './exit.ts';
 import type { Operator } from './operator.ts';
+import { ask } from './transport.ts';
 
 /** The broker says something every 15 s at least; after so long it is gone. */
 const SILENCE_MS_MAX = 50_000;
@@ -34,11 +35,14 @@ export function parseMessage(block: string): Message {
   return fields;
 }
 
-async function* messagesOf(body: ReadableStream<Uint8Array>, alive: () => void) {
+async function* messagesOf(answer: AsyncIterable<Buffer>, alive: () => void) {
   let rest = '';
-  for await (const chunk of body.pipeThrough(new TextDecoderStream())) {
+  const decoder = new TextDecoder();
+  for await (const chunk of answer) {
     alive();
-    const blocks = (rest + chunk).replaceAll('\r\n', '\n').split('\n\n');
+    const blocks = (rest + decoder.decode(chunk, { stream: true }))
+      .replaceAll('\r\n', '\n')
+      .split('\n\n');
     rest = blocks.pop() ?? '';
     if (rest.length > MESSAGE_CHARS_MAX) throw new Error('an event without an end');
     for (const block of blocks) yield parseMessage(block);
@@ -52,7 +56,11 @@ const refusal = (exit: ExitCode, sentence: string): LiveItem => ({
 });
 
 /** What a status means that will not get better by waiting; undefined when it may. */
-function hopeless(status: number, url: string): LiveItem | undefined {
+function hopeless(status: number, operator: Operator): LiveItem | undefined {
+  const { url } = operator;
+  if (status === 401 && operator.context !== undefined) {
+    return refusal(EXIT.denied, signedOut(operator));
+  }
   if (status === 401 || status === 403) {
     return refusal(EXIT.denied, `the broker at ${url} does not accept the token any more`);
   }
@@ -86,19 +94,23 @@ export async function* liveEvents(options: LiveOptions): AsyncGenerator<LiveItem
         ...(operator.token === undefined ? {} : { authorization: `Bearer ${operator.token}` }),
         ...(place === undefined ? {} : { 'last-event-id': place }),
       };
-      const path = `${operator.url}/api/v1/events/live?${query}`;
-      const response = await fetch(path, { headers, signal: silence.signal });
-      const end = hopeless(response.status, operator.url);
+      const url = `${operator.url}/api/v1/events/live?${query}`;
+      const { authority } = operator;
+      const { signal } = silence;
+      const answer = await ask({ url, method: 'GET', headers, authority, signal });
+      const status = answer.statusCode ?? 0;
+      if (status !== 200) answer.resume();
+      const end = hopeless(status, operator);
       if (end !== undefined) {
         yield end;
         return;
       }
       // Our place is beyond its newest: the broker began anew, and so do we.
-      if (response.status === 400) place = undefined;
-      if (response.ok && response.body !== null) {
+      if (status === 400) place = undefined;
+      if (status === 200) {
         if (broken) yield { kind: 'back' };
         broken = false;
-        for await (const { id, event, data } of messagesOf(response.body, () => timer.refresh())) {
+        for await (const { id, event, data } of messagesOf(answer, () => timer.refresh())) {
           waitMs = RETRY_MS_MIN;
           if (event === 'gap') yield { kind: 'gap' };
           else if (data !== undefined)

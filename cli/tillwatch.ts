@@ -10,6 +10,7 @@ import { addCompletion, COMPLETE, runComplete } from './completion/verb.ts';
 import { addDrillVerb } from './drill-verb.ts';
 import { addEventsVerb } from './events-verb.ts';
 import { done, EXIT, EXIT_MEANINGS, type ExitCode, type Outcome } from './exit.ts';
+import { addContextOption, addOperatorVerbs } from './operator-verbs.ts';
 import { addPrograms } from './programs.ts';
 import { addQuestions } from './questions.ts';
 import { addReportVerb } from './report-verb.ts';
@@ -46,7 +47,9 @@ export function createProgram(verb: Verb): Command {
   addReportVerb(program, verb);
   addTillVerbs(program, verb);
   addDrillVerb(program, verb);
+  addOperatorVerbs(program, verb);
   addCompletion(program, verb);
+  addContextOption(program);
   program.addHelpText(
     'after',
     [
@@ -54,7 +57,9 @@ export function createProgram(verb: Verb): Command {
       'Environment:',
       '  TILLWATCH_URL        the broker, http://127.0.0.1:8080 if not set',
       '  TILLWATCH_API_TOKEN  its token, from the file api-token in its data folder',
-      '  In the folder of a running demo neither is needed.',
+      '  TILLWATCH_AUTHORITY  its authority in PEM, if this machine lacks it',
+      '  TILLWATCH_CONTEXT    which fleet is asked, as --context says it',
+      '  Who has signed in (tillwatch login) or is in the folder of a demo needs none.',
       '  TILLWATCH_RUN_DIR    on a till: its run directory, /run/tillwatch if not set',
       '',
       'Exit codes:',

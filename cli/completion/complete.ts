@@ -4,7 +4,7 @@
 // that is not there is no error here: then there are no names.
 
 import type { Command, Option } from 'commander';
-import { LOG_LEVELS } from '../../protocol/catalogue.ts';
+import { LOG_LEVELS, ROLES } from '../../protocol/catalogue.ts';
 import { DRILL_FAULTS } from '../../protocol/commands.ts';
 import { DRILL_LINES } from '../../protocol/drill.ts';
 import { EVENT_KINDS } from '../../protocol/events.ts';
@@ -19,6 +19,8 @@ export type Names = {
   /** @param typed what is there of it already; more than fits it may be answered */
   readonly terminals: (typed: string) => Promise<readonly string[]>;
   readonly stores: () => Promise<readonly string[]>;
+  /** That this person has signed in to. */
+  readonly contexts?: () => readonly string[];
   /** Of one terminal, or of the whole fleet when none was named yet. */
   readonly components: (terminal: string | undefined) => Promise<readonly string[]>;
 };
@@ -49,7 +51,9 @@ function readLine(program: Command, words: readonly string[]): Line {
   const used = new Set<string>();
   for (const word of words) {
     const [flag = '', value] = word.split(/=(.*)/s);
-    const option = verb.options.find(({ short, long }) => flag === short || flag === long);
+    const option = [...verb.options, ...program.options].find(
+      ({ short, long }) => flag === short || flag === long,
+    );
     if (open !== undefined) {
       values.set(open.attributeName(), word);
       open = undefined;
@@ -85,6 +89,8 @@ async function valuesFor(
       return DRILL_FAULTS.map((word) => ({ word, about: DRILL_LINES[word] }));
     }
     if (name === 'level') return plain(LOG_LEVELS, 'level');
+    if (name === 'context') return plain(ask.contexts?.() ?? [], 'context');
+    if (name === 'role') return plain(ROLES, 'role');
     if (name === 'shell') return plain(SHELLS, 'shell');
     if (name === 'file' || name === 'dir') return [{ word: FILES, about: '' }];
   }
@@ -112,9 +118,20 @@ async function wordsFor(line: Line, current: string, ask: Names): Promise<readon
     return await valuesFor([line.open.attributeName(), valueName(line.open)], line, current, ask);
   }
   if (current.startsWith('-') && !line.endsOptions) return optionsOf(line);
-  if (line.verb.commands.length > 0) return line.given.length === 0 ? verbsOf(line) : [];
+  // A verb of a verb, or what it takes itself.
+  const verbs = line.given.length === 0 ? verbsOf(line) : [];
+  return [...verbs, ...(await argumentFor(line, current, ask))];
+}
+
+async function argumentFor(
+  line: Line,
+  current: string,
+  ask: Names,
+): Promise<readonly Suggestion[]> {
   const argument = line.verb.registeredArguments[line.given.length];
-  if (argument === undefined) return line.endsOptions ? [] : optionsOf(line);
+  if (argument === undefined) {
+    return line.endsOptions || line.verb.commands.length > 0 ? [] : optionsOf(line);
+  }
   return await valuesFor(
     [argument.name() === 'id' ? 'terminal' : argument.name()],
     line,

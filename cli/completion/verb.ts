@@ -5,6 +5,7 @@
 import type { Command } from 'commander';
 import { createClient, type TerminalView } from '../client.ts';
 import { example, print, type Verb } from '../command.ts';
+import { isContextName, readContexts } from '../contexts.ts';
 import { done, EXIT, ended, type Outcome } from '../exit.ts';
 import { didYouMean } from '../nearest.ts';
 import { findOperator } from '../operator.ts';
@@ -50,6 +51,10 @@ function namesFromBroker(): Names {
     return reply?.ok === true ? reply.value.terminals : [];
   };
   return {
+    contexts: () => {
+      const contexts = readContexts(process.env);
+      return contexts.ok ? Object.keys(contexts.value.contexts).filter(isContextName) : [];
+    },
     terminals: async (typed) => safeNames((await views(typed)).map(({ id }) => id)),
     stores: async () => safeNames((await views('')).map(({ store }) => store)),
     components: async (terminal) => {
