@@ -83,7 +83,7 @@ export function commandsFor(
   return openCommands({
     path: join(config.dataDir, 'commands.json'),
     terminal: config.terminal,
-    keys: identity.commandKeys,
+    keys: () => identity.commandKeys(),
     pastMs: identity.notBeforeMs,
     components: new Set(config.components.map(({ name }) => name)),
     bounds: {

@@ -4,7 +4,7 @@
 
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Client, createClient } from '../client.ts';
+import type { Client } from '../client.ts';
 import { done, EXIT, ended, type Outcome } from '../exit.ts';
 import { plural, styleFor } from '../screen.ts';
 import { type Cashier, startCashier } from './cashier.ts';
@@ -144,15 +144,16 @@ type Stage = {
 async function play(stage: Stage): Promise<Outcome> {
   const { place, children, cashiers, tell, ending, options } = stage;
   const startedMs = Date.now();
-  const centre = await startCentre(place, children, options.simulated, ending.signal);
+  const centre = await startCentre(place, children, ending.signal);
   if (!centre.ok) return interrupted(ending) ?? ended(EXIT.unavailable, centre.reason);
-  const client = createClient({ url: centre.value.url, token: centre.value.token });
+  const { client } = centre.value;
   const watch = watchEvents(client, ending.signal);
   try {
     welcome(tell, client, centre.value.mqttPort, options.simulated);
     const tills = await startTills(place, children, centre.value, ending.signal);
     if (!tills.ok) return interrupted(ending) ?? ended(EXIT.unavailable, tills.reason);
-    startSimulated(place, children, centre.value, options.simulated);
+    const simulated = await startSimulated(place, children, centre.value, options.simulated);
+    if (!simulated.ok) return interrupted(ending) ?? ended(EXIT.unavailable, simulated.reason);
     for (const till of TILLS) {
       const portFile = portFileOf(dataDirOf(place, till, 'sale'), 'sale');
       cashiers.set(till.id, startCashier(till.id, portFile));
@@ -213,6 +214,7 @@ function welcome(tell: Teller, client: Client, mqttPort: number, simulated: numb
   tell.lines([
     '',
     `fleet     ${client.url}  (MQTT on port ${mqttPort})`,
+    'trust     an authority of its own; every till has enrolled, commands are signed',
     'files     .tillwatch, with logs in .tillwatch/logs',
     'times     seconds since the fault; every till stamps its own events, and they',
     '          are read from the broker: GET /api/v1/events',

@@ -1,9 +1,9 @@
 // What the demo consists of: two stores with three real terminals, as many simulated ones as are wanted,
-// which versions run where, and the configuration files of it all. Pure: paths and ports come in, objects go out; demo.ts writes them as YAML.
+// which versions run where, and the agents' configuration files. Pure: paths and ports come in, objects go out; setup.ts
+// writes them as YAML. The broker's configuration is what `tillwatch broker init` writes.
 
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { simulatedTerminals } from '../../agent/simulated/terminals.ts';
 import { MARK } from './identity.ts';
 
 export type Till = {
@@ -42,29 +42,15 @@ export type Place = {
 export const dataDirOf = (place: Place, till: Till, component: string): string =>
   join(place.folder, 'tills', till.id, component);
 export const printerDirOf = (place: Place, till: Till): string => dataDirOf(place, till, 'printer');
+/** Where an agent keeps its key and certificate unless told otherwise. */
+export const identityDirOf = (place: Place, till: Till): string =>
+  join(dataDirOf(place, till, 'agent'), 'identity');
 export const centreDirOf = (place: Place): string => join(place.folder, 'centre');
 /** A component writes where it listens into this file once it is ready. */
 export const portFileOf = (dataDir: string, component: string): string =>
   join(dataDir, `${component}.json`);
 
-export function brokerConfig(
-  place: Place,
-  mqttPort: number,
-  httpPort: number,
-  simulated = 0,
-): object {
-  return {
-    dataDir: join(place.folder, 'broker'),
-    plainText: true,
-    mqtt: { host: '127.0.0.1', port: mqttPort },
-    http: { host: '127.0.0.1', port: httpPort },
-    terminals: [...TILLS.map(({ id, store }) => ({ id, store })), ...simulatedTerminals(simulated)],
-  };
-}
-
 type AgentSettings = {
-  readonly mqttPort: number;
-  readonly commandKey: string;
   readonly printerPort: number;
   readonly scannerPort: number;
 };
@@ -111,11 +97,9 @@ export function agentConfig(place: Place, till: Till, settings: AgentSettings): 
     dataDir: dataDirOf(place, till, 'agent'),
     runDir: join(place.runRoot, till.id),
     onExit: 'stop',
-    broker: { plainText: true, host: '127.0.0.1', port: settings.mqttPort },
     // A person is watching: be back at once when the broker is, and send samples soon.
     link: { reconnectMsMin: 250, reconnectMsMax: 5_000 },
     sampling: { everyMs: 2_500, sendMs: 5_000 },
-    trust: { commandKeys: [settings.commandKey] },
     drills: true,
     components: [
       component('hardware', HARDWARE_VERSION, [], {
@@ -149,13 +133,12 @@ const SIMULATED_RATE = '200';
 /** One in which fifty of them show something soon: a store's line goes after 30 s, a component after 33 s. */
 const SIMULATED_SEED = '3492';
 
+export const tokensFileOf = (place: Place): string => join(place.folder, 'config', 'tokens.yaml');
+
 /** Arguments of dist/simulate.mjs. */
-export const simulateArguments = (
-  count: number,
-  { mqttPort, commandKey }: Pick<AgentSettings, 'mqttPort' | 'commandKey'>,
-): string[] => [
+export const simulateArguments = (place: Place, count: number): string[] => [
   ...['--terminals', String(count), '--rate', SIMULATED_RATE, '--seed', SIMULATED_SEED],
-  ...['--broker', `127.0.0.1:${mqttPort}`, '--command-key', commandKey],
+  ...['--tokens', tokensFileOf(place), '--identities', join(place.folder, 'simulated')],
   ...['--reconnect-ms-max', '10000', '--exit-with-parent'],
 ];
 

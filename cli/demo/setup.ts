@@ -8,30 +8,37 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { stringify } from 'yaml';
+import { simulatedTerminals } from '../../agent/simulated/terminals.ts';
 import { fail, ok, type Result } from '../../protocol/result.ts';
+import type { Client } from '../client.ts';
 import type { Children } from './children.ts';
+import { foundFleet, makeTokens, placeToken, signIn, writeTokens } from './fleet.ts';
 import { RUN_ROOT_PREFIX } from './leftovers.ts';
 import {
   agentConfig,
   agentFlags,
-  brokerConfig,
   centreDirOf,
+  identityDirOf,
   type Place,
   portFileOf,
   printerDirOf,
   simulateArguments,
   TILLS,
   type Till,
+  tokensFileOf,
 } from './plan.ts';
 import { until } from './watch.ts';
 
 const READY_MS_MAX = 30_000;
 const PORTS_TRIED_MAX = 200;
-const WRITTEN_BY_DEMO = ['broker', 'centre', 'tills', 'config', 'logs', 'operator.json'];
+const WRITTEN_BY_DEMO = [
+  ...['broker', 'keys', 'centre', 'tills', 'simulated', 'config', 'logs', 'operator.json'],
+];
 
 /** Where each program is in a checkout; in dist/ it is NAME.mjs (cli/build.js holds the same list). */
 export const SOURCES: Readonly<Record<string, string>> = {
   agent: 'agent/main.ts',
+  enrol: 'agent/enrol-main.ts',
   broker: 'broker/main.ts',
   sale: 'terminal/sale/main.ts',
   sync: 'terminal/sync/main.ts',
@@ -116,10 +123,8 @@ function readJson<T>(path: string): T | undefined {
 }
 
 export type Centre = {
-  readonly url: string;
+  readonly client: Client;
   readonly mqttPort: number;
-  readonly token: string;
-  readonly commandKey: string;
 };
 type BrokerFile = { readonly pid: number; readonly mqttPort: number; readonly url: string };
 
@@ -136,48 +141,49 @@ function notReady(place: Place, name: string): Result<never> {
   return fail(`${name} was not ready in ${READY_MS_MAX / 1000} s; it said: ${last.slice(0, 300)}`);
 }
 
-export async function startCentre(
+/** The broker, waited for, and whoever may act on it. */
+async function startBroker(
   place: Place,
   children: Children,
-  simulated: number,
   signal: AbortSignal,
 ): Promise<Result<Centre>> {
-  const [mqttPort, httpPort] = [await freePort(1883), await freePort(8080)];
-  if (!mqttPort.ok) return mqttPort;
-  if (!httpPort.ok) return httpPort;
-  const settings = brokerConfig(place, mqttPort.value, httpPort.value, simulated);
-  const config = writeConfig(place, 'broker', settings);
+  const [mqtt, http] = [await freePort(8883), await freePort(8443)];
+  if (!mqtt.ok) return mqtt;
+  if (!http.ok) return http;
+  const fleet = await foundFleet(place, { mqtt: mqtt.value, http: http.value });
+  if (!fleet.ok) return fleet;
+  const { config, dataDir } = fleet.value;
   children.start('broker', [...place.command('broker'), '--config', config]);
-  children.start('head-office', place.command('centre'), {
-    CENTRE_PORT: '0',
-    CENTRE_DATA_DIR: centreDirOf(place),
-  });
-  const dataDir = join(place.folder, 'broker');
   const broker = await until(READY_MS_MAX, signal, () =>
     readJson<BrokerFile>(join(dataDir, 'broker.json')),
   );
   if (broker === undefined) return notReady(place, 'broker');
+  const client = await signIn(place, broker.url, fleet.value);
+  return client.ok ? ok({ client: client.value, mqttPort: broker.mqttPort }) : client;
+}
+
+export async function startCentre(
+  place: Place,
+  children: Children,
+  signal: AbortSignal,
+): Promise<Result<Centre>> {
+  children.start('head-office', place.command('centre'), {
+    CENTRE_PORT: '0',
+    CENTRE_DATA_DIR: centreDirOf(place),
+  });
+  const centre = await startBroker(place, children, signal);
+  if (!centre.ok) return centre;
   const office = await until(READY_MS_MAX, signal, () =>
     readJson(portFileOf(centreDirOf(place), 'centre')),
   );
-  if (office === undefined) return notReady(place, 'head-office');
-  const text = (name: string) => readFileSync(join(dataDir, name), 'utf8').trim();
-  const token = text('api-token');
-  const operator = JSON.stringify({ url: broker.url, token });
-  writeFileSync(join(place.folder, 'operator.json'), operator, { mode: 0o600 });
-  return ok({
-    url: broker.url,
-    mqttPort: broker.mqttPort,
-    token,
-    commandKey: text('command-key.pub'),
-  });
+  return office === undefined ? notReady(place, 'head-office') : centre;
 }
 
 async function startTill(
   place: Place,
   children: Children,
-  centre: Centre,
   till: Till,
+  token: string,
   signal: AbortSignal,
 ): Promise<Result<void>> {
   const printerDir = printerDirOf(place, till);
@@ -191,9 +197,9 @@ async function startTill(
     readJson<{ port: number; scannerPort: number }>(portFileOf(printerDir, 'printer')),
   );
   if (printer === undefined) return notReady(place, `printer-${till.id}`);
-  const { mqttPort, commandKey } = centre;
   const { port: printerPort, scannerPort } = printer;
-  const settings = { mqttPort, commandKey, printerPort, scannerPort };
+  const settings = { printerPort, scannerPort };
+  placeToken(identityDirOf(place, till), token);
   const config = writeConfig(place, `agent-${till.id}`, agentConfig(place, till, settings));
   const command = [...place.command('agent', agentFlags), '--config', config];
   // Its own log is beside its data; the lines for people go where all other output of the demo is.
@@ -204,22 +210,30 @@ async function startTill(
 export async function startTills(
   place: Place,
   children: Children,
-  centre: Centre,
+  { client }: Centre,
   signal: AbortSignal,
 ): Promise<Result<void>> {
+  const tills = TILLS.map(({ id, store }) => ({ terminal: id, store }));
+  const tokens = await makeTokens(client, tills);
+  if (!tokens.ok) return tokens;
   const started = await Promise.all(
-    TILLS.map((till) => startTill(place, children, centre, till, signal)),
+    TILLS.map((till) => startTill(place, children, till, tokens.value.get(till.id) ?? '', signal)),
   );
   return started.find((one) => !one.ok) ?? ok(undefined);
 }
 
 /** One process speaks for all of them; nothing waits for it, because no step of the story needs it. */
-export function startSimulated(
+export async function startSimulated(
   place: Place,
   children: Children,
-  centre: Centre,
+  { client }: Centre,
   count: number,
-): void {
-  if (count === 0) return;
-  children.start('simulated', [...place.command('simulate'), ...simulateArguments(count, centre)]);
+): Promise<Result<void>> {
+  if (count === 0) return ok(undefined);
+  const tills = simulatedTerminals(count).map(({ id, store }) => ({ terminal: id, store }));
+  const tokens = await makeTokens(client, tills);
+  if (!tokens.ok) return tokens;
+  writeTokens(tokensFileOf(place), tokens.value);
+  children.start('simulated', [...place.command('simulate'), ...simulateArguments(place, count)]);
+  return ok(undefined);
 }

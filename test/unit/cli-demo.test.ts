@@ -6,12 +6,10 @@ import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { loadConfig as loadAgent } from '../../agent/config.ts';
 import { readOptions } from '../../agent/simulated/options.ts';
-import { loadConfig as loadBroker } from '../../broker/config.ts';
 import {
   agentConfig,
-  brokerConfig,
   componentsOf,
-  isSimulated,
+  identityDirOf,
   type Place,
   simulateArguments,
   TILLS,
@@ -27,18 +25,20 @@ const place: Place = {
   mark: '0123456789abcdef',
   command: (program, flags = []) => ['node', ...flags, `/somewhere/${program}.mjs`],
 };
-const commandKey = 'ed25519:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=';
 
 describe('the configurations of the demo', () => {
   it('are good by the agent’s own reader, with components that stop when the agent is asked to', () => {
     for (const till of TILLS) {
-      const settings = { mqttPort: 1883, commandKey, printerPort: 9100, scannerPort: 9102 };
+      const settings = { printerPort: 9100, scannerPort: 9102 };
       const text = stringify(agentConfig(place, till, settings));
       const loaded = loadAgent(text, '/');
       expect(loaded.ok ? [] : loaded.problems).toEqual([]);
       if (!loaded.ok) continue;
       expect(recognise(text)).toBe('agent');
       expect(loaded.config.onExit).toBe('stop');
+      // What it connects with comes from its enrolment, which the demo puts where the agent looks.
+      expect(loaded.config.broker.plainText).toBe(false);
+      expect(loaded.config.identityDir).toBe(identityDirOf(place, till));
       expect(loaded.config.components.map(({ name }) => name)).toEqual(componentsOf(till));
       // By this mark a later demo finds what this one left.
       expect(loaded.config.components.map(({ env }) => env['POS_DEMO'])).toEqual(
@@ -46,26 +46,14 @@ describe('the configurations of the demo', () => {
       );
     }
   });
-
-  it('are good by the broker’s own reader, and know every till', () => {
-    const text = stringify(brokerConfig(place, 1884, 8081, 50));
-    const loaded = loadBroker(text, '/');
-    expect(loaded).toMatchObject({ ok: true, config: { http: { port: 8081 } } });
-    expect(recognise(text)).toBe('broker');
-    if (!loaded.ok) return;
-    expect(loaded.config.terminals.length).toBe(TILLS.length + 50);
-    expect(loaded.config.terminals.filter(({ id }) => isSimulated(id)).length).toBe(50);
-  });
 });
 
 describe('the simulated tills of the demo', () => {
   it('are started with arguments that their program takes', () => {
-    const read = readOptions(simulateArguments(50, { mqttPort: 1884, commandKey }));
-    expect(read).toMatchObject({
+    expect(readOptions(simulateArguments(place, 50))).toMatchObject({
       ok: true,
-      value: { terminals: 50, broker: { host: '127.0.0.1', port: 1884 }, exitWithParent: true },
+      value: { terminals: 50, exitWithParent: true },
     });
-    expect(read.ok && read.value.keys.size).toBe(1);
   });
 });
 
