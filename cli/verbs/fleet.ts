@@ -5,6 +5,7 @@
 import type { ComponentView, FleetView, Presence, TerminalView } from '../client.ts';
 import { type Context, printJson } from '../context.ts';
 import { done, ended, type Outcome } from '../exit.ts';
+import { identityWord, twinWords } from '../identity-words.ts';
 import { ago, COLUMNS, plural, type Style, table, wrap } from '../screen.ts';
 import { allTerminals } from '../terminals.ts';
 
@@ -15,6 +16,7 @@ const PRESENCE_ORDER: readonly Presence[] = ['lost', 'late', 'never', 'online'];
 
 const isWell = (terminal: TerminalView): boolean =>
   terminal.presence === 'online' &&
+  identityWord(terminal) === undefined &&
   terminal.components.every((component) => component.state === 'ready');
 
 /** `3 ready`, or `1 quarantined, 2 ready`: what is not ready first. */
@@ -26,6 +28,21 @@ export function stateCounts(components: readonly ComponentView[]): string {
   );
   return names.map((name) => `${counts.get(name)} ${name}`).join(', ') || '-';
 }
+
+/** Suspended and revoked ones, and twins, are seen at a glance. */
+const presenceCell = (terminal: TerminalView): string =>
+  [terminal.presence, identityWord(terminal)].filter((word) => word !== undefined).join(', ');
+
+const TWINS_MAX = 5;
+/** Each on a line of its own: somebody has to do something about it. */
+export const twinLines = (terminals: readonly TerminalView[]): string[] =>
+  terminals
+    .flatMap((terminal) => {
+      const words = twinWords(terminal);
+      return words === undefined ? [] : [`${terminal.id}: ${words}`];
+    })
+    .slice(0, TWINS_MAX)
+    .flatMap((line) => wrap(line, COLUMNS));
 
 const restartsOf = (terminal: TerminalView): number =>
   terminal.components.reduce((sum, component) => sum + component.restartsTotal, 0);
@@ -67,7 +84,7 @@ export function terminalLines(
     .map((terminal) => [
       terminal.id,
       terminal.store,
-      terminal.presence,
+      presenceCell(terminal),
       terminal.lastSeenMs === undefined ? 'never' : ago(now - terminal.lastSeenMs),
       stateCounts(terminal.components),
       String(restartsOf(terminal)),
@@ -136,6 +153,7 @@ export async function runFleet(context: Context, options: { all?: boolean }): Pr
   const lines = [
     context.style.bold(summary(fleet.value)),
     ...(isLarge ? needLines(all) : []),
+    ...twinLines(all),
     ...withGap(isLarge ? versionSummary(fleet.value) : versionsOf(fleet.value)),
     ...withGap(all.length === 0 ? [] : listOf(context, all, options.all === true)),
   ];

@@ -6,6 +6,7 @@ import { awayWords, clockWords } from '../away-words.ts';
 import type { ComponentView, TerminalView } from '../client.ts';
 import { type Context, printJson } from '../context.ts';
 import { done, EXIT, ended, type Outcome } from '../exit.ts';
+import { identityWords } from '../identity-words.ts';
 import { refusedFor } from '../names.ts';
 import { ago, COLUMNS, clip, plural, type Style, table, wrap } from '../screen.ts';
 import { localClock } from '../when.ts';
@@ -29,7 +30,9 @@ function restartCell(component: ComponentView, { columns }: Style): string {
 function headLines(terminal: TerminalView, now: number, style: Style): string[] {
   const seen =
     terminal.lastSeenMs === undefined ? '' : `, last seen ${ago(now - terminal.lastSeenMs)}`;
-  const head = `${style.bold(terminal.id)} in ${terminal.store}: ${terminal.presence}${seen}`;
+  // Nobody waits for a sign of one that is retired.
+  const presence = terminal.identity?.state === 'retired' ? 'retired' : terminal.presence;
+  const head = `${style.bold(terminal.id)} in ${terminal.store}: ${presence}${seen}`;
   const { agent } = terminal;
   if (!agent?.version) return [head, 'no agent has reported yet'];
   const facts = [
@@ -87,6 +90,7 @@ export function terminalDetailLines(terminal: TerminalView, now: number, style: 
   const { held, disk, away } = terminal;
   const clock = clockWords(terminal.clockSkewMs, terminal.clockLeftMs);
   const states = [
+    ...identityWords(terminal, now).flatMap((line) => wrap(line, style.columns)),
     ...(clock === undefined ? [] : [clock]),
     ...(held === undefined
       ? []
