@@ -2,6 +2,7 @@
 // kept. The trigger that refuses every deletion is lifted within the transaction of this one and nowhere else,
 // and the hash of the last entry that went stays, because the next one was made from it.
 
+import { openGone } from './audit-rows.ts';
 import type { Database } from './fleet/database.ts';
 import { openEdges } from './sqlite.ts';
 
@@ -27,7 +28,7 @@ const ROW_BYTES = 100;
 export function openTrim({ db }: Database) {
   db.exec(TABLE);
   const edgesOf = openEdges(db, 'audit');
-  const gone = db.prepare('SELECT hash FROM audit_gone');
+  const gone = openGone(db);
   const rows = db.prepare('SELECT id, time_ms AS timeMs, hash FROM audit ORDER BY id LIMIT ?');
   const remove = db.prepare('DELETE FROM audit WHERE id <= ?');
   const note = db.prepare('INSERT OR REPLACE INTO audit_gone VALUES (1, ?, ?)');
@@ -37,8 +38,8 @@ export function openTrim({ db }: Database) {
      FROM (SELECT * FROM audit ORDER BY id DESC LIMIT ${WEIGHED_ROWS})`,
   );
   return {
-    /** What the first entry that is left was made from; empty when none ever went. */
-    goneHash: (): string => String(gone.get()?.['hash'] ?? ''),
+    /** What the first entry that is left was made from; no hash when none ever went. */
+    gone,
     trim: (beforeMs: number, limit: number): number => {
       let last: { readonly id: number; readonly hash: string } | undefined;
       if (Number(rows.get(1)?.['timeMs'] ?? beforeMs) >= beforeMs - SLACK_MS) return 0;

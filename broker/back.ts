@@ -2,13 +2,15 @@
 // commands, logs, sinks. Apart from broker.ts, which says only in which order the whole starts and stops.
 
 import { join } from 'node:path';
+import { publicKeyText } from '../protocol/commands.ts';
 import { ok, type Result } from '../protocol/result.ts';
-import { type Audit, openAudit } from './audit.ts';
+import { type Audit, type AuditSigning, openAudit } from './audit.ts';
 import type { Clock, Timers } from './clock.ts';
 import { type Commands, openCommands } from './commands/commands.ts';
 import type { BrokerConfig } from './config.ts';
 import { DAY_MS } from './config-retention.ts';
 import { createDeliveryLag } from './delivery-lag.ts';
+import { PUBLIC_MODE, writeWhole } from './files.ts';
 import { type Fleet, openFleet } from './fleet/fleet.ts';
 import type { Front } from './front.ts';
 import { type History, openHistory } from './history/history.ts';
@@ -89,8 +91,14 @@ function openRegistry(
 }
 
 /** The broker's own start and stop belong into the audit log. */
-function openAudited({ config, clock, undo }: World, fleet: Fleet, metrics: Metrics): Audit {
-  const audit = openAudit(fleet.database, clock, metrics);
+function openAudited(
+  { config, clock, undo }: World,
+  { fleet, metrics }: Pick<Back, 'fleet' | 'metrics'>,
+  signing: AuditSigning,
+): Audit {
+  const audit = openAudit(fleet.database, clock, metrics, signing);
+  const key = `${publicKeyText(signing.key())}\n`;
+  writeWhole(join(config.dataDir, 'audit-key.pub'), key, PUBLIC_MODE);
   const onRecord = (action: 'broker.start' | 'broker.stop'): void => {
     const detail = { version: BROKER_VERSION, pid: process.pid };
     const subject = config.dataDir;
@@ -101,11 +109,15 @@ function openAudited({ config, clock, undo }: World, fleet: Fleet, metrics: Metr
   return audit;
 }
 
-/** Who signs commands, and the one token, if there is one. */
+/** Who signs commands and heads of the audit log, and the one token, if there is one. */
 function openSecrets(dataDir: string, { trust }: Outside) {
-  if (trust !== undefined) return ok({ key: trust.commandKey, token: undefined });
+  if (trust !== undefined) {
+    return ok({ key: trust.commandKey, auditKey: trust.auditKey, token: undefined });
+  }
   const keys = openKeys(dataDir);
-  return keys.ok ? ok({ key: keys.value.commandKey, token: keys.value.apiToken }) : keys;
+  if (!keys.ok) return keys;
+  const { commandKey: key, auditKey, apiToken: token } = keys.value;
+  return ok({ key, auditKey: () => auditKey, token });
 }
 
 const NEW_TRUST = 'what terminals trust has changed';
@@ -141,13 +153,13 @@ export function openBack(world: World, log: Log, outside: Outside): Result<Back>
   const { dataDir, retention } = config;
   const secrets = openSecrets(dataDir, outside);
   if (!secrets.ok) return secrets;
-  const { key, token } = secrets.value;
+  const { key, auditKey, token } = secrets.value;
   const metrics = createMetrics(BROKER_VERSION);
   const { ledger, history } = openStores(world, log);
   const opened = openRegistry(world, { ledger, metrics }, log);
   if (!opened.ok) return opened;
   const fleet = opened.value;
-  const audit = openAudited(world, fleet, metrics);
+  const audit = openAudited(world, { fleet, metrics }, { key: auditKey, log });
   const shared = { fleet, audit, clock, timers, metrics, log };
   const operators = openOperators({ ...shared, database: fleet.database });
   undo.push(operators.close);

@@ -1,5 +1,5 @@
-// The broker's two secrets, made at its first start: the token of its HTTP API and the key that signs
-// commands. A file that others may read is refused, not repaired: somebody may have read it, and only
+// The secrets of a broker in plain text, made at its first start: the token of its HTTP API, the key that signs
+// commands and the one that signs the heads of the audit log. A file that others may read is refused, not repaired: somebody may have read it, and only
 // a person knows. Secrets never go to a log or an error sentence.
 
 import { createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
@@ -15,7 +15,11 @@ const TOKEN_PATTERN = /^[A-Za-z0-9_-]{32,256}$/;
 /** Rights of group and others. */
 const OTHERS = 0o077;
 
-export type Keys = { readonly apiToken: string; readonly commandKey: KeyObject };
+export type Keys = {
+  readonly apiToken: string;
+  readonly commandKey: KeyObject;
+  readonly auditKey: KeyObject;
+};
 
 /** Reads a secret, making it first when there is none. */
 function keep(path: string, make: () => string): Result<string> {
@@ -40,8 +44,8 @@ function keepToken(dataDir: string): Result<string> {
   return fail(`${path} holds no token of 32 or more letters, digits, "-" and "_"`);
 }
 
-function keepCommandKey(dataDir: string): Result<KeyObject> {
-  const path = join(dataDir, 'command-key.pem');
+function keepSigningKey(dataDir: string, name: string): Result<KeyObject> {
+  const path = join(dataDir, `${name}.pem`);
   const text = keep(path, () =>
     generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
   );
@@ -59,8 +63,10 @@ function keepCommandKey(dataDir: string): Result<KeyObject> {
 export function openKeys(dataDir: string): Result<Keys> {
   const token = keepToken(dataDir);
   if (!token.ok) return token;
-  const key = keepCommandKey(dataDir);
+  const key = keepSigningKey(dataDir, 'command-key');
   if (!key.ok) return key;
+  const auditKey = keepSigningKey(dataDir, 'audit-key');
+  if (!auditKey.ok) return auditKey;
   writeWhole(join(dataDir, 'command-key.pub'), `${publicKeyText(key.value)}\n`, PUBLIC_MODE);
-  return ok({ apiToken: token.value, commandKey: key.value });
+  return ok({ apiToken: token.value, commandKey: key.value, auditKey: auditKey.value });
 }

@@ -1,8 +1,7 @@
-// What can be read: health without a token, fleet, events and audit with it. Handlers only look up and
+// What can be read: health without a token, fleet and events with it. Handlers only look up and
 // hand on; what the numbers mean is decided in fleet/.
 
 import type { FastifyInstance } from 'fastify';
-import type { Audit } from '../audit.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Sort, TerminalQuery } from '../fleet/search.ts';
 import { reportSuppressed } from '../fleet/suppressed.ts';
@@ -16,7 +15,6 @@ import { readTime, unreadableTime } from './times.ts';
 
 export type ReadOptions = {
   readonly fleet: Pick<Fleet, 'view' | 'search' | 'rollup' | 'eventPage' | 'unready'>;
-  readonly audit: Pick<Audit, 'list'>;
   readonly metrics: Pick<Metrics, 'registry'>;
   readonly nowMs: () => number;
   /** Who may read /metrics and /metrics/terminals. */
@@ -86,7 +84,7 @@ export function addHealthRoutes(app: FastifyInstance, options: ReadOptions): voi
 }
 
 export function addReadRoutes(app: FastifyInstance, options: ReadOptions): void {
-  const { fleet, audit, nowMs, watch } = options;
+  const { fleet, nowMs, watch } = options;
   app.get('/fleet', { schema: schemas.fleet, config: { role: 'viewer' } }, () => fleet.rollup());
   app.get<TerminalsQuery>(
     '/terminals',
@@ -137,12 +135,5 @@ export function addReadRoutes(app: FastifyInstance, options: ReadOptions): void 
       if (Number.isNaN(sinceMs)) return sendProblem(reply, 400, unreadableTime('since'));
       return await reportSuppressed(fleet.eventPage, where, sinceMs);
     },
-  );
-  app.get<{ Querystring: { limit?: string } }>(
-    '/audit',
-    { schema: schemas.audit, config: { role: 'viewer' } },
-    (request) => ({
-      entries: audit.list(Number(request.query.limit ?? LIMIT_DEFAULT)),
-    }),
   );
 }

@@ -260,8 +260,4 @@ export const schemas = {
     params,
     querystring: query({ offset: { ...rowId, description: 'bytes that the caller has' } }),
   },
-  audit: {
-    ...read({ tags: ['audit'], summary: 'The audit log' }, json('Audit', 'The newest first.')),
-    querystring: query({ limit }),
-  },
 } as const;

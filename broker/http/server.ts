@@ -10,6 +10,7 @@ import type { Clock, Timers } from '../clock.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Log } from '../ports.ts';
 import { newServer } from './app.ts';
+import { type AuditRouteOptions, addAuditRoutes } from './audit-routes.ts';
 import { addBlindGate, addGate, eitherOf, oneToken } from './auth.ts';
 import { addCommandRoutes, type CommandRouteOptions } from './command-routes.ts';
 import { addEnrolmentRoutes, type EnrolmentRouteOptions } from './enrolment-routes.ts';
@@ -39,12 +40,13 @@ export type HttpOptions = ReadOptions &
   OperatorRouteOptions &
   EnrolmentRouteOptions &
   IdentityRouteOptions &
+  AuditRouteOptions &
   SinkRouteOptions & {
     readonly host: string;
     readonly port: number;
     /** The one token of a broker in plain text; without it only who signed in is somebody. */
     readonly token?: string | undefined;
-    readonly audit: Pick<Audit, 'list' | 'refuse'>;
+    readonly audit: Pick<Audit, 'refuse'>;
     readonly metrics: Pick<Metrics, 'registry' | 'httpRequests' | 'liveDropped' | 'watch'>;
     readonly timers: Pick<Timers, 'after' | 'every'>;
     readonly log: Log;
@@ -99,6 +101,7 @@ export function buildServer(options: HttpOptions): FastifyInstance {
       addCommandRoutes(api, options);
       addLogRoutes(api, options);
       addIdentityRoutes(api, options);
+      addAuditRoutes(api, options);
       done();
     },
     { prefix: '/api/v1' },

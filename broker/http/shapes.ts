@@ -269,20 +269,30 @@ export const shapes = {
       }),
     ),
   }),
-  Audit: object({
-    entries: list(
-      object({
-        id: rowId,
-        timeMs,
-        operator: text,
-        action: text,
-        subject: text,
-        reason: text,
-        outcome: text,
-        detail: anything,
-        hash: { type: 'string', description: 'SHA-256 over this entry and the one before' },
-      }),
-    ),
+  Audit: object(
+    {
+      entries: list(
+        object({
+          id: rowId,
+          timeMs,
+          operator: text,
+          action: text,
+          subject: text,
+          reason: text,
+          outcome: text,
+          detail: anything,
+          hash: { type: 'string', description: 'SHA-256 over this entry and the one before' },
+        }),
+      ),
+      next: { type: 'integer', description: 'cursor of what is older; none: that was all' },
+    },
+    'next',
+  ),
+  AuditHead: object({
+    ...{ id: rowId, timeMs, count },
+    hash: { type: 'string', description: 'of the newest entry' },
+    key: { type: 'string', description: 'public, the one that audit-key.pub shows' },
+    signature: { type: 'string', description: 'Ed25519, base64' },
   }),
 } as const satisfies Record<string, Schema>;
 

@@ -33,7 +33,7 @@ async function start(watched: (fleet: Fleet) => Partial<Fleet> = () => ({}), byt
       ...{ host: '127.0.0.1', port: 0, token: TOKEN, timers, metrics, log: quiet, nowMs: Date.now },
       fleet: { ...fleet, ...watched(fleet) },
       ...nobodySignsIn,
-      audit: { list: () => [], refuse: () => {} },
+      audit: { page: unused, head: unused, exportLines: unused, write: unused, refuse: () => {} },
       commands: { create: unused, get: unused, list: unused, cancel: unused },
       logs: { create: unused, diagnose: unused, get: unused, list: unused, read: unused },
     }),

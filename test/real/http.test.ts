@@ -24,7 +24,7 @@ const options: HttpOptions = {
     unready: () => undefined,
   },
   ...nobodySignsIn,
-  audit: { list: () => [], refuse: () => {} },
+  audit: { page: unused, head: unused, exportLines: unused, write: unused, refuse: () => {} },
   logs: {
     ...{ create: unused, diagnose: unused, get: () => undefined, list: () => [], read: unused },
   },

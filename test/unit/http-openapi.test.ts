@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import { describe, expect, it } from 'vitest';
 import { happened, START_MS } from './fleet-rig.ts';
 import { state } from './fleet-story.ts';
+import { planAndAbort } from './http-openapi-bulk.ts';
 import { authorization, COMMANDS, inventory, open, restart, TOKEN } from './http-rig.ts';
 import { enrolAndEnd } from './identity-answers.ts';
 
@@ -287,6 +288,7 @@ describe('what is really answered', () => {
     see('GET /api/v1/fleet', await get('/api/v1/fleet', {}));
     await signInAndOut(rig, see);
     await enrolAndEnd(rig, see);
+    await planAndAbort(rig, see);
     // It has no end, and a socket to take it: test/real/http-live.test.ts.
     seen.add('GET /api/v1/events/live 200');
 

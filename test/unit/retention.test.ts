@@ -170,9 +170,9 @@ const PROOFS: Record<RetentionSetting, () => void | Promise<void>> = {
     audit.write(entry);
     rig.pass(102 * DAY_MS);
     expect(rig.count('audit')).toBe(1);
-    expect(audit.verify()).toBeUndefined();
+    expect(audit.verify().problems).toEqual([]);
     audit.write(entry);
-    expect(audit.verify()).toBeUndefined();
+    expect(audit.verify().problems).toEqual([]);
     expect(await rig.dropped('audit')).toBe(250);
     expect(() => rig.database.db.exec('DELETE FROM audit')).toThrow('append-only');
   },
@@ -208,6 +208,6 @@ describe('letting go', () => {
     rig.pass(402 * DAY_MS);
     for (let i = 0; i < 5; i += 1) rig.audit.write(entry);
     rig.database.db.exec('DROP TRIGGER audit_no_delete; DELETE FROM audit WHERE id = 6');
-    expect(rig.audit.verify()).toBe(7);
+    expect(rig.audit.verify().problems[0]?.id).toBe(7);
   });
 });
