@@ -42,7 +42,7 @@ test(`killed ${KILLS} times while it swaps, it always has a key and the certific
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     await once(child.stdout, 'data');
-    await new Promise((resolve) => setTimeout(resolve, 5 + Math.random() * 40));
+    await new Promise((resolve) => setTimeout(resolve, 50 + Math.random() * 100));
     child.kill('SIGKILL');
     await once(child, 'exit');
     // As an agent begins.
@@ -51,5 +51,7 @@ test(`killed ${KILLS} times while it swaps, it always has a key and the certific
     seen.add(loaded?.serial ?? 'none');
   }
   expect(seen).not.toContain('none');
+  // Else it was killed before it did anything.
+  expect(seen.size).toBeGreaterThan(1);
   disk.remove();
 });
