@@ -50,8 +50,9 @@ export function findPassphrase(env: Environment, file?: string): Result<string |
 export function askPassphrase(question: string): Promise<Result<string>> {
   const { stdin, stderr } = process;
   if (!stdin.isTTY) return Promise.resolve(fail('there is no terminal to type a passphrase on'));
-  stderr.write(question);
+  // First silent, then the question: whoever pastes is quick.
   stdin.setRawMode(true);
+  stderr.write(question);
   return new Promise((resolve) => {
     let typed = '';
     const end = (result: Result<string>): void => {

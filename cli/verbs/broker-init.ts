@@ -54,7 +54,7 @@ export function urlOf({ config }: Pick<Initialised, 'config'>): string {
 const spaced = (fingerprint: string): readonly string[] =>
   (fingerprint.match(/.{32}/g) ?? []).map((half) => half.match(/.{8}/g)?.join(' ') ?? '');
 
-function tell(made: Initialised, print: (line: string) => unknown): void {
+function tell(made: Initialised, isClosed: boolean, print: (line: string) => unknown): void {
   const { config, configFile, fingerprint, operator, token } = made;
   const lines = [
     'Your fleet has an authority, a broker and an operator.',
@@ -71,6 +71,9 @@ function tell(made: Initialised, print: (line: string) => unknown): void {
     'What to type next:',
     '',
     '  1. here: run the broker (deploy/README.md says how systemd runs it)',
+    ...(isClosed
+      ? ['     it asks for the passphrase, unless TILLWATCH_PASSPHRASE_FILE names a file with it']
+      : []),
     `     tillwatch broker --config ${shortened(configFile)}`,
     '  2. here or on your own machine: sign in; it asks for the token',
     `     tillwatch login ${urlOf(made)} --as ${operator} --authority ${fingerprint}`,
@@ -112,6 +115,6 @@ export async function runBrokerInit(
     const { dataDir, keysDir } = config;
     const facts = { configFile, dataDir, keysDir, fingerprint, operator, token };
     print(JSON.stringify({ ...facts, url: urlOf(made.value) }, undefined, 2));
-  } else tell(made.value, print);
+  } else tell(made.value, passphrase.value !== undefined, print);
   return done;
 }

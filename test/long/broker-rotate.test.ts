@@ -89,6 +89,16 @@ it('is rotated while it runs, step by step, and stays so over a kill', async () 
   expect(existsSync(join(keysDir, 'authority-1.key'))).toBe(false);
 });
 
+it('is made by what is built, as by the source', async () => {
+  const place = join(folder, 'built');
+  const init = ['broker', 'init', '--name', 'localhost', '--config', join(place, 'broker.yaml')];
+  const ran = spawn(process.execPath, [resolve('dist/tillwatch.mjs'), ...init], {
+    stdio: 'ignore',
+  });
+  const [code] = await once(ran, 'exit');
+  expect([code, existsSync(join(place, 'keys/authority-1.pem'))]).toEqual([0, true]);
+});
+
 const LANDMARKS = ['keys/authority-1.key', 'keys/command-1.key', 'keys/trust.json', 'data'];
 it.each(LANDMARKS)('is made by a repeated init when the first was killed at %s', async (mark) => {
   const place = mkdtempSync(join(folder, 'cut-'));
