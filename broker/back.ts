@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { publicKeyText } from '../protocol/commands.ts';
 import { ok, type Result } from '../protocol/result.ts';
 import { type Audit, type AuditSigning, openAudit } from './audit.ts';
+import { type Bulks, openBulks } from './bulk/desk.ts';
+import { type Notices, openNotices } from './bulk/notices.ts';
 import type { Clock, Timers } from './clock.ts';
 import { type Commands, openCommands } from './commands/commands.ts';
 import type { BrokerConfig } from './config.ts';
@@ -46,6 +48,8 @@ export type Back = {
   readonly operators: Operators;
   readonly identities: Identities;
   readonly commands: Commands;
+  readonly notices: Notices;
+  readonly bulks: Bulks;
   readonly logs: Logs;
   readonly sinks: Sinks;
   readonly newest: Newest;
@@ -145,7 +149,14 @@ function openActors(
     },
   });
   undo.push(identities.close);
-  return { commands, identities };
+  const notices = openNotices(shared.fleet.database, shared.clock);
+  const bulks = openBulks({
+    ...{ ...shared, commands, notices, settings: config.bulk },
+    stateOf: identities.stateOf,
+  });
+  undo.push(bulks.close);
+  shared.metrics.watch({ bulks: bulks.counts });
+  return { commands, identities, notices, bulks };
 }
 
 export function openBack(world: World, log: Log, outside: Outside): Result<Back> {
@@ -164,7 +175,8 @@ export function openBack(world: World, log: Log, outside: Outside): Result<Back>
   const operators = openOperators({ ...shared, database: fleet.database });
   undo.push(operators.close);
   const queue = { key, record: ledger.appendOwn };
-  const { commands, identities } = openActors(world, shared, outside, queue);
+  const actors = openActors(world, shared, outside, queue);
+  const { commands, identities } = actors;
   const folder = join(dataDir, 'logs');
   const { requestsMax } = retention.logs;
   const logs = openLogs({ folder, commands, ...shared, keptMax: requestsMax });
@@ -182,6 +194,8 @@ export function openBack(world: World, log: Log, outside: Outside): Result<Back>
   undo.push(sinks.stop);
   metrics.watch({
     sessions: operators.sessions,
+    identities: identities.counts,
+    twins: identities.twins,
     sinks: sinks.figures,
     seriesOverBudget: sinks.overBudget,
   });
@@ -193,8 +207,7 @@ export function openBack(world: World, log: Log, outside: Outside): Result<Back>
     fleet,
     audit,
     operators,
-    identities,
-    commands,
+    ...actors,
     logs,
     sinks,
     newest,

@@ -52,6 +52,8 @@ export type MetricSources = {
   readonly ledger?: () => LedgerFigures;
   readonly behind?: () => number;
   readonly commands?: () => number;
+  /** By state. */
+  readonly bulks?: () => Counts;
   readonly liveClients?: () => number;
   readonly sessions?: () => number;
   readonly pace?: () => PaceFigures;
@@ -187,6 +189,9 @@ export function addSources(makers: Makers, sources: Sources): void {
   );
   gauge('tillwatch_broker_handshakes', () => single(sources().handshakes?.()));
   gauge('tillwatch_registry_behind_batches', () => single(sources().behind?.()));
+  gauge('tillwatch_bulks', () =>
+    entries(sources().bulks?.()).map(([state, count]) => [{ state }, count]),
+  );
   gauge('tillwatch_commands_pending', () => single(sources().commands?.()));
   gauge('tillwatch_http_live_clients', () => single(sources().liveClients?.()));
   gauge('tillwatch_sessions', () => single(sources().sessions?.()));

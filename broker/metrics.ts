@@ -38,6 +38,7 @@ export function createMetrics(version = 'unknown') {
   const deadLetters = counter('tillwatch_ingest_dead_letters_total');
   const dropped = counter('tillwatch_registry_dropped_total');
   const commandsFinished = counter('tillwatch_commands_finished_total');
+  const bulkTargets = counter('tillwatch_bulk_targets_total');
   const logBytes = counter('tillwatch_log_bytes_total');
   const logRequests = counter('tillwatch_log_requests_total');
   const enrolments = counter('tillwatch_enrolments_total');
@@ -66,6 +67,7 @@ export function createMetrics(version = 'unknown') {
     /** Of a live batch, when it arrived. */
     deliveryLagSeconds: histogram('tillwatch_delivery_lag_seconds', LAG_SECONDS_BUCKETS),
     commandsFinished: (state: string): void => commandsFinished({ state }),
+    bulkTargets: (state: string): void => bulkTargets({ state }),
     logBytes: (bytes: number): void => logBytes({}, bytes),
     logRequests: (state: string): void => logRequests({ state }),
     enrolments: (result: EnrolmentResult): void => enrolments({ result }),

@@ -69,6 +69,11 @@ export const brokerMetrics = {
   tillwatch_ledger_commit_seconds: broker.histogram('Duration of a group commit.'),
   tillwatch_commands_pending: broker.gauge('Commands that are not finished.'),
   tillwatch_commands_finished_total: broker.counter('Commands by final state.', 'state'),
+  tillwatch_bulks: broker.gauge('Bulk actions that are not over.', 'state'),
+  tillwatch_bulk_targets_total: broker.counter(
+    'Terminals of bulk actions by what became of them.',
+    'state',
+  ),
   tillwatch_log_bytes_total: broker.counter('Bytes of log lines received from terminals.'),
   tillwatch_log_requests_total: broker.counter('Requests for logs by how they ended.', 'state'),
   tillwatch_audit_entries_total: broker.counter('Entries written to the audit log.'),

@@ -42,6 +42,8 @@ export type Live = {
     after: number | undefined,
   ) => { readonly ok: true; readonly stream: Readable } | LiveRefusal;
   readonly clients: () => number;
+  /** Tells everybody who watches, whatever they filter; who is not there finds it in a table. */
+  readonly announce: (event: string, data: unknown) => void;
   /** Ends every stream in good order and lets nobody in any more. */
   readonly close: () => void;
 };
@@ -122,6 +124,11 @@ export function createLive({ fleet, timers, metrics, log }: LiveOptions): Live {
       return { ok: true, stream: client.stream };
     },
     clients: () => clients.size,
+    announce: (event, data) => {
+      // Without an id: it is no row of events, and nobody's place moves by it.
+      const text = `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+      for (const client of clients) push(client, text);
+    },
     close: () => {
       closed = true;
       cancelTick();

@@ -13,6 +13,7 @@ export const TAGS = {
   fleet: 'Terminals, and what they add up to.',
   events: 'What happened on the terminals.',
   commands: 'What can be done, and what became of it.',
+  bulk: 'One command for many terminals, in waves; and what all operators are told.',
   logs: 'Log lines of components, asked for from a terminal.',
   audit: 'Who did what, and why.',
   operators: 'Signing in, and who may.',

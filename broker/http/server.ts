@@ -12,6 +12,7 @@ import type { Log } from '../ports.ts';
 import { newServer } from './app.ts';
 import { type AuditRouteOptions, addAuditRoutes } from './audit-routes.ts';
 import { addBlindGate, addGate, eitherOf, oneToken } from './auth.ts';
+import { addBulkRoutes, type BulkRouteOptions } from './bulk-routes.ts';
 import { addCommandRoutes, type CommandRouteOptions } from './command-routes.ts';
 import { addEnrolmentRoutes, type EnrolmentRouteOptions } from './enrolment-routes.ts';
 import { addHistoryRoutes, type HistoryRouteOptions } from './history-routes.ts';
@@ -33,6 +34,7 @@ import { addSinkRoutes, type SinkRouteOptions } from './sink-routes.ts';
 const STOP_GRACE_MS = 500;
 export type HttpOptions = ReadOptions &
   CommandRouteOptions &
+  BulkRouteOptions &
   LogRouteOptions &
   LiveOptions &
   ScrapeOptions &
@@ -74,6 +76,7 @@ export function buildServer(options: HttpOptions): FastifyInstance {
     done();
   });
   const live = createLive(options);
+  options.notices?.onNotice((notice) => live.announce('notice', notice));
   metrics.watch({ liveClients: live.clients });
   addDescription(app);
   app.register((open, _options, done) => {
@@ -99,6 +102,7 @@ export function buildServer(options: HttpOptions): FastifyInstance {
       addLiveRoute(api, live, options);
       addOperatorRoutes(api, options);
       addCommandRoutes(api, options);
+      addBulkRoutes(api, options);
       addLogRoutes(api, options);
       addIdentityRoutes(api, options);
       addAuditRoutes(api, options);

@@ -8,30 +8,27 @@ import { QUEUE_STATES } from '../commands/queue.ts';
 import { PRESENCES } from '../fleet/view.ts';
 import { REDUCERS } from '../history/answer.ts';
 import { identityShape } from './schemas-identity.ts';
+import {
+  count,
+  flag,
+  list,
+  number,
+  object,
+  oneOf,
+  rowId,
+  type Schema,
+  text,
+  timeMs,
+} from './shape-parts.ts';
+import { bulkShapes } from './shapes-bulk.ts';
 
-type Schema = Readonly<Record<string, unknown>>;
-
-const text = { type: 'string' } as const;
-const number = { type: 'number' } as const;
-const count = { type: 'integer', minimum: 0 } as const;
-const flag = { type: 'boolean' } as const;
-const oneOf = (values: readonly string[]) => ({ type: 'string', enum: [...values] });
-const list = (items: Schema) => ({ type: 'array', items });
-const timeMs = { type: 'number', description: 'milliseconds since 1970' } as const;
 const counts = { type: 'object', additionalProperties: count } as const;
 const anything = { type: 'object', additionalProperties: true } as const;
-
-/** All fields are needed unless they are named as optional. */
-function object(properties: Record<string, Schema>, ...optional: readonly string[]) {
-  const required = Object.keys(properties).filter((name) => !optional.includes(name));
-  return { type: 'object', additionalProperties: true, required, properties };
-}
 
 const presence = oneOf(PRESENCES);
 const componentState = oneOf([...COMPONENT_STATES, 'unknown']);
 const trace = { type: 'string', description: 'id of its trace, 32 characters of hex' };
 const commandState = oneOf(QUEUE_STATES);
-const rowId = { type: 'integer', minimum: 0, description: 'number of its row; never used twice' };
 
 const component = object(
   {
@@ -153,6 +150,7 @@ const command = object(
 
 /** By name, as `$ref: Name#` finds them. */
 export const shapes = {
+  ...bulkShapes,
   Problem: object({
     type: { type: 'string', description: 'about:blank: the status says it all' },
     title: text,

@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { openAudit } from '../../broker/audit.ts';
+import { openBulks } from '../../broker/bulk/desk.ts';
+import { openNotices } from '../../broker/bulk/notices.ts';
 import { openCommands } from '../../broker/commands/commands.ts';
 import { type Authenticate, eitherOf, type RouteRole } from '../../broker/http/auth.ts';
 import { createNewest } from '../../broker/http/scrape-newest.ts';
@@ -31,6 +33,10 @@ const as = (role: Role) => ({ authorization: `Bearer session-of-${role}` });
 /** A scrypt that costs nothing. */
 const CHEAP = { ln: 4, r: 1, p: 1 };
 
+export const BULK = {
+  ...{ firstWave: 1, fleetPercent: 100, failurePercent: 10, failuresMin: 3, hours: 24 },
+};
+
 /** @param record where spans of commands go, if anywhere. */
 export async function open(
   options: Parameters<typeof rig>[0] = {},
@@ -41,7 +47,9 @@ export async function open(
 ) {
   const back = rig(options);
   const { fleet, metrics, time } = back;
-  const audit = openAudit(fleet.database, time.clock, metrics);
+  const auditKey = generateKeyPairSync('ed25519').privateKey;
+  const signing = { key: () => auditKey, log: quiet };
+  const audit = openAudit(fleet.database, time.clock, metrics, signing);
   const { privateKey } = generateKeyPairSync('ed25519');
   const sent: { terminal: string; bytes: Uint8Array }[] = [];
   const commands = openCommands({
@@ -59,6 +67,11 @@ export async function open(
   const shared = { fleet, commands, audit, ...time, metrics, log: quiet };
   const logs = openLogs({ folder, ...shared, keptMax: LOGS_KEPT });
   const { database } = fleet;
+  const notices = openNotices(database, time.clock);
+  const bulks = openBulks({
+    ...{ ...shared, notices, settings: BULK },
+    stateOf: stateOf ?? (() => 'enrolled'),
+  });
   const operators = openOperators({ ...{ database, audit, metrics }, ...time, cost: CHEAP });
   const watched: string[] = [];
   const nowMs = () => time.clock.wallMs();
@@ -82,7 +95,7 @@ export async function open(
   });
   const newest = createNewest(nowMs);
   const app = buildServer({
-    ...{ ...common, fleet, audit, identities, commands, logs, metrics },
+    ...{ ...common, fleet, audit, identities, commands, bulks, notices, logs, metrics },
     ...(history && { history }),
     scrape: { observed: fleet.observed, newest },
   });
@@ -94,6 +107,7 @@ export async function open(
   onTestFinished(async () => {
     operators.close();
     identities.close();
+    bulks.close();
     commands.close();
     await app.close();
     logs.close();
@@ -116,7 +130,10 @@ export async function open(
     operators,
     as,
     audit,
+    auditKey,
     identities,
+    bulks,
+    notices,
     commands,
     logs,
     folder,

@@ -1,0 +1,28 @@
+// Bulk actions and notices, asked for by every route, for the test that holds answers against the OpenAPI document.
+
+import { type open, restart } from './http-rig.ts';
+
+type Rig = Pick<Awaited<ReturnType<typeof open>>, 'get' | 'post'>;
+type See = (at: string, answer: Awaited<ReturnType<Rig['get']>>) => unknown;
+
+/** Plans one of two terminals, of which one is left out, and takes it through all of its states. */
+export async function planAndAbort({ get, post }: Rig, see: See): Promise<void> {
+  const API = '/api/v1/bulk';
+  const { kind, arguments: args, reason } = restart;
+  const plan = { kind, arguments: args, reason, selector: { store: 'berlin' } };
+  const made = see(`POST ${API}`, await post(API, plan)) as { id: string; count: number };
+  see(`POST ${API}`, await post(API, { ...plan, selector: {} }));
+  const at = `${API}/${made.id}`;
+  see(`GET ${API}`, await get(API));
+  see(`GET ${API}/{id}`, await get(at));
+  see(`GET ${API}/{id}`, await get(`${API}/none`));
+  see(`GET ${API}/{id}/targets`, await get(`${at}/targets?limit=1`));
+  const start = { count: made.count, reason };
+  see(`POST ${API}/{id}/start`, await post(`${at}/start`, { ...start, count: 999 }));
+  see(`POST ${API}/{id}/start`, await post(`${at}/start`, start));
+  for (const change of ['pause', 'resume', 'abort']) {
+    see(`POST ${API}/{id}/${change}`, await post(`${at}/${change}`, { reason }));
+  }
+  see(`POST ${API}/{id}/abort`, await post(`${at}/abort`, { reason }));
+  see('GET /api/v1/notices', await get('/api/v1/notices?after=0&limit=5'));
+}
