@@ -84,7 +84,7 @@ export function commandsFor(
     path: join(config.dataDir, 'commands.json'),
     terminal: config.terminal,
     keys: () => identity.commandKeys(),
-    pastMs: identity.notBeforeMs,
+    pastMs: () => identity.notBeforeMs(),
     components: new Set(config.components.map(({ name }) => name)),
     bounds: {
       kinds: new Set(commands),
