@@ -4,21 +4,20 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { openIdentity } from '../../agent/identity/identity.ts';
-import type { Done, Job } from '../../agent/identity/job.ts';
+import type { Done } from '../../agent/identity/job.ts';
 import { machineOf } from '../../agent/identity/machine.ts';
 import { wayOf } from '../../agent/identity/open.ts';
 import { renewAtMs } from '../../agent/identity/schedule.ts';
 import { makeIdentityFolder, offer, takeOver } from '../../agent/system/identity-folder.ts';
 import { placeToken } from '../../agent/system/token-file.ts';
 import { keyIdOf } from '../../protocol/commands.ts';
-import type { NewEvent } from '../../protocol/events.ts';
 import { parseHello } from '../../protocol/hello.ts';
-import { fail, ok, type Result } from '../../protocol/result.ts';
+import { fail, ok } from '../../protocol/result.ts';
 import { Authority, type Pair, USE } from '../real/tls-rig.ts';
-import { fakeTime, START_MS } from './fleet-rig.ts';
+import { START_MS } from './fleet-rig.ts';
 import { commandKey, DAY_MS, folders, MACHINE, tokenFor, trustOf } from './identity-agent-rig.ts';
-import { need, quietLog } from './outbox-rig.ts';
+import { till } from './identity-agent-till.ts';
+import { need } from './outbox-rig.ts';
 
 const LIFE_DAYS = 90;
 let fleet: Authority;
@@ -44,51 +43,8 @@ const recordOf = (how: 'enrolled' | 'renewed', trust = trustOf(fleet)) => ({
   ...{ brokers: ['mqtts://one.example:8883', 'mqtts://two.example:443'], urls: ['https://b:2'] },
 });
 
-/** A terminal's agent, as far as its identity goes. */
-function terminal(folder = disk.make(), more: { random?: number; isKnown?: boolean } = {}) {
-  const time = fakeTime();
-  const jobs: Job[] = [];
-  const ends: ((done: Result<Done>) => void)[] = [];
-  const events: Extract<NewEvent, { kind: 'identity' }>['fields'][] = [];
-  let stopped = 0;
-  let changes = 0;
-  const log = quietLog();
-  const identity = openIdentity({
-    ...{ folder, terminal: 'lane-1', commandKeys: [], proxy: undefined, log },
-    machine: () => MACHINE,
-    start: (job) => {
-      jobs.push(job);
-      const done = new Promise<Result<Done>>((resolve) => {
-        ends.push(resolve);
-      });
-      return { done, stop: () => (stopped += 1) };
-    },
-    time: { known: () => more.isKnown ?? false, nowMs: () => time.clock.wallMs() },
-    ...{ clock: time.clock, timers: time.timers, random: () => more.random ?? 0.5 },
-    report: (event) => {
-      if (event.kind === 'identity') events.push(event.fields);
-    },
-  });
-  identity.onChange(() => {
-    changes += 1;
-  });
-  const settle = async (): Promise<void> => {
-    for (let turn = 0; turn < 5; turn += 1) await Promise.resolve();
-  };
-  return {
-    ...{ identity, folder, jobs, events, log, time },
-    changes: () => changes,
-    stopped: () => stopped,
-    end: async (done: Done): Promise<void> => {
-      ends.at(-1)?.(ok(done));
-      await settle();
-    },
-    crash: async (): Promise<void> => {
-      ends.at(-1)?.(fail('the program that enrols ended without an answer'));
-      await settle();
-    },
-  };
-}
+const terminal = (folder = disk.make(), more: Parameters<typeof till>[1] = {}) =>
+  till(folder, more);
 const GOT: Done = { ok: true, expiresMs: 1, store: 'store-1', url: 'https://b:2' };
 const no = (reason: string, final = false): Done => ({ ok: false, reason, final });
 
