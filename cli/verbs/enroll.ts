@@ -7,8 +7,7 @@ import { basename, dirname, extname, join } from 'node:path';
 import { parseId } from '../../protocol/ids.ts';
 import { type Context, printJson } from '../context.ts';
 import { done, EXIT, ended, type Outcome } from '../exit.ts';
-import { plural } from '../screen.ts';
-import { localClock } from '../when.ts';
+import { age, plural } from '../screen.ts';
 import { readRows } from './enroll-file.ts';
 
 export type Token = {
@@ -30,9 +29,9 @@ export type EnrolWish = {
 const AT_THE_TILL = 'tillwatch agent --config /etc/tillwatch/agent.yaml --enroll -';
 const OWNER_ONLY = 0o600;
 
-export function tokenLines({ terminal, store, token, expiresMs }: Token): string[] {
+export function tokenLines({ terminal, store, token, expiresMs }: Token, now: number): string[] {
   return [
-    `The token of ${terminal} in ${store}. It is good once, until ${localClock(expiresMs).slice(0, 5)}:`,
+    `The token of ${terminal} in ${store}. It is good once, for ${age(expiresMs - now)}:`,
     '',
     token,
     '',
@@ -70,7 +69,7 @@ async function enrolOne(
   const reply = await context.client.post<Token>(path, { store, ...common });
   if (!reply.ok) return ended(reply.exit, reply.sentence);
   if (context.json) printJson(context, reply.value);
-  else for (const line of tokenLines(reply.value)) context.print(line);
+  else for (const line of tokenLines(reply.value, context.nowMs())) context.print(line);
   return done;
 }
 

@@ -50,7 +50,8 @@ export async function runIdentityAct(context: Context, wish: ActWish): Promise<O
   const reply = await context.client.post<Token>(path, { reason, store, minutes });
   if (!reply.ok) return await refusedFor(context.client, reply, { terminal });
   if (context.json) printJson(context, reply.value);
-  else if (act === 'replace') for (const line of tokenLines(reply.value)) context.print(line);
-  else context.print(`${terminal} ${DONE[act]}`);
+  else if (act === 'replace') {
+    for (const line of tokenLines(reply.value, context.nowMs())) context.print(line);
+  } else context.print(`${terminal} ${DONE[act]}`);
   return done;
 }

@@ -3,7 +3,7 @@
 
 import 'reflect-metadata';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { KeyObject } from 'node:crypto';
+import { KeyObject, sign } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { request } from 'node:https';
@@ -16,7 +16,7 @@ import { systemTimers } from '../../broker/clock.ts';
 import { type Initialised, initBroker } from '../../broker/trust/init.ts';
 import { paths, readState } from '../../broker/trust/state.ts';
 import type { Role } from '../../protocol/catalogue.ts';
-import { ENROL_PATH, type Enrolled, parseToken } from '../../protocol/enrolment.ts';
+import { ENROL_PATH, type Enrolled, parseToken, RENEW_PATH } from '../../protocol/enrolment.ts';
 import { MAIN } from './broker-rig.ts';
 import { until } from './front-rig.ts';
 import {
@@ -128,14 +128,14 @@ type Asks = ReturnType<typeof createAsk>;
 
 /** What operators do, in short. */
 function createOperators(ask: Asks, { token }: Pick<Initialised, 'token'>) {
-  let admin: string | undefined;
+  let admin: Promise<string> | undefined;
   async function signIn(secret: string): Promise<string> {
     const { status, body } = await ask('/api/v1/session', { body: { token: secret } });
     if (status !== 201) throw new Error(`sign-in ${status}: ${String(body['detail'])}`);
     return String(body['session']);
   }
-  const session = async (): Promise<string> => {
-    admin ??= await signIn(token);
+  const session = (): Promise<string> => {
+    admin ??= signIn(token);
     return admin;
   };
   /** As admin, unless another session is given. */
@@ -143,6 +143,10 @@ function createOperators(ask: Asks, { token }: Pick<Initialised, 'token'>) {
     await ask(`/api/v1/${path}`, { body, session: as ?? (await session()) });
   return {
     ...{ signIn, session, api },
+    /** The next one signs in anew: a broker that was started at another time has ended the sessions. */
+    forgetSession: (): void => {
+      admin = undefined;
+    },
     /** The session of a new operator. */
     operator: async (name: string, role: Role): Promise<string> => {
       const { body } = await api('operators', { name, role });
@@ -198,6 +202,16 @@ function readAuthorities({ config }: Initialised): readonly string[] {
   );
 }
 
+/** What a terminal sends to get a newer certificate. */
+export async function renewalOf(
+  { terminal, certificate, key }: Pick<RigIdentity, 'terminal' | 'certificate' | 'key'>,
+  machine = MACHINE,
+) {
+  const next = await makeRequest(terminal);
+  const signature = sign('sha256', Buffer.from(next.csr), key).toString('base64');
+  return { key: next.key, body: { certificate, csr: next.csr, signature, machine } };
+}
+
 export type FleetRig = Awaited<ReturnType<typeof openFleetRig>>;
 
 export async function openFleetRig(options: RigOptions = {}) {
@@ -233,6 +247,13 @@ export async function openFleetRig(options: RigOptions = {}) {
     ...{ token, enroll },
     ...{ configFile: made.configFile, dataDir: made.config.dataDir, keysDir: made.config.keysDir },
     ...{ operatorToken: made.token, operatorName: made.operator, ...operators },
+    /** @returns what it has now, or the broker's sentence as an error. */
+    renew: async (identity: RigIdentity, machine = MACHINE): Promise<RigIdentity> => {
+      const { key, body } = await renewalOf(identity, machine);
+      const answer = await ask(RENEW_PATH, { body });
+      if (answer.status !== 200) throw new Error(String(answer.body['detail']));
+      return { ...identity, key, certificate: (answer.body as Enrolled).certificate };
+    },
     /** Through the program that agents start; `folder` is one for `identityDir`. */
     enrollFolder: (terminal: string, store = 'store-1') =>
       enrolByChild(join(dir, `identity-${terminal}`), terminal, () => token(terminal, store)),
