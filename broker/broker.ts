@@ -106,6 +106,10 @@ function urlOf({ config }: World, { mqttPort, httpPort }: Ports): string {
   return `http://${isIPv6(host) ? `[${host}]` : host}:${httpPort}`;
 }
 
+/** Of a certificate from elsewhere the fleet's own authorities say nothing. */
+const authoritiesOf = ({ http }: BrokerConfig, trust: Trust | undefined) =>
+  http.certificate === undefined ? trust && (() => trust.document().authorities) : undefined;
+
 function announce(world: World, ports: Ports, trust: Trust | undefined): string {
   const { config, undo } = world;
   const url = urlOf(world, ports);
@@ -156,6 +160,7 @@ async function start(world: World, overrides: BrokerOverrides): Promise<Result<B
     timers,
     log,
     security: security?.http,
+    authorities: authoritiesOf(config, trust),
   });
   if (!http.ok) return http;
   undo.push(http.value.stop);

@@ -39,7 +39,7 @@ function addSignIn(program: Command, verb: Verb): void {
       .command('login')
       .argument('<url>', 'the broker, for example https://broker.example:8443')
       .description('sign in to a fleet; the token is asked for, or read from standard input')
-      .option('--as <name>', 'name of the context; the host of the address if not said')
+      .option('--as <name>', 'who you are; the token says it, too')
       .option('--authority <fingerprint>', 'SHA-256 of its authority, as broker init printed it')
       .option('--json', JSON_WORDS)
       .action((url: string, options: Options) =>
@@ -50,7 +50,7 @@ function addSignIn(program: Command, verb: Verb): void {
           return await runLogin(await loginContext(options), wish);
         }),
       ),
-    'tillwatch login https://broker.example:8443 --as north',
+    'tillwatch login https://broker.example:8443 --context north',
     'tillwatch login https://10.0.0.5:8443 --authority 5f2c... < token-file',
   );
   example(

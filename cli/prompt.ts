@@ -27,7 +27,6 @@ async function readPipe(): Promise<Result<string>> {
 /** Reads one line by its keys. @param shown whether what is typed can be seen */
 function readKeys(question: string, shown: boolean): Promise<Result<string>> {
   const { stdin, stderr } = process;
-  stderr.write(question);
   return new Promise((resolve) => {
     let text = '';
     const end = (result: Result<string>): void => {
@@ -50,9 +49,11 @@ function readKeys(question: string, shown: boolean): Promise<Result<string>> {
         }
       }
     };
+    // Before the question is there to be answered: what is typed at once would be shown.
     stdin.setRawMode(true);
     stdin.resume();
     stdin.on('data', take);
+    stderr.write(question);
   });
 }
 
@@ -66,3 +67,6 @@ export const person: Person = {
   },
   tell: (line) => void process.stderr.write(`${line}\n`),
 };
+
+/** A line that is typed and seen; for words that have to be written out. */
+export const askLine = (question: string): Promise<Result<string>> => readKeys(question, true);

@@ -38,7 +38,9 @@ export function addDescription(app: FastifyInstance): void {
           bearer: {
             type: 'http',
             scheme: 'bearer',
-            description: 'the text in the file api-token of the data folder',
+            description:
+              'what POST /api/v1/session answers, or the token of an operator; with plainText also ' +
+              'the text in the file api-token of the data folder',
           },
         },
       },

@@ -14,6 +14,8 @@ import { operatorSchemas as schemas } from './schemas-operators.ts';
 
 export type OperatorRouteOptions = {
   readonly operators: Omit<Operators, 'sessions' | 'close'>;
+  /** PEM of those that the certificate of this port may be of, now and after a rotation that has begun. */
+  readonly authorities?: (() => readonly string[]) | undefined;
 };
 
 type Named = { Params: { name: string } };
@@ -49,7 +51,8 @@ function sendToken(reply: FastifyReply, made: WithToken): FastifyReply {
   return secretly(reply).code(201).send({ operator, token });
 }
 
-function addSessionRoutes(app: FastifyInstance, { operators }: OperatorRouteOptions): void {
+function addSessionRoutes(app: FastifyInstance, options: OperatorRouteOptions): void {
+  const { operators, authorities } = options;
   app.post<{ Body: { token: string } }>(
     '/session',
     // Who signs in is nobody yet; operators/attempts.ts limits it.
@@ -69,7 +72,10 @@ function addSessionRoutes(app: FastifyInstance, { operators }: OperatorRouteOpti
       const { token, id, endsMs } = session;
       return await secretly(reply)
         .code(201)
-        .send({ session: token, id, name: entered.name, role, endsMs });
+        .send({
+          ...{ session: token, id, name: entered.name, role, endsMs },
+          ...(authorities && { authorities: authorities() }),
+        });
     },
   );
   app.get('/session', { schema: schemas.whoAmI, config: { role: 'viewer' } }, (request) => {

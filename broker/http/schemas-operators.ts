@@ -19,6 +19,10 @@ const session = {
   id: { type: 'string', description: 'of the session, as it stands in the audit log' },
   endsMs: { ...timeMs, description: 'at the latest; two hours without use end it, too' },
 };
+const authorities = {
+  ...{ type: 'array', items: text },
+  description: 'PEM of those that the certificate of this broker may be of',
+};
 const operator = shape(
   {
     ...{ name: text, role, enabled, createdMs: timeMs, createdBy: text, changedMs: timeMs },
@@ -54,7 +58,10 @@ export const operatorSchemas = {
     body: body({ token: { ...text, minLength: 1, maxLength: 200 } }, 'token'),
     ...answers(
       201,
-      json(shape({ session: text, ...session }, 'session', ...Object.keys(session)), 'A session.'),
+      json(
+        shape({ session: text, ...session, authorities }, 'session', ...Object.keys(session)),
+        'A session.',
+      ),
       ...([401, 413, 415, 422, 429] as const),
     ),
   },

@@ -20,6 +20,7 @@ export type LoginContext = {
 };
 export type LoginWish = {
   readonly url: string;
+  /** Whose token it is to be. */
   readonly as?: string | undefined;
   readonly authority?: string | undefined;
 };
@@ -43,6 +44,12 @@ function isLoopback(hostname: string): boolean {
   return family === 0 ? host === 'localhost' : loopback.check(host, family === 6 ? 'ipv6' : 'ipv4');
 }
 
+/** Two lines of groups of eight, as `broker init` prints it. */
+const halvesOf = (fingerprint: string): readonly string[] =>
+  [fingerprint.slice(0, 32), fingerprint.slice(32)].map((half) =>
+    (half.match(/.{8}/g) ?? []).join(' '),
+  );
+
 /** @returns PEM of the authority to believe; undefined: those that this machine knows. */
 async function settleAuthority(
   url: URL,
@@ -64,7 +71,7 @@ async function settleAuthority(
     );
   }
   person.tell(`The authority of ${url.origin} is not known here. Its fingerprint is`);
-  person.tell(`  ${last.fingerprint}`);
+  for (const half of halvesOf(last.fingerprint)) person.tell(`  ${half}`);
   person.tell('Compare it with what "tillwatch broker init" printed, or ask an admin.');
   const yes = await person.confirm('Is it the same? [y/N] ');
   return yes ? ok(last.pem) : fail('nothing was sent, and nothing is kept');
@@ -81,7 +88,10 @@ function byFingerprint(shown: Shown, given: string, url: URL): Result<string> {
 }
 
 /** What is wrong with the command line, before anybody is asked for anything. */
-function readWish({ url: text, as, authority }: LoginWish): Result<{ url: URL; name: string }> {
+function readWish(
+  { url: text, authority }: LoginWish,
+  context: string | undefined,
+): Result<{ url: URL; name: string }> {
   const address = parseUrl(/^[a-z]+:\/\//i.test(text) ? text : `https://${text}`);
   if (address === undefined) return fail(`"${text}" is not an address such as https://broker:8443`);
   const url = new URL(address);
@@ -92,21 +102,25 @@ function readWish({ url: text, as, authority }: LoginWish): Result<{ url: URL; n
   if (fingerprint !== undefined && !isFingerprint(fingerprint)) {
     return fail('--authority is a SHA-256 in hex: 64 of 0-9 and a-f');
   }
-  const name = parseContextName(as ?? url.host.replaceAll(/[[\]]/g, ''));
+  const name = parseContextName(context || url.host.replaceAll(/[[\]]/g, ''));
   return name.ok ? ok({ url, name: name.value }) : name;
 }
 
-async function askToken(person: Person): Promise<Result<string>> {
+async function askToken(person: Person, as: string | undefined): Promise<Result<string>> {
   const token = await person.secret('Token: ');
   if (!token.ok) return token;
   if (token.value === '') return fail('there was no token on standard input');
-  if (parseOperatorToken(token.value) !== undefined) return token;
+  const parsed = parseOperatorToken(token.value);
+  if (parsed !== undefined) {
+    const isTheirs = as === undefined || parsed.name === as;
+    return isTheirs ? token : fail(`this is the token of ${parsed.name} and not of ${as}`);
+  }
   return fail('this is no token of an operator, which looks like two1.NAME.SECRET');
 }
 
 export async function runLogin(context: LoginContext, wish: LoginWish): Promise<Outcome> {
   const { env, person, print, json } = context;
-  const read = readWish(wish);
+  const read = readWish(wish, env['TILLWATCH_CONTEXT']);
   if (!read.ok) return ended(EXIT.usage, read.reason);
   const { url, name } = read.value;
   const contexts = readContexts(env);
@@ -118,7 +132,7 @@ export async function runLogin(context: LoginContext, wish: LoginWish): Promise<
       : await settleAuthority(url, wish, known?.authority, person);
   if (!settled.ok) return ended(EXIT.denied, settled.reason);
   const authority = settled.value;
-  const token = await askToken(person);
+  const token = await askToken(person, wish.as);
   if (!token.ok) return ended(EXIT.usage, token.reason);
   const client = createClient({ url: url.origin, token: undefined, authority });
   const reply = await client.post<Entered>('/api/v1/session', { token: token.value });

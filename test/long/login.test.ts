@@ -60,7 +60,10 @@ function person() {
 describe('signing in from the command line', () => {
   it('lasts until one signs out; a stolen session is worth nothing then', async () => {
     const { tillwatch, contexts } = person();
-    const { code, out, err } = await tillwatch(['login', broker.url, '--as', 'north'], token);
+    const { code, out, err } = await tillwatch(
+      ['login', broker.url, '--as', 'root', '--context', 'north'],
+      token,
+    );
     expect([code, err]).toEqual([0, '']);
     expect(out).toBe(`signed in to ${broker.url} as root (admin); context north\n`);
     const kept = readFileSync(contexts, 'utf8');
@@ -103,14 +106,16 @@ describe('signing in from the command line', () => {
     const answers = await Promise.all([
       tillwatch(['login', broker.url], wrong),
       tillwatch(['login', broker.url], ''),
+      tillwatch(['login', broker.url, '--as', 'kim'], token),
       tillwatch(['login', 'http://192.0.2.1:8080'], token),
       tillwatch(['contexts', 'use', 'west']),
       tillwatch(['fleet', '--context', 'west']),
     ]);
-    expect(answers.map(({ code }) => code)).toEqual([77, 64, 64, 64, 64]);
+    expect(answers.map(({ code }) => code)).toEqual([77, 64, 64, 64, 64, 64]);
     const text = answers.map(({ err }) => err).join('');
     expect(text).toContain('does not accept this token');
     expect(text).toContain('no token on standard input');
+    expect(text).toContain('this is the token of root and not of kim');
     expect(text).toContain('a token goes over https only');
     expect(text).not.toContain('AAAA');
   });

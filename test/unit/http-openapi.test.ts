@@ -6,8 +6,9 @@ import { describe, expect, it } from 'vitest';
 import { happened, START_MS } from './fleet-rig.ts';
 import { state } from './fleet-story.ts';
 import { planAndAbort } from './http-openapi-bulk.ts';
-import { authorization, COMMANDS, inventory, open, restart, TOKEN } from './http-rig.ts';
+import { authorization, COMMANDS, inventory, open, restart } from './http-rig.ts';
 import { enrolAndEnd } from './identity-answers.ts';
+import { signInAndOut } from './operators-flow.ts';
 
 /** So that no optional field of a terminal is missing. */
 const story = [
@@ -179,35 +180,6 @@ function judgeBy(document: Document) {
     const right = check(value);
     expect(right ? [] : check.errors, `${at} ${status}`).toEqual([]);
   };
-}
-
-type Rig = Awaited<ReturnType<typeof describeApi>>;
-type See = (at: string, answer: Awaited<ReturnType<Rig['get']>>) => unknown;
-
-/** What operators do of themselves and with each other. */
-async function signInAndOut({ app }: Rig, see: See): Promise<void> {
-  const ask = (at: string, path: string, token: string, payload?: object) => {
-    const [method = ''] = at.split(' ');
-    const headers = { authorization: `Bearer ${token}` };
-    return app.inject({ method: method as 'GET', url: path, headers, ...(payload && { payload }) });
-  };
-  const API = '/api/v1/operators';
-  const added = await ask(`POST ${API}`, API, TOKEN, { name: 'kim', role: 'admin' });
-  see(`POST ${API}`, added);
-  const { token } = added.json<{ token: string }>();
-  const SESSION = '/api/v1/session';
-  const entered = await ask(`POST ${SESSION}`, SESSION, '', { token });
-  see(`POST ${SESSION}`, entered);
-  const { session } = entered.json<{ session: string }>();
-  see(`GET ${SESSION}`, await ask(`GET ${SESSION}`, SESSION, session));
-  see(`GET ${API}`, await ask(`GET ${API}`, API, session));
-  const one = `PATCH ${API}/{name}`;
-  see(one, await ask(one, `${API}/kim`, session, { role: 'viewer' }));
-  see(one, await ask(one, `${API}/kim`, session, { role: 'admin' }));
-  see(one, await ask(one, `${API}/lee`, session, { role: 'admin' }));
-  see(`DELETE ${SESSION}`, await ask(`DELETE ${SESSION}`, SESSION, session));
-  const renewed = `POST ${API}/{name}/token`;
-  see(renewed, await ask(renewed, `${API}/kim/token`, TOKEN));
 }
 
 describe('what is really answered', () => {

@@ -84,9 +84,9 @@ describe('the roles of the routes', () => {
 describe('the one token', () => {
   it('is an admin without a name, and nothing near it is', () => {
     const whose = eitherOf(nobody, oneToken(TOKEN));
-    expect(whose(TOKEN)).toMatchObject({ name: 'api-token', role: 'admin' });
+    expect(whose(TOKEN, '')).toMatchObject({ name: 'api-token', role: 'admin' });
     for (const other of ['', `${TOKEN} `, `${TOKEN}x`, TOKEN.slice(1), TOKEN.toUpperCase()]) {
-      expect(whose(other)).toBeUndefined();
+      expect(whose(other, '')).toBeUndefined();
     }
   });
 });

@@ -98,6 +98,29 @@ describe('signing in over HTTP', () => {
   });
 });
 
+describe('a live stream', () => {
+  it('ends with the session of who watches, and not with another', async () => {
+    const { app, enrol, enter, ask } = await opened();
+    const kim = await enter(await enrol('kim', 'viewer'));
+    const ada = await enter(await enrol('ada', 'viewer'));
+    const url = await app.listen({ host: '127.0.0.1', port: 0 });
+    const watch = async ({ session }: { session: string }) => {
+      const headers = { authorization: `Bearer ${session}` };
+      const { body } = await fetch(`${url}/api/v1/events/live`, { headers });
+      const reader = body?.getReader();
+      await reader?.read();
+      return async () => (await reader?.read().catch(() => ({ done: true })))?.done;
+    };
+    const [ends, stays] = [await watch(kim), await watch(ada)];
+    await ask('DELETE', '/session', kim.session);
+    expect(await ends()).toBe(true);
+    const still = Symbol('still there');
+    const later = new Promise((resolve) => setTimeout(() => resolve(still), 100));
+    expect(await Promise.race([stays(), later])).toBe(still);
+    app.server.closeAllConnections();
+  });
+});
+
 describe('operators over HTTP', () => {
   it('are added, changed, disabled and given new tokens by an admin', async () => {
     const { ask, enrol, enter } = await opened();
