@@ -31,8 +31,12 @@ import type { Log } from './ports.ts';
 const WORD_CHARS_MAX = 128;
 const REASON_CHARS_MAX = 500;
 const DETAIL_CHARS_MAX = 4_096;
-/** Refusals are written by whoever knocks: more than these in a minute are only counted. */
+/**
+ * Refusals are written by whoever knocks: more than these in a minute are only counted, for each kind of door (the
+ * first word of the action), so that who knocks at one does not hide what is tried at another.
+ */
 export const REFUSALS_PER_MINUTE_MAX = 60;
+const DOORS_MAX = 32;
 
 export type AuditEntry = {
   readonly operator: string;
@@ -152,24 +156,28 @@ function judgeOpened(
 }
 
 function createRefuser(clock: Pick<Clock, 'monotonicMs'>, write: Audit['write']): Audit['refuse'] {
-  let minuteStartMs = Number.NEGATIVE_INFINITY;
-  let inMinute = 0;
-  let suppressed = 0;
+  const doors = new Map<string, { startMs: number; inMinute: number; suppressed: number }>();
   return (entry) => {
     const now = clock.monotonicMs();
-    if (now - minuteStartMs >= 60_000) {
-      minuteStartMs = now;
-      inMinute = 0;
+    const [word = ''] = entry.action.split('.', 1);
+    // Actions are our own words; should they ever not be, the rest share one door.
+    const name = doors.has(word) || doors.size < DOORS_MAX ? word : '';
+    const door = doors.get(name) ?? { startMs: now, inMinute: 0, suppressed: 0 };
+    doors.set(name, door);
+    if (now - door.startMs >= 60_000) {
+      door.startMs = now;
+      door.inMinute = 0;
     }
-    inMinute += 1;
-    if (inMinute > REFUSALS_PER_MINUTE_MAX) {
-      suppressed += 1;
+    door.inMinute += 1;
+    if (door.inMinute > REFUSALS_PER_MINUTE_MAX) {
+      door.suppressed += 1;
       return;
     }
     // How many were left out before this one stands in it: a flood must be visible.
+    const { suppressed } = door;
     const detail = suppressed === 0 ? entry.detail : { ...entry.detail, suppressed };
     const written = write({ ...entry, ...(detail && { detail }) });
-    if (written.ok) suppressed = 0;
+    if (written.ok) door.suppressed = 0;
   };
 }
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { publicKeyText } from '../protocol/commands.ts';
 import { ok, type Result } from '../protocol/result.ts';
 import { type Audit, type AuditSigning, openAudit } from './audit.ts';
+import { auditTold } from './audit-told.ts';
 import { type Bulks, openBulks } from './bulk/desk.ts';
 import { type Notices, openNotices } from './bulk/notices.ts';
 import type { Clock, Timers } from './clock.ts';
@@ -183,6 +184,7 @@ export function openBack(world: World, log: Log, outside: Outside): Result<Back>
   undo.push(logs.close);
   const newest = createNewest(clock.wallMs);
   fleet.onSamples(newest.take);
+  fleet.onNews(auditTold(audit));
   fleet.onSamples(createDeliveryLag(metrics.deliveryLagSeconds));
   const { database, onStores } = fleet;
   undo.push(openRetention({ ...shared, database, retention, logs }).stop);

@@ -4,6 +4,7 @@
 
 import { Command, CommanderError } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
+import { addAuditVerbs } from './audit-verbs.ts';
 import { addBrokerVerbs } from './broker-verbs.ts';
 import { say, type Verb } from './command.ts';
 import { addCompletion, COMPLETE, runComplete } from './completion/verb.ts';
@@ -45,6 +46,7 @@ export function createProgram(verb: Verb): Command {
   addQuestions(program, verb);
   addEventsVerb(program, verb);
   addReportVerb(program, verb);
+  addAuditVerbs(program, verb);
   addTillVerbs(program, verb);
   addDrillVerb(program, verb);
   addOperatorVerbs(program, verb);

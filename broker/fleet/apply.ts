@@ -2,6 +2,7 @@
 // terminal's model, a dead letter, results for the command queue. Counters wait for the commit.
 
 import type { CommandResult } from '../../protocol/commands.ts';
+import type { TerminalEvent } from '../../protocol/events.ts';
 import type { Snapshot } from '../../protocol/metric-body.ts';
 import type { LedgerRow } from '../ledger.ts';
 import type { Metrics } from '../metrics.ts';
@@ -23,6 +24,9 @@ export type SampleListener = (
   receivedMs: number,
 ) => void;
 
+/** Of one event that was not known before. */
+export type NewsListener = (terminal: string, event: TerminalEvent) => void;
+
 export type ApplyOptions = {
   readonly database: Database;
   readonly models: Models;
@@ -35,6 +39,8 @@ export type ApplyOptions = {
   readonly handlers: readonly ResultHandler[];
   /** What live and late samples go to, once they are in the registry. */
   readonly sampled: SampleListener;
+  /** What new events go to, within the transaction. */
+  readonly happened: NewsListener;
 };
 
 export function createApply(options: ApplyOptions) {
@@ -45,6 +51,7 @@ export function createApply(options: ApplyOptions) {
     if (content.stream !== 'events') return content;
     const place = models.get(row.terminal)?.store ?? UNASSIGNED;
     const events = content.events.filter((event) => store.addEvent(row, place, event));
+    for (const event of events) options.happened(row.terminal, event);
     return { ...content, events };
   }
 

@@ -9,6 +9,7 @@ import type { FleetSessions, Log } from '../ports.ts';
 import {
   type ApplyOptions,
   createApply,
+  type NewsListener,
   type ResultHandler,
   type SampleListener,
 } from './apply.ts';
@@ -77,6 +78,8 @@ export type Fleet = FleetSessions & {
   readonly onResults: (handler: ResultHandler) => void;
   /** Called with the samples of each batch once the registry has applied it, in the order of the ledger. */
   readonly onSamples: (listener: SampleListener) => void;
+  /** Called with each event of a terminal that was not known before, within the transaction that keeps it. */
+  readonly onNews: (listener: NewsListener) => void;
   /** What the broker itself says of every terminal, as series; undefined when there are more than `max`. */
   readonly observed: (max: number) => readonly Observed[] | undefined;
   /** Why the views are not current yet; undefined when they are. */
@@ -121,6 +124,18 @@ function createSessions(
         }
       });
       if (saved.ok) unsaved.clear();
+    },
+  };
+}
+
+function createHeard<A extends readonly unknown[]>() {
+  const listeners: ((...of: A) => void)[] = [];
+  return {
+    tell: (...of: A): void => {
+      for (const listener of listeners) listener(...of);
+    },
+    add: (listener: (...of: A) => void): void => {
+      listeners.push(listener);
     },
   };
 }
@@ -185,17 +200,16 @@ export function openFleet(options: FleetOptions): Result<Fleet> {
     if (effects.length > 0) observations.changed(terminal);
   };
   const handlers: ResultHandler[] = [];
-  const listeners: SampleListener[] = [];
+  const samples = createHeard<Parameters<SampleListener>>();
+  const news = createHeard<Parameters<NewsListener>>();
   const listening = createListening({
     clock,
     lastSeenMs: loaded.reduce((most, { lastSeenMs = 0 }) => Math.max(most, lastSeenMs), 0),
     behind: () => follower.behind(),
     failing: () => (follower.stalled() ?? ledger.stats().failing) !== undefined,
   });
-  const sampled: SampleListener = (...batch) => {
-    for (const listener of listeners) listener(...batch);
-  };
-  const own = { sampled, metrics, log: limitLog(log, clock), arrivalMs: listening.arrivalMs };
+  const told = { sampled: samples.tell, happened: news.tell, arrivalMs: listening.arrivalMs };
+  const own = { ...told, metrics, log: limitLog(log, clock) };
   const rules = createApply({ database, models, store, tell, handlers, ...own });
   const notice = createNotice();
   const end = (): void => {
@@ -233,9 +247,8 @@ export function openFleet(options: FleetOptions): Result<Fleet> {
     onResults: (handler) => {
       handlers.push(handler);
     },
-    onSamples: (listener) => {
-      listeners.push(listener);
-    },
+    onSamples: samples.add,
+    onNews: news.add,
     unready: () =>
       follower.stalled() ?? ledger.stats().failing ?? (follower.caughtUp() ? undefined : READING),
     behind: follower.behind,

@@ -72,6 +72,9 @@ describe('the audit log', () => {
     const refusal = { ...entry, outcome: 'refused 401' };
     for (let i = 0; i < REFUSALS_PER_MINUTE_MAX + 40; i += 1) audit.refuse(refusal);
     expect(audit.list(1_000)).toHaveLength(REFUSALS_PER_MINUTE_MAX);
+    // Another kind of door has room of its own.
+    audit.refuse({ ...refusal, action: 'connection.refuse' });
+    expect(audit.list(1)).toMatchObject([{ action: 'connection.refuse' }]);
     time.pass(60_000);
     audit.refuse(refusal);
     expect(audit.list(1)[0]?.detail).toMatchObject({ suppressed: 40 });
