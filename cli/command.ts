@@ -3,9 +3,9 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { createClient } from './client.ts';
 import type { Context } from './context.ts';
 import { EXIT, ended, type Outcome } from './exit.ts';
+import { withNotices } from './notices.ts';
 import { findOperator, type Operator } from './operator.ts';
 import { styleFor } from './screen.ts';
 
@@ -31,7 +31,7 @@ export async function withBroker(
   const context: Context = {
     print,
     style: styleFor(process.stdout, process.env),
-    client: createClient(operator.value),
+    client: withNotices(operator.value, process.env, say),
     nowMs: Date.now,
     sleep,
     json: options['json'] === true,

@@ -6,6 +6,7 @@ import type { BulkAnswer, Bulks } from '../bulk/desk.ts';
 import type { TargetState } from '../bulk/model.ts';
 import type { Notices } from '../bulk/notices.ts';
 import type { Selector } from '../bulk/select.ts';
+import { operatorOf } from './auth.ts';
 import { askerOf, sendRefusal } from './command-routes.ts';
 import { sendProblem } from './problem.ts';
 import { LIMIT_DEFAULT } from './schemas.ts';
@@ -105,10 +106,16 @@ export function addBulkRoutes(app: FastifyInstance, { bulks, notices }: BulkRout
     app.get<NoticesRequest>(
       '/notices',
       { schema: bulkSchemas.notices, config: { role: 'viewer' } },
-      ({ query: { after, limit } }) => ({
-        notices: notices.after(Number(after ?? 0), Number(limit ?? LIMIT_DEFAULT)),
-        newest: notices.newest(),
-      }),
+      (request) => {
+        const { after, limit } = request.query;
+        const me = operatorOf(request);
+        const found = notices.after(Number(after ?? 0), Number(limit ?? LIMIT_DEFAULT));
+        return {
+          // Who caused it knows already.
+          notices: found.map((notice) => ({ ...notice, mine: notice.operator === me })),
+          newest: notices.newest(),
+        };
+      },
     );
   }
 }

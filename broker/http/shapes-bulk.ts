@@ -39,7 +39,12 @@ export const bulkShapes = {
     next: { type: ['integer', 'null'], description: 'where the next page begins' },
   }),
   Notices: object({
-    notices: list(object({ id: rowId, timeMs, operator: text, text, bulk: text })),
+    notices: list(
+      object({
+        ...{ id: rowId, timeMs, operator: text, text, bulk: text },
+        mine: { ...flag, description: 'whether whoever asks has caused it' },
+      }),
+    ),
     newest: { ...rowId, description: 'id of the newest; 0 before the first' },
   }),
 } as const;

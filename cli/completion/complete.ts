@@ -4,7 +4,7 @@
 // that is not there is no error here: then there are no names.
 
 import type { Command, Option } from 'commander';
-import { LOG_LEVELS, ROLES } from '../../protocol/catalogue.ts';
+import { COMMAND_KINDS, catalogue, LOG_LEVELS, ROLES } from '../../protocol/catalogue.ts';
 import { DRILL_FAULTS } from '../../protocol/commands.ts';
 import { DRILL_LINES } from '../../protocol/drill.ts';
 import { EVENT_KINDS } from '../../protocol/events.ts';
@@ -12,6 +12,10 @@ import { isId } from '../../protocol/ids.ts';
 import { SHELLS } from './scripts.ts';
 
 export const FILES = ':files';
+/** What can be done to many terminals at once. */
+const BULK_ACTIONS = COMMAND_KINDS.filter((kind) => catalogue[kind].bulk).map((kind) =>
+  kind.replaceAll('_', '-'),
+);
 
 export type Suggestion = { readonly word: string; readonly about: string };
 /** Where names come from; both empty when the broker does not answer in time. */
@@ -88,6 +92,7 @@ async function valuesFor(
     if (name === 'fault') {
       return DRILL_FAULTS.map((word) => ({ word, about: DRILL_LINES[word] }));
     }
+    if (name === 'action') return plain(BULK_ACTIONS, 'for many terminals');
     if (name === 'level') return plain(LOG_LEVELS, 'level');
     if (name === 'context') return plain(ask.contexts?.() ?? [], 'context');
     if (name === 'role') return plain(ROLES, 'role');
