@@ -52,7 +52,7 @@ const KEEPALIVE_SECONDS = 60;
 const SUBACK_FAILURE = 128;
 
 /** A certificate's time is not judged where nobody says what time it is. */
-const NO_TIME = (): KnownTime => ({ nowMs: undefined, floorMs: 0 });
+export const NO_TIME = (): KnownTime => ({ nowMs: undefined, floorMs: 0 });
 
 /** Loaded with the first connection: it costs 15 MB, and an agent must supervise before it reports. */
 let loading: Promise<typeof MqttClient> | undefined;

@@ -8,6 +8,7 @@ import type { Cancel, Clock, Log, Timers } from '../ports.ts';
 import { charactersOf } from './character.ts';
 import { diceFrom, seedFor } from './dice.ts';
 import { type Fault, nextFault, type Scope, type Source, sourcesOf, strikes } from './faults.ts';
+import type { Identities } from './identities.ts';
 import type { Delivered } from './outbox.ts';
 import { Terminal } from './terminal.ts';
 import type { SimulatedTerminal } from './terminals.ts';
@@ -18,6 +19,8 @@ export type FleetOptions = {
   readonly rate: number;
   readonly broker: { readonly host: string; readonly port: number };
   readonly keys: ReadonlyMap<string, KeyObject>;
+  /** Without them in plain text. */
+  readonly identities?: Identities | undefined;
   readonly everyMs: number;
   readonly sendMs: number;
   readonly reconnectMsMax: number;
@@ -29,6 +32,8 @@ export type FleetOptions = {
 export type FleetCounts = {
   readonly terminals: number;
   readonly connected: number;
+  /** Have a certificate; all of them in plain text. */
+  readonly enrolled: number;
   /** Without line or power. */
   readonly away: number;
   readonly connects: number;
@@ -64,7 +69,10 @@ const VERSION_SPREAD_MS = 60_000;
 const SETTLE_POLL_MS = 50;
 const TIMER_MS_MAX = 24 * 3_600_000;
 
-function sumOf(terminals: readonly Terminal[], faults: Record<Scope, number>): FleetCounts {
+function sumOf(
+  terminals: readonly Terminal[],
+  faults: Record<Scope, number>,
+): Omit<FleetCounts, 'enrolled'> {
   const sum = {
     connects: 0,
     sentBatches: 0,
@@ -104,7 +112,7 @@ function sumOf(terminals: readonly Terminal[], faults: Record<Scope, number>): F
 }
 
 export function startFleet(options: FleetOptions): Fleet {
-  const { seed, rate, timers, clock, reconnectMsMax, ...shared } = options;
+  const { seed, rate, timers, clock, reconnectMsMax, identities, broker, keys, ...rest } = options;
   const characters = charactersOf(seed, options.terminals);
   const firstMsMax = Math.max(FIRST_MS_MIN, (characters.length / CONNECTS_PER_SECOND) * 1_000);
   const backoff: BackoffPolicy = {
@@ -116,8 +124,15 @@ export function startFleet(options: FleetOptions): Fleet {
   const faults: Record<Scope, number> = { terminal: 0, store: 0, version: 0 };
   const startedMs = clock.monotonicMs();
   const terminals = characters.map(
-    (who) => new Terminal({ ...shared, who, backoff, timers, clock }),
+    (who) =>
+      new Terminal({
+        ...{ ...rest, who, backoff, timers, clock },
+        broker: identities === undefined ? broker : () => identities.way(who.id),
+        keys: identities === undefined ? () => keys : () => identities.keys(who.id),
+      }),
   );
+  const byId = new Map(terminals.map((one) => [one.id, one]));
+  identities?.begin((id) => byId.get(id)?.link.refresh());
   const cancels = new Map<string, Cancel>();
   let settled = false;
 
@@ -164,7 +179,13 @@ export function startFleet(options: FleetOptions): Fleet {
   }
 
   return {
-    counts: () => sumOf(terminals, faults),
+    counts: () => {
+      const sum = sumOf(terminals, faults);
+      if (identities === undefined) return { ...sum, enrolled: terminals.length };
+      const { enrolled, lastReason } = identities;
+      const isShort = enrolled < terminals.length && lastReason !== '';
+      return { ...sum, enrolled, ...(isShort ? { lastReason } : {}) };
+    },
     settle,
     stop: async () => {
       await Promise.all(terminals.map((terminal) => terminal.stop()));

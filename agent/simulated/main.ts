@@ -2,13 +2,19 @@
 // already and starts none. Exit codes are those of sysexits.h: 64 for wrong use, 69 without a broker.
 
 import { connect } from 'node:net';
-import type { Timers } from '../ports.ts';
+import { resolve } from 'node:path';
+import { fail, ok, type Result } from '../../protocol/result.ts';
+import type { Ports, Timers } from '../ports.ts';
+import { realFiles } from '../system/files.ts';
 import { realPorts } from '../system.ts';
 import { type FleetCounts, startFleet } from './fleet.ts';
+import { Identities, terminalsOf, tokensIn } from './identities.ts';
 import { type Options, readOptions, USAGE } from './options.ts';
 import { simulatedTerminals } from './terminals.ts';
 
 const SAY_MS = 10_000;
+/** Twenty thousand of them. */
+const TOKENS_BYTES_MAX = 32 * 1024 * 1024;
 const PARENT_MS = 500;
 const PROBE_MS_MAX = 3_000;
 /** What waits is given so long to be acknowledged when the time is over, and when it is told to end. */
@@ -41,6 +47,7 @@ function line(now: FleetCounts, before: FleetCounts | undefined, seconds: number
   const minutes = `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, '0')}`;
   const parts = [
     `${now.connected} of ${now.terminals} connected`,
+    ...(now.enrolled < now.terminals ? [`${now.enrolled} enrolled`] : []),
     ...(now.away > 0 ? [`${now.away} without line or power`] : []),
     `${rate} batches/s`,
     `${now.acks} acks`,
@@ -80,10 +87,34 @@ function summary(counts: FleetCounts, seconds: number): string {
   ].join('\n');
 }
 
+/** Which terminals, and who they are; in plain text they are nobody. */
+function people(options: Options, { timers, random }: Ports) {
+  const known = simulatedTerminals(options.terminals, options.stores);
+  if (options.identities === undefined) return { terminals: known, identities: undefined };
+  const tokens =
+    options.tokens === undefined ? ok(new Map<string, string>()) : readTokens(options.tokens);
+  if (!tokens.ok) end(64, `--tokens: ${tokens.reason}`);
+  const all = tokens.value.size > 0 ? terminalsOf(tokens.value, known) : known;
+  const terminals = options.areTerminalsSaid ? all.slice(0, options.terminals) : all;
+  const broker = options.isBrokerSaid ? options.broker : undefined;
+  const folder = resolve(options.identities);
+  return {
+    terminals,
+    identities: new Identities({ folder, tokens: tokens.value, terminals, timers, random, broker }),
+  };
+}
+
+function readTokens(file: string): Result<Map<string, string>> {
+  const text = realFiles.read(file, TOKENS_BYTES_MAX);
+  return text === undefined ? fail(`${file} cannot be read`) : tokensIn(text);
+}
+
 async function run(options: Options): Promise<void> {
-  const { clock, timers } = realPorts();
+  const ports = realPorts();
+  const { clock, timers } = ports;
   const { broker } = options;
-  if (!(await answers(broker))) {
+  const { terminals, identities } = people(options, ports);
+  if (identities === undefined && !(await answers(broker))) {
     const where = `${broker.host}:${broker.port}`;
     end(
       69,
@@ -94,8 +125,8 @@ async function run(options: Options): Promise<void> {
   const startedMs = clock.monotonicMs();
   // Two thousand terminals with an opinion each would say nothing; what counts is counted.
   const silent = { info: () => {}, warn: () => {}, error: () => {} };
-  const terminals = simulatedTerminals(options.terminals, options.stores);
-  const fleet = startFleet({ ...options, terminals, clock, timers, log: silent });
+  const { identities: _folder, ...rest } = options;
+  const fleet = startFleet({ ...rest, terminals, identities, clock, timers, log: silent });
   const seconds = (): number => (clock.monotonicMs() - startedMs) / 1_000;
   let before: FleetCounts | undefined;
   const saying = timers.every(SAY_MS, () => {

@@ -12,9 +12,11 @@ export const USAGE = `simulate: a fleet of terminals in one process, for a broke
   --stores M            in how many stores (one for every five terminals)
   --rate X              faults, in multiples of a real year's (1); 0: none
   --seconds T           end after so long; without it, at Ctrl-C
-  --broker HOST:PORT    where the broker listens (127.0.0.1:1883)
+  --broker HOST:PORT    where the broker listens (127.0.0.1:1883; enrolled: as told then)
   --seed S              which fleet: the same seed is the same one (1)
-  --command-key KEY     accept restarts that are signed with it (ed25519:...)
+  --tokens FILE         enrol with the tokens of "tillwatch enroll --file", and speak TLS
+  --identities FOLDER   where certificates are kept; without tokens those that are there
+  --command-key KEY     in plain text: accept restarts that are signed with it (ed25519:...)
   --every-ms, --send-ms sampling and sending (15000, 60000)
   --reconnect-ms-max    longest wait before a new connection (60000)
   --list                print the terminals as JSON, for the broker's setting "terminals"
@@ -27,6 +29,11 @@ export type Options = {
   readonly rate: number;
   readonly seconds: number;
   readonly broker: { readonly host: string; readonly port: number };
+  /** It was said, and is no default. */
+  readonly isBrokerSaid: boolean;
+  readonly tokens: string | undefined;
+  readonly identities: string | undefined;
+  readonly areTerminalsSaid: boolean;
   readonly seed: number;
   readonly keys: ReadonlyMap<string, KeyObject>;
   readonly everyMs: number;
@@ -50,7 +57,14 @@ export function readOptions(argv: readonly string[]): Result<Options> {
       args: [...argv],
       options: {
         ...{ terminals: text, stores: text, rate: text, seconds: text, broker: text, seed: text },
-        ...{ 'command-key': text, 'every-ms': text, 'send-ms': text, 'reconnect-ms-max': text },
+        ...{
+          tokens: text,
+          identities: text,
+          'command-key': text,
+          'every-ms': text,
+          'send-ms': text,
+          'reconnect-ms-max': text,
+        },
         ...{ list: flag, json: flag, 'exit-with-parent': flag, help: flag },
       },
     }));
@@ -77,7 +91,15 @@ export function readOptions(argv: readonly string[]): Result<Options> {
     if (parsed.ok) keys.set(parsed.value.keyId, parsed.value.key);
     else problems.push(`--command-key: ${parsed.reason}`);
   }
+  const said = (name: string): string | undefined =>
+    values[name] === undefined ? undefined : String(values[name]);
+  if (said('tokens') !== undefined && said('identities') === undefined) {
+    problems.push('--tokens: say with --identities in which folder certificates are kept');
+  }
   const options: Options = {
+    ...{ tokens: said('tokens'), identities: said('identities') },
+    isBrokerSaid: values['broker'] !== undefined,
+    areTerminalsSaid: values['terminals'] !== undefined,
     terminals,
     stores: number('stores', storesFor(terminals), 1, TERMINALS_MAX),
     rate: number('rate', 1, 0, 1_000_000, false),

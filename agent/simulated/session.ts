@@ -7,7 +7,14 @@
 import { connect as connectTcp, type Socket } from 'node:net';
 import { generate, type Packet, parser, writeToStream } from 'mqtt-packet';
 import { ackTopic, commandTopic, goneTopic } from '../../protocol/topics.ts';
-import type { Session, SessionHandlers, SessionOptions } from '../link/session.ts';
+import { dial } from '../link/dial.ts';
+import { sentenceOf } from '../link/reasons.ts';
+import {
+  NO_TIME,
+  type Session,
+  type SessionHandlers,
+  type SessionOptions,
+} from '../link/session.ts';
 import type { Cancel } from '../ports.ts';
 import type { Network } from './till.ts';
 
@@ -20,6 +27,9 @@ const PACKET_IDS = 65_535;
 const NO_ROUTE_MS = 50;
 const PING = Buffer.from([0xc0, 0x00]);
 const DISCONNECT = Buffer.from([0xe0, 0x00]);
+
+/** In the words of mqtt.js, which the link knows [MQTT-3.2.2-4]. */
+const WHY: Readonly<Record<number, string>> = { 3: 'Server unavailable', 5: 'Not authorized' };
 
 // Else a table of 65 536 small buffers is made with the first packet: 18 MB.
 writeToStream.cacheNumbers = false;
@@ -90,16 +100,16 @@ class LineSession implements Session {
     this.#end(reason);
   }
 
-  leave(patienceMs: number): Promise<void> {
+  leave(patienceMs: number, reason = 'the agent ends'): Promise<void> {
     const socket = this.#socket;
     if (this.#down || !this.#up || socket === undefined || this.#line.state !== 'up') {
-      this.destroy('the agent ends');
+      this.destroy(reason);
       return Promise.resolve();
     }
     return new Promise((resolve) => {
       const done = (): void => {
         cancel();
-        this.destroy('the agent ends');
+        this.destroy(reason);
         resolve();
       };
       const cancel = this.#o.timers.after(patienceMs, done);
@@ -133,10 +143,29 @@ class LineSession implements Session {
   }
 
   #connect(): void {
-    const { host, port, terminal, timers } = this.#o;
-    const socket = connectTcp({ host, port, noDelay: true });
+    const { host, port, credentials, proxy, timers, connectTimeoutMs, time = NO_TIME } = this.#o;
+    if (credentials === undefined) {
+      this.#begin(connectTcp({ host, port, noDelay: true }));
+      return;
+    }
+    const keep = (socket: Socket): void => {
+      this.#socket = socket;
+      if (this.#down) socket.destroy();
+    };
+    void dial({
+      ...{ address: { host, port }, way: { credentials, proxy }, time, timers, keep },
+      timeoutMs: connectTimeoutMs,
+    }).then((dialled) => {
+      if (!dialled.ok) this.destroy(dialled.reason);
+      else if (this.#down) dialled.value.destroy();
+      else this.#begin(dialled.value);
+    });
+  }
+
+  #begin(socket: Socket): void {
+    const { terminal, timers, username } = this.#o;
     this.#socket = socket;
-    socket.on('error', (error) => this.#end(error.message));
+    socket.on('error', (error) => this.#end(sentenceOf(error)));
     socket.on('close', () => this.#end('the connection closed'));
     socket.on('data', (chunk) => this.#parser.parse(chunk));
     this.#parser.on('packet', (packet) => this.#hear(packet));
@@ -149,6 +178,7 @@ class LineSession implements Session {
         protocolVersion: 4,
         clean: true,
         clientId: terminal,
+        ...(username === undefined ? {} : { username }),
         keepalive: KEEPALIVE_SECONDS,
         will: { ...will, qos: 1 },
       }),
@@ -162,7 +192,8 @@ class LineSession implements Session {
     switch (packet.cmd) {
       case 'connack': {
         if (packet.returnCode !== 0) {
-          this.destroy(`the broker refused the connection (code ${packet.returnCode})`);
+          const why = WHY[packet.returnCode ?? 0] ?? `code ${packet.returnCode}`;
+          this.destroy(`Connection refused: ${why}`);
           return;
         }
         const topics = [ackTopic(terminal), commandTopic(terminal)];

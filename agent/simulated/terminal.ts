@@ -21,7 +21,7 @@ export type TerminalOptions = {
   readonly who: Character;
   readonly broker: LinkOptions['broker'];
   readonly backoff: NonNullable<LinkOptions['backoff']>;
-  readonly keys: ReadonlyMap<string, KeyObject>;
+  readonly keys: () => ReadonlyMap<string, KeyObject>;
   readonly everyMs: number;
   readonly sendMs: number;
   readonly clock: Clock;
