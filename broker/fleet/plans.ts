@@ -64,14 +64,18 @@ export type Planner = {
   readonly retire: (id: string) => void;
   /** Where it stands; undefined when nobody planned it or it was retired. */
   readonly storeOf: (id: string) => string | undefined;
+  /** How many are planned. */
+  readonly count: () => number;
 };
 
 export type PlannerOptions = {
   readonly database: Pick<Database, 'afterCommit'>;
-  readonly models: Pick<Models, 'get' | 'put'>;
+  readonly models: Pick<Models, 'all' | 'get' | 'put'>;
   readonly store: Pick<FleetStore, 'savePlan' | 'saveTerminal'>;
   readonly terminals: readonly Planned[];
 };
+
+const isPlanned = ({ planned, retired }: TerminalModel): boolean => planned && retired !== true;
 
 export function createPlanner({ database, models, store, terminals }: PlannerOptions): Planner {
   const configured = new Map(terminals.map(({ id, store }) => [id, store]));
@@ -87,7 +91,8 @@ export function createPlanner({ database, models, store, terminals }: PlannerOpt
     retire: (id) => place(id, models.get(id)?.store ?? '', true),
     storeOf: (id) => {
       const known = models.get(id);
-      return known?.planned === true && known.retired !== true ? known.store : undefined;
+      return known !== undefined && isPlanned(known) ? known.store : undefined;
     },
+    count: () => models.all().filter(isPlanned).length,
   };
 }

@@ -36,7 +36,7 @@ function judgeToken(
   return isGood ? undefined : 'its certificate is over';
 }
 
-/** @returns false when another request used the token meanwhile. */
+/** @returns false when the token was used or taken back meanwhile. */
 function keep(
   desk: Desk,
   row: TokenRow,
@@ -87,11 +87,9 @@ export function createEnrol(desk: Desk) {
     const issued = await desk.issue(terminal, csr);
     if (issued === 'busy') return desk.refuse(asked, 'busy', tell(503, BUSY));
     if (!issued.ok) return desk.refuse(asked, issued.reason, tell(400, issued.reason), byAddress);
-    // Judged again: while it was issued the token may have been taken back or used.
-    const later = judgeToken(desk, store.tokenOf(token.id), request);
-    if (later !== undefined) return desk.refuse(asked, later, tell(403, NO_TOKEN));
     const kept = keep(desk, row, request, issued.value, address);
     if (!kept.ok) return desk.refuse(asked, kept.reason, tell(503, kept.reason));
+    // Taken back or used while it was issued: judged again.
     if (!kept.value) return await enrol(request, address);
     desk.count('enrolled');
     return desk.welcome(terminal, issued.value.certificate);

@@ -16,7 +16,7 @@ import { createTwins } from './twins.ts';
 import type { Admission, CutListener, Identities, IdentityState } from './types.ts';
 
 export type IdentitiesOptions = Omit<Parts, 'fleet' | 'records' | 'store' | 'cut' | 'twin'> & {
-  readonly fleet: Parts['fleet'] & Pick<Fleet, 'onResults' | 'identifyBy' | 'rollup'>;
+  readonly fleet: Parts['fleet'] & Pick<Fleet, 'onResults' | 'identifyBy'>;
   readonly timers: Pick<Timers, 'every'>;
   /** Without it nobody is sent a newer trust document. */
   readonly pushTrust?: PushTrust | undefined;
@@ -61,7 +61,7 @@ function createLists(records: Records, fleet: IdentitiesOptions['fleet']) {
       const counts = records.counts();
       const { enrolled, suspended, revoked } = counts;
       // Whoever is planned and did nothing yet has no record.
-      const rest = fleet.rollup().terminals.total - enrolled - suspended - revoked;
+      const rest = fleet.planner.count() - enrolled - suspended - revoked;
       return { ...counts, new: Math.max(0, rest) };
     },
     twins: () => named((model) => isLive(model) && model.twin !== undefined).length,

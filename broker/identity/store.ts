@@ -51,7 +51,7 @@ function openTokens({ db }: Database) {
     saveToken: ({ id, terminal, store, secret, madeBy, expiresMs }: TokenRow): void => {
       insert.run(id, terminal, store, secret, madeBy, expiresMs);
     },
-    /** @returns false when somebody else was faster. */
+    /** @returns false when it was used or taken back before. */
     useToken: (id: string, { request, serial, certificate }: NonNullable<TokenRow['use']>) =>
       Number(use.run(request, serial, certificate, id).changes) === 1,
     /** Used and unused: nothing comes of any of them from now on. */

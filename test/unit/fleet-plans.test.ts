@@ -86,6 +86,14 @@ describe('a terminal that is retired', () => {
     expect(back.fleet.isKnown('lane-9')).toBe(false);
   });
 
+  it('stays retired whatever the configuration says of it later', () => {
+    const terminals = [{ id: 'lane-1', store: 'berlin' }];
+    const back = rig({ terminals });
+    retire(back, 'lane-1');
+    terminals[0] = { id: 'lane-1', store: 'hamburg' };
+    expect(back.reopen().isKnown('lane-1')).toBe(false);
+  });
+
   it('comes back when it is planned again', () => {
     const back = rig();
     retire(back, 'lane-1');
