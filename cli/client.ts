@@ -6,6 +6,7 @@ import type { CommandState } from '../protocol/commands.ts';
 import type { Cause, ComponentState } from '../protocol/events.ts';
 import type { AwayView } from './away-words.ts';
 import { EXIT, type ExitCode } from './exit.ts';
+import type { IdentityView } from './identity-words.ts';
 import type { Operator } from './operator.ts';
 import { ask, type Question, readAll } from './transport.ts';
 import { whyUnreachable } from './unreachable.ts';
@@ -33,6 +34,7 @@ export type ComponentView = {
 export type TerminalView = {
   readonly id: string;
   readonly store: string;
+  readonly identity?: IdentityView;
   readonly presence: Presence;
   readonly connected: boolean;
   readonly lastSeenMs?: number;

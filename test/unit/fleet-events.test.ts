@@ -158,6 +158,6 @@ it('a registry of the first version gets its indexes', () => {
   const again = must(openDatabase(path, (database) => database));
   const { queryEvents } = openEventTable(again.db);
   expect(queryEvents({ store: 's', sinceMs: 1, limit: 1 }).events).toEqual([]);
-  expect(again.db.prepare('PRAGMA user_version').get()).toEqual({ user_version: 2 });
+  expect(again.db.prepare('PRAGMA user_version').get()).toEqual({ user_version: 3 });
   again.close();
 });
