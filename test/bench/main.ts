@@ -37,6 +37,11 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
     options: '[--n ROUNDS] [--seconds TIME] | --terminals COUNT [--minutes TIME]',
     load: () => import('./ingest.ts'),
   },
+  connect: {
+    what: 'handshakes a second on one core, memory of a connection, a storm after a restart',
+    options: '[--n ROUNDS] [--seconds TIME] [--terminals COUNT]',
+    load: () => import('./connect.ts'),
+  },
   footprint: {
     what: 'what the agent costs a till at rest',
     options: '[--seconds TIME]',
