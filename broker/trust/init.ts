@@ -8,6 +8,7 @@ import { fail, ok, type Result } from '../../protocol/result.ts';
 import { systemClock } from '../clock.ts';
 import type { BrokerConfig } from '../config.ts';
 import { lockFile, PUBLIC_MODE, writeWhole } from '../files.ts';
+import type { Session } from '../operators/sessions.ts';
 import { checkConfig, configText } from './init-config.ts';
 import { type GivenAuthority, makeTrust, openKeysDir, takeAuthority } from './make.ts';
 import { checkNewPassphrase } from './passphrase.ts';
@@ -40,6 +41,10 @@ export type Initialised = {
   readonly operator: string;
   /** The first operator's, told only now. */
   readonly token: string;
+  /** The first operator is signed in by it. */
+  readonly session: Session;
+  /** The authority's certificate, PEM. */
+  readonly authority: string;
 };
 
 /** The configuration to be written, or the one that an interrupted run wrote already. */
@@ -74,15 +79,18 @@ async function make(options: InitOptions): Promise<Result<Initialised>> {
   try {
     const trust = await makeTrust({ keysDir: config.keysDir, passphrase, nowMs }, authority);
     if (!trust.ok) return trust;
-    const { fingerprint } = trust.value;
+    const { fingerprint, authority: pem } = trust.value;
     mkdirSync(dirname(configFile), { recursive: true });
     if (!existsSync(configFile)) writeWhole(configFile, text, PUBLIC_MODE);
     // Last, because its token is seen once: whoever repeats this must find everything else done.
-    const { addFirstOperator } = await import('../operators/first.ts');
+    const { addFirstOperator, openFirstSession } = await import('../operators/first.ts');
     const token = addFirstOperator(config.dataDir, FIRST_OPERATOR);
     if (!token.ok) return fail(`${configFile} is there already: ${token.reason}`);
     const operator = FIRST_OPERATOR;
-    return ok({ configFile, config, fingerprint, operator, token: token.value });
+    const session = openFirstSession(config.dataDir, operator);
+    if (!session.ok) return session;
+    const told = { token: token.value, session: session.value };
+    return ok({ configFile, config, fingerprint, operator, ...told, authority: pem });
   } finally {
     lock.value();
   }

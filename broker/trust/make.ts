@@ -117,11 +117,11 @@ export function openKeysDir(keysDir: string): Result<void> {
   return checkMode(keysDir);
 }
 
-/** @returns the fingerprint of the authority, made now or by an earlier run. */
+/** @returns the authority (PEM) and its fingerprint, made now or by an earlier run. */
 export async function makeTrust(
   making: Making,
   given?: GivenAuthority,
-): Promise<Result<{ fingerprint: string; made: boolean }>> {
+): Promise<Result<{ fingerprint: string; authority: string; made: boolean }>> {
   const { keysDir, passphrase, nowMs } = making;
   const folder = openKeysDir(keysDir);
   if (!folder.ok) return folder;
@@ -134,7 +134,8 @@ export async function makeTrust(
   const pem = await makeNamedAuthority(making, name, taken?.value);
   if (!pem.ok) return pem;
   const fingerprint = fingerprintOf(pem.value);
-  if (!made) return ok({ fingerprint, made });
+  const told = { fingerprint, authority: pem.value, made };
+  if (!made) return ok(told);
   const command = makeNamedCommandKey(making, 'command-1');
   if (!command.ok) return command;
   const audit = keepKey(paths.key(keysDir, AUDIT), passphrase, () => newKey('ed25519'));
@@ -146,5 +147,5 @@ export async function makeTrust(
     commandKeys: [{ name: 'command-1', stage: 'used', key: publicKeyText(command.value) }],
     since: { authority: 1, command: 1 },
   });
-  return ok({ fingerprint, made });
+  return ok(told);
 }

@@ -2,7 +2,7 @@
 // first operator are made, the operator signs in, and each till enrols with a token that serves once. Nothing of it is a
 // short cut, so what the demo shows is what a chain gets.
 
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { fail, ok, type Result } from '../../protocol/result.ts';
@@ -20,8 +20,8 @@ export type Founded = {
   readonly dataDir: string;
   /** PEM. */
   readonly authority: string;
-  /** The first operator's, for signing in. */
-  readonly token: string;
+  /** The first operator is signed in by it. */
+  readonly session: string;
 };
 
 /** Authority, keys and the broker's configuration: what `tillwatch broker init` does. */
@@ -41,23 +41,15 @@ export async function foundFleet(
     httpPort: ports.http,
   });
   if (!made.ok) return made;
-  const { configFile, config, token } = made.value;
-  const authority = readFileSync(join(keysDir, 'authority-1.pem'), 'utf8');
-  return ok({ config: configFile, dataDir: config.dataDir, authority, token });
+  const { configFile, config, session, authority } = made.value;
+  return ok({ config: configFile, dataDir: config.dataDir, authority, session: session.token });
 }
 
-/** @returns the operator, and a file beside which every verb works in the demo's folder. */
-export async function signIn(
-  place: Place,
-  url: string,
-  { authority, token }: Founded,
-): Promise<Result<Client>> {
-  const nobody = createClient({ url, token: undefined, authority });
-  const reply = await nobody.post<{ session: string }>('/api/v1/session', { token });
-  if (!reply.ok) return fail(`nobody could sign in: ${reply.sentence}`);
-  const operator = { url, token: reply.value.session, authority };
+/** @returns the first operator, left in a file beside which every verb works in the demo's folder. */
+export function signedIn(place: Place, url: string, { authority, session }: Founded): Client {
+  const operator = { url, token: session, authority };
   writeFileSync(join(place.folder, 'operator.json'), JSON.stringify(operator), { mode: 0o600 });
-  return ok(createClient(operator));
+  return createClient(operator);
 }
 
 export type NewTill = { readonly terminal: string; readonly store: string };

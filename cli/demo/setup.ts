@@ -12,7 +12,7 @@ import { simulatedTerminals } from '../../agent/simulated/terminals.ts';
 import { fail, ok, type Result } from '../../protocol/result.ts';
 import type { Client } from '../client.ts';
 import type { Children } from './children.ts';
-import { foundFleet, makeTokens, placeToken, signIn, writeTokens } from './fleet.ts';
+import { foundFleet, makeTokens, placeToken, signedIn, writeTokens } from './fleet.ts';
 import { RUN_ROOT_PREFIX } from './leftovers.ts';
 import {
   agentConfig,
@@ -158,8 +158,8 @@ async function startBroker(
     readJson<BrokerFile>(join(dataDir, 'broker.json')),
   );
   if (broker === undefined) return notReady(place, 'broker');
-  const client = await signIn(place, broker.url, fleet.value);
-  return client.ok ? ok({ client: client.value, mqttPort: broker.mqttPort }) : client;
+  const client = signedIn(place, broker.url, fleet.value);
+  return ok({ client, mqttPort: broker.mqttPort });
 }
 
 export async function startCentre(

@@ -6,6 +6,7 @@ import { dirname, join, resolve } from 'node:path';
 import type { Initialised } from '../../broker/trust/init.ts';
 import { fail, ok, type Result } from '../../protocol/result.ts';
 import type { Options } from '../command.ts';
+import { changeContexts } from '../contexts.ts';
 import { done, EXIT, ended, type Outcome } from '../exit.ts';
 import { authorityOf, newPassphraseOf } from './broker-passphrase.ts';
 
@@ -54,7 +55,27 @@ export function urlOf({ config }: Pick<Initialised, 'config'>): string {
 const spaced = (fingerprint: string): readonly string[] =>
   (fingerprint.match(/.{32}/g) ?? []).map((half) => half.match(/.{8}/g)?.join(' ') ?? '');
 
-function tell(made: Initialised, isClosed: boolean, print: (line: string) => unknown): void {
+type Telling = {
+  /** The keys have a passphrase. */
+  readonly isClosed: boolean;
+  readonly isSignedIn: boolean;
+  readonly print: (line: string) => unknown;
+};
+
+/** Whoever made the fleet is signed in to it: without that the first terminal would need one command more. */
+function keepSession(made: Initialised): Result<void> {
+  const { session, operator, authority } = made;
+  const { token, endsMs } = session;
+  const url = urlOf(made);
+  const name = new URL(url).host.replaceAll(/[[\]]/g, '');
+  return changeContexts(process.env, (before) => ({
+    current: name,
+    contexts: { ...before.contexts, [name]: { url, authority, operator, session: token, endsMs } },
+  }));
+}
+
+function tell(made: Initialised, wish: Telling): void {
+  const { isClosed, isSignedIn, print } = wish;
   const { config, configFile, fingerprint, operator, token } = made;
   const lines = [
     'Your fleet has an authority, a broker and an operator.',
@@ -75,12 +96,16 @@ function tell(made: Initialised, isClosed: boolean, print: (line: string) => unk
       ? ['     it asks for the passphrase, unless TILLWATCH_PASSPHRASE_FILE names a file with it']
       : []),
     `     tillwatch broker --config ${shortened(configFile)}`,
-    '  2. here or on your own machine: sign in; it asks for the token',
-    `     tillwatch login ${urlOf(made)} --as ${operator} --authority ${fingerprint}`,
-    '  3. there too: let the first terminal in; it prints a token for it',
+    isSignedIn
+      ? '  2. here, where you are signed in already: let the first terminal in'
+      : '  2. signed in (see below): let the first terminal in',
     '     tillwatch enroll --store store-1 --terminal lane-1',
-    '  4. on that terminal; it asks for the token of step 3',
+    '  3. on that terminal; it asks for the token that step 2 prints',
     '     tillwatch agent --config /etc/tillwatch/agent.yaml --enroll -',
+    '',
+    'From another machine, or later (a session ends after 12 hours), with the token above:',
+    '',
+    `     tillwatch login ${urlOf(made)} --as ${operator} --authority ${fingerprint}`,
   ];
   for (const line of lines) print(line);
 }
@@ -115,6 +140,9 @@ export async function runBrokerInit(
     const { dataDir, keysDir } = config;
     const facts = { configFile, dataDir, keysDir, fingerprint, operator, token };
     print(JSON.stringify({ ...facts, url: urlOf(made.value) }, undefined, 2));
-  } else tell(made.value, passphrase.value !== undefined, print);
+  } else {
+    const isSignedIn = keepSession(made.value).ok;
+    tell(made.value, { isClosed: passphrase.value !== undefined, isSignedIn, print });
+  }
   return done;
 }

@@ -53,10 +53,17 @@ it('makes a fleet with one command and says what to type next; again, it changes
     lines.filter((line) => line.startsWith('     tillwatch ')).map((line) => line.trim()),
   ).toEqual([
     'tillwatch broker --config ~/fleet/broker.yaml',
-    `tillwatch login https://centre.example:8443 --as admin --authority ${fingerprint}`,
     'tillwatch enroll --store store-1 --terminal lane-1',
     'tillwatch agent --config /etc/tillwatch/agent.yaml --enroll -',
+    `tillwatch login https://centre.example:8443 --as admin --authority ${fingerprint}`,
   ]);
+  // Whoever made it is signed in: the first terminal takes four commands and not five.
+  const kept = join(folder, '.config/tillwatch/contexts.json');
+  expect(mode(kept)).toBe('600');
+  expect(JSON.parse(readFileSync(kept, 'utf8'))).toMatchObject({
+    current: 'centre.example:8443',
+    contexts: { 'centre.example:8443': { operator: 'admin', session: expect.any(String) } },
+  });
   expect(lines.filter((line) => line.length > 80 && !line.includes(fingerprint))).toEqual([]);
   const [data, keys] = [join(folder, 'fleet/data'), join(folder, 'fleet/keys')];
   expect([mode(data), mode(keys), mode(file)]).toEqual(['700', '700', '644']);
