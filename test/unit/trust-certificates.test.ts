@@ -2,8 +2,8 @@
 // there, openssl.
 
 import { spawnSync } from 'node:child_process';
-import { createPublicKey, X509Certificate } from 'node:crypto';
-import { existsSync, writeFileSync } from 'node:fs';
+import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { fingerprintOf, issueTerminal, makeServer } from '../../broker/trust/certificates.ts';
@@ -196,6 +196,43 @@ describe('whoever connects', () => {
       bad[at] = (bad[at] ?? 0) ^ 0x10;
       expect(refuse(bad), `byte ${at}`).not.toBe('');
     }
+  });
+
+  it('is refused with another kind of certificate of our own authority, whatever its name', async () => {
+    const x509 = await loadX509();
+    const signer = createPrivateKey(readFileSync(join(rig.keysDir, 'authority-1.key')));
+    const write = async (subject: object[], uses: string[] | undefined, ca = false) => {
+      const made = await x509.X509CertificateGenerator.create({
+        ...{
+          subject: subject as never,
+          issuer: new x509.X509Certificate(authority().raw).subjectName,
+        },
+        notBefore: new Date(rig.nowMs() - DAY_MS),
+        notAfter: new Date(rig.nowMs() + DAY_MS),
+        publicKey: createPublicKey(newKey('p256')).toCryptoKey(P256, true, ['verify']),
+        signingKey: signer.toCryptoKey(P256, true, ['sign']),
+        signingAlgorithm: { ...P256, hash: 'SHA-256' },
+        extensions: [
+          new x509.BasicConstraintsExtension(ca),
+          ...(uses === undefined ? [] : [new x509.ExtendedKeyUsageExtension(uses)]),
+        ],
+      });
+      return trust.readClient(made.toString('pem'));
+    };
+    const lane = [{ CN: ['lane-1'] }];
+    expect((await write(lane, [CLIENT])).ok).toBe(true);
+    const others = [
+      await write(lane, [SERVER]),
+      await write(lane, [CLIENT, SERVER]),
+      await write(lane, undefined),
+      await write(lane, [CLIENT], true),
+      await write([{ O: ['Chain'] }, ...lane], [CLIENT]),
+      await write([{ CN: ['lane-1', 'lane-2'] }], [CLIENT]),
+      await write([{ CN: ['Lane 1'] }], [CLIENT]),
+      await write([{ CN: ['lane-1\nCN=lane-2'] }], [CLIENT]),
+      await write([{ O: ['lane-1'] }], [CLIENT]),
+    ];
+    for (const other of others) expect(why(other)).toMatch(/not one of a terminal/);
   });
 });
 
