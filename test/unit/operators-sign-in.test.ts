@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { IDLE_MS_MAX, SESSION_MS_MAX, SESSIONS_EACH_MAX } from '../../broker/operators/sessions.ts';
+import { byToken } from '../../broker/operators/sign-in.ts';
 import { parseOperatorToken } from '../../protocol/operators.ts';
 import { HERE, operatorRig } from './operators-rig.ts';
 
@@ -39,6 +40,25 @@ describe('signing in', () => {
         .list(4)
         .map(({ operator, outcome }) => `${operator} ${outcome}`),
     ).toEqual(Array(4).fill('unknown refused: wrong'));
+  });
+
+  it('is judged by who it is after the look: a new token or a disabling comes in between', async () => {
+    const row = { name: 'kim', role: 'admin', enabled: true, secret: 'old' } as const;
+    const made = { createdMs: 0, createdBy: '', changedMs: 0, signedInMs: undefined };
+    const judge = async (after: object) => {
+      let now: object = row;
+      const find = () => ({ ...made, ...row, ...now });
+      const fits = () => {
+        now = after;
+        return Promise.resolve(true);
+      };
+      return await byToken({ find }, { fits })('kim', 'secret', HERE);
+    };
+    expect([
+      await judge({}),
+      await judge({ secret: 'new' }),
+      await judge({ enabled: false }),
+    ]).toEqual([true, false, false]);
   });
 
   it('leaves no secret on disk', async () => {
