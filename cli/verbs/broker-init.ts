@@ -103,7 +103,7 @@ function tell(made: Initialised, wish: Telling): void {
     '  3. on that terminal; it asks for the token that step 2 prints',
     '     tillwatch agent --config /etc/tillwatch/agent.yaml --enroll -',
     '',
-    'From another machine, or later (a session ends after 12 hours), with the token above:',
+    'Elsewhere, or when the session has ended; it asks for the token above:',
     '',
     `     tillwatch login ${urlOf(made)} --as ${operator} --authority ${fingerprint}`,
   ];
