@@ -8,13 +8,10 @@ import { HEARTBEAT_TICKS, LIVE_CLIENTS_MAX, SLOW_TICKS, TICK_MS } from '../../br
 import { type Http, startHttp } from '../../broker/http/server.ts';
 import type { NewEvent } from '../../protocol/events.ts';
 import { happened, must, quiet, rig, START_MS } from '../unit/fleet-rig.ts';
-import { nobodySignsIn } from '../unit/operators-none.ts';
+import { nobodySignsIn, unused } from '../unit/operators-none.ts';
 
 const TOKEN = 'a-token-that-nobody-guesses-0123456789';
 const authorization = `Bearer ${TOKEN}`;
-const unused = () => {
-  throw new Error('not asked here');
-};
 
 /** A registry that is filled by hand behind a server on a real port; its ticks pass by hand, too. */
 async function start(watched: (fleet: Fleet) => Partial<Fleet> = () => ({}), bytes = 10) {
@@ -31,8 +28,7 @@ async function start(watched: (fleet: Fleet) => Partial<Fleet> = () => ({}), byt
   const http: Http = must(
     await startHttp({
       ...{ host: '127.0.0.1', port: 0, token: TOKEN, timers, metrics, log: quiet, nowMs: Date.now },
-      fleet: { ...fleet, ...watched(fleet) },
-      ...nobodySignsIn,
+      ...{ ...nobodySignsIn, fleet: { ...fleet, ...watched(fleet) } },
       audit: { page: unused, head: unused, exportLines: unused, write: unused, refuse: () => {} },
       commands: { create: unused, get: unused, list: unused, cancel: unused },
       logs: { create: unused, diagnose: unused, get: unused, list: unused, read: unused },

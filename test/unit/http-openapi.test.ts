@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { describe, expect, it } from 'vitest';
@@ -8,6 +7,7 @@ import { state } from './fleet-story.ts';
 import { planAndAbort } from './http-openapi-bulk.ts';
 import { authorization, COMMANDS, inventory, open, restart } from './http-rig.ts';
 import { enrolAndEnd } from './identity-answers.ts';
+import { type Document, judgeBy, walk } from './openapi-judge.ts';
 import { signInAndOut } from './operators-flow.ts';
 
 /** So that no optional field of a terminal is missing. */
@@ -20,31 +20,6 @@ const story = [
   happened(START_MS + 1, state('starting', { cause: 'crash', version: '2.4.1', pid: 7 })),
   happened(START_MS + 2, state('ready', { version: '2.4.1', pid: 7 })),
 ];
-
-type Json = Record<string, unknown>;
-type Operation = {
-  summary: string;
-  tags: string[];
-  security: Json[];
-  parameters?: { name: string; in: string; description?: string }[];
-  responses: Record<string, { description: string; content: Record<string, { schema: Json }> }>;
-};
-type Document = {
-  openapi: string;
-  info: { version: string };
-  tags: { name: string }[];
-  paths: Record<string, Record<string, Operation>>;
-  components: { schemas: Record<string, Json>; securitySchemes: Json };
-};
-type Check = ((value: unknown) => boolean) & { errors?: unknown };
-
-// The validator that fastify itself brings: JSON Schema 2020-12, which OpenAPI 3.1 is written in.
-const fromFastify = createRequire(createRequire(import.meta.url).resolve('fastify'));
-const { Ajv2020 } = fromFastify('ajv/dist/2020') as {
-  Ajv2020: new (
-    options: object,
-  ) => { addSchema: (schema: unknown, name: string) => void; getSchema: (at: string) => Check };
-};
 
 async function describeApi() {
   const rig = await open();
@@ -76,12 +51,6 @@ const operations = ({ paths }: Document) =>
       ...of,
     })),
   );
-
-function walk(value: unknown, visit: (object: Json) => void): void {
-  if (typeof value !== 'object' || value === null) return;
-  visit(value as Json);
-  for (const part of Object.values(value)) walk(part, visit);
-}
 
 describe('the OpenAPI document', () => {
   it('is served without a token, as 3.1, with the version of the package', async () => {
@@ -151,36 +120,6 @@ describe('the OpenAPI document', () => {
     expect(references).toBeGreaterThan(40);
   });
 });
-
-/** Judges answers by the document, with every object closed: a field that is not described is an error. */
-function judgeBy(document: Document) {
-  const closed = structuredClone(document);
-  walk(closed, (schema) => {
-    if (schema['type'] === 'object' && 'properties' in schema)
-      schema['additionalProperties'] = false;
-  });
-  const ajv = new Ajv2020({ strict: false, allErrors: true });
-  ajv.addSchema(closed, 'api');
-  return (at: string, status: number, type: string, value: unknown) => {
-    const [method = '', path = ''] = at.split(' ');
-    const steps = [
-      'paths',
-      path,
-      method.toLowerCase(),
-      'responses',
-      String(status),
-      'content',
-      type,
-    ];
-    const pointer = [...steps, 'schema'].map((step) =>
-      encodeURIComponent(step.replaceAll('~', '~0').replaceAll('/', '~1')),
-    );
-    const check = ajv.getSchema(`api#/${pointer.join('/')}`);
-    if (check === undefined) throw new Error(`${at} ${status} ${type} is not described`);
-    const right = check(value);
-    expect(right ? [] : check.errors, `${at} ${status}`).toEqual([]);
-  };
-}
 
 describe('what is really answered', () => {
   it('is what the document says, on every route', async () => {

@@ -2,7 +2,7 @@
 
 import type { HttpOptions } from '../../broker/http/server.ts';
 
-const unused = () => {
+export const unused = () => {
   throw new Error('not asked here');
 };
 
