@@ -80,14 +80,14 @@ export function benchOf(world: World, terminal: string): Bench | undefined {
   };
 }
 
-/** How often a component was started again, by the broker's word. */
-export async function restartsOf(
+/** Which life of a component this is. Its counter of restarts is told a few seconds later and proves nothing yet. */
+export async function lifeOf(
   world: World,
   terminal: string,
   component: string,
-): Promise<number | undefined> {
+): Promise<string | undefined> {
   const view = await viewOf(world, terminal);
-  return view?.components.find(({ name }) => name === component)?.restartsTotal;
+  return view?.components.find(({ name }) => name === component)?.instance;
 }
 
 /** What is wrong with a device, as the fleet's registry tells it; undefined: it does not know the device. */

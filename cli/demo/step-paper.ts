@@ -2,7 +2,7 @@
 // started again for it, the cashier sells on, and receipts wait for the new roll or end by their time.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Bench, benchOf, restartsOf, troublesOf } from './devices.ts';
+import { type Bench, benchOf, lifeOf, troublesOf } from './devices.ts';
 import { pullLogs } from './logs.ts';
 import { money } from './teller.ts';
 import { until } from './watch.ts';
@@ -58,7 +58,7 @@ export const paperEnds: Step = {
     const terminal = 'ha-lane-1';
     const [cashier, bench] = [world.cashiers.get(terminal), benchOf(world, terminal)];
     if (cashier === undefined || bench === undefined) return `nobody sells at ${terminal}`;
-    const restarts = await restartsOf(world, terminal, COMPONENT);
+    const life = await lifeOf(world, terminal, COMPONENT);
     if (!(await bench.set('/paper', { state: 'end' }))) return 'the paper could not be taken out';
     const emptyMs = Date.now();
     const trouble = await until(SEEN_MS_MAX, world.signal, async () => {
@@ -91,12 +91,12 @@ export const paperEnds: Step = {
     );
     if (sells === undefined) return 'the cashier does not sell without paper';
     if ((await bench.printed()) !== printed) return 'something was printed without paper';
-    if ((await restartsOf(world, terminal, COMPONENT)) !== restarts) return 'it was restarted';
+    if ((await lifeOf(world, terminal, COMPONENT)) !== life) return 'it was restarted';
     const held = cashier.sold() - rung;
     world.tell.say(
       `No restart: that brings no paper. The cashier sold ${held} times meanwhile; receipts wait.`,
     );
-    return await refill(world, bench, { terminal, printed, held, restarts });
+    return await refill(world, bench, { terminal, printed, held, life });
   },
 };
 
@@ -104,13 +104,13 @@ type Held = {
   readonly terminal: string;
   readonly printed: number;
   readonly held: number;
-  readonly restarts: number | undefined;
+  readonly life: string | undefined;
 };
 
 async function refill(
   world: World,
   bench: Bench,
-  { terminal, printed, held, restarts }: Held,
+  { terminal, printed, held, life }: Held,
 ): Promise<Failure> {
   if (!(await bench.set('/paper', { state: 'full' }))) return 'no paper could be put in';
   const fullMs = Date.now();
@@ -121,7 +121,7 @@ async function refill(
   });
   if (count === undefined) return 'what waited for paper was not printed';
   world.tell.at(Date.now() - fullMs, 'a new roll is in: what had waited is printed');
-  if ((await restartsOf(world, terminal, COMPONENT)) !== restarts) return 'it was restarted';
+  if ((await lifeOf(world, terminal, COMPONENT)) !== life) return 'it was restarted';
   world.tell.good('out of paper and back; not one process was started again for it');
   return undefined;
 }

@@ -2,7 +2,7 @@
 // pauses, and asks to be restarted only when nothing else helped; the till's other processes notice nothing.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Bench, benchOf, restartsOf } from './devices.ts';
+import { type Bench, benchOf, lifeOf } from './devices.ts';
 import { until } from './watch.ts';
 import type { Step, World } from './world.ts';
 
@@ -31,7 +31,7 @@ export const scannerDrops: Step = {
     const terminal = 'bm-lane-2';
     const bench = benchOf(world, terminal);
     if (bench === undefined) return `${terminal} has no scanner`;
-    const restarts = await restartsOf(world, terminal, COMPONENT);
+    const life = await lifeOf(world, terminal, COMPONENT);
     if ((await scanned(world, bench, CODES.before, SEEN_MS_MAX)) === undefined) {
       return `no scan arrived in ${SEEN_MS_MAX / 1000} s`;
     }
@@ -58,8 +58,8 @@ export const scannerDrops: Step = {
       return now?.power === 'ONLINE' ? now : undefined;
     });
     if (facts === undefined) return 'it scans and is not online';
-    const now = await restartsOf(world, terminal, COMPONENT);
-    if (now !== restarts) return `its component was restarted: ${now} times`;
+    const now = await lifeOf(world, terminal, COMPONENT);
+    if (now !== life) return 'its component was restarted';
     world.tell.good('the port was opened anew by its own component; no restart');
     return undefined;
   },
