@@ -8,13 +8,7 @@ export type X509 = typeof import('@peculiar/x509');
 let loading: Promise<X509> | undefined;
 
 export function loadX509(): Promise<X509> {
-  loading ??= import('reflect-metadata')
-    .then(() => import('@peculiar/x509'))
-    .then((it) => {
-      // Node hands out its exports, a bundle that is split only the default within them.
-      const told: { default: X509 } | X509 = it;
-      return 'default' in told ? told.default : told;
-    });
+  loading ??= import('./x509-library.ts').then(({ x509 }) => x509);
   return loading;
 }
 

@@ -22,12 +22,14 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+/** `init` signs in whoever ran it: not the person whose tests these are. */
+const env = { ...process.env, HOME: folder, XDG_CONFIG_HOME: join(folder, 'config') };
 const READY_MS_MAX = 45_000;
 type Ran = { code: number | string | null; out: string; err: string };
 const tillwatch = (...argv: string[]): Promise<Ran> =>
   new Promise((done) => {
     const file = resolve('cli/tillwatch.ts');
-    execFile(process.execPath, [file, ...argv], { cwd: folder }, (error, out, err) => {
+    execFile(process.execPath, [file, ...argv], { cwd: folder, env }, (error, out, err) => {
       done({ code: error === null ? 0 : (error.signal ?? error.code ?? null), out, err });
     });
   });
@@ -93,7 +95,7 @@ it('is made by what is built, as by the source', async () => {
   const place = join(folder, 'built');
   const init = ['broker', 'init', '--name', 'localhost', '--config', join(place, 'broker.yaml')];
   const ran = spawn(process.execPath, [resolve('dist/tillwatch.mjs'), ...init], {
-    stdio: 'ignore',
+    ...{ env, stdio: 'ignore' },
   });
   const [code] = await once(ran, 'exit');
   expect([code, existsSync(join(place, 'keys/authority-1.pem'))]).toEqual([0, true]);
@@ -104,7 +106,7 @@ it.each(LANDMARKS)('is made by a repeated init when the first was killed at %s',
   const place = mkdtempSync(join(folder, 'cut-'));
   const init = ['broker', 'init', '--name', 'localhost', '--config', join(place, 'broker.yaml')];
   const child = spawn(process.execPath, [resolve('cli/tillwatch.ts'), ...init], {
-    stdio: 'ignore',
+    ...{ env, stdio: 'ignore' },
   });
   const exit = once(child, 'exit');
   const look = setInterval(() => void (existsSync(join(place, mark)) && child.kill('SIGKILL')), 1);
