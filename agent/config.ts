@@ -5,7 +5,6 @@
 
 import { join, resolve } from 'node:path';
 import * as v from 'valibot';
-import { type Document, isNode, LineCounter, parseAllDocuments } from 'yaml';
 import { SOCKET_PATH_BYTES_MAX } from '../protocol/limits.ts';
 import { componentSchema } from './config-component.ts';
 import { DEFAULTS } from './config-defaults.ts';
@@ -13,6 +12,18 @@ import { misfitsOf, withPaths } from './config-external.ts';
 import { agentSchema } from './config-schema.ts';
 import { timesOf } from './config-times.ts';
 import { misplacedIn } from './config-uplink.ts';
+import {
+  keysOf,
+  type Path,
+  type Problem,
+  type Problems,
+  parseYaml,
+  problem,
+  sentenceOf,
+  valueAt,
+} from './config-yaml.ts';
+
+export { CONFIG_BYTES_MAX, formatProblem, type Problem } from './config-yaml.ts';
 
 export type AgentConfig = Omit<v.InferOutput<typeof agentSchema>, 'logDir' | 'identityDir'> & {
   readonly logDir: string;
@@ -21,122 +32,9 @@ export type AgentConfig = Omit<v.InferOutput<typeof agentSchema>, 'logDir' | 'id
 export type ComponentConfig = AgentConfig['components'][number];
 export type ProbeConfig = ComponentConfig['probes'][number];
 
-/** `path` is empty when the file as a whole is wrong. */
-export type Problem = { readonly path: string; readonly sentence: string };
 export type Loaded =
   | { readonly ok: true; readonly config: AgentConfig }
   | { readonly ok: false; readonly problems: readonly Problem[] };
-
-export const CONFIG_BYTES_MAX = 256 * 1024;
-/** More would not help anybody; a file of the wrong kind has thousands. */
-const PROBLEMS_MAX = 100;
-const ALIASES_MAX = 100;
-
-type Path = readonly (string | number)[];
-
-export const formatProblem = ({ path, sentence }: Problem): string =>
-  path === '' ? sentence : `${path}: ${sentence}`;
-
-/** As a person would write it: components[0].hang.blockedMs */
-const pathText = (path: Path): string =>
-  path.reduce<string>((text, key) => {
-    if (typeof key === 'number') return `${text}[${key}]`;
-    return text === '' ? key : `${text}.${key}`;
-  }, '');
-
-/** Where paths become problems, with the line in the file where there is one. */
-class Problems {
-  readonly all: Problem[] = [];
-  readonly #document: Document;
-  readonly #lines: LineCounter;
-
-  constructor(document: Document, lines: LineCounter) {
-    this.#document = document;
-    this.#lines = lines;
-  }
-
-  add(path: Path, sentence: string): void {
-    if (this.all.length >= PROBLEMS_MAX) return;
-    const line = this.#lineOf(path);
-    const where = pathText(path);
-    const told = line === undefined ? sentence : `${sentence} (line ${line})`;
-    // One value can miss several bounds that share a sentence.
-    if (this.all.some((known) => known.path === where && known.sentence === told)) return;
-    this.all.push({ path: where, sentence: told });
-  }
-
-  /** Of the value, or of what it should stand in when it is missing. */
-  #lineOf(path: Path): number | undefined {
-    for (let length = path.length; length >= 0; length -= 1) {
-      const at = path.slice(0, length);
-      const node = length === 0 ? this.#document.contents : this.#document.getIn(at, true);
-      if (isNode(node) && node.range) return this.#lines.linePos(node.range[0]).line;
-    }
-    return undefined;
-  }
-}
-
-type Parsed =
-  | { readonly ok: true; readonly value: unknown; readonly problems: Problems }
-  | { readonly ok: false; readonly problems: readonly Problem[] };
-
-const problem = (sentence: string): { ok: false; problems: Problem[] } => ({
-  ok: false,
-  problems: [{ path: '', sentence }],
-});
-
-function parseYaml(text: string): Parsed {
-  const lines = new LineCounter();
-  const bytes = Buffer.byteLength(text);
-  if (bytes > CONFIG_BYTES_MAX) {
-    return problem(`the file has ${bytes} bytes, at most ${CONFIG_BYTES_MAX} are read`);
-  }
-  const documents = parseAllDocuments(text, {
-    lineCounter: lines,
-    version: '1.2',
-    schema: 'core',
-    strict: true,
-    uniqueKeys: true,
-    merge: false,
-    prettyErrors: false,
-    logLevel: 'silent',
-  });
-  const [document] = documents;
-  if (document === undefined) return problem('the file is empty');
-  if (documents.length > 1) return problem('the file holds more than one YAML document');
-  // A tag that is not known would silently change what a value means.
-  const faults = [...document.errors, ...document.warnings];
-  if (faults.length > 0) {
-    const problems = faults.slice(0, PROBLEMS_MAX).map((fault) => ({
-      path: `line ${lines.linePos(fault.pos[0]).line}`,
-      sentence: `not valid YAML: ${fault.message}`,
-    }));
-    return { ok: false, problems };
-  }
-  try {
-    const value: unknown = document.toJS({ maxAliasCount: ALIASES_MAX });
-    return { ok: true, value, problems: new Problems(document, lines) };
-  } catch (error) {
-    return problem(`not valid YAML: ${error instanceof Error ? error.message : String(error)}`);
-  }
-}
-
-function sentenceOf(issue: v.BaseIssue<unknown>): string {
-  if (issue.received === 'undefined' && issue.kind === 'schema') return 'is missing';
-  if (!issue.message.startsWith('Invalid')) return issue.message;
-  if (issue.expected === 'Object') return 'must be keys with their values';
-  return `must be ${issue.expected ?? 'something else'}`;
-}
-
-const keysOf = (issue: v.BaseIssue<unknown>): Path =>
-  (issue.path ?? []).map((item) => item.key as string | number);
-
-/** @returns what stands at a path of something that may have any shape. */
-const valueAt = (value: unknown, path: readonly string[]): unknown =>
-  path.reduce<unknown>((at, key) => {
-    if (typeof at !== 'object' || at === null || !Object.hasOwn(at, key)) return undefined;
-    return (at as Record<string, unknown>)[key];
-  }, value);
 
 /** A component as far as it could be read: relations of the good ones are told with the rest. */
 type Readable = {

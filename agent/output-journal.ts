@@ -30,7 +30,7 @@ const OVERLAP_BYTES = 4096;
 const RETRY_MS = 30_000;
 
 /** Why bytes went; `truncated`: no other way. */
-export type DropReason = 'rate' | 'size' | 'disk' | 'truncated';
+export type DropReason = 'rate' | 'size' | 'disk' | 'purged' | 'truncated';
 export type NewHole = Pick<Hole, 'firstMs' | 'lastMs' | 'reason' | 'limit'> & {
   readonly reason: Exclude<DropReason, 'truncated'>;
 };

@@ -4,6 +4,7 @@
 import type { NewEvent } from '../protocol/events.ts';
 import type { PinnedOf } from './capture.ts';
 import type { DropReason } from './output-journal.ts';
+import type { Purge, Purged } from './output-purge.ts';
 import type { Clock, Log, Timers } from './ports.ts';
 import type { Puncher } from './punch.ts';
 import type { JournalDisk } from './system/journal-files.ts';
@@ -40,6 +41,8 @@ export type Output = {
   readonly tidy: (component: string, open: string | undefined) => void;
   readonly setRoom: (room: OutputRoom) => void;
   readonly readings: () => readonly OutputReading[];
+  /** What is older goes, in turn with all other looks. */
+  readonly purge: (component: string, purge: Purge) => Promise<Purged>;
   /** Resolves when all looks that were asked for are done. */
   readonly settled: () => Promise<void>;
   readonly stop: () => void;

@@ -13,10 +13,12 @@ import {
   type PinnedOf,
   PUNCH_BYTES_MIN,
 } from './capture.ts';
-import { type Flood, grow, isOver, tell } from './flood.ts';
+import { grow, isOver, tell } from './flood.ts';
 import { sizeText } from './logs/holes.ts';
-import { type DropReason, Journal, type Means } from './output-journal.ts';
+import { Journal, type Means } from './output-journal.ts';
+import { type Purge, type Purged, purgeJournal } from './output-purge.ts';
 import type { Output, OutputOptions, OutputReading, OutputRoom } from './output-types.ts';
+import { newWatch, type Watch } from './output-watch.ts';
 import type { FileStat } from './system/journal-files.ts';
 
 export type { Output, OutputReading, OutputRoom } from './output-types.ts';
@@ -37,23 +39,6 @@ const ALL_EVERY_MS = 60_000;
 const GROWN_RATIO = 1 / 16;
 /** Of the bound, what is kept of a file that has to be cut. */
 const CUT_KEPT_RATIO = 1 / 2;
-
-type Watch = {
-  readonly journal: Journal;
-  readonly dropped: Partial<Record<DropReason, number>>;
-  open: string | undefined;
-  /** Size and time of the last look at the open file. */
-  seen: { readonly size: number; readonly atMs: number; readonly wallMs: number } | undefined;
-  /** When it grew last. */
-  grownAtMs: number;
-  openBytes: number;
-  closedBytes: number;
-  allAtMs: number;
-  allBytes: number;
-  flood: Flood | undefined;
-  /** Told once a life. */
-  isEmptied: boolean;
-};
 
 class CapturedOutput implements Output {
   readonly #o: OutputOptions;
@@ -102,6 +87,18 @@ class CapturedOutput implements Output {
       bytes: openBytes + closedBytes,
       dropped: { ...dropped },
     }));
+  }
+
+  async purge(component: string, purge: Purge): Promise<Purged> {
+    while (this.#working !== undefined) await this.#working;
+    const { journal, open } = this.#watchOf(component);
+    const purging = purgeJournal(journal, open, this.#o.pinned, purge);
+    const settled = purging.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#working = settled.then(() => this.#work());
+    return await purging;
   }
 
   async settled(): Promise<void> {
@@ -156,9 +153,7 @@ class CapturedOutput implements Output {
         if (bytes > 0) dropped[reason] = (dropped[reason] ?? 0) + bytes;
       },
     });
-    const sizes = { grownAtMs: 0, openBytes: 0, closedBytes: 0, allAtMs: -Infinity, allBytes: 0 };
-    const fresh = { open: undefined, seen: undefined, flood: undefined, isEmptied: false };
-    const made: Watch = { journal, dropped, ...sizes, ...fresh };
+    const made = newWatch(journal, dropped);
     this.#watches.set(component, made);
     return made;
   }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fail, ok, type Result } from '../protocol/result.ts';
 import { type Budgets, openBudgets } from './budgets.ts';
 import type { AgentConfig } from './config.ts';
+import { Settings } from './deeds/settings.ts';
 import { Stopped } from './deeds/stopped.ts';
 import { type DiskKeeper, keepDisk } from './disk-keeper.ts';
 import { openRing, type Ring } from './evidence/ring.ts';
@@ -54,6 +55,7 @@ export type Rooms = {
   readonly spans: Spans;
   readonly identity: AgentIdentity;
   readonly stopped: Stopped;
+  readonly settings: Settings;
   readonly environment: NodeJS.ProcessEnv;
 };
 
@@ -84,6 +86,8 @@ export function openRooms(config: AgentConfig, locks: Release[], overrides: Over
   const log = openOwnLog(ownLog, toStderr, {
     found: (counts) => redactions.add('own_log', counts),
   });
+  // Before anybody reads it.
+  const settings = new Settings({ config, read: files.read, write: writeDurably, log });
   const puncher = createPuncher(ports, join(runDir, 'fallocate.said'));
   const reserve = openReserve({
     path: join(dataDir, 'reserve'),
@@ -146,5 +150,5 @@ export function openRooms(config: AgentConfig, locks: Release[], overrides: Over
   });
   const kept = { outbox, disk, counters, budgets, ladder, output, pulls, redactions, ring, spans };
   const identity = identityFor(config, ports, outbox, log);
-  return { config, ports, log, locks, environment, tallies, identity, stopped, ...kept };
+  return { config, ports, log, locks, environment, tallies, identity, stopped, settings, ...kept };
 }

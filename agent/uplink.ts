@@ -4,7 +4,7 @@
 import { join } from 'node:path';
 import { Absence } from './absence/keeper.ts';
 import { wayOf } from './identity/open.ts';
-import { startLink } from './link/link.ts';
+import { type Link, startLink } from './link/link.ts';
 import { isAboutUs } from './link/reasons.ts';
 import type { Rooms } from './rooms.ts';
 import { writeDurablyLater } from './system/disk.ts';
@@ -29,6 +29,9 @@ export type UplinkSources = Pick<
 export type Uplink = {
   /** The agent ends in good order: why it was away is known to the next one. */
   readonly ending: (reason: string) => Promise<void>;
+  /** How often is sampled and sent may be another by now. */
+  readonly resample: () => void;
+  readonly linkStats: Link['stats'];
   /** Gives the last words a second to arrive; the outbox keeps them in any case. */
   readonly stop: () => Promise<void>;
 };
@@ -102,6 +105,8 @@ export function openUplink(rooms: Rooms, sources: UplinkSources): Uplink {
     ...{ outbox, link, clock, timers, log },
   });
   return {
+    linkStats: () => link.stats(),
+    resample: () => sampler.setPace(config.sampling),
     ending: (reason) => absence.end(reason),
     stop: async () => {
       sampler.stop();

@@ -54,7 +54,7 @@ class AgentLink implements Link {
 
   constructor(options: LinkOptions) {
     this.#o = options;
-    const policy = { ...BACKOFF, ...options.backoff };
+    const policy = () => ({ ...BACKOFF, ...options.backoff });
     this.#tries = new Tries(policy, options.random ?? Math.random);
     const { outbox, chunks, clock } = options;
     this.#sending = new Sending({ outbox, chunks, clock, isUp: () => this.#up }, (batch) =>

@@ -17,7 +17,7 @@ export type Ended = {
 };
 
 export class Tries {
-  readonly #policy: BackoffPolicy;
+  readonly #policyOf: BackoffPolicy | (() => BackoffPolicy);
   readonly #random: () => number;
   #failures = 0;
   #refusals = 0;
@@ -26,9 +26,14 @@ export class Tries {
   #failedHere = 0;
   #wasRefused = false;
 
-  constructor(policy: BackoffPolicy, random: () => number) {
-    this.#policy = policy;
+  /** @param policy a function where it can change. */
+  constructor(policy: BackoffPolicy | (() => BackoffPolicy), random: () => number) {
+    this.#policyOf = policy;
     this.#random = random;
+  }
+
+  get #policy(): BackoffPolicy {
+    return typeof this.#policyOf === 'function' ? this.#policyOf() : this.#policyOf;
   }
 
   firstMs(): number {

@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { ok, type Result } from '../../protocol/result.ts';
 import { holeText } from './holes.ts';
 import { type JournalLine, type Merge, openMerge } from './journal.ts';
+import { openPacked } from './packed.ts';
 import type { Plan } from './plan.ts';
 import { KINDS, openRedactStream, type RedactStream } from './redact/index.ts';
 
@@ -25,6 +26,12 @@ export type Totals = {
   readonly redactions: number;
   readonly truncated: boolean;
 };
+
+/** What a pull needs of an answer, wherever it comes from. */
+export type Answering = Pick<
+  Answer,
+  'offset' | 'redactor' | 'peek' | 'take' | 'with' | 'sha256' | 'totals' | 'counts' | 'close'
+>;
 
 /** `2026-11-23T10:00:00.123Z [sale] text`; a guessed time has a tilde behind it. */
 function lineText(line: JournalLine, offsetMs: number): string {
@@ -139,7 +146,8 @@ export class Answer {
   }
 }
 
-export function openAnswer(plan: Plan): Result<Answer> {
+export function openAnswer(plan: Plan): Result<Answering> {
+  if (plan.file !== undefined) return openPacked(plan.file);
   const merge = openMerge(plan.segments);
   return merge.ok ? ok(new Answer(plan, merge.value)) : merge;
 }

@@ -8,7 +8,7 @@ import { crc32 } from 'node:zlib';
 import * as v from 'valibot';
 
 /** Each with the words for it; `unknown`: the note was lost. */
-export const HOLE_REASONS = ['rate', 'size', 'disk', 'unknown'] as const;
+export const HOLE_REASONS = ['rate', 'size', 'disk', 'purged', 'unknown'] as const;
 export type HoleReason = (typeof HOLE_REASONS)[number];
 
 /** Kept pieces of a flood lie between holes; the oldest is given up when there are more. */
@@ -214,6 +214,8 @@ export function holeText({ bytes, firstMs, lastMs, reason, limit = 0 }: Hole, of
       return `[tillwatch: ${what}: only the newest ${sizeText(limit)} are]`;
     case 'disk':
       return `[tillwatch: ${what}: the disk was full at ${clockText(lastMs + offsetMs)}]`;
+    case 'purged':
+      return `[tillwatch: ${what}: an operator deleted what was older than ${clockText(lastMs + offsetMs)}]`;
     case 'unknown':
       return `[tillwatch: ${what}]`;
   }

@@ -31,6 +31,8 @@ export const planSchema = v.object({
   truncated: v.boolean(),
   fromMs: v.number(),
   segments: v.array(segmentSchema),
+  /** The answer lies there already, and goes when it was sent. */
+  file: v.optional(v.string()),
 });
 export type Plan = v.InferOutput<typeof planSchema>;
 

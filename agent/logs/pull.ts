@@ -14,7 +14,7 @@ import { encodeLogChunk, epochOfRequest, lastSeqOf, seqOfChunk } from '../../pro
 import type { Ack } from '../../protocol/wire.ts';
 import { encodeBatch } from '../../protocol/wire.ts';
 import { type Flight, fly, isDue, land, RESEND } from '../telemetry/window.ts';
-import { type Answer, openAnswer, type Totals } from './answer.ts';
+import { type Answering, openAnswer, type Totals } from './answer.ts';
 import type { Plan } from './plan.ts';
 import { type Counts, NO_COUNTS } from './redact/index.ts';
 
@@ -43,7 +43,7 @@ export type Ended =
 export class Pull {
   readonly plan: Plan;
   readonly #epoch: Uint8Array;
-  #answer: Answer | undefined;
+  #answer: Answering | undefined;
   #sent: Sent[] = [];
   #acknowledged = 0;
   #tripMs: number | undefined;
@@ -127,7 +127,7 @@ export class Pull {
     this.close();
   }
 
-  #open(): Answer | undefined {
+  #open(): Answering | undefined {
     if (this.#answer !== undefined) return this.#answer;
     const opened = openAnswer(this.plan);
     if (opened.ok) this.#answer = opened.value;
@@ -136,7 +136,7 @@ export class Pull {
   }
 
   /** Reads again what the broker has already. @returns whether that is done. */
-  #catchUp(answer: Answer): boolean {
+  #catchUp(answer: Answering): boolean {
     const untilBytes = answer.offset() + CATCH_UP_BYTES;
     for (;;) {
       const piece = answer.peek(LOG_CHUNK_RAW_BYTES_MAX);
@@ -149,7 +149,7 @@ export class Pull {
   }
 
   /** As many lines as fit into a chunk, compressed. */
-  #make(answer: Answer, stamp: Stamp): Sent {
+  #make(answer: Answering, stamp: Stamp): Sent {
     for (let bytesMax = LOG_CHUNK_RAW_BYTES_MAX; ; bytesMax = Math.floor(bytesMax / 2)) {
       const piece = answer.peek(bytesMax);
       const chunk = {
@@ -167,7 +167,7 @@ export class Pull {
     }
   }
 
-  #ending(answer: Answer, body: Buffer, last: boolean) {
+  #ending(answer: Answering, body: Buffer, last: boolean) {
     const nothing = { lines: 0, redactions: 0, truncated: false, fromMs: 0 };
     if (!last) return { ...nothing, sha256: new Uint8Array(0) };
     const { sha256, lines } = answer.with(body);

@@ -2,7 +2,9 @@
 // one at a time, and tells the command's end. A plan on disk is a promise: an agent that was killed finds
 // it and goes on. The link asks for a chunk only when nothing live waits.
 
+import { rm } from 'node:fs';
 import * as v from 'valibot';
+import { DIAGNOSIS_BYTES_MAX } from '../../protocol/limits.ts';
 import { fail, ok, type Result } from '../../protocol/result.ts';
 import type { Ack } from '../../protocol/wire.ts';
 import type { Clock, Log, Timers } from '../ports.ts';
@@ -16,6 +18,7 @@ import { addCounts, type Counts, NO_COUNTS, REDACTOR } from './redact/index.ts';
 
 /** Answered one after the other; more are refused until one is done. */
 export const PULLS_OPEN_MAX = 4;
+const TOO_MANY = `${PULLS_OPEN_MAX} requests are being answered: ask again later`;
 const TICK_MS = 1_000;
 /** A few hundred files are a few hundred bytes each, and a few kilobytes where there are holes. */
 export const PULLS_FILE_BYTES_MAX = 4 * 1024 * 1024;
@@ -54,12 +57,18 @@ export type PullEnd = (
   detail: Readonly<Record<string, unknown>>,
 ) => void;
 
+export type FileAnswer = Pick<Plan, 'command' | 'request' | 'expiresMs'> & {
+  readonly file: string;
+};
+
 export type Pulls = Chunks & {
   /** Commands that an earlier agent began and this one goes on with. */
   readonly resumed: ReadonlySet<string>;
   /** Goes on with those, and tells the end of each from now on. */
   readonly start: (onEnd: PullEnd) => void;
   readonly begin: (command: LogsCommand) => void;
+  /** Sends a file as it is, under the id of a request; it goes once it was sent. */
+  readonly sendFile: (asked: FileAnswer) => Result<void>;
   /** Files that an open request still reads. */
   readonly isPinned: (path: string) => boolean;
   /** From the first to the last byte of a file that they read. */
@@ -107,8 +116,7 @@ class OpenPulls implements Pulls {
 
   begin(command: LogsCommand): void {
     if (this.#open.length + this.#planned.length >= PULLS_OPEN_MAX) {
-      const reason = `${PULLS_OPEN_MAX} requests for logs are being answered: ask again later`;
-      this.#onEnd(command.id, false, reason, {});
+      this.#onEnd(command.id, false, TOO_MANY, {});
       return;
     }
     const { places, time, clock, timers } = this.#o;
@@ -123,6 +131,17 @@ class OpenPulls implements Pulls {
     });
     this.#planned.push(planning);
     planning.run();
+  }
+
+  sendFile(asked: FileAnswer): Result<void> {
+    if (this.#open.length + this.#planned.length >= PULLS_OPEN_MAX) return fail(TOO_MANY);
+    const offsetMs = this.#o.time.offsetMs();
+    const begun = this.#begin({
+      ...{ ...asked, component: '', bytesMax: DIAGNOSIS_BYTES_MAX, offsetMs, segments: [] },
+      ...{ redactor: REDACTOR, truncated: false, fromMs: 0 },
+    });
+    if (begun.ok) this.#work();
+    return begun;
   }
 
   take(): Uint8Array | undefined {
@@ -155,13 +174,14 @@ class OpenPulls implements Pulls {
     this.#work = call;
   }
 
-  isPinned(path: string): boolean {
+  readonly isPinned = (path: string): boolean => {
     return this.pinned(path) !== undefined;
-  }
+  };
 
   readonly pinned = (path: string): Range | undefined => {
     const read: Range[] = [
       ...this.#open.flatMap(({ plan }) => plan.segments.filter((at) => at.path === path)),
+      ...this.#open.flatMap(({ plan }) => (plan.file === path ? [{ from: 0, to: Infinity }] : [])),
       ...this.#planned.flatMap((planning) => planning.pinned(path) ?? []),
     ];
     if (read.length === 0) return undefined;
@@ -220,6 +240,7 @@ class OpenPulls implements Pulls {
     for (const [pull, end] of ended) {
       this.#counts = addCounts(this.#counts, pull.counts());
       this.#tell(pull.plan, end);
+      if (pull.plan.file !== undefined) rm(pull.plan.file, { force: true }, () => undefined);
     }
     this.#open = this.#open.filter((pull) => pull.ended() === undefined);
     const written = this.#write();

@@ -65,6 +65,7 @@ export type SamplerOptions = Omit<ExposedOptions, 'timers' | 'log'> & {
 
 export type Sampler = {
   readonly stop: () => void;
+  readonly setPace: (pace: Pick<SamplerOptions, 'everyMs' | 'sendMs' | 'seriesMax'>) => void;
   /** One sampling now; resolves when its snapshot is in the outbox. Joins one that is under way. */
   readonly sampleNow: () => Promise<void>;
 };
@@ -73,27 +74,32 @@ export type Sampler = {
 const FIRST_MS = 1_000;
 
 class AgentSampler implements Sampler {
-  readonly #o: SamplerOptions;
+  #o: SamplerOptions;
   readonly #readHost: HostReader;
   readonly #exposed: Exposed;
   readonly #budget: SeriesBudget;
   readonly #leftOut: LeftOutTeller;
   readonly #versions: Versions;
   readonly #seriesDropped = new Map<string, number>();
-  readonly #cancels: (() => void)[];
+  #cancels: (() => void)[] = [];
   #sampling: Promise<void> | undefined;
   #stopped = false;
 
   constructor(options: SamplerOptions) {
     this.#o = options;
-    const { timers, everyMs, clock, memory } = options;
+    const { clock, memory } = options;
     const { places, leftOut, versions } = memory?.remembered ?? {};
     this.#readHost = options.readHost ?? createHostReader(options, options);
     this.#exposed = new Exposed(options);
     this.#budget = new SeriesBudget(places, clock.monotonicMs());
     this.#leftOut = new LeftOutTeller(leftOut);
     this.#versions = new Versions(versions);
-    options.outbox.setSendMs(options.sendMs);
+    this.#begin();
+  }
+
+  #begin(): void {
+    const { outbox, timers, everyMs, sendMs } = this.#o;
+    outbox.setSendMs(sendMs);
     const sample = (): void => {
       void this.sampleNow();
     };
@@ -101,6 +107,13 @@ class AgentSampler implements Sampler {
       timers.after(Math.min(FIRST_MS, everyMs), sample),
       timers.every(everyMs, sample),
     ];
+  }
+
+  setPace(pace: Pick<SamplerOptions, 'everyMs' | 'sendMs' | 'seriesMax'>): void {
+    if (this.#stopped) return;
+    for (const cancel of this.#cancels) cancel();
+    this.#o = { ...this.#o, ...pace };
+    this.#begin();
   }
 
   stop(): void {

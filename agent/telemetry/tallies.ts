@@ -99,6 +99,7 @@ export class Tallies {
       },
       readings: () => output.readings(),
       settled: () => output.settled(),
+      purge: (component, purge) => output.purge(component, purge),
       setRoom: (room) => output.setRoom(room),
       tidy: (component, open) => {
         this.began(component, open);

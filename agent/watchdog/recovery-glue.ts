@@ -24,13 +24,16 @@ export function settingOf(
 ): RecoverySetting {
   const timing = new Map<string, Timing>();
   for (const policy of policies) {
-    const { component, mode, stopGraceMs, graceMsMax, startTimeoutMsMax, instrumented } = policy;
+    const { component, stopGraceMs, graceMsMax, startTimeoutMsMax, instrumented } = policy;
     timing.set(component, {
       // Killed at the end of its grace, and once more when that was not enough.
       stopMsMax: Math.max(stopGraceMs, graceMsMax) + policy.abortMs + 2 * DEATH_MS_MAX,
       startMsMax: startTimeoutMsMax,
       resetMs: resetMs.get(component),
-      isObserved: mode === 'observe',
+      // Asked each time: it can change while the agent runs.
+      get isObserved() {
+        return policy.mode === 'observe';
+      },
       saysBusy: instrumented,
     });
   }

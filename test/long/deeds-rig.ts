@@ -25,11 +25,13 @@ import { TestBroker } from '../real/link-rig.ts';
 import { type Name, Rig as TerminalRig } from '../real/terminal-rig.ts';
 
 const pair = generateKeyPairSync('ed25519');
+const AGAIN_MS = 500;
 
 export class DeedsRig {
   readonly till = new Rig();
   readonly broker = new TestBroker('lane-1');
   readonly terminal = new TerminalRig();
+  readonly #again: NodeJS.Timeout[] = [];
 
   async open(components: readonly object[], more: object = {}): Promise<void> {
     // Chunks of an answer are acknowledged by their bytes (protocol/logs.ts).
@@ -123,7 +125,15 @@ export class DeedsRig {
       ...{ id, terminal: 'lane-1', issuedMs, expiresMs: issuedMs + 60_000 },
       ...{ operator: 'kim', reason: 'a test', traceparent: '', ...content, ...change },
     } as Command;
-    this.broker.publish(commandTopic('lane-1'), signCommand(command, pair.privateKey));
+    const bytes = signCommand(command, pair.privateKey);
+    const publish = (): void => this.broker.publish(commandTopic('lane-1'), bytes);
+    publish();
+    // As a broker does until it is answered: the terminal may not have subscribed yet.
+    const again = setInterval(() => {
+      if (this.results().some(({ commandId }) => commandId === id)) clearInterval(again);
+      else publish();
+    }, AGAIN_MS);
+    this.#again.push(again);
     return id;
   }
 
@@ -169,6 +179,7 @@ export class DeedsRig {
   }
 
   async close(): Promise<void> {
+    for (const again of this.#again) clearInterval(again);
     await this.till.clean();
     await this.broker.kill();
     await this.terminal.close();
