@@ -50,6 +50,26 @@ describe('restarts', () => {
     expect(sale(story.at(46))?.restartsTotal).toBe(5);
   });
 
+  it('are told once by a counter that has heard of them a little later than the event', () => {
+    // An agent counts what is on its disk, and a sample may be taken before that.
+    const story = tell(
+      [1, events(1, [1, state('starting', { cause: 'hang' })])],
+      [3, metrics(3, restarts(0))],
+      [6, metrics(6, restarts(1))],
+    );
+    expect(sale(story.at(7))?.restartsTotal).toBe(1);
+  });
+
+  it('are told even if the counter never hears of them', () => {
+    const story = tell(
+      [1, events(1, [1, state('starting', { cause: 'hang' })])],
+      [3, metrics(3, restarts(0))],
+      [200, metrics(200, restarts(0))],
+      [260, metrics(260, restarts(1))],
+    );
+    expect(sale(story.at(261))?.restartsTotal).toBe(2);
+  });
+
   it('total what a terminal really did, in whatever order its words arrive', () => {
     // A truth: restarts at some seconds, samples at others; each sample counts what was before it.
     const second = fc.integer({ min: 1, max: 300 });
