@@ -13,7 +13,7 @@ import { plainStyle } from '../../cli/screen.ts';
 import { findRunDir, type TillReply } from '../../cli/till.ts';
 import type { TillContext } from '../../cli/till-verbs.ts';
 import { runHold } from '../../cli/verbs/hold.ts';
-import { runStatus, statusLines } from '../../cli/verbs/status.ts';
+import { identityLines, runStatus, statusLines } from '../../cli/verbs/status.ts';
 import { parseDuration } from '../../cli/when.ts';
 import type { TillAnswer } from '../../protocol/till.ts';
 import { policy } from './watchdog-story.ts';
@@ -63,6 +63,26 @@ const view: TillAnswer = {
 };
 
 describe('tillwatch status', () => {
+  it.each([
+    [undefined, []],
+    [{ state: 'plain_text', why: '' }, ['link in plain text: no certificate']],
+    [
+      { state: 'ready', why: '', endsInMs: 61.5 * 86_400_000, trust: 3 },
+      ['enrolled; its certificate is good for another 61 days'],
+    ],
+    [
+      { state: 'ready', why: '', endsInMs: 7_200_000 },
+      ['enrolled; its certificate is good for another 2 h'],
+    ],
+    [
+      { state: 'ready', why: '', endsInMs: -3 * 86_400_000 },
+      ['enrolled; its certificate ended 3 d ago'],
+    ],
+    [{ state: 'none', why: 'there is\u001b[2J none' }, ['not enrolled: there is [2J none']],
+  ] as const)('says whether it is one of the fleet, and for how long: %j', (identity, lines) => {
+    expect(identityLines(identity, plainStyle)).toEqual(lines);
+  });
+
   it('tells the whole till on 80 columns', () => {
     const lines = statusLines(view, plainStyle);
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80);
