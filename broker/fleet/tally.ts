@@ -13,6 +13,9 @@ export type Tally = {
   readonly aheadMs: number;
 };
 
+/** An agent counts what is on its disk: until then its samples still show the number before. */
+const HEARD_MS = 60_000;
+
 export const NO_TALLY: Tally = { base: 0, counter: 0, counterMs: 0, ahead: 0, aheadMs: 0 };
 
 export const totalOf = (tally: Tally): number => tally.base + tally.counter + tally.ahead;
@@ -26,9 +29,11 @@ export function countEvent(tally: Tally, timeMs: number): Tally {
 /** The counter stood at `counter` at `timeMs`; an older or impossible reading changes nothing. */
 export function readCounter(tally: Tally, counter: number, timeMs: number): Tally {
   if (timeMs <= tally.counterMs || !Number.isSafeInteger(counter) || counter < 0) return tally;
-  const base = counter < tally.counter ? tally.base + tally.counter : tally.base;
+  const isNewLife = counter < tally.counter;
+  const base = isNewLife ? tally.base + tally.counter : tally.base;
   const missing = Math.max(0, totalOf(tally) - base - counter);
-  // Events that are younger than the reading may still be confirmed by the next one.
-  if (tally.aheadMs > timeMs) return { ...tally, base, counter, counterMs: timeMs, ahead: missing };
+  // Events about as young as the reading may still be confirmed by the next one, unless that counts anew.
+  const mayCome = tally.aheadMs > timeMs || (!isNewLife && tally.aheadMs + HEARD_MS > timeMs);
+  if (mayCome) return { ...tally, base, counter, counterMs: timeMs, ahead: missing };
   return { base: base + missing, counter, counterMs: timeMs, ahead: 0, aheadMs: 0 };
 }
