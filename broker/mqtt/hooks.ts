@@ -277,15 +277,16 @@ export class Hooks {
   }
 
   #onError(client: Client, error: Error): void {
-    const { metrics, log } = this.#options;
+    const { metrics, log, onRefused } = this.#options;
     const reason = reasonOf(error);
     // Every write that waited when a connection was closed reports the same error once more.
     if (reason === 'lost' || this.#failed.has(client)) return;
     this.#failed.add(client);
     metrics.refused(reason);
     if (this.#places.get(client)?.session === undefined) metrics.connects('refused');
-    const { address } = guardOf(client);
+    const { address, terminal } = guardOf(client);
     log.warn('closed', { reason, sentence: error.message, client: client.id, address });
+    onRefused?.({ reason, sentence: error.message, address, terminal });
     guardOf(client).destroy();
   }
 }

@@ -115,7 +115,7 @@ function listen(server: Server, host: string, port: number): Promise<Result<numb
 
 /** Hands sockets to aedes behind a guard each, and knows whose they are. */
 function createAcceptor(options: MqttServerOptions, aedes: Aedes) {
-  const { limits, timers, metrics, log } = options;
+  const { limits, timers, metrics, log, onRefused } = options;
   const guards = new Set<Guard>();
   const ofTerminal = new Map<string, Set<Guard>>();
 
@@ -133,6 +133,12 @@ function createAcceptor(options: MqttServerOptions, aedes: Aedes) {
     const onProblem: GuardOptions['onProblem'] = (reason) => {
       metrics.refused(reason);
       log.warn('closed', { reason, address });
+      onRefused?.({
+        reason,
+        sentence: 'it was closed for what it sent or did not',
+        address,
+        terminal,
+      });
     };
     const guard: Guard = new Guard(socket, { timers, drainTimeoutMs, onProblem, terminal });
     guards.add(guard);

@@ -6,6 +6,7 @@ import type { TLSSocket } from 'node:tls';
 import type { Identities } from '../identity/types.ts';
 import type { RefusedReason } from '../ports.ts';
 import type { Trust } from '../trust/types.ts';
+import { MQTT_PROTOCOL } from './contexts.ts';
 
 export type Judges = {
   readonly readClient: Trust['readClient'];
@@ -25,7 +26,11 @@ export type Peer =
 
 type Handshake = Pick<
   TLSSocket,
-  'getPeerX509Certificate' | 'isSessionReused' | 'authorized' | 'authorizationError'
+  | 'getPeerX509Certificate'
+  | 'isSessionReused'
+  | 'authorized'
+  | 'authorizationError'
+  | 'alpnProtocol'
 >;
 
 const refused = (sentence: string, terminal?: string): Peer => ({
@@ -40,6 +45,10 @@ const codeOf = ({ authorizationError }: Handshake): string =>
   String((authorizationError as unknown as { code?: string })?.code ?? authorizationError);
 
 export function judgePeer(handshake: Handshake, { readClient, admit, nowMs }: Judges): Peer {
+  // Another one was refused by OpenSSL; whoever names none may believe to speak with something else.
+  if (handshake.alpnProtocol !== MQTT_PROTOCOL) {
+    return { kind: 'refused', reason: 'handshake', sentence: 'it did not ask for MQTT (ALPN)' };
+  }
   const certificate = handshake.getPeerX509Certificate();
   if (certificate === undefined) return refused('it showed no certificate');
   const client = readClient(certificate.raw);
