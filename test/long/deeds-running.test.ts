@@ -1,5 +1,4 @@
-// What operators do to components of a real terminal: restart, stop, start, all of them, and that no sale feels it
-// unless it is forced. The till is the reference terminal; commands are signed as a broker signs them.
+// What operators do to components of a real terminal: a restart, which no sale feels unless it is forced. The till is the reference terminal; commands are signed as a broker signs them.
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { products } from '../../terminal/shared/products.ts';
@@ -32,10 +31,6 @@ const pause = (ms: number) => new Promise((done) => setTimeout(done, ms));
 
 const restart = (component: string, force = false) =>
   ({ kind: 'restart', arguments: { component, force } }) as const;
-const stop = (component: string, force = false) =>
-  ({ kind: 'stop', arguments: { component, force } }) as const;
-const start = (component: string) => ({ kind: 'start', arguments: { component } }) as const;
-const restartAll = (force = false) => ({ kind: 'restart_all', arguments: { force } }) as const;
 
 describe('an operator', () => {
   it('has a component restarted, but not under an open sale of one that needs it', async () => {
@@ -65,48 +60,5 @@ describe('an operator', () => {
       reason: 'ready again, by force, while sale was busy',
     });
     expect(pidOf('sale')).not.toBe(before);
-  });
-
-  it('stops a component, and neither the watchdog nor another agent brings it back', async () => {
-    expect(await rig.obeyed(stop('hardware'))).toMatchObject({
-      ...{ state: 'succeeded', reason: 'it is stopped and stays so' },
-    });
-    expect(rig.till.copies('hardware')).toEqual([]);
-    await rig.killAgent();
-    rig.startAgent();
-    await rig.connected(2);
-    await pause(2_000);
-    expect(rig.till.copies('hardware')).toEqual([]);
-    expect(pidOf('sale')).toBeDefined();
-    const why = 'kim has stopped it, until somebody starts it: a test';
-    const told = rig.events().filter(({ fields }) => fields['reason'] === why);
-    expect(told).toMatchObject([
-      { component: 'hardware', fields: { to: 'stopped', cause: 'operator' } },
-      { component: 'hardware', fields: { to: 'stopped', cause: 'operator' } },
-    ]);
-    const seen = await rig.status('hardware');
-    expect(seen).toMatchObject({ state: 'stopped', reason: why, stopped: { by: 'kim' } });
-    expect(await rig.obeyed(start('hardware'))).toMatchObject({
-      ...{ state: 'succeeded', reason: 'it is ready' },
-    });
-    expect(rig.till.copies('hardware')).toHaveLength(1);
-  });
-
-  it('has all restarted in order, and nobody while a sale is open', async () => {
-    const before = [pidOf('hardware'), pidOf('sale')];
-    // Right after its start the agent believes nobody to be idle.
-    await openSale();
-    const id = rig.send(restartAll());
-    await pause(6_000);
-    expect([pidOf('hardware'), pidOf('sale')]).toEqual(before);
-    await voidSale();
-    const ended = await until('all are restarted', () => rig.ended(id));
-    expect(ended).toMatchObject({ state: 'succeeded' });
-    expect(ended.reason).toContain('in order, and are ready');
-    const begun = rig.till.log().filter(({ to }) => to === 'stopping' || to === 'ready');
-    expect(begun.slice(-4).map(({ component, to }) => `${component} ${to}`)).toEqual([
-      ...['sale stopping', 'hardware stopping', 'hardware ready', 'sale ready'],
-    ]);
-    expect(pidOf('sale')).not.toBe(before[1]);
   });
 });
