@@ -5,7 +5,6 @@ import mqttPacket from 'mqtt-packet';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemTimers, type Timers } from '../../broker/clock.ts';
 import { COMMIT_BATCHES_MAX, COMMIT_EVERY_MS } from '../../broker/ingest/ingest.ts';
-import { MQTT_LIMITS } from '../../broker/mqtt/limits.ts';
 import { PACKET_BYTES_MAX } from '../../protocol/limits.ts';
 import { upTopic } from '../../protocol/topics.ts';
 import {
@@ -22,9 +21,7 @@ let rig: Rig;
 let witness: Terminal;
 let seq = 0;
 beforeEach(async () => {
-  // How often one terminal may come is no question here (tls-limits.test.ts).
-  const terminal = { ...MQTT_LIMITS.terminal, connectsPerMinute: 1_000_000 };
-  rig = await startRig({ connectTimeoutMs: 400, drainTimeoutMs: 400, terminal });
+  rig = await startRig({ connectTimeoutMs: 400, drainTimeoutMs: 400 });
   witness = await rig.terminal('lane-witness');
   seq = 0;
 });
