@@ -42,6 +42,11 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
     options: '[--n ROUNDS] [--seconds TIME] [--terminals COUNT]',
     load: () => import('./connect.ts'),
   },
+  command: {
+    what: "from an operator's Enter to the beginning of the restart on the till",
+    options: '[--n ROUNDS]',
+    load: () => import('./command.ts'),
+  },
   footprint: {
     what: 'what the agent costs a till at rest',
     options: '[--seconds TIME]',
