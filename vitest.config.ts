@@ -51,6 +51,19 @@ const waiting = [
   'thirty-days',
   'disk-levels',
   'drill-disk',
+  'deeds-running',
+  'deeds-stopping',
+  'deeds-asking',
+  'deeds-settings',
+  'deeds-ladder',
+  'identity-swap',
+  'link-trust',
+  'trust',
+  'enrolment',
+  'login',
+  'login-tls',
+  'rotation',
+  'broker-rotate',
 ].map((name) => `test/long/${name}.test.ts`);
 
 export default defineConfig({
