@@ -41,7 +41,8 @@ describe('the broker program', () => {
     for (const what of ['mqtt', 'http']) {
       const file = join(bench.dir, `${what}.yaml`);
       const other = what === 'mqtt' ? 'http' : 'mqtt';
-      writeFileSync(file, `dataDir: data\n${what}: { port: ${port} }\n${other}: { port: 0 }\n`);
+      const ports = `${what}: { port: ${port} }\n${other}: { port: 0 }\n`;
+      writeFileSync(file, `plainText: true\ndataDir: data\n${ports}`);
       const { exit, said } = bench.launch(file);
       expect(await exit).toBe(69);
       expect(said()).toBe(
@@ -50,6 +51,15 @@ describe('the broker program', () => {
       expect(existsSync(bench.data('broker.json'))).toBe(false);
     }
     holder.close();
+  });
+
+  test('without plainText and without an authority says how to make one', async () => {
+    const file = join(bench.dir, 'bare.yaml');
+    writeFileSync(file, 'dataDir: data\n');
+    const { exit, said } = bench.launch(file);
+    expect(await exit).toBe(69);
+    expect(said()).toContain('tillwatch broker init');
+    expect(existsSync(bench.data('api-token'))).toBe(false);
   });
 
   test('tells every problem of a configuration and exits 64', async () => {
