@@ -1,83 +1,8 @@
-// Bulk actions over HTTP on a registry of its own: frozen, shown, confirmed, carried out wave by wave, and found again
-// by the next broker.
+// Bulk actions over HTTP on a registry of its own: frozen, shown, confirmed, and carried out wave by wave.
 
 import { describe, expect, it } from 'vitest';
-import { openAudit } from '../../broker/audit.ts';
-import { openBulks } from '../../broker/bulk/desk.ts';
-import { openNotices } from '../../broker/bulk/notices.ts';
-import type { BulkView } from '../../broker/bulk/view.ts';
-import { openCommands } from '../../broker/commands/commands.ts';
-import type { IdentityState } from '../../broker/identity/types.ts';
-import type { CommandState } from '../../protocol/commands.ts';
-import { happened, quiet, START_MS } from './fleet-rig.ts';
-import { BULK, inventory, open } from './http-rig.ts';
-
-const STORES = ['berlin', 'bremen', 'hamm'];
-const terminals = STORES.flatMap((store) =>
-  [1, 2, 3, 4].map((lane) => ({ id: `${store}-${lane}`, store })),
-);
-const RESTART = { kind: 'restart', arguments: { component: 'sale' } };
-const HOLD = { kind: 'hold', arguments: { forMs: 60_000 } };
-
-/** Twelve terminals of three stores, all of them there, each with a component `sale`. */
-async function begin(stateOf?: (terminal: string) => IdentityState) {
-  const rig = await open({ terminals }, undefined, undefined, stateOf);
-  const { fleet, post, get, commands } = rig;
-  for (const { id } of terminals) {
-    rig.terminals.events(id, inventory);
-    fleet.sessionOpened(id, { address: '', openedMs: START_MS });
-  }
-  fleet.drain();
-  const plan = async (body: object, headers = {}) => {
-    const answer = await post(
-      '/api/v1/bulk',
-      { ...RESTART, reason: 'new version', ...body },
-      headers,
-    );
-    return { status: answer.statusCode, ...answer.json<BulkView & { detail: string }>() };
-  };
-  const act = async (id: string, verb: string, body: object, headers = {}) => {
-    const answer = await post(`/api/v1/bulk/${id}/${verb}`, body, headers);
-    return { status: answer.statusCode, ...answer.json<BulkView & { detail: string }>() };
-  };
-  const start = (view: BulkView, body: object = {}, headers = {}) =>
-    act(
-      view.id,
-      'start',
-      {
-        count: view.count,
-        reason: 'go on',
-        ...(view.confirm && { confirm: view.confirm }),
-        ...body,
-      },
-      headers,
-    );
-  const view = async (id: string) => (await get(`/api/v1/bulk/${id}`)).json<BulkView>();
-  /** What the terminals have been asked and have not answered. */
-  const asked = (): readonly string[] =>
-    commands
-      .list({ limit: 100 })
-      .filter(({ state }) => state === 'pending' || state === 'sent')
-      .map(({ terminal }) => terminal);
-  let saidMs = START_MS;
-  /** Each terminal that was asked answers. @returns how many there were. */
-  const answerAll = (state: CommandState = 'succeeded'): number => {
-    const open = commands.list({ state: 'sent', limit: 100 });
-    for (const { id, terminal } of open) {
-      saidMs += 1;
-      const word = { commandId: id, state, reason: `it ${state}`, timeMs: saidMs, detail: {} };
-      rig.terminals.results(terminal, word);
-    }
-    fleet.drain();
-    return open.length;
-  };
-  const finish = (): number[] => {
-    const waves: number[] = [];
-    for (let count = answerAll(); count > 0; count = answerAll()) waves.push(count);
-    return waves;
-  };
-  return { ...rig, plan, act, start, view, asked, answerAll, finish };
-}
+import { begin, HOLD } from './bulk-rig.ts';
+import { happened, START_MS } from './fleet-rig.ts';
 
 describe('a plan', () => {
   it('freezes the list, shows what it may stop, and does nothing', async () => {
@@ -266,49 +191,5 @@ describe('all operators', () => {
     expect(later.json<{ notices: { text: string }[] }>().notices[0]?.text).toMatch(
       /stopped by itself: \d+ of \d+ failed/,
     );
-  });
-});
-
-describe('the next broker', () => {
-  it('goes on where the killed one was, with one command for each terminal', async () => {
-    const rig = await begin();
-    const { plan, start, answerAll, sent, privateKey, time, metrics } = rig;
-    const { id } = await start(await plan({ selector: { all: true } }));
-    answerAll();
-    const before = rig.commands.list({ bulk: id, limit: 100 }).length;
-    expect(before).toBe(3);
-    rig.bulks.close();
-    rig.commands.close();
-    // What is answered while nobody listens is in the ledger.
-    const fleet = rig.reopen();
-    const audit = openAudit(fleet.database, time.clock, metrics);
-    const notices = openNotices(fleet.database, time.clock);
-    const shared = { ...time, fleet, audit, metrics, log: quiet };
-    const commands = openCommands({
-      ...{ ...shared, key: privateKey },
-      send: (terminal, bytes) => sent.push({ terminal, bytes }),
-    });
-    const bulks = openBulks({
-      ...{ ...shared, commands, notices, settings: BULK, stateOf: () => 'enrolled' },
-    });
-    for (const { id: terminal } of terminals) {
-      fleet.sessionOpened(terminal, { address: '', openedMs: 0 });
-    }
-    time.pass(2_000);
-    expect(commands.list({ bulk: id, limit: 100 })).toHaveLength(before);
-    for (let turn = 0; turn < 20; turn += 1) {
-      for (const { id: command, terminal } of commands.list({ bulk: id, limit: 100 })) {
-        if (commands.get(command)?.state === 'succeeded') continue;
-        const word = { commandId: command, state: 'succeeded', reason: '', detail: {} } as const;
-        rig.terminals.results(terminal, { ...word, timeMs: START_MS + turn });
-      }
-      fleet.drain();
-      time.pass(1_000);
-    }
-    expect(bulks.get(id)).toMatchObject({ state: 'done', counts: { succeeded: 12 } });
-    const all = commands.list({ bulk: id, limit: 100 });
-    expect(new Set(all.map(({ terminal }) => terminal)).size).toBe(all.length);
-    bulks.close();
-    commands.close();
   });
 });
