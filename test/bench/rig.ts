@@ -83,6 +83,7 @@ export async function startRig(
     brokerFile,
     stringify({
       dataDir: brokerDir,
+      plainText: true,
       mqtt,
       http: mqtt,
       terminals: [{ id: 'lane-1', store: 'bench' }],
