@@ -44,7 +44,10 @@ export type Desk = Parts & {
     readonly byToken: Attempts;
     readonly renewals: Attempts;
   };
-  /** Counts, logs and audits; `limits` are those that this failure counts against. */
+  /**
+   * Counts, logs and audits; `limits` are those that this failure counts against, and whoever is over one hears that.
+   * Whoever proves itself is not asked for them: a neighbour behind the same address must not lock it out.
+   */
   readonly refuse: (asked: Asked, cause: string, told: Told, ...limits: readonly Limit[]) => Told;
   readonly tooMany: (asked: Asked, seconds: number) => Told;
   readonly issue: (terminal: string, csr: string) => Promise<Result<Issued> | 'busy'>;
@@ -53,7 +56,10 @@ export type Desk = Parts & {
 };
 
 function createRefusals(parts: Parts): Pick<Desk, 'refuse' | 'tooMany'> {
-  const refuse: Desk['refuse'] = ({ action, terminal, address }, cause, told, ...limits) => {
+  const refuse: Desk['refuse'] = (asked, cause, told, ...limits) => {
+    const waits = limits.flatMap(([attempts, key]) => attempts.waitSeconds(key) ?? []);
+    if (waits.length > 0) return tooMany(asked, Math.max(...waits));
+    const { action, terminal, address } = asked;
     for (const [attempts, key] of limits) attempts.count(key);
     parts.count(told.status === 503 ? 'failed' : 'refused');
     parts.log.warn('enrolment refused', { terminal, address, cause });
@@ -93,10 +99,11 @@ export function openDesk(parts: Parts, trust: Trust): Desk {
       const value = { ...known, trust: trust.document(), brokers: [...brokers], urls: [...urls] };
       return { status: 200, body: { ok: true, value } };
     },
-    modelOf: ({ certificate, serial, notAfterMs }) => {
+    modelOf: ({ certificate, serial, notBeforeMs, notAfterMs }) => {
       const read = trust.readClient(certificate);
       // Which authority it was, also when another one issues by now.
-      return { serial, notAfterMs, authority: read.ok ? read.value.authority : '' };
+      const authority = read.ok ? read.value.authority : '';
+      return { serial, notBeforeMs, notAfterMs, authority };
     },
   };
 }

@@ -10,6 +10,7 @@ import type { Act, Admission, IdentityState, IdentityView, Twin } from './types.
 export type CertificateModel = {
   readonly serial: string;
   readonly notAfterMs: number;
+  readonly notBeforeMs?: number | undefined;
   /** Fingerprint of the authority that issued it. */
   readonly authority: string;
 };
@@ -93,6 +94,22 @@ export function judge(model: IdentityModel, shown: Shown, nowMs: number): Admiss
   return { ok: true };
 }
 
+/**
+ * Every certificate is on disk here before a terminal has it, so that one which begins later than all that is known was
+ * lost here: the registry was restored from a backup. It is not let in; it may renew on the machine that enrolled, or
+ * restoring would lock out whoever renewed since.
+ */
+export function isUnrecorded(
+  { state, current, machine }: IdentityModel,
+  standing: Standing,
+  shown: Shown,
+): boolean {
+  const isInUse = state === 'enrolled' || state === 'suspended';
+  const knownMs = current?.notBeforeMs ?? Number.POSITIVE_INFINITY;
+  const isNewer = standing === 'unknown' && shown.notBeforeMs > knownMs;
+  return isInUse && machine !== undefined && isNewer;
+}
+
 /** @returns why it may not be renewed. The proof that its key is at hand was judged before. */
 export function judgeRenewal(
   model: IdentityModel,
@@ -102,7 +119,8 @@ export function judgeRenewal(
 ): Result<void> {
   const again = 'enrol it again (tillwatch terminal replace)';
   const standing = standingOf(model, shown.serial);
-  if (!judgeState(model).ok || standing === 'unknown' || standing === 'older') {
+  const isOurs = standing === 'current' || standing === 'previous';
+  if (!judgeState(model).ok || !(isOurs || isUnrecorded(model, standing, shown))) {
     return fail(`this certificate of ${model.terminal} was taken back or is replaced: ${again}`);
   }
   if (nowMs > shown.notAfterMs + graceMs) {
@@ -125,10 +143,16 @@ export type IdentityEvent =
       readonly machine: string;
       readonly act: Act;
     }
-  | { readonly kind: 'renewed'; readonly from: string; readonly certificate: CertificateModel }
+  | {
+      readonly kind: 'renewed';
+      readonly from: CertificateModel;
+      readonly certificate: CertificateModel;
+    }
   | { readonly kind: 'shown'; readonly serial: string }
   | { readonly kind: 'heard'; readonly hello: Hello }
   | { readonly kind: 'trusts'; readonly version: number }
+  /** It is not connected, and asked from that machine. */
+  | { readonly kind: 'asked'; readonly machine: string }
   | { readonly kind: 'twin'; readonly sign: Twin['sign']; readonly sentence: string }
   | { readonly kind: LifecycleKind; readonly act: Act };
 
@@ -169,16 +193,16 @@ export function step(model: IdentityModel, event: IdentityEvent, nowMs: number):
       const { certificate: current, machine, act } = event;
       return { ...model, ...BLANK, ...became('enrolled', act, nowMs), current, machine };
     }
-    case 'renewed': {
-      const previous = [model.current, model.previous].find((one) => one?.serial === event.from);
-      return { ...model, previous, current: event.certificate, used: false };
-    }
+    case 'renewed':
+      return { ...model, previous: event.from, current: event.certificate, used: false };
     case 'shown':
       return event.serial === model.current?.serial && !model.used
         ? { ...model, used: true }
         : model;
     case 'heard':
       return hear(model, event.hello);
+    case 'asked':
+      return model.seen === event.machine ? model : { ...model, seen: event.machine };
     case 'trusts':
       return event.version > model.trust ? { ...model, trust: event.version } : model;
     case 'twin':

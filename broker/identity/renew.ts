@@ -7,7 +7,7 @@ import type { RenewRequest } from '../../protocol/enrolment.ts';
 import type { Result } from '../../protocol/result.ts';
 import type { ClientCertificate, Issued } from '../trust/types.ts';
 import { BUSY, type Desk, type Told, tell } from './desk.ts';
-import { judgeRenewal, standingOf } from './machine.ts';
+import { isUnrecorded, judgeRenewal, standingOf } from './machine.ts';
 import { writeAudit } from './parts.ts';
 
 const NO_PROOF = 'this certificate is not good here, or the request is not signed with its key';
@@ -34,16 +34,25 @@ function keep(
   issued: Issued,
   address: string,
 ): Result<void> {
-  const { terminal, serial: from } = client;
+  const { terminal, serial: from, notBeforeMs, authority } = client;
   const { serial, notAfterMs } = issued;
+  const shown = { serial: from, notBeforeMs, notAfterMs: client.notAfterMs, authority };
+  const model = desk.records.get(terminal);
+  const isLost = isUnrecorded(model, standingOf(model, from), client);
+  const unrecorded = isLost ? { unrecorded: true } : {};
   return desk.fleet.database.transact(() => {
-    desk.records.change(terminal, { kind: 'renewed', from, certificate: desk.modelOf(issued) });
+    const certificate = desk.modelOf(issued);
+    desk.records.change(terminal, { kind: 'renewed', from: shown, certificate });
     writeAudit(desk, {
       ...{ operator: terminal, action: 'terminal.renew', subject: terminal },
-      ...{ reason: '', outcome: 'ok', detail: { from, serial, notAfterMs, address } },
+      ...{
+        reason: '',
+        outcome: 'ok',
+        detail: { from, serial, notAfterMs, address, ...unrecorded },
+      },
     });
     desk.fleet.database.afterCommit(() => {
-      desk.log.info('certificate renewed', { terminal, serial, address });
+      desk.log.info('certificate renewed', { terminal, serial, address, ...unrecorded });
     });
   });
 }
@@ -63,6 +72,9 @@ export function createRenew(desk: Desk) {
       desk.twin(terminal, 'certificate', 'a renewal with a certificate that was renewed already');
     } else if (model.machine !== undefined && model.machine !== machine) {
       desk.twin(terminal, 'machine', `renewal asked for by machine ${machine}`);
+      // Its certificate may be over, so that it never connects: it is this one that a person accepts.
+      if (!desk.fleet.isConnected(terminal))
+        desk.records.note(terminal, { kind: 'asked', machine });
     }
     return told;
   }

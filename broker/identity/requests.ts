@@ -1,7 +1,7 @@
 // The two requests of a terminal that has no session: enrol with a token (enrol.ts), renew with the certificate that goes
-// (renew.ts). Both are open to anybody who reaches the port, so the order is: how often it failed, then the shape, then
-// the secret or the signature, and only then anything that costs. Whoever proves nothing is told one sentence, whatever
-// was wrong; the audit log has the cause.
+// (renew.ts). Both are open to anybody who reaches the port, so the order is: the shape, the secret or the
+// signature, and only then anything that costs. Whoever proves nothing is told one sentence, whatever was wrong (or to
+// wait, when an address does so often); the audit log has the cause.
 
 import * as v from 'valibot';
 import {
@@ -30,8 +30,6 @@ export function createRequests(parts: Parts) {
       if (desk === undefined) return tell(403, NO_TRUST);
       const asked = { action, terminal: '', address };
       const { byAddress } = desk.failures;
-      const seconds = byAddress.waitSeconds(address);
-      if (seconds !== undefined) return desk.tooMany(asked, seconds);
       const request = v.safeParse(schema, body);
       if (request.success) return await handle(request.output, address);
       return desk.refuse(asked, 'malformed', tell(400, NO_REQUEST), [byAddress, address]);
