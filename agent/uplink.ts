@@ -3,9 +3,9 @@
 
 import { join } from 'node:path';
 import { Absence } from './absence/keeper.ts';
+import { Doubts } from './identity/doubts.ts';
 import { wayOf } from './identity/open.ts';
 import { type Link, startLink } from './link/link.ts';
-import { isAboutUs } from './link/reasons.ts';
 import type { Rooms } from './rooms.ts';
 import { writeDurablyLater } from './system/disk.ts';
 import { parseWritten } from './telemetry/disk-samples.ts';
@@ -51,17 +51,21 @@ export function openUplink(rooms: Rooms, sources: UplinkSources): Uplink {
     knock: async (host) => (await import('./system/knock.ts')).knock(host),
     report: (event) => outbox.addEvent(event),
   });
+  const doubts = new Doubts();
   const link = startLink({
     terminal: config.terminal,
     broker: () => wayOf(config, identity),
     backoff: config.link,
     chunks: pulls,
     watch: {
-      up: () => absence.up(),
+      up: () => {
+        doubts.up();
+        absence.up();
+      },
       acknowledged: () => absence.acknowledged(),
       down: (reason) => {
         absence.down(reason);
-        if (isAboutUs(reason)) identity.doubted();
+        if (doubts.down(reason)) identity.doubted();
       },
     },
     floorMs: () => identity.notBeforeMs(),
