@@ -2,7 +2,8 @@
 // folder or one above has written for its operator, else the context that is in use, else the default address without a
 // token. Read once per run.
 
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
+import { BlockList, isIP } from 'node:net';
 import { dirname, join } from 'node:path';
 import * as v from 'valibot';
 import { fail, ok, type Result } from '../protocol/result.ts';
@@ -10,6 +11,7 @@ import { readContexts } from './contexts.ts';
 
 export const DEFAULT_URL = 'http://127.0.0.1:8080';
 const OPERATOR_FILE = join('.tillwatch', 'operator.json');
+const OTHERS_WRITE = 0o022;
 const PEM = /-----BEGIN CERTIFICATE-----/;
 
 const operatorSchema = v.object({
@@ -28,11 +30,32 @@ export type Operator = {
   readonly context?: string | undefined;
 };
 
+const loopback = new BlockList();
+loopback.addSubnet('127.0.0.0', 8, 'ipv4');
+loopback.addAddress('::1', 'ipv6');
+
+/** Whether it is this machine, where nobody is in between. */
+export function isLoopback(hostname: string): boolean {
+  const host = hostname.replace(/^\[(.*)\]$/, '$1');
+  const family = isIP(host);
+  return family === 0 ? host === 'localhost' : loopback.check(host, family === 6 ? 'ipv6' : 'ipv4');
+}
+
+/** Not there, or put there by somebody else, who would be asked what is meant for the fleet. */
+function isOurs(path: string): boolean {
+  try {
+    const { uid, mode } = statSync(path);
+    return uid === (process.getuid?.() ?? uid) && (mode & OTHERS_WRITE) === 0;
+  } catch {
+    return false;
+  }
+}
+
 /** What a demo writes (mode 0600), so that the verbs work in its folder without any setting. */
 function findOperatorFile(folder: string): v.InferOutput<typeof operatorSchema> | undefined {
   for (let at = folder; ; at = dirname(at)) {
     const path = join(at, OPERATOR_FILE);
-    if (existsSync(path)) {
+    if (isOurs(path)) {
       try {
         return v.parse(operatorSchema, JSON.parse(readFileSync(path, 'utf8')));
       } catch {
@@ -108,7 +131,13 @@ export function findOperator(env: NodeJS.ProcessEnv, folder: string): Result<Ope
   if (!authority.ok) return authority;
   // A token goes only to the broker that it is of.
   const isOfFile = file !== undefined && parseUrl(file.url) === url;
-  const token = given || (isOfFile ? file.token : undefined);
+  const goesToFile = !env['TILLWATCH_URL'] && isOfFile;
+  const isHere = isLoopback(new URL(url).hostname);
+  const own = goesToFile && !isHere ? undefined : given;
+  const token = own || (isOfFile ? file.token : undefined);
+  if (token !== undefined && url.startsWith('http:') && !isHere) {
+    return fail(`${url} is plain text: a token goes over https only, or to this machine`);
+  }
   const believed = authority.value ?? (isOfFile ? file.authority : undefined);
   return ok({ url, token, ...(believed === undefined ? {} : { authority: believed }) });
 }

@@ -12,6 +12,10 @@ const NOT_BELIEVED = [
   ...['UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'INVALID_CA', 'INVALID_PURPOSE', 'CERT_REJECTED'],
 ];
 
+/** The handshake ended, before anything was sent, because the authority is another. */
+export const isNotBelieved = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && NOT_BELIEVED.includes(String(error.code));
+
 type Coded = Error & {
   readonly code?: string;
   readonly cert?: { readonly subjectaltname?: string };

@@ -2,13 +2,12 @@
 // whom it goes to: the authority that was kept for this broker, one whose fingerprint was given or looked at by a
 // person, or one that this machine knows anyway. The token itself is not kept: it is what a stolen laptop must not have.
 
-import { BlockList, isIP } from 'node:net';
 import { parseOperatorToken } from '../../protocol/operators.ts';
 import { fail, ok, type Result } from '../../protocol/result.ts';
 import { createClient } from '../client.ts';
 import { changeContexts, parseContextName, readContexts } from '../contexts.ts';
 import { done, EXIT, ended, type Outcome } from '../exit.ts';
-import { parseUrl } from '../operator.ts';
+import { isLoopback, parseUrl } from '../operator.ts';
 import { isFingerprint, lookAt, plainFingerprint, type Shown } from '../pin.ts';
 import type { Person } from '../prompt.ts';
 
@@ -34,16 +33,6 @@ type Entered = {
   readonly authorities?: readonly string[];
 };
 
-const loopback = new BlockList();
-loopback.addSubnet('127.0.0.0', 8, 'ipv4');
-loopback.addAddress('::1', 'ipv6');
-
-function isLoopback(hostname: string): boolean {
-  const host = hostname.replace(/^\[(.*)\]$/, '$1');
-  const family = isIP(host);
-  return family === 0 ? host === 'localhost' : loopback.check(host, family === 6 ? 'ipv6' : 'ipv4');
-}
-
 /** Two lines of groups of eight, as `broker init` prints it. */
 const halvesOf = (fingerprint: string): readonly string[] =>
   [fingerprint.slice(0, 32), fingerprint.slice(32)].map((half) =>
@@ -62,7 +51,7 @@ async function settleAuthority(
   if (!shown.ok) return fail(`the broker at ${url.origin} cannot be asked: ${shown.reason}`);
   if (given !== undefined) return byFingerprint(shown.value, given, url);
   if (shown.value.isKnown) return ok(undefined);
-  const last = shown.value.authorities.at(-1);
+  const { last } = shown.value;
   if (last === undefined) return fail(`${url.origin} shows no authority that could be kept`);
   if (!person.isThere) {
     return fail(
