@@ -248,3 +248,24 @@ test('the certificate of the broker is replaced without a restart, and so are it
   await until('its end', raw.closed);
   rig.trust.replace(before);
 });
+
+test('a session under an authority that is dropped ends with it, and the others stay', async () => {
+  const before = rig.trust.server();
+  const ca = [...before.authorities, other.certificate];
+  rig.trust.replace({ ...before, authorities: ca });
+  const old = await rig.socket(await rig.certificateOf('lane-9'));
+  const fresh = await rig.socket(await other.terminal('lane-7'));
+  for (const [raw, id] of [
+    [old, 'lane-9'],
+    [fresh, 'lane-7'],
+  ] as const) {
+    raw.socket.write(connectPacket(id));
+    await until('CONNACK', () => connack(raw.got()) === 0);
+  }
+  rig.trust.replace({ ...(await other.server()), authorities: [other.certificate] });
+  await until('the end of the old one', old.closed);
+  expect(fresh.closed()).toBe(false);
+  expect(rig.refusals).toMatchObject([{ reason: 'certificate', terminal: 'lane-9' }]);
+  fresh.socket.destroy();
+  rig.trust.replace(before);
+});
