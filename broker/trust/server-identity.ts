@@ -70,6 +70,8 @@ function readServer(
 /** An authority that ends soon can give no longer certificate than it has itself: renewing would not help. */
 export function isDue({ notAfterMs }: HeldServer, held: Held, nowMs: number): boolean {
   const authorityMs = Date.parse(new X509Certificate(held.issuer.certificate).validTo);
+  // Made while the clock was ahead: whoever looks at it now may find it not valid yet.
+  if (notAfterMs - nowMs > (SERVER_DAYS + 1) * DAY_MS) return true;
   return notAfterMs - nowMs < RENEW_BEFORE_MS && notAfterMs < authorityMs;
 }
 
