@@ -12,7 +12,8 @@ import type { FrontMetrics, Log, OnRefused } from '../ports.ts';
 import { mqttContext, mqttOptions } from '../tls/contexts.ts';
 import type { Gate, Room } from '../tls/gate.ts';
 import { type Judges, judgePeer } from '../tls/peer.ts';
-import type { Trust } from '../trust/types.ts';
+import { fingerprintOf } from '../trust/certificates.ts';
+import type { ServerIdentity, Trust } from '../trust/types.ts';
 import { HandlingError } from './errors.ts';
 import { Guard, type GuardOptions } from './guard.ts';
 import type { Hooks } from './hooks.ts';
@@ -128,7 +129,7 @@ function createAcceptor(options: MqttServerOptions, aedes: Aedes) {
     });
   }
 
-  function accept(socket: Socket, address: string, terminal?: string): void {
+  function accept(socket: Socket, address: string, terminal?: string): Guard {
     const { drainTimeoutMs } = limits;
     const onProblem: GuardOptions['onProblem'] = (reason) => {
       metrics.refused(reason);
@@ -145,6 +146,7 @@ function createAcceptor(options: MqttServerOptions, aedes: Aedes) {
     guard.once('close', () => guards.delete(guard));
     if (terminal !== undefined) remember(guard, terminal);
     fence(aedes.handle(guard));
+    return guard;
   }
 
   function cut(terminal: string): boolean {
@@ -172,17 +174,41 @@ function createPlain({ limits, clock, metrics }: MqttServerOptions, { accept }: 
   });
 }
 
+/** Who let each connection in, so that those go whose authority is dropped: no handshake will ask them again. */
+function createVouchers({ metrics, log, onRefused }: MqttServerOptions) {
+  const vouched = new Map<Guard, { authority: string; address: string }>();
+  return {
+    add: (guard: Guard, authority: string, address: string): void => {
+      vouched.set(guard, { authority, address });
+      guard.once('close', () => vouched.delete(guard));
+    },
+    keepOnly: ({ authorities }: Pick<ServerIdentity, 'authorities'>): void => {
+      const believed = new Set(authorities.map(fingerprintOf));
+      for (const [guard, { authority, address }] of [...vouched]) {
+        if (believed.has(authority)) continue;
+        const { terminal } = guard;
+        const sentence = 'the authority of its certificate is believed no longer';
+        metrics.refused('certificate');
+        log.warn('cut off', { reason: 'certificate', sentence, client: terminal, address });
+        onRefused?.({ reason: 'certificate', sentence, address, terminal });
+        guard.destroy();
+      }
+    },
+  };
+}
+
 /** TLS: the gate stands before the handshake, and certificate and registry between that and the guard. */
 function createSecure(options: MqttServerOptions, security: MqttSecurity, acceptor: Acceptor) {
   const { limits, metrics, log, onRefused } = options;
   const { trust, judges, gate, handshakeMsMax, shared } = security;
   const settings = { allowHalfOpen: false, keepAlive: true, noDelay: true };
   const server = createTlsServer({ ...settings, ...mqttOptions(trust.server(), handshakeMsMax) });
+  const vouchers = createVouchers(options);
   server.on('secureConnection', (socket: TLSSocket) => {
     const address = socket.remoteAddress ?? 'unknown';
     const peer = judgePeer(socket, judges);
     if (peer.kind === 'terminal') {
-      acceptor.accept(socket, address, peer.terminal);
+      vouchers.add(acceptor.accept(socket, address, peer.terminal), peer.authority, address);
       return;
     }
     const { reason, sentence, terminal } = peer;
@@ -193,7 +219,10 @@ function createSecure(options: MqttServerOptions, security: MqttSecurity, accept
     socket.on('error', () => {});
     socket.destroy();
   });
-  const undo = trust.onServer((identity) => server.setSecureContext(mqttContext(identity)));
+  const undo = trust.onServer((identity) => {
+    server.setSecureContext(mqttContext(identity));
+    vouchers.keepOnly(identity);
+  });
   const room: Room = {
     begin: gate.open(server),
     refuses: () =>

@@ -15,7 +15,8 @@ export type Judges = {
 };
 
 export type Peer =
-  | { readonly kind: 'terminal'; readonly terminal: string }
+  /** `authority`: the fingerprint of who issued what it showed. */
+  | { readonly kind: 'terminal'; readonly terminal: string; readonly authority: string }
   | {
       readonly kind: 'refused';
       readonly reason: RefusedReason;
@@ -53,7 +54,7 @@ export function judgePeer(handshake: Handshake, { readClient, admit, nowMs }: Ju
   if (certificate === undefined) return refused('it showed no certificate');
   const client = readClient(certificate.raw);
   if (!client.ok) return refused(client.reason);
-  const { terminal } = client.value;
+  const { terminal, authority } = client.value;
   if (handshake.isSessionReused()) return refused('it came with an old session', terminal);
   const admission = admit(client.value, nowMs());
   if (!admission.ok) {
@@ -63,5 +64,5 @@ export function judgePeer(handshake: Handshake, { readClient, admit, nowMs }: Ju
   if (!handshake.authorized) {
     return refused(`the certificate of ${terminal} is not valid: ${codeOf(handshake)}`, terminal);
   }
-  return { kind: 'terminal', terminal };
+  return { kind: 'terminal', terminal, authority };
 }

@@ -23,7 +23,9 @@ const handshake = (more: Partial<Handshake> = {}): Handshake =>
 
 describe('who is at the other end', () => {
   test('is the terminal of the certificate when everybody agrees', () => {
-    expect(judgePeer(handshake(), yes)).toEqual({ kind: 'terminal', terminal: 'lane-1' });
+    expect(judgePeer(handshake(), yes)).toEqual({
+      ...{ kind: 'terminal', terminal: 'lane-1', authority: '' },
+    });
   });
 
   test.each<[string, Handshake, Partial<Judges>, string, string | undefined]>([
