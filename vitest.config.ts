@@ -64,6 +64,9 @@ const waiting = [
   'login-tls',
   'rotation',
   'broker-rotate',
+  'tls-https',
+  'tls-limits',
+  'bulk',
 ].map((name) => `test/long/${name}.test.ts`);
 
 export default defineConfig({
