@@ -105,6 +105,19 @@ describe('a deed that waits for a sale', () => {
     expect(refused).toEqual(['a: it expired after waiting 0.2 min for a sale to end']);
   });
 
+  it('is done together with one that is forced: neither twice nor left behind by the next sale', () => {
+    const { pass, busy, sales, ask, ran, refused } = world();
+    busy.set('basket', 1e9);
+    ask('polite');
+    ask('forced', true);
+    // The next sale begins before anybody looks.
+    sales.look();
+    pass(60_000);
+    sales.look();
+    expect(ran).toEqual(['forced by force, while sale was busy', 'polite']);
+    expect(refused).toEqual([]);
+  });
+
   it('does not wait when it is forced, and says whom it cut off', () => {
     const { busy, ask, ran } = world();
     busy.set('basket', 1e9);
