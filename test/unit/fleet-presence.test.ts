@@ -107,6 +107,15 @@ describe('presence', () => {
     expect(back.at(120).presence).toBe('online');
   });
 
+  it('is lost at once where the broker itself threw it out, until it has a session again', () => {
+    const cut = { kind: 'closed', why: 'cut' } as const;
+    // What had come before the end is applied after it.
+    const story = tell([0, opened], [1, live(1)], [2, cut], [2.1, live(2)]);
+    expect([story.at(2.2).presence, story.at(3).presence]).toEqual(['lost', 'lost']);
+    expect(tell([0, opened], [1, live(1)], [2, cut], [9, opened]).model.presence).toBe('online');
+    expect(tell([2, cut]).model.presence).toBe('never');
+  });
+
   it('is not kept by sessions in which nothing is ever said', () => {
     const knocks = Array.from(
       { length: 20 },
