@@ -25,6 +25,9 @@ describe("the broker's configuration", () => {
           key: undefined,
           metrics: 'operators',
         },
+        bulk: {
+          ...{ firstWave: 1, fleetPercent: 10, failurePercent: 10, failuresMin: 3, hours: 24 },
+        },
         enrolment: { certificateDays: 90, graceDays: 60, tokenMinutes: 60 },
         terminals: [],
         acceptUnknown: false,
