@@ -45,6 +45,7 @@ const unknown = (name: string): Refused =>
   refuse('unknown', `there is no operator ${JSON.stringify(name.slice(0, 64))}`);
 const LAST_ADMIN =
   'this is the last enabled operator with the role admin: give somebody else that role first';
+const NO_LONGER = 'you had the role admin when you asked, and have it no longer';
 const BUSY = 'too many are signing in; try again in a moment';
 
 export const viewOf = ({ secret: _, ...view }: OperatorRow): OperatorView => view;
@@ -77,13 +78,19 @@ export function openAccounts(options: AccountOptions) {
     ![...rows.values()].some((row) => row.name !== name && row.enabled && row.role === 'admin') &&
     rows.get(name)?.role === 'admin' &&
     rows.get(name)?.enabled === true;
+  /** Who was let in may have been disabled while they waited; who is no operator is the broker or its one token. */
+  const mayStill = ({ name }: By): boolean => {
+    const row = rows.get(name);
+    return row === undefined || (row.enabled && row.role === 'admin');
+  };
 
   async function add(text: string, role: Role, by: By): Promise<WithToken> {
     const name = parseOperatorName(text);
     if (!name.ok) return refuse('invalid', name.reason);
     const secret = newSecret();
-    const kept = await secrets.keep(secret, by.address);
+    const kept = await secrets.keep(secret, by);
     if (kept === undefined) return refuse('unavailable', BUSY);
+    if (!mayStill(by)) return refuse('conflict', NO_LONGER);
     // Looked at after the wait, in which somebody else may have added the same one.
     if (rows.has(text)) return refuse('conflict', `there is an operator ${text} already`);
     if (rows.size >= OPERATORS_MAX) {
@@ -111,8 +118,9 @@ export function openAccounts(options: AccountOptions) {
   async function newToken(name: string, by: By): Promise<WithToken> {
     if (!rows.has(name)) return unknown(name);
     const secret = newSecret();
-    const kept = await secrets.keep(secret, by.address);
+    const kept = await secrets.keep(secret, by);
     if (kept === undefined) return refuse('unavailable', BUSY);
+    if (!mayStill(by)) return refuse('conflict', NO_LONGER);
     const row = rows.get(name);
     if (row === undefined) return unknown(name);
     const next = { ...row, secret: kept, changedMs: clock.wallMs() };

@@ -21,7 +21,7 @@ const SHOWN_MAX = 1_000;
 
 export type OperatorOptions = {
   readonly database: Database;
-  readonly audit: Pick<Audit, 'write' | 'refuse'>;
+  readonly audit: Pick<Audit, 'write' | 'refuse' | 'page'>;
   readonly metrics: Pick<Metrics, 'signIns'>;
   readonly clock: Clock;
   readonly timers: Pick<Timers, 'every'>;

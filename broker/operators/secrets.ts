@@ -1,7 +1,7 @@
 // Secrets of operators as they are kept: what scrypt makes of them [RFC 7914], with its parameters beside it, so that a
 // later release may ask for more without locking anybody out. scrypt runs on the thread pool of libuv and never
 // on the loop; at most two at once, because each takes 16 MB and a core, few may wait, and one address cannot take
-// all places. 256 random bits are not guessed; scrypt is for the day on which somebody reads the database.
+// all places. Who is known (attempts.ts) has places of their own, and goes first. 256 random bits are not guessed; scrypt is for the day on which somebody reads the database.
 
 import { randomBytes, type ScryptOptions, scrypt, scryptSync, timingSafeEqual } from 'node:crypto';
 
@@ -15,7 +15,9 @@ const SALT_BYTES = 16;
 const RUNNING_MAX = 2;
 /** Who wait; more are told to come again. */
 export const WAITING_MAX = 16;
-/** Of one address, running and waiting. */
+/** The same, of those who are known. */
+export const KNOWN_WAITING_MAX = 16;
+/** Of one address, running and waiting; of who is known, by name and address. */
 export const FROM_ONE_ADDRESS_MAX = 2;
 
 const KEPT =
@@ -48,17 +50,22 @@ export function keepNow(secret: string, cost = COST): string {
   return format(cost, salt, scryptSync(secret, salt, BYTES, optionsOf(cost)));
 }
 
+/** Who is signed in, and where. */
+type By = { readonly name: string; readonly address: string };
+
 export type Secrets = {
-  /** @returns what to store; undefined when too many wait. */
-  readonly keep: (secret: string, address: string) => Promise<string | undefined>;
+  /** For somebody who is known. @returns what to store; undefined when too many wait. */
+  readonly keep: (secret: string, by: By) => Promise<string | undefined>;
   /**
    * @param kept what was stored; undefined for a name that nobody has, which takes as long
+   * @param known the name, of who is known at this address
    * @returns undefined when too many wait.
    */
   readonly fits: (
     secret: string,
     kept: string | undefined,
     address: string,
+    known?: string,
   ) => Promise<boolean | undefined>;
   /** Running and waiting, for tests. */
   readonly busy: () => number;
@@ -73,28 +80,34 @@ const derive = (secret: string, salt: Buffer, cost: Cost): Promise<Buffer> =>
 
 /** Lets few work at once. @returns undefined for work that was not taken. */
 function createTurns() {
-  const waiting: (() => void)[] = [];
-  const byAddress = new Map<string, number>();
+  const [known, strangers]: [(() => void)[], (() => void)[]] = [[], []];
+  const byOne = new Map<string, number>();
   let running = 0;
-  const count = (address: string, more: number): void => {
-    const now = (byAddress.get(address) ?? 0) + more;
-    if (now <= 0) byAddress.delete(address);
-    else byAddress.set(address, now);
+  const count = (one: string, more: number): void => {
+    const now = (byOne.get(one) ?? 0) + more;
+    if (now <= 0) byOne.delete(one);
+    else byOne.set(one, now);
   };
   return {
-    busy: () => running + waiting.length,
-    take: async <T>(address: string, work: () => Promise<T>): Promise<T | undefined> => {
-      if (waiting.length >= WAITING_MAX) return undefined;
-      if ((byAddress.get(address) ?? 0) >= FROM_ONE_ADDRESS_MAX) return undefined;
-      count(address, 1);
+    busy: () => running + known.length + strangers.length,
+    take: async <T>(
+      address: string,
+      name: string | undefined,
+      work: () => Promise<T>,
+    ): Promise<T | undefined> => {
+      const [waiting, max] =
+        name === undefined ? [strangers, WAITING_MAX] : [known, KNOWN_WAITING_MAX];
+      const one = name === undefined ? address : `${name} ${address}`;
+      if (waiting.length >= max || (byOne.get(one) ?? 0) >= FROM_ONE_ADDRESS_MAX) return undefined;
+      count(one, 1);
       try {
         if (running < RUNNING_MAX) running += 1;
         // Whoever ends gives its place on, so that nobody slips in between.
         else await new Promise<void>((resolve) => waiting.push(resolve));
         return await work();
       } finally {
-        count(address, -1);
-        const next = waiting.shift();
+        count(one, -1);
+        const next = known.shift() ?? strangers.shift();
         if (next === undefined) running -= 1;
         else next();
       }
@@ -108,13 +121,13 @@ export function createSecrets(cost = COST): Secrets {
   const nobody: Kept = { cost, salt: randomBytes(SALT_BYTES), hash: randomBytes(BYTES) };
   return {
     busy: turns.busy,
-    keep: (secret, address) =>
-      turns.take(address, async () => {
+    keep: (secret, { name, address }) =>
+      turns.take(address, name, async () => {
         const salt = randomBytes(SALT_BYTES);
         return format(cost, salt, await derive(secret, salt, cost));
       }),
-    fits: (secret, text, address) =>
-      turns.take(address, async () => {
+    fits: (secret, text, address, known) =>
+      turns.take(address, known, async () => {
         const kept = text === undefined ? nobody : (parse(text) ?? nobody);
         const hash = await derive(secret, kept.salt, kept.cost);
         return timingSafeEqual(hash, kept.hash) && kept !== nobody;

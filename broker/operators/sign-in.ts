@@ -9,7 +9,7 @@ import type { Clock } from '../clock.ts';
 import type { Database } from '../fleet/database.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Accounts } from './accounts.ts';
-import { type Attempts, NO_ATTEMPTS, pauseMs, step } from './attempts.ts';
+import { type Attempts, isKnown, NO_ATTEMPTS, pauseMs, remember, step } from './attempts.ts';
 import type { Secrets } from './secrets.ts';
 import type { Session, Sessions } from './sessions.ts';
 
@@ -29,8 +29,16 @@ export type SignedIn =
       readonly retryMs?: number;
     };
 
-/** @returns whether it is really them; undefined when that cannot be looked at now. */
-export type Prove = (name: string, secret: string, address: string) => Promise<boolean | undefined>;
+/**
+ * @param isKnown whether this name signed in from there before: whoever attacks others must not keep them out
+ * @returns whether it is really them; undefined when that cannot be looked at now.
+ */
+export type Prove = (
+  name: string,
+  secret: string,
+  address: string,
+  isKnown?: boolean,
+) => Promise<boolean | undefined>;
 export type SignIn = (name: string, secret: string, address: string) => Promise<SignedIn>;
 
 export type SignInOptions = {
@@ -38,7 +46,7 @@ export type SignInOptions = {
   readonly accounts: Pick<Accounts, 'find' | 'signedIn'>;
   readonly sessions: Pick<Sessions, 'begin'>;
   readonly database: Pick<Database, 'transact'>;
-  readonly audit: Pick<Audit, 'write' | 'refuse'>;
+  readonly audit: Pick<Audit, 'write' | 'refuse' | 'page'>;
   readonly metrics: Pick<Metrics, 'signIns'>;
   readonly clock: Pick<Clock, 'monotonicMs'>;
 };
@@ -50,9 +58,9 @@ const BUSY_MS = 2_000;
 /** The proof by a token of ours. */
 export const byToken =
   (accounts: Pick<Accounts, 'find'>, secrets: Pick<Secrets, 'fits'>): Prove =>
-  async (name, secret, address) => {
+  async (name, secret, address, known = false) => {
     const before = accounts.find(name);
-    const fits = await secrets.fits(secret, before?.secret, address);
+    const fits = await secrets.fits(secret, before?.secret, address, known ? name : undefined);
     if (fits !== true) return fits;
     // A new token or a disabling may have come in between.
     const after = accounts.find(name);
@@ -62,9 +70,32 @@ export const byToken =
 const pausedFor = (ms: number): string =>
   `too many attempts have failed; try again in ${Math.ceil(ms / 1_000)} s`;
 
+/** Pages of the audit log in which is looked for who was where, once at the start: some 10 ms each. */
+const PAGES_MAX = 30;
+const SIGN_INS_EACH_PAGE = 500;
+
+/** Who is known stays so when the broker is started again, which an attacker could wait for. */
+function rememberFrom(audit: Pick<Audit, 'page'>, attempts: Attempts): void {
+  const found: { name: string; address: string }[] = [];
+  const filter = { action: 'operator.sign_in', outcome: 'ok' };
+  let before: number | undefined;
+  for (let pages = 0; pages < PAGES_MAX; pages += 1) {
+    const { entries, next } = audit.page(filter, before, SIGN_INS_EACH_PAGE);
+    for (const { operator: name, detail } of entries) {
+      const { address } = detail as { address?: unknown };
+      if (typeof address === 'string') found.push({ name, address });
+    }
+    before = next;
+    if (next === undefined) break;
+  }
+  // The newest last, because the oldest go first.
+  for (const who of found.reverse()) remember(attempts, who);
+}
+
 export function createSignIn(options: SignInOptions): SignIn {
   const { prove, accounts, sessions, database, audit, metrics, clock } = options;
   const attempts: Attempts = NO_ATTEMPTS();
+  rememberFrom(audit, attempts);
   const refuse = (
     kind: Exclude<SignInResult, 'ok'>,
     who: { name: string; address: string },
@@ -84,7 +115,7 @@ export function createSignIn(options: SignInOptions): SignIn {
     const waitMs = pauseMs(attempts, who, clock.monotonicMs());
     if (waitMs > 0) return refuse('paused', who, pausedFor(waitMs), waitMs);
     step(attempts, { kind: 'began', ...who }, clock.monotonicMs());
-    const proven = await prove(name, secret, address);
+    const proven = await prove(name, secret, address, isKnown(attempts, who));
     if (proven === undefined) {
       step(attempts, { kind: 'undone', ...who }, clock.monotonicMs());
       return refuse('busy', who, BUSY, BUSY_MS);
