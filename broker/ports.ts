@@ -99,5 +99,5 @@ export type FleetSessions = {
   readonly sessionClosed: (terminal: string, why: SessionEnd) => void;
 };
 export type SessionInfo = { readonly address: string; readonly openedMs: number };
-/** `gone`: by a DISCONNECT packet or its own word; `lost`: the connection broke or fell silent. */
-export type SessionEnd = 'gone' | 'lost' | 'taken_over' | 'refused' | 'stopping';
+/** `gone`: by a DISCONNECT packet or its own word; `lost`: it broke or fell silent; `cut`: it was revoked, or the like. */
+export type SessionEnd = 'gone' | 'lost' | 'taken_over' | 'refused' | 'cut' | 'stopping';

@@ -151,6 +151,9 @@ function afterSilence(
 /** Nothing is worse than never: only a sign of life ends it. */
 const RANK: Readonly<Record<Presence, number>> = { online: 0, late: 1, lost: 2, never: 3 };
 
+/** The broker itself threw it out: nobody has to wait for its silence, and what came before is no sign of life. */
+export const afterCut = (before: Presence): Presence => (before === 'never' ? 'never' : 'lost');
+
 /**
  * Better only by a sign of life, worse only by silence while the broker listened. That is all there is to it:
  * neither a start of the broker nor a change of a setting makes a dead terminal live.

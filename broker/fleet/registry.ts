@@ -26,11 +26,13 @@ import {
   WORD_CHARS_MAX,
 } from './model.ts';
 import {
+  afterCut,
   broken,
   judge,
   type Moment,
   NO_PULSE,
   opened,
+  type Presence,
   type PresenceLimits,
   spoke,
 } from './presence.ts';
@@ -289,7 +291,9 @@ export function step(
 ): { readonly model: TerminalModel; readonly effects: readonly FleetEffect[] } {
   const next = apply(model, event, moment, limits);
   const isSign = event.kind === 'batch' || event.kind === 'opened';
-  const presence = judge(model.presence, next, isSign, moment, limits);
+  const isCut = next.closed?.why === 'cut';
+  const judged = (): Presence => judge(model.presence, next, isSign, moment, limits);
+  const presence = isCut ? afterCut(model.presence) : judged();
   if (presence === model.presence) return { model: next, effects: [] };
   const effect: FleetEffect = { kind: 'presence', from: model.presence, to: presence };
   return { model: { ...next, presence }, effects: [effect] };

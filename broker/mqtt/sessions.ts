@@ -182,7 +182,7 @@ export function createSessions(options: SessionsOptions) {
       session.ackWriting = false;
       greet(session);
       sendAcks(session);
-      close(session, 'refused');
+      close(session, 'cut');
       session.connection.dismiss();
       return true;
     },

@@ -147,7 +147,7 @@ describe('a terminal that is revoked', () => {
     await lane.ended;
     expect(performance.now() - atMs).toBeLessThan(1_000);
     expect(lane.greetings.at(-1)?.notice).toContain('revoked');
-    expect(rig.told).toContain('lane-3 refused');
+    expect(rig.told).toContain('lane-3 cut');
     expect(rig.counted('refused revoked')).toBeGreaterThan(0);
   });
 
@@ -179,7 +179,7 @@ describe('a terminal that is revoked', () => {
     for (let seq = 1; seq <= 500; seq += 1) void lane.send(makeBatch(seq)).catch(() => {});
     rig.identities.revoke('lane-6');
     await lane.ended;
-    expect(rig.told).toContain('lane-6 refused');
+    expect(rig.told).toContain('lane-6 cut');
   });
 });
 
