@@ -10,6 +10,7 @@ import { gzip } from 'node:zlib';
 import { DIAGNOSIS_BYTES_MAX } from '../../protocol/limits.ts';
 import { readNetwork } from '../absence/network.ts';
 import { tillIdentity, wayOf } from '../identity/open.ts';
+import { knownTime } from '../link/judge.ts';
 import { savePacked } from '../logs/packed.ts';
 import { redactFields } from '../logs/redact/index.ts';
 import { tryHops } from '../system/hops.ts';
@@ -30,11 +31,8 @@ async function network({ rooms }: Desk): Promise<unknown> {
   const way = wayOf(config, identity);
   if (!way.ok) return { look, gateway, reason: way.reason };
   const { time } = outbox;
-  const known = () => ({
-    nowMs: time.known() ? time.nowMs() : undefined,
-    floorMs: identity.notBeforeMs(),
-  });
   const { clock, timers } = ports;
+  const known = () => knownTime(time, clock.wallMs(), identity.notBeforeMs());
   return { look, gateway, hops: await tryHops(way.value, gateway, { clock, timers, time: known }) };
 }
 

@@ -1,19 +1,33 @@
 // Whether who answers is a broker of this fleet: issued by one of the pinned authorities and by nobody else, for serving,
 // for the very host that was asked for, and not over. Pure. OpenSSL judges the same; this stands beside it because of
 // time. A till's clock may say 1970, and it learns the right time from its broker alone: so the end of a certificate is
-// judged by the latest time that is known to have passed, and its beginning not at all (a certificate of our authority
-// that begins later proves only that our clock is wrong). Everything else holds without a clock.
+// judged by a time on which both agree (knownTime), and its beginning not at all (a certificate of our authority that
+// begins later proves only that our clock is wrong). Everything else holds without a clock.
 
 import type { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
+import type { BrokerTime } from '../telemetry/time.ts';
 
 /** What is known of the time. */
 export type KnownTime = {
-  /** The broker's, since this boot. */
+  /** The broker's, since this boot, as far as the till's own clock does not say that it is earlier. */
   readonly nowMs: number | undefined;
   /** It is later than this for certain. */
   readonly floorMs: number;
 };
+
+/**
+ * The earlier of two clocks that do not know of each other, but never before what is past for certain: a broker that is
+ * ahead for a minute would else make all brokers' certificates look expired, and none could ever tell the till better.
+ */
+export function knownTime(
+  time: Pick<BrokerTime, 'known' | 'nowMs'>,
+  ownMs: number,
+  floorMs: number,
+): KnownTime {
+  if (!time.known()) return { nowMs: undefined, floorMs };
+  return { nowMs: Math.max(floorMs, Math.min(time.nowMs(), ownMs)), floorMs };
+}
 
 /** id-kp-serverAuth [RFC 5280 4.2.1.12]: a terminal's certificate is for clients only. */
 const SERVER_AUTH = '1.3.6.1.5.5.7.3.1';

@@ -11,6 +11,7 @@ import type { Cancel } from '../ports.ts';
 import type { Outgoing } from '../telemetry/types.ts';
 import { BACKOFF } from './backoff.ts';
 import { Greeting } from './greeting.ts';
+import { knownTime } from './judge.ts';
 import { Sending } from './sending.ts';
 import { openSession, type Session } from './session.ts';
 import { Tries } from './tries.ts';
@@ -164,8 +165,8 @@ class AgentLink implements Link {
   }
 
   #knownTime() {
-    const { time } = this.#o.outbox;
-    return { nowMs: time.known() ? time.nowMs() : undefined, floorMs: this.#o.floorMs?.() ?? 0 };
+    const { outbox, clock, floorMs } = this.#o;
+    return knownTime(outbox.time, clock.wallMs(), floorMs?.() ?? 0);
   }
 
   #onUp(host: string, port: number): void {
