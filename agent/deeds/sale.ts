@@ -21,11 +21,16 @@ export type SalesOptions = {
 
 type Waiting = {
   readonly id: string;
+  readonly what: string;
   readonly names: readonly string[];
   readonly sinceMs: number;
   readonly untilMs: number;
   readonly run: (note: string) => void;
 };
+
+/** Equal for those that one deed answers: what takes the whole till is the plan's to refuse. */
+const whatOf = ({ kind, id, arguments: args }: Command): string =>
+  (kind === 'restart' || kind === 'stop') && 'component' in args ? `${kind} ${args.component}` : id;
 
 const minutes = (ms: number): string => `${(ms / 60_000).toFixed(1)} min`;
 
@@ -42,15 +47,24 @@ export class Sales {
     const { clock, nowMs, refuse } = this.#options;
     const busy = this.#busy(names);
     const isForced = 'force' in command.arguments && command.arguments.force === true;
-    if (busy.length === 0) run('');
-    else if (isForced) run(`by force, while ${busy.join(', ')} was busy`);
-    else if (this.#waiting.length >= WAITING_MAX) refuse(command.id, 'too many commands wait');
+    if (busy.length === 0 || isForced) {
+      run(busy.length === 0 ? '' : `by force, while ${busy.join(', ')} was busy`);
+      this.#joined(command);
+    } else if (this.#waiting.length >= WAITING_MAX) refuse(command.id, 'too many commands wait');
     else {
       const sinceMs = clock.monotonicMs();
       const leftMs = Math.min(BUSY_WAIT_MS_MAX, command.expiresMs - nowMs());
       const untilMs = sinceMs + Math.max(0, leftMs);
-      this.#waiting.push({ id: command.id, names, sinceMs, untilMs, run });
+      this.#waiting.push({ id: command.id, what: whatOf(command), names, sinceMs, untilMs, run });
     }
+  }
+
+  /** Who waits for the very thing that is done now gets it now: later it would be done a second time. */
+  #joined(command: Command): void {
+    const what = whatOf(command);
+    const joined = this.#waiting.filter((one) => one.what === what);
+    this.#waiting = this.#waiting.filter((one) => one.what !== what);
+    for (const { run } of joined) run('');
   }
 
   /** With every sweep. */

@@ -75,7 +75,8 @@ describe('a deed that waits for a sale', () => {
       refuse: (id, reason) => refused.push(`${id}: ${reason}`),
     });
     const ask = (id: string, force = false, expiresMs = 60_000): void => {
-      const command = { id, kind: 'restart', arguments: { component: 'sale', force }, expiresMs };
+      const args = { component: 'sale', ...(force ? { force } : {}) };
+      const command = { id, kind: 'restart', arguments: args, expiresMs };
       sales.when(command as Command, ['sale'], (note) => ran.push(`${id} ${note}`.trim()));
     };
     return { pass, busy, sales, ask, refused, ran };
