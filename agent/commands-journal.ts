@@ -38,6 +38,8 @@ import type { RefusedWhy } from './commands-refused.ts';
 
 /** Ids kept. One leaves only after its command expired: until then it could come a second time. */
 export const JOURNAL_COMMANDS_MAX = 1_000;
+/** What was found is kept of the newest commands alone: the file is written whole, and has to be readable again. */
+const DETAILS_CHARS_MAX = 128 * 1024;
 /** Uses of bounds kept: those of an hour are fewer, for any bound that can be configured. */
 const USES_MAX = 2_000;
 
@@ -56,6 +58,8 @@ const entrySchema = v.object({
 const journalSchema = v.object({
   /** Commands issued before this are refused: an earlier journal, which knew them, was damaged. */
   notBeforeMs: v.number(),
+  /** Damaged, and the time was not known yet from which on commands are none of those that it knew. */
+  isLost: v.optional(v.boolean(), false),
   entries: v.array(entrySchema),
   floor: v.optional(floorSchema, NO_FLOOR),
   uptime: v.optional(countedSchema, NO_UPTIME),
@@ -65,6 +69,7 @@ export type Entry = Readonly<v.InferOutput<typeof entrySchema>>;
 export type Detail = Readonly<Record<string, unknown>>;
 export type CommandJournal = {
   readonly notBeforeMs: number;
+  readonly isLost: boolean;
   /** Oldest first. */
   readonly entries: readonly Entry[];
   readonly floor: Floor;
@@ -74,7 +79,8 @@ export type CommandJournal = {
 };
 
 export const EMPTY_JOURNAL: CommandJournal = {
-  ...{ notBeforeMs: 0, entries: [], floor: NO_FLOOR, uptime: NO_UPTIME, uses: [] },
+  ...{ notBeforeMs: 0, isLost: false, entries: [], floor: NO_FLOOR },
+  ...{ uptime: NO_UPTIME, uses: [] },
 };
 
 export type Step = {
@@ -96,12 +102,25 @@ const put = (journal: CommandJournal, entry: Entry): CommandJournal => ({
     : [...journal.entries, entry],
 });
 
-/** Lets go of the oldest that can no longer come again. */
-function prune(journal: CommandJournal, nowMs: number): CommandJournal {
+/** As of the newest commands; a copy of an older one is answered without. */
+function lean(entries: readonly Entry[]): readonly Entry[] {
+  let left = DETAILS_CHARS_MAX;
+  const kept = entries.toReversed().map((entry) => {
+    if (entry.detail === undefined) return entry;
+    left -= JSON.stringify(entry.detail).length;
+    const { detail, ...rest } = entry;
+    return left < 0 ? rest : entry;
+  });
+  return kept.reverse();
+}
+
+/** Lets go of the oldest that can no longer come again; by the floor alone, which nobody can lie forward. */
+function prune(journal: CommandJournal): CommandJournal {
   let surplus = journal.entries.length + 1 - JOURNAL_COMMANDS_MAX;
   if (surplus <= 0) return journal;
   const entries = journal.entries.filter((entry) => {
-    const over = surplus > 0 && entry.expiresMs < nowMs && FINAL_STATES.includes(entry.state);
+    const isPast = entry.expiresMs < journal.floor.ms;
+    const over = surplus > 0 && isPast && FINAL_STATES.includes(entry.state);
     if (over) surplus -= 1;
     return !over;
   });
@@ -179,7 +198,7 @@ export function receive(journal: CommandJournal, command: Command, setting: Sett
     const isOld = setting.nowMs > command.expiresMs && FINAL_STATES.includes(known.state);
     return { journal, answers: [known], run: false, why: isOld ? 'replayed' : undefined };
   }
-  const room = prune(grown(journal, command, setting), setting.nowMs);
+  const room = prune(grown(journal, command, setting));
   const { upMs } = room.uptime;
   const [state, reason, why] = judge(room, command, setting, upMs);
   const { id, expiresMs, kind, traceparent } = command;
@@ -191,9 +210,11 @@ export function receive(journal: CommandJournal, command: Command, setting: Sett
   const entry: Entry = { id, state, reason, timeMs, expiresMs, kind, ...more };
   const use = setting.bounds && state === 'accepted' && useOf(command, setting.bounds, upMs);
   const uses = use ? [...recent(room.uses, upMs), use].slice(-USES_MAX) : room.uses;
-  // What is not accepted is judged again the same way if it comes again: another terminal's always, and the rest
-  // where there is no room.
-  const isKept = room.entries.length < JOURNAL_COMMANDS_MAX && why !== 'audience';
+  // What is not accepted is judged again the same way if it comes again: another terminal's always, what the floor has
+  // passed (or whoever has recorded years of commands could wear out the disk with them), and the rest where there is
+  // no room.
+  const isJudgedAgain = why === 'audience' || room.floor.ms > expiresMs;
+  const isKept = room.entries.length < JOURNAL_COMMANDS_MAX && !isJudgedAgain;
   const next = isKept ? put({ ...room, uses }, entry) : room;
   return { journal: next, answers: [entry], run: state === 'accepted', why };
 }
@@ -213,8 +234,14 @@ export function advance(
   }
   const told = { state, reason: reason.slice(0, REASON_CHARS_MAX), timeMs: nowMs };
   const entry = { ...known, ...told, ...(detail && { detail: { ...detail } }) };
-  return { journal: put(journal, entry), answers: [entry], run: false };
+  const next = put(journal, entry);
+  const entries = detail === undefined ? next.entries : lean(next.entries);
+  return { journal: { ...next, entries }, answers: [entry], run: false };
 }
+
+/** The time is known: what is issued from now on is none of what a journal knew that was damaged. */
+export const found = (journal: CommandJournal, nowMs: number): CommandJournal =>
+  journal.isLost ? { ...journal, isLost: false, notBeforeMs: nowMs } : journal;
 
 /** What an agent that starts says of one that the agent before had begun. */
 function ending({ kind, state, bootId }: Entry, nowBootId: string): Judged {

@@ -21,6 +21,7 @@ import {
   type Detail,
   EMPTY_JOURNAL,
   findEntry,
+  found,
   parseJournal,
   receive,
   recover,
@@ -109,7 +110,7 @@ class Office {
       // Nobody knows what it counted: as with the ladder's file, no reboot is better than a loop of them.
       const uptime = counted(NO_UPTIME, this.#uptime());
       const spent = { bound: 'reboots', atMs: uptime.upMs, count: SPENT } as const;
-      this.#journal = { ...EMPTY_JOURNAL, notBeforeMs: nowMs(), uptime, uses: [spent] };
+      this.#journal = { ...EMPTY_JOURNAL, isLost: true, uptime, uses: [spent] };
       write(path, JSON.stringify(this.#journal));
     }
     const { bootId } = this.#uptime();
@@ -163,12 +164,21 @@ class Office {
 
   judgeWaiting(): void {
     this.#refused.look();
+    this.#limit();
     if (this.#waiting.length === 0 || !this.#options.isTimeKnown()) return;
     for (const data of this.#waiting.splice(0)) {
       // Once more: whose keys are believed may have changed meanwhile.
       const verified = this.#verify(data);
       if (verified !== undefined) this.#judge(verified);
     }
+  }
+
+  /** Not by the till's own clock: years ahead it would lock out every command, years behind it would forbid none. */
+  #limit(): void {
+    const { isTimeKnown, nowMs, write, path } = this.#options;
+    if (!this.#journal.isLost || !isTimeKnown()) return;
+    this.#journal = found(this.#journal, nowMs());
+    write(path, JSON.stringify(this.#journal));
   }
 
   #verify(data: Uint8Array): Command | undefined {
@@ -194,6 +204,7 @@ class Office {
   #judge(command: Command): void {
     const { log, nowMs, run, addResult } = this.#options;
     const { id } = command;
+    this.#limit();
     const step = receive(this.#journal, command, this.#setting());
     const kept = this.#keep(step);
     if (!kept.ok) {

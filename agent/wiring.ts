@@ -18,7 +18,7 @@ import { createControls } from './watchdog/controls.ts';
 /** What a component inherits of the agent's environment; everything else is configured. */
 const INHERITED = ['PATH', 'HOME', 'LANG', 'TZ'] as const;
 /** A thousand commands with their reasons fit in this. */
-const COMMANDS_BYTES_MAX = 2 * 1024 * 1024;
+const COMMANDS_BYTES_MAX = 4 * 1024 * 1024;
 
 /** What only the running agent knows. */
 export type Wires = Pick<Hands, 'commandDone' | 'changed' | 'remember' | 'started' | 'askStack'> & {
