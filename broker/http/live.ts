@@ -10,6 +10,8 @@ import type { Log } from '../ports.ts';
 import { type Client, createServing, type LiveFilter, type LiveFleet, push } from './live-serve.ts';
 
 export const LIVE_CLIENTS_MAX = 50;
+/** Of them, of one operator. */
+export const LIVE_EACH_MAX = 10;
 /** Of one client, in this process; the operating system holds some more. */
 const QUEUE_BYTES_MAX = 64 * 1024;
 export const TICK_MS = 5_000;
