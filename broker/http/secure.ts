@@ -46,11 +46,23 @@ function beginOwn(server: TlsServer, context: () => ReturnType<typeof createSecu
 export function secureApp(app: FastifyInstance, security: HttpSecurity): Cancel {
   const { gate, shown, own, limits, terminals, terminalsMax = 0 } = security;
   const server = app.server as unknown as TlsServer;
-  server.maxConnections = CONNECTIONS_MAX + terminalsMax;
+  // Who is still in front of the handshake has room of its own, or one address could take everybody's.
+  server.maxConnections = CONNECTIONS_MAX + terminalsMax + gate.handshakesMax;
   const perAddress = createTallies();
   let people = 0;
+  const refuses = (address: string): 'too_many_connections' | undefined =>
+    people >= CONNECTIONS_MAX || perAddress.of(address) >= limits.connectionsPerAddress
+      ? 'too_many_connections'
+      : undefined;
   server.on('secureConnection', (socket) => {
     const address = socket.remoteAddress ?? 'unknown';
+    // Asked again: many handshakes at once all began while there was room for one.
+    const why = refuses(address);
+    if (why !== undefined) {
+      gate.refuse(address, why, 'there is no room for it');
+      socket.destroy();
+      return;
+    }
     people += 1;
     perAddress.more(address);
     socket.once('close', () => {
@@ -58,10 +70,6 @@ export function secureApp(app: FastifyInstance, security: HttpSecurity): Cancel 
       perAddress.less(address);
     });
   });
-  const refuses: Room['refuses'] = (address) =>
-    people >= CONNECTIONS_MAX || perAddress.of(address) >= limits.connectionsPerAddress
-      ? 'too_many_connections'
-      : undefined;
   const forPeople: Room = { begin: gate.open(server), refuses };
   let context = createSecureContext(httpsContext(own.now()));
   const forOurs: Room = { begin: beginOwn(server, () => context), refuses };

@@ -127,7 +127,8 @@ export async function startHttp(options: HttpOptions): Promise<Result<Http>> {
   app.server.maxConnections = CONNECTIONS_MAX;
   const unsecure = options.security && secureApp(app, options.security);
   try {
-    await app.listen({ host: options.host, port: options.port });
+    // With one port for both, a chain that comes back comes here.
+    await app.listen({ host: options.host, port: options.port, backlog: 1024 });
   } catch (cause) {
     await app.close();
     return fail(reasonOf(cause as NodeJS.ErrnoException, options));

@@ -242,7 +242,8 @@ export async function startMqttServer(options: MqttServerOptions): Promise<Resul
     security === undefined
       ? { server: createPlain(options, acceptor), undo: () => {} }
       : createSecure(options, security, acceptor);
-  server.maxConnections = limits.connections;
+  // Who is still in front of the handshake has room of its own: terminals are counted behind it.
+  server.maxConnections = limits.connections + (security?.gate.handshakesMax ?? 0);
   server.on('drop', () => metrics.refused('too_many_connections'));
   const close = (): Promise<void> => new Promise((resolve) => aedes.close(() => resolve()));
   const { shared } = security ?? {};
@@ -259,6 +260,7 @@ export async function startMqttServer(options: MqttServerOptions): Promise<Resul
     cut: acceptor.cut,
     stop: async () => {
       undo();
+      security?.gate.stop();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       for (const guard of acceptor.guards) guard.destroy();
       // A client in the middle of its connect can keep aedes from closing; the process will end.

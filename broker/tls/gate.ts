@@ -29,7 +29,11 @@ export type Gate = {
   readonly guard: (port: NetServer, choose: Choose) => void;
   /** Sockets that have not finished theirs. */
   readonly handshakes: () => number;
-  /** Ends them. */
+  /** At most so many; a port has to have room for them beside who is in. */
+  readonly handshakesMax: number;
+  /** Counts and tells one that was refused behind its handshake. */
+  readonly refuse: (address: string, reason: RefusedReason, sentence: string) => void;
+  /** Ends them, and lets nobody else begin. */
   readonly stop: () => void;
 };
 
@@ -107,6 +111,8 @@ export function createGate(options: GateOptions): Gate {
     },
     guard: (port, choose) => void port.on('connection', (socket) => take(socket, choose)),
     handshakes: waiting.size,
+    handshakesMax: options.limits.handshakes,
+    refuse: waiting.refuse,
     stop: waiting.stop,
   };
 }

@@ -48,6 +48,7 @@ export function createWaiting(options: GateOptions) {
   const limiter = createRateLimiter(limits.connects);
   const waiting = new Map<string, One>();
   const perAddress = createTallies();
+  let isStopped = false;
 
   function refuse(address: string, reason: RefusedReason, sentence: string): void {
     metrics.refused(reason);
@@ -91,9 +92,14 @@ export function createWaiting(options: GateOptions) {
   return {
     leave,
     end,
+    refuse,
     size: (): number => waiting.size,
     /** @returns whether it may; else it is gone. */
     enter: (socket: Socket, name: string, address: string): boolean => {
+      if (isStopped) {
+        socket.resetAndDestroy();
+        return false;
+      }
       const why = crowded(address);
       if (why !== undefined) {
         refuse(address, ...why);
@@ -125,7 +131,9 @@ export function createWaiting(options: GateOptions) {
       const one = waiting.get(name);
       if (one !== undefined) one.sentence = sentence;
     },
+    /** From now on nobody enters; whoever is in the middle would only hold up the end of the server. */
     stop: (): void => {
+      isStopped = true;
       for (const name of [...waiting.keys()]) leave(name)?.socket.destroy();
     },
   };

@@ -45,6 +45,7 @@ afterAll(async () => {
 function stranger(from: string, port = broker.httpPort): Socket {
   const socket = connect({ host: HOST, port, localAddress: from });
   socket.on('error', () => {});
+  socket.resume();
   crowd.push(socket);
   return socket;
 }
@@ -91,5 +92,4 @@ test('the broker stops in time although thousands are in the middle of their han
   const atMs = performance.now();
   await broker.stop();
   expect(performance.now() - atMs).toBeLessThan(1_000);
-  await until('all are closed', () => silent.every(({ destroyed }) => destroyed), 2_000);
 });
