@@ -68,12 +68,14 @@ function tab(words: readonly string[], token = 'right'): Promise<string[]> {
 
 describe('bash', () => {
   it('completes verbs and options', async () => {
-    expect(await tab(['rest'])).toEqual(['restart']);
+    expect(await tab(['rest'])).toEqual(['restart', 'restart-all']);
     expect(await tab(['restart', 'bm-lane-1', 'sync', '--re'])).toEqual(['--reason']);
   });
 
   it('completes terminals, and the components of the terminal that was named', async () => {
-    expect(await tab(['terminal', ''])).toEqual(['bm-lane-1', 'bm-lane-2']);
+    expect(await tab(['terminal', 'bm'])).toEqual(['bm-lane-1', 'bm-lane-2']);
+    // Its own verbs stand beside them.
+    expect(await tab(['terminal', 're'])).toEqual(['resume', 'revoke', 'retire', 'replace']);
     expect(await tab(['restart', 'bm-lane-2', 's'])).toEqual(['sale', 'sync']);
   });
 
@@ -86,7 +88,7 @@ describe('bash', () => {
 
   it('offers nothing, soon and silently, when no broker answers', async () => {
     const startedMs = performance.now();
-    expect(await tab(['terminal', ''], 'slow')).toEqual([]);
+    expect(await tab(['terminal', 'bm'], 'slow')).toEqual([]);
     // A hang would be ten seconds and more.
     expect(performance.now() - startedMs).toBeLessThan(8_000);
   });
