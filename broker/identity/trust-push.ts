@@ -30,10 +30,12 @@ export function createTrustPush({ fleet, records, clock, trust, timers, push }: 
   const sent = new Map<string, { readonly what: string; readonly atMs: number }>();
   const versions = new Map<string, number>();
 
-  function wanted({ state, trust: has, current, seen }: IdentityModel) {
+  function wanted({ state, trust: has, current, previous, used, seen }: IdentityModel) {
     if (state !== 'enrolled' || current === undefined || seen === undefined) return undefined;
     const document = trust.document();
-    const renew = current.authority !== '' && current.authority !== trust.fingerprint();
+    // It is there without having shown its newest one: the answer was lost, and with it perhaps the wish to renew.
+    const { authority } = (used ? undefined : previous) ?? current;
+    const renew = authority !== '' && authority !== trust.fingerprint();
     if (has >= document.version && !renew) return undefined;
     return { ...document, ...(renew && { renew }) };
   }

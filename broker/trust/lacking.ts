@@ -10,8 +10,8 @@ export type Belief = {
   readonly terminal: string;
   /** The trust document that it said it has; 0: it did not say. */
   readonly trust: number;
-  /** Fingerprint of the authority of its newest certificate. */
-  readonly authority: string | undefined;
+  /** Fingerprints of the authorities of its newest certificate, and of the one before until that was shown. */
+  readonly authorities: readonly string[];
 };
 
 /** Whoever may connect today. */
@@ -29,8 +29,12 @@ export function readBeliefs(registry: string): Result<readonly Belief[]> {
       rows
         .filter((row) => IN_USE.includes(String(row['state'])))
         .map((row) => {
-          const { trust, current } = JSON.parse(String(row['model'])) as IdentityModel;
-          return { terminal: String(row['terminal']), trust, authority: current?.authority };
+          const model = JSON.parse(String(row['model'])) as IdentityModel;
+          const { trust, current, previous, used } = model;
+          // The answer with the newest one may be lost: then it has only the one before.
+          const held = used ? [current] : [current, previous];
+          const authorities = held.flatMap((one) => one?.authority ?? []);
+          return { terminal: String(row['terminal']), trust, authorities };
         }),
     );
   } catch (cause) {

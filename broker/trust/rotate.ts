@@ -59,11 +59,13 @@ function lockedOut(held: Held, target: Target, beliefs: readonly Belief[]): read
   const last = held.authorities.filter(({ name }) =>
     held.state.authorities.some((one) => one.name === name && one.stage === 'last'),
   );
-  const isOut = ({ trust, authority }: Belief): boolean =>
+  // A version that we do not know is of keys that are gone: this folder is from an older backup.
+  const isOut = ({ trust, authorities }: Belief): boolean =>
     trust < since ||
+    trust > held.state.version ||
     (phase === 'switched' &&
       target === 'authority' &&
-      last.some(({ fingerprint }) => fingerprint === authority));
+      last.some(({ fingerprint }) => authorities.includes(fingerprint)));
   return beliefs.filter(isOut).map(({ terminal }) => terminal);
 }
 
