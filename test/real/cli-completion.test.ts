@@ -75,7 +75,7 @@ describe('bash', () => {
   it('completes terminals, and the components of the terminal that was named', async () => {
     expect(await tab(['terminal', 'bm'])).toEqual(['bm-lane-1', 'bm-lane-2']);
     // Its own verbs stand beside them.
-    expect(await tab(['terminal', 're'])).toEqual(['resume', 'revoke', 'retire', 'replace']);
+    expect(await tab(['terminal', 're'])).toEqual(['resume', 'revoke', 'replace', 'retire']);
     expect(await tab(['restart', 'bm-lane-2', 's'])).toEqual(['sale', 'sync']);
   });
 
