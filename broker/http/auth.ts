@@ -1,9 +1,10 @@
 // Who asks, and whether they may: every route says which role it needs (`config: { role }`), and one that does not say
 // keeps the broker from starting, so that none is open by mistake. Who asks is found anew at each request, from a
 // session of a named operator or, with `plainText` only, from the one token of this broker: a role that was
-// taken away is gone at once. The one token is compared as hashes in constant time [RFC 6750].
+// taken away is gone at once; also for a request whose body comes later, and for an answer that is still being read. The one token is compared as hashes in constant time [RFC 6750].
 
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { isAllowed, type Role } from '../../protocol/catalogue.ts';
 import { sendProblem } from './problem.ts';
@@ -80,6 +81,9 @@ export function operatorOf({ actor }: Pick<FastifyRequest, 'actor'>, said?: stri
 const MISSING =
   'sign in first (tillwatch login), and send what you got: Authorization: Bearer <session>; ' +
   'with plainText it is the text in the file api-token';
+const MISSING_SCRAPER =
+  'only operators may read this. For Prometheus, run "tillwatch operators add prometheus --role viewer", put what it ' +
+  'prints into a file, and name that under authorization: credentials_file; or set http.metrics: public';
 const WRONG = 'this is no session or token of this broker, or it has ended: sign in again';
 
 const tooLow = (actor: Actor, needed: Role): string =>
@@ -101,12 +105,39 @@ function admit(request: FastifyRequest, reply: FastifyReply, needed: RouteRole):
   const { actor } = request;
   if (needed === 'anyone') return true;
   if (actor === undefined) {
-    refuseUnknown(reply, bearerOf(request) === undefined ? MISSING : WRONG);
+    const isScraper = request.routeOptions.url?.startsWith('/metrics') === true;
+    const missing = isScraper ? MISSING_SCRAPER : MISSING;
+    refuseUnknown(reply, bearerOf(request) === undefined ? missing : WRONG);
     return false;
   }
   if (isAllowed(actor.role, needed)) return true;
   sendProblem(reply, 403, tooLow(actor, needed));
   return false;
+}
+
+/** An address that has no route passes to its 404. */
+const neededBy = (request: FastifyRequest): RouteRole =>
+  request.is404 ? 'anyone' : (request.routeOptions.config.role ?? 'admin');
+
+/** What is read slowly ends with the right to read it. */
+function whileAllowed(whole: Readable, request: FastifyRequest, authenticate: Authenticate) {
+  const token = bearerOf(request);
+  const needed = neededBy(request);
+  const may = async (): Promise<boolean> => {
+    const found = token === undefined ? undefined : await authenticate(token, request.ip);
+    return (
+      found !== undefined && 'role' in found && needed !== 'anyone' && isAllowed(found.role, needed)
+    );
+  };
+  async function* parts() {
+    for await (const part of whole as AsyncIterable<Buffer>) {
+      if (!(await may())) throw new Error('who reads this may not any more');
+      yield part;
+    }
+  }
+  const allowed = Readable.from(parts(), { objectMode: false });
+  // Also where nobody has begun to read.
+  return allowed.once('close', () => void whole.destroy());
 }
 
 /** Call it before any route is added. */
@@ -120,20 +151,28 @@ export function addGate(app: FastifyInstance, authenticate: Authenticate): void 
     const sentence = `${silent.join(', ')}: a route says who may use it, config: { role }`;
     done(silent.length === 0 ? undefined : new Error(sentence));
   });
-  app.addHook('onRequest', (request, reply, done) => {
-    // An address that has no route passes to its 404.
-    const needed = request.is404 ? 'anyone' : (request.routeOptions.config.role ?? 'admin');
+  const look = (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void) => {
     const go = (found: Found): void => {
       if (found !== undefined && 'status' in found) refuseNow(reply, found);
       else {
         request.actor = found;
-        if (admit(request, reply, needed)) done();
+        if (admit(request, reply, neededBy(request))) done();
       }
     };
     const token = bearerOf(request);
     const found = token === undefined ? undefined : authenticate(token, request.ip);
     if (found instanceof Promise) found.then(go, done);
     else go(found);
+  };
+  app.addHook('onRequest', look);
+  app.addHook('preHandler', (request, reply, done) => {
+    // A body may take seconds, in which who sends it is disabled or gets another role.
+    if (request.actor === undefined || request.body === undefined) done();
+    else look(request, reply, done);
+  });
+  app.addHook('onSend', (request, _reply, payload, done) => {
+    const isGuarded = payload instanceof Readable && neededBy(request) !== 'anyone';
+    done(null, isGuarded ? whileAllowed(payload, request, authenticate) : payload);
   });
 }
 

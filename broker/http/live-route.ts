@@ -49,7 +49,9 @@ export function addLiveRoute(
         return sendProblem(reply, 400, 'Last-Event-ID: this is not the number of a row');
       }
       const { terminal, store, kind } = request.query;
-      const opened = live.open({ terminal, store, kind }, after);
+      const { name, session = TOKEN_HOLDER } = request.actor ?? {};
+      const who = session === TOKEN_HOLDER ? undefined : name;
+      const opened = live.open({ terminal, store, kind }, after, who);
       if (!opened.ok) {
         if (opened.status === 503) reply.header('retry-after', RETRY_AFTER_SECONDS);
         return sendProblem(reply, opened.status, opened.reason);
@@ -62,7 +64,6 @@ export function addLiveRoute(
         'x-accel-buffering': 'no',
         connection: 'close',
       });
-      const { session = TOKEN_HOLDER } = request.actor ?? {};
       const forget =
         session === TOKEN_HOLDER
           ? undefined

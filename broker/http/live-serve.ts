@@ -21,6 +21,7 @@ export type LiveFilter = {
 export type Client = {
   readonly filter: LiveFilter;
   readonly stream: Readable;
+  readonly who: string | undefined;
   /** All rows up to here have been looked at for it. */
   cursor: number;
   /** Whether there is room in its queue. */

@@ -38,10 +38,14 @@ export type LiveRefusal = {
   readonly reason: string;
 };
 export type Live = {
-  /** @param after the row it has already; undefined for only what comes from now on. */
+  /**
+   * @param after the row it has already; undefined for only what comes from now on
+   * @param who whose streams are counted together
+   */
   readonly open: (
     filter: LiveFilter,
     after: number | undefined,
+    who?: string,
   ) => { readonly ok: true; readonly stream: Readable } | LiveRefusal;
   readonly clients: () => number;
   /** Tells everybody who watches, whatever they filter; who is not there finds it in a table. */
@@ -60,7 +64,8 @@ const refuse = (status: LiveRefusal['status'], reason: string): LiveRefusal => (
 
 type Leave = (client: Client) => void;
 
-function newClient(filter: LiveFilter, cursor: number, wants: Leave, leave: Leave): Client {
+type NewClient = Pick<Client, 'filter' | 'cursor' | 'who'>;
+function newClient({ filter, cursor, who }: NewClient, wants: Leave, leave: Leave): Client {
   const stream = new Readable({
     highWaterMark: QUEUE_BYTES_MAX,
     read: () => {
@@ -73,7 +78,7 @@ function newClient(filter: LiveFilter, cursor: number, wants: Leave, leave: Leav
       done(error);
     },
   });
-  const client: Client = { filter, stream, cursor, wants: true, ticksStuck: 0 };
+  const client: Client = { filter, stream, cursor, who, wants: true, ticksStuck: 0 };
   push(client, `retry: ${RETRY_MS}\n${placeOf(cursor)}`);
   return client;
 }
@@ -107,12 +112,17 @@ export function createLive({ fleet, timers, metrics, log }: LiveOptions): Live {
   });
 
   return {
-    open: (filter, after) => {
+    open: (filter, after, who) => {
       if (closed) return refuse(503, 'the broker is stopping; try again');
       if (clients.size >= LIVE_CLIENTS_MAX) {
         metrics.liveDropped('too_many');
         const others = `${LIVE_CLIENTS_MAX} clients watch already`;
         return refuse(503, `${others}; try again, or ask GET /api/v1/events`);
+      }
+      const own = who === undefined ? [] : [...clients].filter((client) => client.who === who);
+      if (own.length >= LIVE_EACH_MAX) {
+        metrics.liveDropped('too_many');
+        return refuse(503, `you watch ${LIVE_EACH_MAX} times already; end one of them`);
       }
       // Read each time: the hub does not follow while nobody watches.
       serving.refresh();
@@ -121,7 +131,7 @@ export function createLive({ fleet, timers, metrics, log }: LiveOptions): Live {
         const reason = `after: ${after} is beyond the newest event, ${newest}; begin again without`;
         return refuse(400, reason);
       }
-      const client = newClient(filter, after ?? newest, serving.serve, leave);
+      const client = newClient({ filter, cursor: after ?? newest, who }, serving.serve, leave);
       clients.add(client);
       return { ok: true, stream: client.stream };
     },
