@@ -133,7 +133,7 @@ describe('what is really answered', () => {
     const seen = new Set<string>();
     const see = (at: string, answer: Awaited<ReturnType<typeof get>>): unknown => {
       const type = String(answer.headers['content-type']).split(';')[0] as string;
-      const value = type.endsWith('json') ? answer.json() : answer.body;
+      const value = /[/+]json$/.test(type) ? answer.json() : answer.body;
       judge(at, answer.statusCode, type, value);
       seen.add(`${at} ${answer.statusCode}`);
       return value;
@@ -173,6 +173,8 @@ describe('what is really answered', () => {
       ['/api/v1/logs/{id}', `/api/v1/logs/${id(asked)}`],
       ['/api/v1/logs/{id}/content', `/api/v1/logs/${id(asked)}/content`],
       ['/api/v1/audit'],
+      ['/api/v1/audit/head'],
+      ['/api/v1/audit/export'],
       ['/api/v1/reports/would-have-acted'],
       // And refusals.
       ['/api/v1/fleet', '/api/v1/fleet?x=1'],
