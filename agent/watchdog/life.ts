@@ -127,6 +127,8 @@ export function execute(turn: Turn): void {
     suppressVerdict(turn, condemned);
     draft.condemned = undefined;
     const isStarting = draft.state === 'starting';
+    // It may still become ready, or never: whoever asked is not kept waiting for that.
+    failCommands(turn, condemned.reason);
     draft.deadline = turn.now + (isStarting ? TELL_AGAIN_MS : turn.policy.blockedMs / 2);
     return;
   }

@@ -19,7 +19,7 @@ import {
 } from './life.ts';
 import type { ComponentEvent } from './model.ts';
 import * as reasons from './reasons.ts';
-import { type Exit, type Failure, READY_AGE_MS, type Turn, tellState } from './state.ts';
+import { answer, type Exit, type Failure, READY_AGE_MS, type Turn, tellState } from './state.ts';
 
 type Of<K extends ComponentEvent['kind']> = Extract<ComponentEvent, { kind: K }>;
 
@@ -162,6 +162,10 @@ export function tickStopping(turn: Turn): void {
   if (!draft.unkillableTold && draft.process === 'alive') {
     draft.unkillableTold = true;
     tellState(turn, 'stopping', reasons.UNKILLABLE, draft.failed?.cause);
+    const { planned } = draft;
+    answer(turn, false, reasons.commandFailed(reasons.UNKILLABLE));
+    // It is still started anew once it is gone.
+    draft.planned = planned && { ...planned, commands: [] };
   }
   kill(turn, reasons.UNKILLABLE);
 }
