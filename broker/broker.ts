@@ -138,9 +138,7 @@ async function start(world: World, overrides: BrokerOverrides): Promise<Result<B
   const back = openBack(world, log, { send, addresses, trust });
   if (!back.ok) return back;
   const { metrics, ledger, fleet, audit, identities, commands, logs, history, newest } = back.value;
-  const secured = trust && openSecured(world, trust, { metrics, audit, log });
-  if (secured?.ok === false) return secured;
-  const security = secured?.value;
+  const security = trust && openSecured(world, trust, { metrics, audit, log });
   metrics.watch({
     fleet: fleet.rollup,
     connections: () => front?.connections() ?? 0,

@@ -65,19 +65,19 @@ export type Secured = {
 
 type Shared = { readonly metrics: Metrics; readonly audit: Audit; readonly log: Log };
 
-function openShownOf({ config, timers }: World, trust: Trust, log: Log): Result<ShownCertificate> {
+function openShownOf({ config, timers }: World, trust: Trust, log: Log): ShownCertificate {
   const { certificate, key } = config.http;
-  if (certificate === undefined || key === undefined) return ok(ownShown(trust));
-  return openShown({ certificate, key }, timers, log);
+  const own = ownShown(trust);
+  if (certificate === undefined || key === undefined) return own;
+  return openShown({ certificate, key }, own, timers, log);
 }
 
-export function openSecured(world: World, trust: Trust, shared: Shared): Result<Secured> {
+export function openSecured(world: World, trust: Trust, shared: Shared): Secured {
   const { config, clock, timers, undo } = world;
   const { limits } = config;
   const { metrics, audit } = shared;
   const shown = openShownOf(world, trust, shared.log);
-  if (!shown.ok) return shown;
-  undo.push(shown.value.close);
+  undo.push(shown.close);
   const connects = { burst: limits.connectBurst, perSecond: limits.connectsPerSecond };
   const { handshakes, handshakesPerAddress } = limits;
   const gate = createGate({
@@ -95,9 +95,9 @@ export function openSecured(world: World, trust: Trust, shared: Shared): Result<
     terminals = room;
   };
   const onePort = isOnePort(config);
-  return ok({
+  return {
     http: {
-      ...{ gate, handshakeMsMax, clock, shown: shown.value, own: ownShown(trust) },
+      ...{ gate, handshakeMsMax, clock, shown, own: ownShown(trust) },
       limits: {
         connectionsPerAddress: limits.httpConnectionsPerAddress,
         requestsPerSecond: limits.httpRequestsPerSecond,
@@ -109,5 +109,5 @@ export function openSecured(world: World, trust: Trust, shared: Shared): Result<
       judges: { readClient: trust.readClient, admit, nowMs: clock.wallMs },
       ...(onePort && { shared: { port, enter } }),
     }),
-  });
+  };
 }

@@ -1,6 +1,7 @@
 // The certificate that people's browsers see: the fleet's own, or one of another authority that the chain's machines know
 // already. A given one is renewed by somebody else, often each few weeks, so its files are looked at each minute;
-// a new pair that does not fit together is told and the old one stays.
+// a new pair that does not fit together is told and the old one stays. One that is wrong from the start is told, too,
+// and the fleet's own shown instead: tills must not lose their broker because a browser would be asked to trust it.
 
 import { readFileSync, statSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
@@ -47,10 +48,10 @@ function readPair({ certificate, key }: ShownFiles): Result<Shown> {
   }
 }
 
-/** Changes when either file was written. */
+/** Changes when either file was written, or may be read by others. */
 function markOf({ certificate, key }: ShownFiles): string {
   try {
-    return [certificate, key].map((path) => statSync(path).mtimeMs).join(' ');
+    return [certificate, key].map((path) => statSync(path).ctimeMs).join(' ');
   } catch {
     // Between two files of a renewal; the next look sees both.
     return '';
@@ -59,14 +60,25 @@ function markOf({ certificate, key }: ShownFiles): string {
 
 export function openShown(
   files: ShownFiles,
+  own: ShownCertificate,
   timers: Pick<Timers, 'every'>,
   log: Log,
-): Result<ShownCertificate> {
+): ShownCertificate {
   let mark = markOf(files);
   const first = readPair(files);
-  if (!first.ok) return first;
-  let shown = first.value;
+  let shown = first.ok ? first.value : undefined;
   const listeners = new Set<() => void>();
+  const changed = (): void => {
+    for (const listener of listeners) listener();
+  };
+  if (!first.ok) {
+    log.error("the certificate for people cannot be used: the fleet's own is shown", {
+      reason: first.reason,
+    });
+  }
+  const cancelOwn = own.onChange(() => {
+    if (shown === undefined) changed();
+  });
   const cancel = timers.every(LOOK_MS, () => {
     const now = markOf(files);
     if (now === mark || now === '') return;
@@ -78,14 +90,17 @@ export function openShown(
     }
     shown = next.value;
     log.info('the certificate for people was renewed');
-    for (const listener of listeners) listener();
+    changed();
   });
-  return ok({
-    now: () => shown,
+  return {
+    now: () => shown ?? own.now(),
     onChange: (listener) => {
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
-    close: cancel,
-  });
+    close: () => {
+      cancel();
+      cancelOwn();
+    },
+  };
 }
