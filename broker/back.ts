@@ -134,6 +134,7 @@ function openActors(
     Pick<World, 'clock' | 'timers'> & { log: Log },
   { trust, addresses, send }: Outside,
   queue: Pick<Parameters<typeof openCommands>[0], 'key' | 'record'>,
+  operators: Pick<Operators, 'roleOf'>,
 ) {
   const keptMax = config.retention.registry.commandsMax;
   const commands = openCommands({
@@ -154,6 +155,8 @@ function openActors(
   const bulks = openBulks({
     ...{ ...shared, commands, notices, settings: config.bulk },
     stateOf: identities.stateOf,
+    // In plain text whoever has the one token says any name.
+    roleOf: config.plainText ? undefined : operators.roleOf,
   });
   undo.push(bulks.close);
   shared.metrics.watch({ bulks: bulks.counts });
@@ -176,7 +179,7 @@ export function openBack(world: World, log: Log, outside: Outside): Result<Back>
   const operators = openOperators({ ...shared, database: fleet.database });
   undo.push(operators.close);
   const queue = { key, record: ledger.appendOwn };
-  const actors = openActors(world, shared, outside, queue);
+  const actors = openActors(world, shared, outside, queue, operators);
   const { commands, identities } = actors;
   const folder = join(dataDir, 'logs');
   const { requestsMax } = retention.logs;

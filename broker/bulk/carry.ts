@@ -2,7 +2,7 @@
 // transaction with the commands that it makes. A broker that was killed finds the same models on disk and asks the
 // queue what became of the commands meanwhile: so each terminal gets exactly one.
 
-import { catalogue } from '../../protocol/catalogue.ts';
+import { catalogue, isAllowed, type Role } from '../../protocol/catalogue.ts';
 import type { Audit } from '../audit.ts';
 import type { Clock, Timers } from '../clock.ts';
 import { type Actor, type Commands, OWN_OPERATOR } from '../commands/commands.ts';
@@ -23,6 +23,8 @@ export type CarryOptions = {
   readonly fleet: Pick<Fleet, 'database' | 'isConnected'>;
   readonly commands: Pick<Commands, 'create' | 'cancel' | 'get' | 'onFinished'>;
   readonly stateOf: StateOf;
+  /** Now; undefined for who is no operator any more. Nobody is asked about where it is absent. */
+  readonly roleOf?: ((name: string) => Role | undefined) | undefined;
   readonly audit: Pick<Audit, 'write'>;
   readonly notices: Pick<Notices, 'add'>;
   readonly clock: Pick<Clock, 'wallMs'>;
@@ -128,8 +130,39 @@ function createDoer(options: CarryOptions) {
   };
 }
 
+/** It goes on in somebody's name, for days: as long as they may. @returns why they may not. */
+function mayNot(model: BulkModel, roleOf: CarryOptions['roleOf']): string | undefined {
+  const { state, content, startedBy } = model;
+  if (state !== 'running' || startedBy === undefined || roleOf === undefined) return undefined;
+  const role = roleOf(startedBy.name);
+  const needed = isWide(model) ? 'admin' : catalogue[content.kind].role;
+  if (role !== undefined && isAllowed(role, needed)) return undefined;
+  const why = role === undefined ? 'is no operator' : 'has not the role for it';
+  return `${startedBy.name} ${why} any more; who resumes it answers for it`;
+}
+
+function lookAround(
+  { id, targets }: BulkModel,
+  models: Iterable<BulkModel>,
+  { fleet, stateOf }: CarryOptions,
+): Extract<BulkEvent, { kind: 'tick' }> {
+  const there = new Set<string>();
+  for (const { terminal, state } of targets) {
+    if (state !== 'waiting' || !fleet.isConnected(terminal)) continue;
+    if (isServed(stateOf(terminal))) there.add(terminal);
+  }
+  const others = new Map<string, number>();
+  for (const other of models) {
+    if (other.id === id) continue;
+    for (const [name, count] of inFlightOf(other)) {
+      others.set(name, (others.get(name) ?? 0) + count);
+    }
+  }
+  return { kind: 'tick', there, others };
+}
+
 export function openCarry(options: CarryOptions, store: BulkStore): Carry {
-  const { fleet, commands, stateOf, clock, log } = options;
+  const { fleet, commands, clock, log } = options;
   const { database } = fleet;
   const models = new Map<string, BulkModel>(store.open().map((model) => [model.id, model]));
   const perform = createDoer(options);
@@ -139,8 +172,14 @@ export function openCarry(options: CarryOptions, store: BulkStore): Carry {
     else models.set(id, model);
   }
 
+  /** A till that was on its way may still say that it did it, when all is over. */
+  const overOf = (id: string): BulkModel | undefined => {
+    const model = store.get(id);
+    return model !== undefined && isOver(model) ? model : undefined;
+  };
+
   function act(id: string, event: BulkEvent): boolean {
-    const before = models.get(id);
+    const before = models.get(id) ?? (event.kind === 'result' ? overOf(id) : undefined);
     if (before === undefined) return true;
     const idle = step(before, event, clock.wallMs());
     if (idle.model === before && idle.effects.length === 0) return true;
@@ -169,21 +208,11 @@ export function openCarry(options: CarryOptions, store: BulkStore): Carry {
   }
 
   function tick(id: string): void {
+    const running = models.get(id);
+    const reason = running && mayNot(running, options.roleOf);
+    if (reason !== undefined) act(id, { kind: 'halt', reason });
     const model = models.get(id);
-    if (model === undefined) return;
-    const there = new Set<string>();
-    for (const { terminal, state } of model.targets) {
-      if (state !== 'waiting' || !fleet.isConnected(terminal)) continue;
-      if (isServed(stateOf(terminal))) there.add(terminal);
-    }
-    const others = new Map<string, number>();
-    for (const other of models.values()) {
-      if (other.id === id) continue;
-      for (const [name, count] of inFlightOf(other)) {
-        others.set(name, (others.get(name) ?? 0) + count);
-      }
-    }
-    act(id, { kind: 'tick', there, others });
+    if (model !== undefined) act(id, lookAround(model, models.values(), options));
   }
 
   let behind = new Set(models.keys());

@@ -16,6 +16,7 @@ import {
   type BulkModel,
   type BulkState,
   confirmOf,
+  isJoined,
   isWide,
   type Target,
   type TargetState,
@@ -133,6 +134,9 @@ function createPlanner(options: BulksOptions) {
   return (plan: BulkPlan): BulkModel | Refusal => {
     const content = wrongKind(plan.actor, plan.kind, plan.arguments);
     if ('ok' in content) return content;
+    // None is needed before the start; one that is there is kept, and held to the same.
+    const unclear = plan.reason === '' ? undefined : wrongReason(plan.reason);
+    if (unclear !== undefined) return refuse('invalid', unclear);
     const selected = select({ fleet, stateOf, hasLabel }, plan.selector, content);
     if (!selected.ok) return refuse('invalid', selected.reason);
     const { chosen, leftOut, fleetSize, storeSizes } = selected.value;
@@ -184,16 +188,19 @@ function createChanges(
       const forbidden = kind === 'resume' ? wrongActor(model, actor) : undefined;
       if (forbidden !== undefined) return forbidden;
       if (!from.includes(model.state)) return refuse('conflict', `it is ${model.state}`);
-      return act(id, { kind, by: actor.name, reason: reason.trim() });
+      const said = { by: actor.name, reason: reason.trim() };
+      if (kind !== 'resume') return act(id, { kind, ...said });
+      return act(id, { kind, ...said, as: { name: actor.name, role: actor.role } });
     };
   return {
     start: (id, wish) => {
       const model = carry.get(id);
       if (model === undefined) return refuse('unknown_terminal', NOT_THERE);
-      const wrong = wrongStart(model, wish);
-      if (wrong !== undefined) return wrong;
       const by: Actor = { name: wish.actor.name, role: wish.actor.role };
-      return act(id, { kind: 'start', by, reason: wish.reason.trim() });
+      const joined = isJoined(model, carry.open(), by.name);
+      const wrong = wrongStart({ ...model, joined }, wish);
+      if (wrong !== undefined) return wrong;
+      return act(id, { kind: 'start', by, reason: wish.reason.trim(), joined });
     },
     pause: change('pause', ['running']),
     resume: change('resume', ['paused']),

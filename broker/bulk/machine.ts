@@ -3,8 +3,7 @@
 // time is a failure, and failures past a threshold stop the whole until a person has looked. No terminal gets a
 // second command, whatever comes twice or late.
 
-import type { QueueState } from '../commands/queue.ts';
-import type { Actor } from '../commands/request.ts';
+import type { BulkEffect, BulkEvent, BulkStep, BulkStepName } from './events.ts';
 import {
   type BulkModel,
   countsOf,
@@ -16,49 +15,12 @@ import {
   targetStateOf,
 } from './model.ts';
 
+export type { BulkEffect, BulkEvent, BulkStep, BulkStepName } from './events.ts';
+
 /** A plan that nobody starts: the fleet is another one by then. */
 export const PLAN_MS_MAX = 3_600_000;
 /** Whom a step is written down as that nobody asked for. */
 const ITSELF = 'broker';
-
-export type BulkEvent =
-  | { readonly kind: 'start'; readonly by: Actor; readonly reason: string }
-  | {
-      readonly kind: 'tick';
-      /** Of those that wait: who can be reached. */
-      readonly there: ReadonlySet<string>;
-      /** What other bulk actions have under way, by store. */
-      readonly others: ReadonlyMap<string, number>;
-    }
-  | { readonly kind: 'issued'; readonly terminal: string; readonly command: string }
-  | {
-      readonly kind: 'refused';
-      readonly terminal: string;
-      readonly reason: string;
-    }
-  | {
-      readonly kind: 'result';
-      readonly command: string;
-      readonly state: QueueState;
-      readonly reason: string;
-    }
-  | { readonly kind: 'pause'; readonly by: string; readonly reason: string }
-  | { readonly kind: 'resume'; readonly by: string; readonly reason: string }
-  | { readonly kind: 'abort'; readonly by: string; readonly reason: string };
-
-export type BulkStepName = 'start' | 'wave' | 'stop' | 'pause' | 'resume' | 'abort' | 'finish';
-export type BulkEffect =
-  /** Make its command; answered with `issued` or `refused`. */
-  | { readonly kind: 'issue'; readonly terminal: string }
-  | { readonly kind: 'cancel'; readonly command: string }
-  /** For the audit log, and for those who must be told. */
-  | {
-      readonly kind: 'record';
-      readonly step: BulkStepName;
-      readonly by: string;
-      readonly reason: string;
-    };
-export type BulkStep = { readonly model: BulkModel; readonly effects: readonly BulkEffect[] };
 
 const unchanged = (model: BulkModel): BulkStep => ({ model, effects: [] });
 const record = (step: BulkStepName, by: string, reason: string): BulkEffect => ({
@@ -217,24 +179,32 @@ function takeRefusal(
 
 function start(
   model: BulkModel,
-  { by, reason }: Extract<BulkEvent, { kind: 'start' }>,
+  { by, reason, joined = false }: Extract<BulkEvent, { kind: 'start' }>,
   now: number,
 ): BulkStep {
   if (model.state !== 'planned') return unchanged(model);
   const expiresMs = now + model.lastsMs;
   const started = { startedBy: by, startedMs: now, expiresMs, reason };
-  const running = { ...model, state: 'running' as const, ...started };
+  const running = { ...model, state: 'running' as const, ...started, ...(joined && { joined }) };
   return { model: running, effects: [record('start', by.name, reason)] };
 }
 
-function resume(model: BulkModel, by: string, reason: string): BulkStep {
+function resume(
+  model: BulkModel,
+  { by, reason, as = model.startedBy }: Extract<BulkEvent, { kind: 'resume' }>,
+): BulkStep {
   if (model.state !== 'paused') return unchanged(model);
   const counts = countsOf(model);
   const failed = counts.failed + counts.overdue;
   return {
     model: {
       ...model,
-      ...{ state: 'running', why: '', forgiven: { failed, ended: failed + counts.succeeded } },
+      ...{
+        state: 'running',
+        why: '',
+        startedBy: as,
+        forgiven: { failed, ended: failed + counts.succeeded },
+      },
       // Whatever was wrong may still be: it begins small again.
       wave: { ...model.wave, size: Math.floor(model.limits.firstWave / 2) },
     },
@@ -279,7 +249,12 @@ export function step(model: BulkModel, event: BulkEvent, now: number): BulkStep 
       return { model: { ...model, state: 'paused', why }, effects };
     }
     case 'resume':
-      return resume(model, event.by, event.reason);
+      return resume(model, event);
+    case 'halt': {
+      if (model.state !== 'running') return unchanged(model);
+      const effects = [record('stop', ITSELF, event.reason)];
+      return { model: { ...model, state: 'paused', why: event.reason }, effects };
+    }
     case 'abort':
       return abort(model, event.by, event.reason, now);
     default:

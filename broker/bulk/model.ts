@@ -58,12 +58,15 @@ export type BulkModel = {
   readonly id: string;
   readonly content: CommandContent;
   readonly plannedBy: string;
+  /** In whose name it goes on: whoever started it, or resumed it last. */
   readonly startedBy: Actor | undefined;
   readonly reason: string;
   readonly createdMs: number;
   readonly startedMs: number | undefined;
   /** So long after its start no terminal gets it any more. */
   readonly lastsMs: number;
+  /** Together with others of the same operator it is about several stores. */
+  readonly joined?: boolean;
   /** When that is; undefined before the start. */
   readonly expiresMs: number | undefined;
   readonly endedMs: number | undefined;
@@ -122,8 +125,24 @@ export const storesOf = ({ targets }: Pick<BulkModel, 'targets'>): number =>
   new Set(targets.map(({ store }) => store)).size;
 
 /** It can keep tills of several stores from selling: more is asked of whoever starts it. */
-export const isWide = (model: Pick<BulkModel, 'content' | 'targets'>): boolean =>
-  catalogue[model.content.kind].stopsSelling && storesOf(model) > 1;
+export const isWide = (model: Pick<BulkModel, 'content' | 'targets' | 'joined'>): boolean =>
+  catalogue[model.content.kind].stopsSelling && (model.joined === true || storesOf(model) > 1);
+
+/** One store after the other by bulk actions of their own is several stores as well. */
+export function isJoined(
+  model: Pick<BulkModel, 'content' | 'targets'>,
+  running: readonly BulkModel[],
+  operator: string,
+): boolean {
+  const stores = new Set(model.targets.map(({ store }) => store));
+  return running.some(
+    ({ state, startedBy, content, targets }) =>
+      state !== 'planned' &&
+      startedBy?.name === operator &&
+      catalogue[content.kind].stopsSelling &&
+      targets.some(({ store }) => !stores.has(store)),
+  );
+}
 
 /** What has to be typed to start a wide one. */
 export const confirmOf = ({ content, targets }: Pick<BulkModel, 'content' | 'targets'>): string =>

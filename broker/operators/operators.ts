@@ -4,6 +4,7 @@
 // and its session is used from then on, under the same limits and for the same time.
 
 import { createHash } from 'node:crypto';
+import type { Role } from '../../protocol/catalogue.ts';
 import { isOperatorName, isSession, parseOperatorToken } from '../../protocol/operators.ts';
 import type { Audit } from '../audit.ts';
 import type { Cancel, Clock, Timers } from '../clock.ts';
@@ -37,6 +38,8 @@ export type Operators = {
   readonly endsMs: (actor: Actor) => number | undefined;
   /** Tells once when this session ends; at once when it has. */
   readonly onSessionEnd: (session: string, tell: () => void) => Cancel;
+  /** Now; undefined for who is none, or disabled. */
+  readonly roleOf: (name: string) => Role | undefined;
   readonly list: Accounts['list'];
   readonly add: Accounts['add'];
   readonly change: Accounts['change'];
@@ -111,6 +114,10 @@ export function openOperators(options: OperatorOptions): Operators {
     },
     endsMs: ({ session }) => sessions.endsMs(session),
     onSessionEnd: sessions.onEnd,
+    roleOf: (name) => {
+      const row = accounts.find(name);
+      return row?.enabled === true ? row.role : undefined;
+    },
     list: accounts.list,
     add: accounts.add,
     change: accounts.change,

@@ -18,6 +18,7 @@ export const nobodySignsIn: Pick<HttpOptions, 'operators' | 'metricsRole' | 'ide
     onSessionEnd: () => () => {},
     endsMs: () => undefined,
     list: () => [],
+    roleOf: () => undefined,
     ...{ signIn: unused, signOut: unused, add: unused, change: unused, newToken: unused },
   },
 };
