@@ -145,4 +145,4 @@ export function openAccounts(options: AccountOptions) {
 }
 
 /** The id of a session in records: short, and no part of its secret. */
-export const newSessionId = (): string => randomUUID().slice(0, 8);
+export const newSessionId = (): string => randomUUID().replaceAll('-', '').slice(0, 16);
