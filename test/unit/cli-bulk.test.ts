@@ -1,8 +1,8 @@
 // `tillwatch bulk` and the notices that come before an answer, against a broker's API on a socket of its own.
 
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { seenFile } from '../../cli/notices.ts';
 import { run } from '../../cli/tillwatch.ts';
@@ -48,6 +48,14 @@ const idIn = (text: string): string => /bulk start (\S+)/.exec(text)?.[1] ?? '';
 const PLAN = ['bulk', 'plan', 'restart', 'sale', '--store', 'berlin', '--reason', 'T-490'];
 
 describe('a bulk action on the command line', () => {
+  it('takes no empty word for "all of them": a variable of a script may be empty', async () => {
+    const { tillwatch } = await begin();
+    const plan = ['bulk', 'plan', 'restart', 'sale', '--reason', 'T-490', '--presence', 'online'];
+    const { exit, err, out } = await tillwatch(...plan, '--store', '');
+    expect([exit, out, err]).toEqual([64, '', expect.stringContaining('--store is empty')]);
+    expect((await tillwatch(...plan, '--terminal', '')).exit).toBe(64);
+  });
+
   it('is shown before anything is done, and started with the number that was shown', async () => {
     const { tillwatch, commands } = await begin();
     const planned = await tillwatch(...PLAN);
@@ -97,6 +105,21 @@ describe('a notice', () => {
     expect(told.err).toMatch(/^tillwatch: \d\d:\d\d kim started restart on 120 terminals\n$/);
     expect((await tillwatch('fleet')).err).toBe('');
     expect(JSON.parse(readFileSync(seenFile(process.env), 'utf8'))).toEqual({ [url]: 2 });
+  });
+
+  it('is not lost behind many others, nor where the broker began anew', async () => {
+    const { tillwatch, notices, url, fleet, time } = await begin();
+    vi.spyOn(Date, 'now').mockReturnValue(time.clock.wallMs());
+    const add = (text: string): void => {
+      fleet.database.transact(() => notices.add({ operator: 'kim', text, bulk: 'b' }));
+    };
+    // Of a broker whose database was older, or another one.
+    mkdirSync(dirname(seenFile(process.env)), { recursive: true });
+    writeFileSync(seenFile(process.env), JSON.stringify({ [url]: 500 }));
+    add('kim started restart on 120 terminals');
+    expect((await tillwatch('fleet')).err).toContain('120 terminals');
+    for (let n = 0; n < 7; n += 1) add(`noise ${n}`);
+    expect((await tillwatch('fleet')).err).toContain('2 earlier notices are not shown');
   });
 
   it('does not come into what is printed for a program', async () => {
