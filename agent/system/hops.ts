@@ -77,11 +77,17 @@ async function trySecure(address: Address, way: Way, ports: HopPorts): Promise<T
     socket.on('error', () => undefined);
   };
   const { timers, time } = ports;
+  const close = (): void => {
+    for (const each of sockets) each.destroy();
+  };
+  // TLS has no time-out of its own: what is not answered would stay open for as long as the agent lives.
+  const cancel = timers.after(HOP_MS_MAX, close);
   const opened = await dial({ ...{ address, way, time, timers, keep }, timeoutMs: HOP_MS_MAX });
   const socket = opened.ok ? opened.value : sockets.at(-1);
   const peer = isSecure(socket) ? socket.getPeerX509Certificate() : undefined;
   const found = peer === undefined ? undefined : certificateFacts(peer, time().nowMs ?? 0);
-  for (const each of sockets) each.destroy();
+  cancel();
+  close();
   return opened.ok
     ? { ok: true, reason: 'its certificate is believed', found }
     : { ok: false, reason: opened.reason, found };
