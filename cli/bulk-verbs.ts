@@ -15,6 +15,8 @@ const verbOf = (kind: CommandKind): string => kind.replaceAll('_', '-');
 
 const textOf = (value: unknown): string | undefined =>
   typeof value === 'string' ? value : undefined;
+/** What is called otherwise on the command line. */
+const OPTION_OF: Readonly<Record<string, string>> = { terminals: 'terminal', version: 'runs' };
 const each = (value: string, before: readonly string[] = []): string[] => [...before, value];
 const REASON = 'why: it stands in the audit log (needed)';
 const JSON_WORDS = 'print one JSON object';
@@ -36,7 +38,13 @@ async function plan(action: string, words: readonly string[], options: Options):
     const { terminal, store, state, presence, label, all } = options;
     const version = options['runs'];
     const said = { terminals: terminal, store, version, state, presence, label, all };
-    const selector = Object.fromEntries(Object.entries(said).filter(([, value]) => value));
+    const given = Object.entries(said).filter(([, value]) => value !== undefined);
+    // Left out, it would be about more than somebody meant whose variable is empty.
+    const empty = given.find(([, value]) => value === '' || [value].flat().includes(''));
+    if (empty !== undefined) {
+      return ended(EXIT.usage, `--${OPTION_OF[empty[0]] ?? empty[0]} is empty`);
+    }
+    const selector = Object.fromEntries(given);
     const { reason, lasts } = options;
     const wish = { kind, arguments: args.value, selector, reason: textOf(reason) ?? '' };
     return await runPlan(context, { ...wish, lasts: textOf(lasts) });

@@ -8,7 +8,7 @@ import { dirname, isAbsolute, join } from 'node:path';
 import * as v from 'valibot';
 import { type Client, createClient } from './client.ts';
 import type { Operator } from './operator.ts';
-import { tame } from './screen.ts';
+import { plural, tame } from './screen.ts';
 import { localClock } from './when.ts';
 
 const HEADER = 'tillwatch-notice';
@@ -66,12 +66,19 @@ export function withNotices(
 
   async function show(): Promise<void> {
     if (newest === 0) return;
-    const before = seen ?? readSeen(path)[operator.url];
+    const known = seen ?? readSeen(path)[operator.url];
+    // More than there are: those were of another database.
+    const before = known !== undefined && known > newest ? undefined : known;
     seen = newest;
-    if (before !== undefined && before >= newest) return;
+    if (before === newest) return;
     const after = Math.max(before ?? 0, newest - SHOWN_MAX);
     const reply = await client.get<Page>(`/api/v1/notices?after=${after}`, ['notices']);
     if (!reply.ok) return;
+    const hidden = before === undefined ? 0 : after - before;
+    if (hidden > 0)
+      tell(
+        `${plural(hidden, 'earlier notice')} ${hidden === 1 ? 'is' : 'are'} not shown: tillwatch audit`,
+      );
     const sinceMs = before === undefined ? Date.now() - FRESH_MS : 0;
     for (const { timeMs, text, mine } of reply.value.notices) {
       if (!mine && timeMs >= sinceMs) tell(`${localClock(timeMs).slice(0, 5)} ${tame(text)}`);
