@@ -12,16 +12,18 @@ import type { FrontMetrics, Log, OnRefused } from '../ports.ts';
 import { mqttContext, mqttOptions } from '../tls/contexts.ts';
 import type { Gate, Room } from '../tls/gate.ts';
 import { type Judges, judgePeer } from '../tls/peer.ts';
-import { fingerprintOf } from '../trust/certificates.ts';
-import type { ServerIdentity, Trust } from '../trust/types.ts';
+import type { Trust } from '../trust/types.ts';
 import { HandlingError } from './errors.ts';
 import { Guard, type GuardOptions } from './guard.ts';
 import type { Hooks } from './hooks.ts';
 import type { MqttLimits } from './limits.ts';
 import { createRateLimiter } from './rate.ts';
+import { createVouchers } from './vouchers.ts';
 
 /** Terminals ask for 60 s; a connection that may be silent for longer hides a dead terminal. */
 const KEEPALIVE_SECONDS_MAX = 300;
+/** Of one terminal: its session, the one that takes over, and what a bad line left behind. */
+const CONNECTIONS_OF_ONE_MAX = 4;
 /** Less than broker.ts gives a part, so that what is behind us is closed after us and not meanwhile. */
 const STOP_MS_MAX = 700;
 
@@ -41,7 +43,7 @@ export type MqttServerOptions = {
   readonly limits: MqttLimits;
   readonly hooks: Hooks;
   readonly clock: Pick<Clock, 'monotonicMs'>;
-  readonly timers: Pick<Timers, 'after'>;
+  readonly timers: Pick<Timers, 'after' | 'every'>;
   readonly log: Log;
   readonly metrics: Pick<FrontMetrics, 'refused' | 'connects'>;
   readonly security?: MqttSecurity | undefined;
@@ -120,9 +122,22 @@ function createAcceptor(options: MqttServerOptions, aedes: Aedes) {
   const guards = new Set<Guard>();
   const ofTerminal = new Map<string, Set<Guard>>();
 
+  /** How often it connects is judged at its CONNECT, and one that never comes must not fill the listener. */
+  function endOldest(own: ReadonlySet<Guard>): void {
+    const [oldest] = own;
+    if (oldest === undefined) return;
+    const { address, terminal } = oldest;
+    const sentence = 'it opened too many connections: the oldest is closed';
+    metrics.refused('terminal_rate');
+    log.warn('refused', { reason: 'terminal_rate', sentence, client: terminal, address });
+    onRefused?.({ reason: 'terminal_rate', sentence, address, terminal });
+    oldest.destroy();
+  }
+
   function remember(guard: Guard, terminal: string): void {
     const own = ofTerminal.get(terminal) ?? new Set();
     ofTerminal.set(terminal, own.add(guard));
+    if (own.size > CONNECTIONS_OF_ONE_MAX) endOldest(own);
     guard.once('close', () => {
       own.delete(guard);
       if (own.size === 0 && ofTerminal.get(terminal) === own) ofTerminal.delete(terminal);
@@ -174,29 +189,6 @@ function createPlain({ limits, clock, metrics }: MqttServerOptions, { accept }: 
   });
 }
 
-/** Who let each connection in, so that those go whose authority is dropped: no handshake will ask them again. */
-function createVouchers({ metrics, log, onRefused }: MqttServerOptions) {
-  const vouched = new Map<Guard, { authority: string; address: string }>();
-  return {
-    add: (guard: Guard, authority: string, address: string): void => {
-      vouched.set(guard, { authority, address });
-      guard.once('close', () => vouched.delete(guard));
-    },
-    keepOnly: ({ authorities }: Pick<ServerIdentity, 'authorities'>): void => {
-      const believed = new Set(authorities.map(fingerprintOf));
-      for (const [guard, { authority, address }] of [...vouched]) {
-        if (believed.has(authority)) continue;
-        const { terminal } = guard;
-        const sentence = 'the authority of its certificate is believed no longer';
-        metrics.refused('certificate');
-        log.warn('cut off', { reason: 'certificate', sentence, client: terminal, address });
-        onRefused?.({ reason: 'certificate', sentence, address, terminal });
-        guard.destroy();
-      }
-    },
-  };
-}
-
 /** TLS: the gate stands before the handshake, and certificate and registry between that and the guard. */
 function createSecure(options: MqttServerOptions, security: MqttSecurity, acceptor: Acceptor) {
   const { limits, metrics, log, onRefused } = options;
@@ -208,7 +200,9 @@ function createSecure(options: MqttServerOptions, security: MqttSecurity, accept
     const address = socket.remoteAddress ?? 'unknown';
     const peer = judgePeer(socket, judges);
     if (peer.kind === 'terminal') {
-      vouchers.add(acceptor.accept(socket, address, peer.terminal), peer.authority, address);
+      const { terminal, authority, notAfterMs } = peer;
+      const leftMs = notAfterMs - judges.nowMs();
+      vouchers.add(acceptor.accept(socket, address, terminal), { authority, leftMs });
       return;
     }
     const { reason, sentence, terminal } = peer;
@@ -219,10 +213,14 @@ function createSecure(options: MqttServerOptions, security: MqttSecurity, accept
     socket.on('error', () => {});
     socket.destroy();
   });
-  const undo = trust.onServer((identity) => {
+  const unfollow = trust.onServer((identity) => {
     server.setSecureContext(mqttContext(identity));
     vouchers.keepOnly(identity);
   });
+  const undo = (): void => {
+    unfollow();
+    vouchers.stop();
+  };
   const room: Room = {
     begin: gate.open(server),
     refuses: () =>

@@ -15,8 +15,13 @@ export type Judges = {
 };
 
 export type Peer =
-  /** `authority`: the fingerprint of who issued what it showed. */
-  | { readonly kind: 'terminal'; readonly terminal: string; readonly authority: string }
+  | {
+      readonly kind: 'terminal';
+      readonly terminal: string;
+      /** The fingerprint of who issued what it showed, and when that ends. */
+      readonly authority: string;
+      readonly notAfterMs: number;
+    }
   | {
       readonly kind: 'refused';
       readonly reason: RefusedReason;
@@ -54,7 +59,7 @@ export function judgePeer(handshake: Handshake, { readClient, admit, nowMs }: Ju
   if (certificate === undefined) return refused('it showed no certificate');
   const client = readClient(certificate.raw);
   if (!client.ok) return refused(client.reason);
-  const { terminal, authority } = client.value;
+  const { terminal, authority, notAfterMs } = client.value;
   if (handshake.isSessionReused()) return refused('it came with an old session', terminal);
   const admission = admit(client.value, nowMs());
   if (!admission.ok) {
@@ -64,5 +69,5 @@ export function judgePeer(handshake: Handshake, { readClient, admit, nowMs }: Ju
   if (!handshake.authorized) {
     return refused(`the certificate of ${terminal} is not valid: ${codeOf(handshake)}`, terminal);
   }
-  return { kind: 'terminal', terminal, authority };
+  return { kind: 'terminal', terminal, authority, notAfterMs };
 }
