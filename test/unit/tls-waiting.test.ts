@@ -23,6 +23,7 @@ function open(limits: { handshakes?: number; handshakesPerAddress?: number; burs
   const { burst = 100, ...counts } = limits;
   const timers: { ms: number; run: () => void; isOn: boolean }[] = [];
   const refused: string[] = [];
+  let nowMs = 0;
   const told: Parameters<OnRefused>[0][] = [];
   const quiet = (): void => {};
   const waiting = createWaiting({
@@ -31,7 +32,7 @@ function open(limits: { handshakes?: number; handshakesPerAddress?: number; burs
       ...counts,
       connects: { burst, perSecond: 0 },
     },
-    clock: { monotonicMs: () => 0 },
+    clock: { monotonicMs: () => nowMs },
     timers: {
       after: (ms, run) => {
         const timer = { ms, run, isOn: true };
@@ -52,7 +53,10 @@ function open(limits: { handshakes?: number; handshakesPerAddress?: number; burs
   const due = (): void => {
     for (const timer of timers) if (timer.isOn) timer.run();
   };
-  return { waiting, enter, due, timers, refused, told };
+  const pass = (ms: number): void => {
+    nowMs += ms;
+  };
+  return { waiting, enter, due, pass, timers, refused, told };
 }
 
 describe('in front of a handshake', () => {
@@ -119,6 +123,26 @@ describe('in front of a handshake', () => {
     expect(told).toEqual([]);
     waiting.leave('a');
     expect(enter('f').isIn).toBe(true);
+  });
+
+  test('where all places are taken the one that was silent longest goes, and no new one', () => {
+    const { enter, waiting, pass, refused } = open({ handshakes: 3, handshakesPerAddress: 3 });
+    const [first, second] = [enter('a', '10.0.0.1').socket, enter('b', '10.0.0.2').socket];
+    pass(500);
+    enter('c', '10.0.0.3');
+    waiting.begin('a');
+    expect(enter('d', '10.0.0.4').isIn).toBe(true);
+    expect([first.how, second.how]).toEqual(['open', 'destroyed']);
+    // Those that came just now are on their way, and a handshake has its time.
+    expect(enter('e', '10.0.0.5').isIn).toBe(false);
+    pass(3_000);
+    waiting.begin('c');
+    waiting.begin('d');
+    expect(enter('f', '10.0.0.6').isIn).toBe(true);
+    expect(first.how).toBe('destroyed');
+    expect(enter('g', '10.0.0.7').isIn).toBe(false);
+    expect(waiting.size()).toBe(3);
+    expect(refused).toEqual(Array(4).fill('too_many_handshakes'));
   });
 
   test('who comes too often is reset', () => {
