@@ -57,6 +57,10 @@ describe('an envelope', () => {
   test.each([
     ['a number that does not end', '18ffffffffffffffffffffff01'],
     [
+      'a number that does not end, and then one that does',
+      `0a10${'07'.repeat(16)}100118012080a094a5a094a5a094a58d1d00000000200130013a00`,
+    ],
+    [
       'a seq beyond what can be counted',
       `0a10${'07'.repeat(16)}100118ffffffffffffffff7f200130023a00`,
     ],
