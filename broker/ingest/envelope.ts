@@ -25,6 +25,8 @@ function readVarint(reader: ByteReader): number | undefined {
     if (byte < CONTINUES) return Number.isSafeInteger(value) ? value : Number.NaN;
     factor *= 128;
   }
+  // Also when the same field follows once more: what cannot be read is no message.
+  reader.bad = true;
   return undefined;
 }
 
