@@ -29,6 +29,8 @@ class Machine {
   /** What the broker says, beside the true time. */
   lieMs = 0;
   trueMs = START_MS;
+  /** The till's own clock, beside the true time. */
+  ownMs = 0;
   disk: string | undefined;
   readonly bounds: Bounds = {
     kinds: new Set(COMMAND_KINDS.filter((kind) => kind !== 'purge_logs')),
@@ -56,6 +58,7 @@ class Machine {
       nowMs: () => this.trueMs + this.lieMs,
       isTimeKnown: () => true,
       monotonicMs: () => this.bootMs,
+      wallMs: () => this.trueMs + this.ownMs,
       uptime: () => ({ bootId: this.bootId, bootMs: this.bootMs }),
       bounds: this.bounds,
       read: () => this.disk,
@@ -190,6 +193,22 @@ describe('the floor of time', () => {
     commands.receive(signed(machine.command(restart())));
     expect(machine.last()).toContain('expired');
     machine.lieMs = 0;
+    commands.receive(signed(machine.command(restart())));
+    expect(machine.last()).toBe('running');
+  });
+
+  it('is not a year ahead because the broker’s clock was, once', () => {
+    const machine = new Machine();
+    const commands = machine.start();
+    const year = 365 * 24 * HOUR_MS;
+    machine.lieMs = year;
+    const issuedMs = machine.trueMs + year;
+    const ahead = { issuedMs, expiresMs: issuedMs + 300_000 };
+    commands.receive(signed(machine.command(restart(), ahead)));
+    expect(machine.last()).toBe('running');
+    // Somebody has set it right. What was signed meanwhile keeps nobody out for longer than a day.
+    machine.lieMs = 0;
+    machine.pass(25 * HOUR_MS);
     commands.receive(signed(machine.command(restart())));
     expect(machine.last()).toBe('running');
   });
