@@ -41,18 +41,74 @@ const LEFT = 'it left in the middle of the handshake';
 const NO_HELLO = 'its ClientHello did not come in time';
 const NO_END = 'its handshake did not end in time';
 
+/**
+ * Where all places are taken, who said nothing for so long, or did not end its handshake within so long, goes for a new
+ * one: an honest hello comes with the connection and the rest one round trip later, whatever the line.
+ */
+const SILENT_MS_MIN = 500;
+const BEGUN_MS_MIN = 3_000;
+
+/** Since when each waits, the oldest first: those that said no hello yet, and those that did. */
+function createAges({ monotonicMs }: Pick<Clock, 'monotonicMs'>) {
+  const silent = new Map<string, number>();
+  const begun = new Map<string, number>();
+  return {
+    came: (name: string): void => void silent.set(name, monotonicMs()),
+    began: (name: string): void => {
+      silent.delete(name);
+      begun.set(name, monotonicMs());
+    },
+    left: (name: string): void => {
+      silent.delete(name);
+      begun.delete(name);
+    },
+    /** @returns who takes longer than the honest do, if anybody. */
+    slowest: (): string | undefined => {
+      const [first] = silent;
+      const [second] = begun;
+      const nowMs = monotonicMs();
+      if (first !== undefined && nowMs - first[1] >= SILENT_MS_MIN) return first[0];
+      return second !== undefined && nowMs - second[1] >= BEGUN_MS_MIN ? second[0] : undefined;
+    },
+  };
+}
+
+const createRefuse =
+  ({ metrics, log }: Pick<GateOptions, 'metrics' | 'log'>) =>
+  (address: string, reason: RefusedReason, sentence: string): void => {
+    metrics.refused(reason);
+    log.warn('refused at the gate', { reason, sentence, address });
+  };
+
 export type Waiting = ReturnType<typeof createWaiting>;
 
 export function createWaiting(options: GateOptions) {
-  const { limits, clock, timers, metrics, log, onRefused } = options;
+  const { limits, clock, timers, onRefused } = options;
   const limiter = createRateLimiter(limits.connects);
   const waiting = new Map<string, One>();
+  const ages = createAges(clock);
+  const refuse = createRefuse(options);
   const perAddress = createTallies();
   let isStopped = false;
 
-  function refuse(address: string, reason: RefusedReason, sentence: string): void {
-    metrics.refused(reason);
-    log.warn('refused at the gate', { reason, sentence, address });
+  /** Its handshake is over, or it is. */
+  function leave(name: string): One | undefined {
+    const one = waiting.get(name);
+    if (one === undefined) return undefined;
+    waiting.delete(name);
+    ages.left(name);
+    perAddress.less(one.address);
+    one.cancel();
+    return one;
+  }
+
+  /** @returns whether somebody went. */
+  function makeRoom(): boolean {
+    const one = leave(ages.slowest() ?? '');
+    if (one === undefined) return false;
+    refuse(one.address, 'too_many_handshakes', 'it was slow, and others wait for its place');
+    one.socket.destroy();
+    return true;
   }
 
   /** @returns why it may not even say hello. */
@@ -60,23 +116,13 @@ export function createWaiting(options: GateOptions) {
     if (!limiter.allow(address, clock.monotonicMs())) {
       return ['connect_rate', 'its address connects too often'];
     }
-    if (waiting.size >= limits.handshakes) {
-      return ['too_many_handshakes', 'too many handshakes are in progress'];
-    }
     if (perAddress.of(address) >= limits.handshakesPerAddress) {
       return ['too_many_handshakes', 'its address has too many handshakes in progress'];
     }
+    if (waiting.size >= limits.handshakes && !makeRoom()) {
+      return ['too_many_handshakes', 'too many handshakes are in progress'];
+    }
     return undefined;
-  }
-
-  /** Its handshake is over, or it is. */
-  function leave(name: string): One | undefined {
-    const one = waiting.get(name);
-    if (one === undefined) return undefined;
-    waiting.delete(name);
-    perAddress.less(one.address);
-    one.cancel();
-    return one;
   }
 
   function end(name: string, reason: RefusedReason, sentence: string): void {
@@ -96,18 +142,15 @@ export function createWaiting(options: GateOptions) {
     size: (): number => waiting.size,
     /** @returns whether it may; else it is gone. */
     enter: (socket: Socket, name: string, address: string): boolean => {
-      if (isStopped) {
-        socket.resetAndDestroy();
-        return false;
-      }
-      const why = crowded(address);
-      if (why !== undefined) {
-        refuse(address, ...why);
+      const why = isStopped ? undefined : crowded(address);
+      if (isStopped || why !== undefined) {
+        if (why !== undefined) refuse(address, ...why);
         socket.resetAndDestroy();
         return false;
       }
       const { helloMsMax } = limits;
       const cancel = timers.after(helloMsMax, () => end(name, 'handshake_timeout', NO_HELLO));
+      ages.came(name);
       waiting.set(name, { address, socket, sentence: LEFT, cancel });
       perAddress.more(address);
       // Also when the TLS socket around it ends: that closes what is under it.
@@ -122,6 +165,7 @@ export function createWaiting(options: GateOptions) {
       const one = waiting.get(name);
       if (one === undefined) return;
       one.cancel();
+      ages.began(name);
       one.cancel = timers.after(limits.handshakeMsMax, () =>
         end(name, 'handshake_timeout', NO_END),
       );
