@@ -142,12 +142,15 @@ function mayNot(model: BulkModel, roleOf: CarryOptions['roleOf']): string | unde
 }
 
 function lookAround(
-  { id, targets }: BulkModel,
+  model: BulkModel,
   models: Iterable<BulkModel>,
   { fleet, stateOf }: CarryOptions,
 ): Extract<BulkEvent, { kind: 'tick' }> {
+  const { id, targets } = model;
   const there = new Set<string>();
-  for (const { terminal, state } of targets) {
+  // A wave can begin only then; twenty plans of the whole fleet must not cost anything each second.
+  const isFree = model.state === 'running' && !hasUnderWay(model);
+  for (const { terminal, state } of isFree ? targets : []) {
     if (state !== 'waiting' || !fleet.isConnected(terminal)) continue;
     if (isServed(stateOf(terminal))) there.add(terminal);
   }
