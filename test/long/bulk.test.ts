@@ -110,7 +110,7 @@ beforeAll(async () => {
   writeFileSync(join(rig.dir, 'ca.pem'), rig.authorities.join('\n'));
   sessions['root'] = await rig.session();
   sessions['kim'] = await rig.operator('kim', 'oncall');
-  for (const [terminal, store] of Object.entries(STORES)) await startTill(terminal, store);
+  await Promise.all(Object.entries(STORES).map(([terminal, store]) => startTill(terminal, store)));
   await allThere();
   await until('all components are up', () => TILLS.every(isUp), PATIENCE_MS);
 }, 90_000);
