@@ -158,6 +158,8 @@ export async function startHostile({ target, terminal, dice, invent }: HostileOp
     be: (hostile: boolean): void => {
       isHostile = hostile;
     },
+    /** A command of its own, now. */
+    say: (payload: Uint8Array): void => write('down', publish(payload)),
     /** What it held back is gone, as on a line that breaks. */
     close: (): void => {
       clearInterval(inventing);
