@@ -5,8 +5,12 @@
 
 import * as v from 'valibot';
 
-/** Two ordinary crystals differ by at most this: a year of uptime must not make every command look expired. */
-const DRIFT_RATIO_MAX = 200e-6;
+/**
+ * The floor runs at half the speed of time. Were it as fast, a signer whose clock was six minutes ahead once would have
+ * to be six minutes ahead for ever, or nothing that it signs would be obeyed again; so true time catches up. What it
+ * costs: a command that was held back is dead after twice the time that it had left, not after once.
+ */
+const RATE = 0.5;
 
 /** Since boot, sleep included, and of which boot. Empty: not known, and then time only stands still. */
 export type Uptime = { readonly bootId: string; readonly bootMs: number };
@@ -25,8 +29,19 @@ export function floorMs({ ms, bootId, bootMs }: Floor, now: Uptime): number {
   // Not known of which boot: then nothing has passed. Of an earlier one: written before this one began.
   if (bootId === '' || now.bootId === '') return ms;
   const passedMs = bootId === now.bootId ? now.bootMs - bootMs : now.bootMs;
-  return ms + Math.max(0, passedMs) * (1 - DRIFT_RATIO_MAX);
+  return ms + Math.max(0, passedMs) * RATE;
 }
+
+/** A signer whose clock was wrong must not keep commands out for longer than this once it is right. */
+const AHEAD_MS_MAX = 24 * 3_600_000;
+/** A clock before this was never set: then there is nothing to hold the signer's against. */
+const SET_SINCE_MS = Date.UTC(2025, 0, 1);
+
+/** What a signature vouches for, as far as the till's own clock makes it possible. */
+export const likely = (knownMs: number, wallMs: number | undefined): number =>
+  wallMs === undefined || wallMs < SET_SINCE_MS
+    ? knownMs
+    : Math.min(knownMs, wallMs + AHEAD_MS_MAX);
 
 /** As of now, and no earlier than a moment that is past for certain. What is written outlives the boot. */
 export const raised = (floor: Floor, knownMs: number, now: Uptime): Floor => ({

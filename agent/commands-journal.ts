@@ -30,6 +30,7 @@ import {
   type Floor,
   floorMs,
   floorSchema,
+  likely,
   NO_FLOOR,
   raised,
   type Uptime,
@@ -137,6 +138,8 @@ export type Setting = {
   readonly bounds?: Bounds | undefined;
   /** A moment that is past for certain. */
   readonly pastMs?: number | undefined;
+  /** The till's own clock. */
+  readonly wallMs?: number | undefined;
   /** Why a command cannot be obeyed here at all; asked before it costs anything. */
   readonly impossible?: ((command: Command) => string | undefined) | undefined;
 };
@@ -181,8 +184,8 @@ function judge(journal: CommandJournal, command: Command, setting: Setting, upMs
 
 /** With what time has passed, and the floor where this command lifts it: that of another terminal does, too. */
 function grown(journal: CommandJournal, command: Command, setting: Setting): CommandJournal {
-  const { uptime = NO_BOOT, pastMs = 0 } = setting;
-  const knownMs = Math.max(command.issuedMs, pastMs);
+  const { uptime = NO_BOOT, pastMs = 0, wallMs } = setting;
+  const knownMs = likely(Math.max(command.issuedMs, pastMs), wallMs);
   return {
     ...journal,
     floor: raised(journal.floor, knownMs, uptime),

@@ -73,6 +73,8 @@ export type CommandsOptions = {
   readonly uptime?: () => Uptime;
   readonly bounds?: Bounds;
   readonly monotonicMs?: () => number;
+  /** The till's own clock; without it every signature's time is believed. */
+  readonly wallMs?: () => number;
   readonly report?: (event: NewEvent) => void;
   /** A moment that is past for certain, such as when the own certificate was issued. */
   readonly pastMs?: () => number;
@@ -196,8 +198,10 @@ class Office {
   }
 
   #setting(): Setting {
-    const { terminal, components, nowMs, bounds, impossible, pastMs } = this.#options;
-    const now = { nowMs: nowMs(), uptime: this.#uptime(), pastMs: pastMs?.() };
+    const { terminal, components, nowMs, bounds, impossible, pastMs, wallMs } = this.#options;
+    const now = {
+      ...{ nowMs: nowMs(), uptime: this.#uptime(), pastMs: pastMs?.(), wallMs: wallMs?.() },
+    };
     return { terminal, components, bounds, impossible, ...now };
   }
 

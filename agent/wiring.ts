@@ -93,6 +93,7 @@ export function commandsFor(
     },
     uptime: () => ({ bootId: clock.bootId(), bootMs: clock.bootMs() }),
     monotonicMs: clock.monotonicMs,
+    wallMs: clock.wallMs,
     nowMs: () => outbox.time.nowMs(),
     isTimeKnown: () => outbox.time.known(),
     read: (path) => ports.files.read(path, COMMANDS_BYTES_MAX),
