@@ -67,6 +67,8 @@ const waiting = [
   'tls-https',
   'tls-limits',
   'bulk',
+  'tls-siege',
+  'tls-stay',
 ].map((name) => `test/long/${name}.test.ts`);
 
 export default defineConfig({
