@@ -139,7 +139,7 @@ it(`${REQUESTS} mutated requests: no crash, no 500, nothing for nobody`, {
   await Promise.all(Array.from({ length: AT_ONCE }, lane));
   const grown = residentBytes() - residentFirst;
   const shown = JSON.stringify(Object.fromEntries([...statuses].sort()));
-  const note = `seed ${SEED}: ${sent} requests, ${unanswered} hung up, ${grown >> 10} KiB more, ${shown}`;
+  const note = `seed ${SEED}: ${sent} requests, ${unanswered} hung up, ${Math.round(grown / 1024)} KiB more, ${shown}`;
   process.stdout.write(`${note}\n`);
   expect(wrong, note).toEqual([]);
   expect(broker.child.exitCode).toBeNull();

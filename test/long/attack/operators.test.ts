@@ -1,11 +1,7 @@
-// Who tries to act without being allowed to: every route and every verb with every role that is too low. The routes
-// come from the server and the verbs from the program, so that a new one of tomorrow is tried as well.
+// Every route of the broker with every role that is too low for it, and with none. The routes come from the server, so
+// that a new one of tomorrow is tried as well. The verbs are in verbs.test.ts.
 
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import type { Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createProgram, run } from '../../../cli/tillwatch.ts';
 import { ROLES, type Role } from '../../../protocol/catalogue.ts';
 import { type FleetRig, openFleetRig } from '../../real/trust-rig.ts';
 import { open } from '../../unit/http-rig.ts';
@@ -56,93 +52,4 @@ describe('a role that is too low', () => {
       new Set(['vera', 'olga', 'unknown']),
     );
   }, 120_000);
-
-  /** Of each verb that asks a broker for something that a viewer may not: how it is called. */
-  const VERBS: readonly (readonly [role: Role, line: string])[] = [
-    ['viewer', 'restart lane-1 sale --reason testing'],
-    ['viewer', 'stop lane-1 sale --reason testing'],
-    ['oncall', 'stop lane-1 sale --reason testing'],
-    ['viewer', 'start lane-1 sale --reason testing'],
-    ['viewer', 'restart-all lane-1 --reason testing'],
-    ['viewer', 'reboot lane-1 --reason testing'],
-    ['oncall', 'reboot lane-1 --reason testing'],
-    ['viewer', 'probe lane-1 --reason testing'],
-    ['viewer', 'diagnose lane-1 --reason testing'],
-    ['viewer', 'hold lane-1 --for 5m --reason testing'],
-    ['viewer', 'release lane-1 --reason testing'],
-    ['viewer', 'logs lane-1 --since 5m --reason testing'],
-    ['viewer', 'commands'],
-    ['viewer', 'audit'],
-    ['viewer', 'audit head'],
-    ['viewer', 'audit verify'],
-    ['oncall', 'audit verify'],
-    ['oncall', 'audit export --out x.jsonl'],
-    ['oncall', 'operators'],
-    ['oncall', 'operators add eve --role admin'],
-    ['oncall', 'enroll --store s-1 --terminal lane-9'],
-    ['viewer', 'terminal suspend lane-1 --reason testing'],
-    ['oncall', 'terminal revoke lane-1 --reason testing'],
-    ['oncall', 'terminal retire lane-1 --reason testing'],
-    ['oncall', 'terminal replace lane-1 --reason testing'],
-    ['oncall', 'terminal move lane-1 s-2 --reason testing'],
-  ];
-  const READS = ['commands'];
-
-  it.each(VERBS)('%s: tillwatch %s', async (role, line) => {
-    const home = join(rig.dir, `home-${role}`);
-    mkdirSync(join(home, 'tillwatch'), { recursive: true, mode: 0o700 });
-    const context = {
-      ...{ url: rig.url, authority: rig.authorities.join('\n') },
-      ...{ operator: role, session: sessions[role] },
-    };
-    const file = { current: 'fleet', contexts: { fleet: context } };
-    writeFileSync(join(home, 'tillwatch', 'contexts.json'), JSON.stringify(file), { mode: 0o600 });
-    const before = { ...process.env };
-    Object.assign(process.env, { XDG_CONFIG_HOME: home });
-    try {
-      const argv = line.split(' ');
-      // A verb of a room that is at work is no verb yet: then commander says so, and that is a failure.
-      expect(await run(argv)).toBe(READS.includes(line) ? 0 : 77);
-    } finally {
-      process.env = before;
-    }
-  });
-
-  it('has been tried with every verb that acts', () => {
-    const words: string[] = [];
-    const walk = (command: Command, path: string): void => {
-      for (const sub of command.commands) {
-        const name = `${path}${sub.name()}`;
-        words.push(name);
-        walk(sub, `${name} `);
-      }
-    };
-    walk(
-      createProgram(async () => undefined),
-      '',
-    );
-    const tried = VERBS.map(([, line]) => line);
-    const untried = words.filter(
-      (word) => !tried.some((line) => `${line} `.startsWith(`${word} `)),
-    );
-    expect(
-      untried.filter((word) => !LOCAL.some((local) => `${word} `.startsWith(`${local} `))),
-    ).toEqual([]);
-  });
-  /** On this machine only, for viewers as well, or the same route as one that is tried above. */
-  const LOCAL = [
-    ...['demo', 'broker', 'agent', 'check-config', 'fleet', 'terminal accept-machine', 'events'],
-    ...['would-have-acted', 'status', 'drill', 'completion', 'help', 'login', 'logout', 'contexts'],
-    ...['terminal resume', 'till', 'report', 'cancel', 'notices', 'bulk', 'whoami'],
-    ...[
-      'operators',
-      'unquarantine',
-      'reset-budget',
-      'reopen',
-      'log-level',
-      'configure',
-      'purge-logs',
-    ],
-    ...['tokens', 'evidence'],
-  ];
 });
