@@ -179,4 +179,15 @@ describe('the rate of connects', () => {
     expect(limiter.allow('a', 0)).toBe(false);
     expect(limiter.allow('b', 0)).toBe(true);
   });
+
+  test('counts a whole network of IPv6 addresses, which one customer has, as one', () => {
+    const limiter = createRateLimiter({ burst: 2, perSecond: 1 });
+    const allow = (address: string): boolean => limiter.allow(address, 0);
+    expect(['2001:db8:0:1::1', '2001:db8:0:1::2', '2001:db8:0:1:a::'].map(allow)).toEqual([
+      ...[true, true, false],
+    ]);
+    expect(
+      ['2001:db8:0:2::1', '::ffff:192.0.2.1', '192.0.2.1', '::ffff:192.0.2.1'].map(allow),
+    ).toEqual([true, true, true, false]);
+  });
 });

@@ -152,6 +152,18 @@ describe('in front of a handshake', () => {
     expect(refused).toEqual(['connect_rate']);
   });
 
+  test('one customer with a whole network of IPv6 addresses is one address', () => {
+    const { enter, waiting, refused } = open({ handshakesPerAddress: 2, burst: 3 });
+    const from = (name: string, last: string, net = '1') =>
+      enter(name, `2001:db8:0:${net}::${last}`).isIn;
+    expect([from('a', '1'), from('b', '2'), from('c', '3')]).toEqual([true, true, false]);
+    waiting.leave('a');
+    waiting.leave('b');
+    expect(from('d', '4')).toBe(false);
+    expect(refused).toEqual(['too_many_handshakes', 'connect_rate']);
+    expect(from('e', '1', '2')).toBe(true);
+  });
+
   test('at the end all are closed and none is counted', () => {
     const { enter, waiting, refused } = open();
     const sockets = ['a', 'b', 'c'].map((name) => enter(name).socket);
@@ -160,6 +172,14 @@ describe('in front of a handshake', () => {
     expect(waiting.size()).toBe(0);
     expect(refused).toEqual([]);
   });
+});
+
+test('all addresses of one IPv6 network have one tally, and IPv4 the same in IPv6', () => {
+  const tallies = createTallies();
+  for (const address of ['2001:db8::1', '2001:db8::2', '::ffff:192.0.2.1']) tallies.more(address);
+  expect(['2001:db8::3', '2001:db8:0:1::1', '192.0.2.1'].map(tallies.of)).toEqual([2, 0, 1]);
+  tallies.less('2001:db8::9');
+  expect([tallies.of('2001:db8::1'), tallies.addresses()]).toEqual([1, 2]);
 });
 
 test('an address of which nothing is left is not remembered', () => {
