@@ -5,7 +5,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { Clock } from '../clock.ts';
 import { createRateLimiter } from '../mqtt/rate.ts';
-import { addressKey } from '../operators/attempts.ts';
 import { sendProblem } from './problem.ts';
 
 export type HttpLimits = {
@@ -40,7 +39,7 @@ export function addRequestLimit(
   const limiter = createRateLimiter({ burst, perSecond: requestsPerSecond });
   app.addHook('onRequest', (request, reply, done) => {
     const { remoteAddress = 'unknown' } = request.socket;
-    if (limiter.allow(addressKey(remoteAddress), monotonicMs())) done();
+    if (limiter.allow(remoteAddress, monotonicMs())) done();
     else sendProblem(reply.header('retry-after', 1), 429, TOO_OFTEN);
   });
 }

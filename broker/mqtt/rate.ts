@@ -1,6 +1,8 @@
 // How fast one address may connect: a token bucket each, so that a broken or hostile machine that
 // reconnects in a loop costs one accept and no more. A fleet behind one address (a store's router)
-// is why the burst is large; the number of addresses remembered is bounded.
+// is why the burst is large; the number of addresses remembered is bounded. What one address is says addresses.ts.
+
+import { addressKey } from '../addresses.ts';
 
 export type RateLimit = {
   /** Connections at once after a quiet time. */
@@ -20,12 +22,13 @@ export function createRateLimiter(limit: RateLimit, addressesMax = ADDRESSES_MAX
   const buckets = new Map<string, Bucket>();
   return {
     allow: (address, nowMs) => {
-      const bucket = buckets.get(address) ?? { tokens: limit.burst, atMs: nowMs };
+      const key = addressKey(address);
+      const bucket = buckets.get(key) ?? { tokens: limit.burst, atMs: nowMs };
       const refill = (Math.max(0, nowMs - bucket.atMs) / 1000) * limit.perSecond;
       const tokens = Math.min(limit.burst, bucket.tokens + refill);
       const allowed = tokens >= 1;
-      buckets.delete(address);
-      buckets.set(address, { tokens: allowed ? tokens - 1 : tokens, atMs: nowMs });
+      buckets.delete(key);
+      buckets.set(key, { tokens: allowed ? tokens - 1 : tokens, atMs: nowMs });
       const oldest = buckets.size > addressesMax ? buckets.keys().next() : undefined;
       if (oldest?.done === false) buckets.delete(oldest.value);
       return allowed;

@@ -5,6 +5,8 @@
 // signed in from that very address before: they have a short pause of their own, so that nobody who can fail
 // as somebody else keeps an admin out.
 
+import { addressKey } from '../addresses.ts';
+
 export type Rule = {
   /** Failures without a pause. */
   readonly free: number;
@@ -51,20 +53,6 @@ function pauseOf(table: Table, key: string, rule: Rule, nowMs: number): number {
   if (entry === undefined || entry.failures <= rule.free) return 0;
   const pauseMs = Math.min(rule.maxMs, rule.firstMs * 2 ** (entry.failures - rule.free - 1));
   return Math.max(0, entry.atMs + pauseMs - nowMs);
-}
-
-/**
- * An address as it is counted: of IPv6 the first 64 bits, which one customer has [RFC 6177], and an IPv4
- * address the same however it is written.
- */
-export function addressKey(address: string): string {
-  const plain = address.startsWith('::ffff:') ? address.slice(7) : address;
-  if (!plain.includes(':')) return plain;
-  const [head = '', tail] = plain.split('::');
-  const front = head === '' ? [] : head.split(':');
-  const back = tail === undefined || tail === '' ? [] : tail.split(':');
-  const zeros = tail === undefined ? 0 : Math.max(0, 8 - front.length - back.length);
-  return [...front, ...Array<string>(zeros).fill('0'), ...back].slice(0, 4).join(':');
 }
 
 const pairOf = ({ name, address }: Who): string => `${name} ${addressKey(address)}`;
