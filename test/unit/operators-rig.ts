@@ -20,10 +20,13 @@ export function operatorRig() {
   const path = join(dir, 'registry.db');
   const time = fakeTime();
   const metrics = createMetrics('1.0');
+  let setBackMs = 0;
+  const { monotonicMs, wallMs } = time.clock;
+  const clock = { monotonicMs, wallMs: () => wallMs() - setBackMs };
   const begin = () => {
     const database = must(openDatabase(path, (opened) => opened));
-    const audit = openAudit(database, time.clock, metrics);
-    const operators = openOperators({ database, audit, metrics, ...time, cost: CHEAP });
+    const audit = openAudit(database, clock, metrics);
+    const operators = openOperators({ database, audit, metrics, ...time, clock, cost: CHEAP });
     return { database, audit, operators };
   };
   let now = begin();
@@ -39,6 +42,10 @@ export function operatorRig() {
   return {
     ...{ dir, path, time, metrics, add },
     get: (): Operators => now.operators,
+    /** The wall clock; the monotonic one cannot be set. */
+    setBack: (ms: number): void => {
+      setBackMs += ms;
+    },
     audit: () => now.audit,
     database: () => now.database,
     /** As after a restart of the broker. */

@@ -171,6 +171,36 @@ describe('a session', () => {
     expect(whose(token)).toBeUndefined();
   });
 
+  it('does not last longer because the clock is set back again and again', async () => {
+    const { add, enter, whose, time, setBack } = operatorRig();
+    const { token } = await enter(await add('kim', 'admin'));
+    for (let hours = 0; hours < 11; hours += 1) {
+      time.pass(HOUR_MS);
+      setBack(HOUR_MS);
+      expect(whose(token)).toMatchObject({ name: 'kim' });
+    }
+    time.pass(HOUR_MS);
+    expect(whose(token)).toBeUndefined();
+  });
+
+  it('ends without use, and after a restart, though the clock was set back meanwhile', async () => {
+    const { add, enter, whose, get, time, setBack, reopen } = operatorRig();
+    const kim = await add('kim', 'admin');
+    const unused = await enter(kim);
+    time.pass(2 * HOUR_MS - 1_000);
+    setBack(2 * HOUR_MS - 1_000);
+    const used = await enter(kim);
+    time.pass(1_000);
+    expect(whose(unused.token)).toBeUndefined();
+    time.pass(HOUR_MS);
+    reopen();
+    setBack(HOUR_MS);
+    time.pass(HOUR_MS - 1_000);
+    expect(get().sessions()).toBe(1);
+    time.pass(16_000);
+    expect([get().sessions(), whose(used.token)]).toEqual([0, undefined]);
+  });
+
   it('that ended while the disk refused to be written does not come back either', async () => {
     const { add, enter, whose, database, get, time, reopen } = operatorRig();
     const { token } = await enter(await add('kim', 'admin'));
