@@ -1,7 +1,8 @@
 // Sessions: 256 random bits that signing in gives. Only their SHA-256 is kept, which is enough for what cannot be guessed.
 // One ends 12 hours after it began, after 2 hours without use, by signing out, and with its operator's being
 // disabled or given a new token; whoever follows it (a live stream) is told at once. They outlive a restart of
-// the broker. When it was used is written down seldom: a read must not cost a flush of the disk.
+// the broker. When it was used is written down seldom: a read must not cost a flush of the disk. Within one run both
+// clocks are asked and the stricter one holds: a wall clock that is set back makes no session longer.
 
 import { createHash } from 'node:crypto';
 import { formatSession, isSession } from '../../protocol/operators.ts';
@@ -25,21 +26,35 @@ export type Session = { readonly token: string; readonly id: string; readonly en
 export type SessionOptions = {
   readonly database: Pick<Database, 'transact' | 'afterCommit'>;
   readonly store: OperatorStore;
-  readonly clock: Pick<Clock, 'wallMs'>;
+  readonly clock: Pick<Clock, 'wallMs' | 'monotonicMs'>;
   readonly timers: Pick<Timers, 'every'>;
 };
 
 export type Sessions = ReturnType<typeof openSessions>;
 
-type Held = SessionRow & { readonly ended: Set<() => void> };
+type Held = SessionRow & {
+  readonly ended: Set<() => void>;
+  /** Monotonic, of this run; of an older session what the wall clock said when the run began. */
+  readonly bornAtMs: number;
+  readonly usedAtMs: number;
+};
+type Now = { readonly wallMs: number; readonly monotonicMs: number };
 
 const hashOf = (token: string): string => createHash('sha256').update(token).digest('hex');
 
 /** Not before it began either: a clock that was set back must not make a session longer. */
-const isOver = ({ createdMs, usedMs }: SessionRow, nowMs: number): boolean =>
-  nowMs - createdMs >= SESSION_MS_MAX ||
-  nowMs - usedMs >= IDLE_MS_MAX ||
-  nowMs < createdMs - MINUTE_MS;
+const isOver = (session: Held, { wallMs, monotonicMs }: Now): boolean =>
+  wallMs - session.createdMs >= SESSION_MS_MAX ||
+  wallMs - session.usedMs >= IDLE_MS_MAX ||
+  wallMs < session.createdMs - MINUTE_MS ||
+  monotonicMs - session.bornAtMs >= SESSION_MS_MAX ||
+  monotonicMs - session.usedAtMs >= IDLE_MS_MAX;
+
+const hold = (row: SessionRow, { wallMs, monotonicMs }: Now): Held => ({
+  ...{ ...row, ended: new Set() },
+  bornAtMs: monotonicMs - Math.max(0, wallMs - row.createdMs),
+  usedAtMs: monotonicMs - Math.max(0, wallMs - row.usedMs),
+});
 
 /** Ended, and perhaps still on a disk that refuses writes: tried again until it is gone from there too. */
 function createDrops({ database, store }: Pick<SessionOptions, 'database' | 'store'>) {
@@ -62,9 +77,9 @@ function createDrops({ database, store }: Pick<SessionOptions, 'database' | 'sto
 }
 
 export function openSessions({ database, store, clock, timers }: SessionOptions) {
-  const held = new Map<string, Held>(
-    store.sessions().map((row) => [row.hash, { ...row, ended: new Set() }]),
-  );
+  const now = (): Now => ({ wallMs: clock.wallMs(), monotonicMs: clock.monotonicMs() });
+  const opened = now();
+  const held = new Map(store.sessions().map((row) => [row.hash, hold(row, opened)]));
 
   const drops = createDrops({ database, store });
   const byId = (id: string) => [...held.values()].find((one) => one.id === id);
@@ -83,8 +98,7 @@ export function openSessions({ database, store, clock, timers }: SessionOptions)
   function use(hash: string): Held | undefined {
     const session = held.get(hash);
     if (session === undefined) return undefined;
-    const nowMs = clock.wallMs();
-    if (isOver(session, nowMs)) {
+    if (isOver(session, now())) {
       end(session);
       return undefined;
     }
@@ -93,21 +107,21 @@ export function openSessions({ database, store, clock, timers }: SessionOptions)
 
   const written = new Map<string, number>();
   function touch(session: Held): void {
-    const nowMs = clock.wallMs();
-    const used = { ...session, usedMs: nowMs };
+    const { wallMs, monotonicMs } = now();
+    const used = { ...session, usedMs: wallMs, usedAtMs: monotonicMs };
     held.set(session.hash, used);
-    if (nowMs - (written.get(session.hash) ?? session.createdMs) < WRITE_USE_MS) return;
-    written.set(session.hash, nowMs);
+    if (monotonicMs - (written.get(session.hash) ?? session.bornAtMs) < WRITE_USE_MS) return;
+    written.set(session.hash, monotonicMs);
     database.transact(() => {
       if (held.has(session.hash)) store.putSession(used);
     });
   }
 
   const sweep = (): void => {
-    const nowMs = clock.wallMs();
+    const at = now();
     drops.retry();
     for (const session of held.values()) {
-      if (isOver(session, nowMs)) end(session);
+      if (isOver(session, at)) end(session);
       // Somebody watches a live stream.
       else if (session.ended.size > 0) touch(session);
     }
@@ -129,12 +143,12 @@ export function openSessions({ database, store, clock, timers }: SessionOptions)
       const own = ofOperator(operator);
       for (const old of own.slice(0, Math.max(0, own.length - SESSIONS_EACH_MAX + 1))) end(old);
       const token = formatSession(newSecret());
-      const nowMs = clock.wallMs();
-      const times = { createdMs: nowMs, usedMs: nowMs };
+      const at = now();
+      const times = { createdMs: at.wallMs, usedMs: at.wallMs };
       const row = { hash: hashOf(token), id: newSessionId(), operator, address, ...times };
       store.putSession(row);
-      database.afterCommit(() => held.set(row.hash, { ...row, ended: new Set() }));
-      return { token, id: row.id, endsMs: nowMs + SESSION_MS_MAX };
+      database.afterCommit(() => held.set(row.hash, hold(row, at)));
+      return { token, id: row.id, endsMs: at.wallMs + SESSION_MS_MAX };
     },
     endOne: (id: string): void => {
       const session = byId(id);
