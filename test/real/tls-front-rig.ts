@@ -83,7 +83,7 @@ type Wishes = { readonly limits?: Partial<MqttLimits>; readonly gate?: Partial<G
 
 /** What the test says of terminals; who is not mentioned is enrolled. */
 function fakeIdentities() {
-  const states = new Map<string, 'suspended' | 'revoked'>();
+  const states = new Map<string, 'suspended' | 'revoked' | 'renewed'>();
   const listeners = new Set<CutListener>();
   const greetings: { terminal: string; hello: Hello | undefined }[] = [];
   const sentence = 'this terminal was revoked';
@@ -91,6 +91,11 @@ function fakeIdentities() {
     states.get(terminal) === 'revoked'
       ? ({ ok: false, reason: 'revoked', sentence } as const)
       : ({ ok: true } as const);
+  const renewed = 'its certificate was renewed, and the new one used';
+  const admit = ({ terminal }: { terminal: string }) =>
+    states.get(terminal) === 'renewed'
+      ? ({ ok: false, reason: 'certificate', sentence: renewed } as const)
+      : may(terminal);
   return {
     states,
     greetings,
@@ -99,6 +104,7 @@ function fakeIdentities() {
       for (const listener of listeners) listener(terminal, 'revoked', sentence);
     },
     front: {
+      admit,
       mayConnect: may,
       isSuspended: (terminal: string) => states.get(terminal) === 'suspended',
       greeted: (terminal: string, hello: Hello | undefined) => {
@@ -109,7 +115,7 @@ function fakeIdentities() {
         return () => void listeners.delete(listener);
       },
     },
-    admit: ({ terminal }: { terminal: string }) => may(terminal),
+    admit,
   };
 }
 

@@ -116,6 +116,19 @@ describe('no session and no byte read', () => {
     expect(rig.refusals).toMatchObject([{ reason: 'revoked', terminal: 'lane-1' }]);
   });
 
+  test('when its certificate was renewed away between its handshake and its CONNECT', async () => {
+    const raw = await rig.socket(await rig.certificateOf('lane-1'));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    rig.identities.states.set('lane-1', 'renewed');
+    const before = rig.told.length;
+    raw.socket.write(connectPacket('lane-1'));
+    await until('its answer', () => connack(raw.got()) !== undefined);
+    expect(connack(raw.got())).toBe(5);
+    await until('its end', raw.closed);
+    expect(rig.told.slice(before)).toEqual([]);
+    expect(rig.refusals).toMatchObject([{ reason: 'certificate', terminal: 'lane-1' }]);
+  });
+
   test('with TLS 1.2', async () => {
     const before = rig.counted('refused handshake');
     const old = { minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' } as const;
