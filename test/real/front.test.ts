@@ -3,7 +3,15 @@
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ackTopic, commandTopic, goneTopic, upTopic } from '../../protocol/topics.ts';
-import { EPOCH_HEX, makeBatch, type Rig, startRig, type Terminal, until } from './front-rig.ts';
+import {
+  connectRaw,
+  EPOCH_HEX,
+  makeBatch,
+  type Rig,
+  startRig,
+  type Terminal,
+  until,
+} from './front-rig.ts';
 
 let rig: Rig;
 beforeEach(async () => {
@@ -173,6 +181,42 @@ describe('what a terminal may not do', () => {
       await expectAlive(await rig.terminal('lane-2'), 1);
     });
   }
+});
+
+describe('small packets of a terminal that was accepted', () => {
+  const CONNECT = Buffer.from('101200044d5154540402003c00066c616e652d31', 'hex');
+  const topic = Buffer.alloc(1_000, 'a');
+  const subscription = Buffer.concat([Buffer.from([0x82, 0xed, 0x07, 0, 1, 3, 0xe8]), topic]);
+
+  test.each([
+    ['PINGREQ', Buffer.alloc(65_536, Buffer.from([0xc0, 0]))],
+    ['PUBACK that nobody waits for', Buffer.alloc(65_536, Buffer.from([0x40, 2, 0, 1]))],
+    ['UNSUBSCRIBE', Buffer.alloc(70_000, Buffer.from([0xa2, 5, 0, 1, 0, 1, 97]))],
+    ['SUBSCRIBE of a kilobyte', Buffer.concat([subscription, Buffer.from([0])])],
+  ])('end its connection when they come without end: %s', async (_what, packets) => {
+    const other = await rig.terminal('lane-2');
+    const raw = await connectRaw(rig.front.port);
+    raw.socket.write(CONNECT);
+    await until('CONNACK', () => raw.got().length >= 4);
+    for (let n = 0; n < 64; n += 1) raw.socket.write(packets);
+    await until('its end', raw.closed, 2_000);
+    expect(rig.counted('refused terminal_rate')).toBe(1);
+    expect(raw.got().length).toBeLessThan(4_096);
+    expect(rig.told).toContain('lane-1 refused');
+    await expectAlive(other, 1);
+  });
+
+  test('are no matter as often as a terminal needs them, also many answers to what it is told', async () => {
+    const till = await rig.terminal('lane-1');
+    const all = 1_000;
+    for (let n = 0; n < all; n += 1) {
+      await until('room', () => rig.front.sendCommand('lane-1', Buffer.from(`do ${n}`)));
+    }
+    for (let n = 0; n < 30; n += 1) till.client.sendPing();
+    await until('all that it was told', () => till.commands.length === all);
+    await expectAlive(till, 1);
+    expect(rig.counted('refused terminal_rate')).toBe(0);
+  });
 });
 
 describe('a session', () => {
