@@ -67,8 +67,17 @@ const waiting = [
   'tls-https',
   'tls-limits',
   'bulk',
+  'agent-broker',
+  'broker',
+  'witness',
+  'hardware-printing',
+  'hostile-broker',
+  'attack/transport',
+  'attack/enrolment',
+  'attack/requests',
   'tls-siege',
   'tls-stay',
+  'hostile-line',
 ].map((name) => `test/long/${name}.test.ts`);
 
 export default defineConfig({

@@ -159,7 +159,3 @@ it.each([1, 2])(
   },
   120_000,
 );
-
-it.todo(
-  '... also with acknowledgements and batches that it changes or invents: neither is signed (T, L)',
-);

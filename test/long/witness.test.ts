@@ -12,7 +12,7 @@ import { topFrameOf, WITNESS_WAIT_MS_MAX } from '../../agent/channel/ask.ts';
 import { type ChannelServer, openChannel } from '../../agent/channel/server.ts';
 import { socketFiles } from '../../agent/system/disk.ts';
 import { realPorts } from '../../agent/system.ts';
-import { until } from './agent-rig.ts';
+import { until } from '../real/agent-rig.ts';
 
 const { timers } = realPorts();
 const log = { info: () => undefined, warn: () => undefined, error: () => undefined };

@@ -8,8 +8,8 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parsePublicKey, verifyCommand } from '../../protocol/commands.ts';
-import { type Bench, eventBatch, MAIN, openBench } from './broker-rig.ts';
-import { connectTerminal, until } from './front-rig.ts';
+import { type Bench, eventBatch, MAIN, openBench } from '../real/broker-rig.ts';
+import { connectTerminal, until } from '../real/front-rig.ts';
 
 let bench: Bench;
 beforeEach(() => {

@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { fault, Rig, until } from './agent-rig.ts';
+import { fault, Rig, until } from '../real/agent-rig.ts';
 
 let rig: Rig;
 let broker: ChildProcess;

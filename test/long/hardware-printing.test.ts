@@ -3,7 +3,7 @@
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PrinterEmulator } from '../../terminal/hardware/emulators/index.ts';
-import { type Program, Rig, until } from './terminal-rig.ts';
+import { type Program, Rig, until } from '../real/terminal-rig.ts';
 
 let rig: Rig;
 let printer: PrinterEmulator;
