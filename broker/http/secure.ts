@@ -48,6 +48,10 @@ export function secureApp(app: FastifyInstance, security: HttpSecurity): Cancel 
   const server = app.server as unknown as TlsServer;
   // Who is still in front of the handshake has room of its own, or one address could take everybody's.
   server.maxConnections = CONNECTIONS_MAX + terminalsMax + gate.handshakesMax;
+  server.on('drop', (dropped) => {
+    const address = dropped?.remoteAddress ?? 'unknown';
+    gate.refuse(address, 'too_many_connections', 'all connections of the port are taken');
+  });
   const perAddress = createTallies();
   let people = 0;
   const refuses = (address: string): 'too_many_connections' | undefined =>
