@@ -8,6 +8,7 @@
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import type { Cancel, Timers } from '../clock.ts';
+import type { ClientCertificate } from '../trust/types.ts';
 import {
   CONNECT,
   type PacketProblem,
@@ -27,8 +28,8 @@ export type GuardOptions = {
   /** Who takes nothing off its socket for this long is disconnected. */
   readonly drainTimeoutMs: number;
   readonly onProblem: (problem: PacketProblem | 'slow_reader') => void;
-  /** Whose certificate it showed; undefined where there are none (plain text). */
-  readonly terminal?: string | undefined;
+  /** What it showed; undefined where there are none (plain text). */
+  readonly certificate?: ClientCertificate | undefined;
 };
 
 /** Who takes what does not go to aedes, once the terminal is accepted. */
@@ -46,7 +47,7 @@ const LAST_WORD_MS_MAX = 500;
 
 export class Guard extends Duplex {
   readonly address: string;
-  readonly terminal: string | undefined;
+  readonly certificate: ClientCertificate | undefined;
   readonly #socket: Socket;
   readonly #o: GuardOptions;
   readonly #reader = new PacketReader();
@@ -69,13 +70,18 @@ export class Guard extends Duplex {
     this.#socket = socket;
     this.#o = options;
     this.address = socket.remoteAddress ?? 'unknown';
-    this.terminal = options.terminal;
+    this.certificate = options.certificate;
     socket.setNoDelay(true);
     socket.on('data', (chunk: Buffer) => this.#take(chunk));
     socket.on('end', () => this.#end());
     socket.on('error', (error) => this.destroy(error));
     socket.on('close', () => this.destroy());
     socket.on('drain', () => this.#drained());
+  }
+
+  /** Whose certificate it showed. */
+  get terminal(): string | undefined {
+    return this.certificate?.terminal;
   }
 
   /** The terminal is accepted. */

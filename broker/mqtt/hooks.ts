@@ -8,7 +8,7 @@ import { parseHello } from '../../protocol/hello.ts';
 import type { Clock } from '../clock.ts';
 import type { Ingest } from '../ingest/ingest.ts';
 import type { FleetSessions, FrontMetrics, Log, OnRefused } from '../ports.ts';
-import { type FrontIdentities, judgeTerminal } from './admission.ts';
+import { admits, type FrontIdentities, judgeTerminal } from './admission.ts';
 import { MalformedError, RefusedError, reasonOf } from './errors.ts';
 import type { Guard } from './guard.ts';
 import { type Published, readPublish, writePublish } from './packets.ts';
@@ -27,7 +27,7 @@ export type HooksOptions = {
   readonly isKnown: FleetSessions['isKnown'];
   readonly identities?: FrontIdentities | undefined;
   readonly rates: TerminalRates;
-  readonly clock: Pick<Clock, 'monotonicMs'>;
+  readonly clock: Clock;
   readonly metrics: Pick<FrontMetrics, 'connects' | 'refused' | 'slowed'>;
   readonly log: Log;
   readonly onRefused?: OnRefused | undefined;
@@ -117,10 +117,9 @@ export class Hooks {
   };
 
   readonly authenticate: Hook<'authenticate'> = (client, _username, _password, next) => {
-    const { sessions, metrics, clock } = this.#options;
+    const { sessions, metrics } = this.#options;
     const place = this.#places.get(client);
-    const now = clock.monotonicMs();
-    const answer = place && judgeTerminal(this.#options, place.connect, guardOf(client), now);
+    const answer = place && judgeTerminal(this.#options, place.connect, guardOf(client));
     if (place !== undefined && answer?.kind === 'accepted') {
       // Asked now, because aedes closes the older connection before it says that this one is ready.
       place.tookOver = sessions.supersede(client.id);
@@ -250,8 +249,8 @@ export class Hooks {
     const guard = guardOf(client);
     if (place === undefined || guard.destroyed) return;
     // Revoked in the moment between its CONNECT and now.
-    const may = identities?.mayConnect(client.id);
-    if (may?.ok === false) {
+    const may = admits(this.#options, client.id, guard);
+    if (!may.ok) {
       this.#refuse(client, { kind: 'refused', ...may });
       guard.destroy();
       return;

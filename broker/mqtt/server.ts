@@ -12,7 +12,7 @@ import type { FrontMetrics, Log, OnRefused } from '../ports.ts';
 import { mqttContext, mqttOptions } from '../tls/contexts.ts';
 import type { Gate, Room } from '../tls/gate.ts';
 import { type Judges, judgePeer } from '../tls/peer.ts';
-import type { Trust } from '../trust/types.ts';
+import type { ClientCertificate, Trust } from '../trust/types.ts';
 import { HandlingError } from './errors.ts';
 import { Guard, type GuardOptions } from './guard.ts';
 import type { Hooks } from './hooks.ts';
@@ -144,8 +144,9 @@ function createAcceptor(options: MqttServerOptions, aedes: Aedes) {
     });
   }
 
-  function accept(socket: Socket, address: string, terminal?: string): Guard {
+  function accept(socket: Socket, address: string, certificate?: ClientCertificate): Guard {
     const { drainTimeoutMs } = limits;
+    const terminal = certificate?.terminal;
     const onProblem: GuardOptions['onProblem'] = (reason) => {
       metrics.refused(reason);
       log.warn('closed', { reason, address });
@@ -156,7 +157,7 @@ function createAcceptor(options: MqttServerOptions, aedes: Aedes) {
         terminal,
       });
     };
-    const guard: Guard = new Guard(socket, { timers, drainTimeoutMs, onProblem, terminal });
+    const guard: Guard = new Guard(socket, { timers, drainTimeoutMs, onProblem, certificate });
     guards.add(guard);
     guard.once('close', () => guards.delete(guard));
     if (terminal !== undefined) remember(guard, terminal);
@@ -200,9 +201,9 @@ function createSecure(options: MqttServerOptions, security: MqttSecurity, accept
     const address = socket.remoteAddress ?? 'unknown';
     const peer = judgePeer(socket, judges);
     if (peer.kind === 'terminal') {
-      const { terminal, authority, notAfterMs } = peer;
+      const { authority, notAfterMs } = peer.certificate;
       const leftMs = notAfterMs - judges.nowMs();
-      vouchers.add(acceptor.accept(socket, address, terminal), { authority, leftMs });
+      vouchers.add(acceptor.accept(socket, address, peer.certificate), { authority, leftMs });
       return;
     }
     const { reason, sentence, terminal } = peer;

@@ -5,7 +5,7 @@
 import type { TLSSocket } from 'node:tls';
 import type { Identities } from '../identity/types.ts';
 import type { RefusedReason } from '../ports.ts';
-import type { Trust } from '../trust/types.ts';
+import type { ClientCertificate, Trust } from '../trust/types.ts';
 import { MQTT_PROTOCOL } from './contexts.ts';
 
 export type Judges = {
@@ -18,9 +18,8 @@ export type Peer =
   | {
       readonly kind: 'terminal';
       readonly terminal: string;
-      /** The fingerprint of who issued what it showed, and when that ends. */
-      readonly authority: string;
-      readonly notAfterMs: number;
+      /** What it showed. */
+      readonly certificate: ClientCertificate;
     }
   | {
       readonly kind: 'refused';
@@ -59,7 +58,7 @@ export function judgePeer(handshake: Handshake, { readClient, admit, nowMs }: Ju
   if (certificate === undefined) return refused('it showed no certificate');
   const client = readClient(certificate.raw);
   if (!client.ok) return refused(client.reason);
-  const { terminal, authority, notAfterMs } = client.value;
+  const { terminal } = client.value;
   if (handshake.isSessionReused()) return refused('it came with an old session', terminal);
   const admission = admit(client.value, nowMs());
   if (!admission.ok) {
@@ -69,5 +68,5 @@ export function judgePeer(handshake: Handshake, { readClient, admit, nowMs }: Ju
   if (!handshake.authorized) {
     return refused(`the certificate of ${terminal} is not valid: ${codeOf(handshake)}`, terminal);
   }
-  return { kind: 'terminal', terminal, authority, notAfterMs };
+  return { kind: 'terminal', terminal, certificate: client.value };
 }

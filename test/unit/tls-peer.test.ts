@@ -24,7 +24,7 @@ const handshake = (more: Partial<Handshake> = {}): Handshake =>
 describe('who is at the other end', () => {
   test('is the terminal of the certificate when everybody agrees', () => {
     expect(judgePeer(handshake(), yes)).toEqual({
-      ...{ kind: 'terminal', terminal: 'lane-1', authority: '', notAfterMs: 1 },
+      ...{ kind: 'terminal', terminal: 'lane-1', certificate: client },
     });
   });
 

@@ -51,6 +51,7 @@ const started = await startFront({
   ...{ host: '127.0.0.1', port: Number(values.port), limits: MQTT_LIMITS, ledger },
   fleet: { isKnown: () => true, sessionOpened: () => {}, sessionClosed: () => {} },
   identities: {
+    admit: () => yes,
     mayConnect: () => yes,
     isSuspended: () => false,
     greeted: () => {},
