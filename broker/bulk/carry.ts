@@ -8,21 +8,20 @@ import type { Clock, Timers } from '../clock.ts';
 import { type Actor, type Commands, OWN_OPERATOR } from '../commands/commands.ts';
 import { isFinal } from '../commands/queue.ts';
 import { EXPIRY_MS_MIN } from '../commands/request.ts';
-import { isServed, type StateOf } from '../commands/standing.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Log } from '../ports.ts';
+import { hasUnderWay, type LookOptions, lookAround } from './look.ts';
 import { type BulkEffect, type BulkEvent, step } from './machine.ts';
-import { type BulkModel, inFlightOf, isInFlight, isOver, isWide, storesOf } from './model.ts';
+import { type BulkModel, isInFlight, isOver, isWide, storesOf } from './model.ts';
 import type { Notices } from './notices.ts';
 import type { BulkStore } from './store.ts';
 
 const TICK_MS = 1_000;
 
-export type CarryOptions = {
-  readonly fleet: Pick<Fleet, 'database' | 'isConnected'>;
+export type CarryOptions = LookOptions & {
+  readonly fleet: LookOptions['fleet'] & Pick<Fleet, 'database'>;
   readonly commands: Pick<Commands, 'create' | 'cancel' | 'get' | 'onFinished'>;
-  readonly stateOf: StateOf;
   /** Now; undefined for who is no operator any more. Nobody is asked about where it is absent. */
   readonly roleOf?: ((name: string) => Role | undefined) | undefined;
   readonly audit: Pick<Audit, 'write'>;
@@ -68,10 +67,6 @@ function noticeText(model: BulkModel, { step: name, by, reason }: Recorded): str
       return `${scope} is over: ${reason}`;
   }
 }
-
-/** A wave that is not over: only time or another result can change anything. */
-const hasUnderWay = (model: BulkModel | undefined): boolean =>
-  model?.targets.some(({ state }) => state === 'sent') === true;
 
 /** Does what a step says; what comes of it goes back into the machine. */
 function createDoer(options: CarryOptions) {
@@ -141,29 +136,6 @@ function mayNot(model: BulkModel, roleOf: CarryOptions['roleOf']): string | unde
   return `${startedBy.name} ${why} any more; who resumes it answers for it`;
 }
 
-function lookAround(
-  model: BulkModel,
-  models: Iterable<BulkModel>,
-  { fleet, stateOf }: CarryOptions,
-): Extract<BulkEvent, { kind: 'tick' }> {
-  const { id, targets } = model;
-  const there = new Set<string>();
-  // A wave can begin only then; twenty plans of the whole fleet must not cost anything each second.
-  const isFree = model.state === 'running' && !hasUnderWay(model);
-  for (const { terminal, state } of isFree ? targets : []) {
-    if (state !== 'waiting' || !fleet.isConnected(terminal)) continue;
-    if (isServed(stateOf(terminal))) there.add(terminal);
-  }
-  const others = new Map<string, number>();
-  for (const other of models) {
-    if (other.id === id) continue;
-    for (const [name, count] of inFlightOf(other)) {
-      others.set(name, (others.get(name) ?? 0) + count);
-    }
-  }
-  return { kind: 'tick', there, others };
-}
-
 export function openCarry(options: CarryOptions, store: BulkStore): Carry {
   const { fleet, commands, clock, log } = options;
   const { database } = fleet;
@@ -215,7 +187,7 @@ export function openCarry(options: CarryOptions, store: BulkStore): Carry {
     const reason = running && mayNot(running, options.roleOf);
     if (reason !== undefined) act(id, { kind: 'halt', reason });
     const model = models.get(id);
-    if (model !== undefined) act(id, lookAround(model, models.values(), options));
+    if (model !== undefined) act(id, lookAround(model, [...models.values()], options));
   }
 
   let behind = new Set(models.keys());

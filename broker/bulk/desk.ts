@@ -78,7 +78,7 @@ export type Bulks = {
 };
 
 export type BulksOptions = CarryOptions & {
-  readonly fleet: Pick<Fleet, 'database' | 'isConnected' | 'search'>;
+  readonly fleet: CarryOptions['fleet'] & Pick<Fleet, 'search'>;
   readonly settings: BulkSettings;
   readonly hasLabel?: (terminal: string, label: string) => boolean;
 };
@@ -139,7 +139,7 @@ function createPlanner(options: BulksOptions) {
     if (unclear !== undefined) return refuse('invalid', unclear);
     const selected = select({ fleet, stateOf, hasLabel }, plan.selector, content);
     if (!selected.ok) return refuse('invalid', selected.reason);
-    const { chosen, leftOut, fleetSize, storeSizes } = selected.value;
+    const { chosen, leftOut, fleetSize } = selected.value;
     return {
       id: randomUUID(),
       ...{ content, plannedBy: plan.actor.name, startedBy: undefined, reason: plan.reason },
@@ -148,7 +148,7 @@ function createPlanner(options: BulksOptions) {
       ...{ state: 'planned', why: '', wave: { number: 0, size: 0 } },
       resultMs: catalogue[content.kind].expiryMs + RESULT_GRACE_MS,
       forgiven: { failed: 0, ended: 0 },
-      ...{ limits, fleetSize, storeSizes },
+      ...{ limits, fleetSize },
       leftOut: { count: leftOut.length, first: leftOut.slice(0, LEFT_OUT_SHOWN_MAX) },
       targets: chosen.map(({ terminal, store }) => ({
         ...{ terminal, store, state: 'waiting', command: '', reason: '', sentMs: 0 },

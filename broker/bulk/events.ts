@@ -18,6 +18,12 @@ export type BulkEvent =
       readonly there: ReadonlySet<string>;
       /** What other bulk actions have under way, by store. */
       readonly others: ReadonlyMap<string, number>;
+      /** What sells and is in no bulk action's hands, by store. */
+      readonly selling: ReadonlyMap<string, number>;
+      /** Where those stand that stood elsewhere when the list was frozen. */
+      readonly moved: ReadonlyMap<string, string>;
+      /** Who never comes back, and why. */
+      readonly gone: ReadonlyMap<string, string>;
     }
   | { readonly kind: 'issued'; readonly terminal: string; readonly command: string }
   | {

@@ -88,21 +88,27 @@ function settle(step: BulkStep, now: number): BulkStep {
 
 type Tick = Extract<BulkEvent, { kind: 'tick' }>;
 
-function chooseWave(model: BulkModel, { there, others }: Tick): readonly Target[] {
-  const busy = inFlightOf(model);
+/** As many still sell in each store as are at it, and where one alone sells that one may go. */
+function chooseWave(model: BulkModel, { there, others, selling, moved }: Tick): readonly Target[] {
+  const busy = inFlightOf(model, moved);
   const used = [...busy.values(), ...others.values()].reduce((sum, count) => sum + count, 0);
+  const roomOf = (store: string): number => {
+    const held = (busy.get(store) ?? 0) + (others.get(store) ?? 0);
+    return storeMax((selling.get(store) ?? 0) + held) - held;
+  };
+  const rooms = new Map<string, number>();
   const { number, size } = model.wave;
   const nominal = number === 0 ? model.limits.firstWave : Math.max(1, size * 2);
   const most = Math.min(nominal, fleetMax(model) - used);
   const wave: Target[] = [];
   for (const target of model.targets) {
     if (wave.length >= most) break;
-    const { store, terminal, state } = target;
+    const { terminal, state } = target;
     if (state !== 'waiting' || !there.has(terminal)) continue;
-    const atIt = (busy.get(store) ?? 0) + (others.get(store) ?? 0);
-    if (atIt >= storeMax(model.storeSizes[store] ?? 1)) continue;
-    busy.set(store, (busy.get(store) ?? 0) + 1);
-    wave.push(target);
+    const store = moved.get(terminal) ?? target.store;
+    const room = rooms.get(store) ?? roomOf(store);
+    rooms.set(store, room - 1);
+    if (room > 0) wave.push(target);
   }
   return wave;
 }
@@ -129,7 +135,18 @@ function nextWave(model: BulkModel, event: Tick): BulkStep {
   };
 }
 
-function tick(model: BulkModel, event: Tick, now: number): BulkStep {
+/** Who never comes back is waited for no longer; a late word of it still corrects that. */
+const settleGone = (model: BulkModel, gone: Tick['gone']): BulkModel =>
+  gone.size === 0
+    ? model
+    : changeTargets(
+        model,
+        (target) => (target.state === 'waiting' || isInFlight(target)) && gone.has(target.terminal),
+        ({ terminal }) => ({ state: 'skipped', reason: gone.get(terminal) ?? '' }),
+      );
+
+function tick(before: BulkModel, event: Tick, now: number): BulkStep {
+  const model = before.state === 'planned' ? before : settleGone(before, event.gone);
   if (model.state === 'planned') {
     if (now < model.createdMs + PLAN_MS_MAX) return unchanged(model);
     const why = 'nobody started it';

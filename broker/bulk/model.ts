@@ -22,6 +22,7 @@ export type TargetState = (typeof TARGET_STATES)[number];
 
 export type Target = {
   readonly terminal: string;
+  /** Where it stood when the list was frozen. */
   readonly store: string;
   readonly state: TargetState;
   /** Empty while it has none; it never gets a second one. */
@@ -79,9 +80,8 @@ export type BulkModel = {
   /** What somebody has seen and gone on with: only what came after it stops again. */
   readonly forgiven: { readonly failed: number; readonly ended: number };
   readonly limits: BulkLimits;
-  /** When the list was frozen: terminals of the fleet, and of each store that is in the list. */
+  /** Terminals of the fleet when the list was frozen. */
   readonly fleetSize: number;
-  readonly storeSizes: Readonly<Record<string, number>>;
   /** Who was meant and cannot be: the first few, and how many in all. */
   readonly leftOut: { readonly count: number; readonly first: readonly LeftOut[] };
   readonly targets: readonly Target[];
@@ -101,11 +101,16 @@ export function countsOf({ targets }: Pick<BulkModel, 'targets'>): Counts {
 export const isInFlight = ({ state }: Pick<Target, 'state'>): boolean =>
   state === 'issuing' || state === 'sent' || state === 'overdue';
 
-/** How many of each store are at it. */
-export function inFlightOf({ targets }: Pick<BulkModel, 'targets'>): Map<string, number> {
+/** How many of each store are at it. @param moved where those stand that stand elsewhere now. */
+export function inFlightOf(
+  { targets }: Pick<BulkModel, 'targets'>,
+  moved: ReadonlyMap<string, string>,
+): Map<string, number> {
   const busy = new Map<string, number>();
   for (const target of targets) {
-    if (isInFlight(target)) busy.set(target.store, (busy.get(target.store) ?? 0) + 1);
+    if (!isInFlight(target)) continue;
+    const store = moved.get(target.terminal) ?? target.store;
+    busy.set(store, (busy.get(store) ?? 0) + 1);
   }
   return busy;
 }
@@ -115,7 +120,7 @@ export const isOver = (model: BulkModel): boolean =>
   model.state === 'expired' ||
   ((model.state === 'done' || model.state === 'aborted') && !model.targets.some(isInFlight));
 
-/** Half of a store's terminals, and of a store with a single one that one. */
+/** Half of what would sell in a store if nobody were at it, and of a single one that one. */
 export const storeMax = (size: number): number => Math.max(1, Math.floor(size / 2));
 
 export const fleetMax = ({ fleetSize, limits }: Pick<BulkModel, 'fleetSize' | 'limits'>): number =>

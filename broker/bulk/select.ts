@@ -32,7 +32,6 @@ export type Selection = {
   readonly chosen: readonly Chosen[];
   readonly leftOut: readonly LeftOut[];
   readonly fleetSize: number;
-  readonly storeSizes: Readonly<Record<string, number>>;
 };
 
 export type SelectOptions = {
@@ -68,15 +67,6 @@ function roundStores(chosen: readonly Chosen[]): readonly Chosen[] {
     }
   }
   return round;
-}
-
-function sizesOf(views: readonly TerminalView[], chosen: readonly Chosen[]) {
-  const sizes = new Map(chosen.map(({ store }) => [store, 0]));
-  for (const { store } of views) {
-    const size = sizes.get(store);
-    if (size !== undefined) sizes.set(store, size + 1);
-  }
-  return Object.fromEntries(sizes);
 }
 
 function findViews({ fleet }: SelectOptions, selector: Selector): Result<readonly TerminalView[]> {
@@ -134,6 +124,5 @@ export function select(
     chosen: roundStores(chosen),
     leftOut,
     fleetSize: known.size,
-    storeSizes: sizesOf(all.value.terminals, chosen),
   });
 }

@@ -43,8 +43,7 @@ export type BulkView = Pick<
 };
 
 export function bulkView(model: BulkModel): BulkView {
-  const { content, startedBy, targets, forgiven: _, resultMs: _r, fleetSize: _f, ...rest } = model;
-  const { storeSizes: _s, ...shown } = rest;
+  const { content, startedBy, targets, forgiven: _, resultMs: _r, fleetSize: _f, ...shown } = model;
   const wide = isWide(model);
   return {
     ...shown,

@@ -68,6 +68,8 @@ export type Fleet = FleetSessions & {
   /** Told at once where every terminal stands, and later of those that are new. @returns an undo. */
   readonly onStores: Models['onStores'];
   readonly isConnected: (id: string) => boolean;
+  /** Of the fleet, those that are there, and where each stands. */
+  readonly connected: () => readonly Planned[];
   readonly rollup: () => Rollup;
   readonly search: (query: TerminalQuery) => Result<TerminalPage>;
   readonly events: (query: EventQuery) => readonly EventRow[];
@@ -175,6 +177,8 @@ function createQueries(models: Models, clock: Clock) {
       const listed = models.listed();
       return listed.length > max ? undefined : listed.map(observedOf);
     },
+    connected: (): readonly Planned[] =>
+      models.all().filter((model) => model.sessions > 0 && models.isShown(model)),
     isConnected: (id: string): boolean => (models.get(id)?.sessions ?? 0) > 0,
   };
 }

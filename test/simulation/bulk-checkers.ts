@@ -1,6 +1,7 @@
 // Judges of a bulk action that share no code with it: they keep their own books of what was asked of whom and when it
 // was answered, and know the rules as sentences.
 
+import type { BulkModel } from '../../broker/bulk/model.ts';
 import type { QueueState } from '../../broker/commands/queue.ts';
 
 export type Asked = {
@@ -17,8 +18,12 @@ export type Book = {
   readonly aborted: Map<string, number>;
   readonly paused: Map<string, boolean>;
   readonly lists: Map<string, { readonly terminals: ReadonlySet<string>; readonly most: number }>;
-  readonly storeOf: ReadonlyMap<string, string>;
-  readonly storeSizes: ReadonlyMap<string, number>;
+  /** Where each stands now. */
+  readonly storeOf: Map<string, string>;
+  /** Who cannot sell now. */
+  readonly away: Set<string>;
+  /** Who never comes back: it is in nobody's way and counts nowhere. */
+  readonly retired: Set<string>;
 };
 
 export class Broken extends Error {}
@@ -35,10 +40,26 @@ export function checkIssue(book: Book, next: Asked): void {
   must(!twice, 'a second command for one terminal', next);
   must(!book.aborted.has(bulk), 'a command after the abort', next);
   must(book.paused.get(bulk) !== true, 'a command while it is paused', next);
-  const open = book.asked.filter(({ state }) => state === 'sent');
-  const store = book.storeOf.get(terminal) ?? '';
-  const half = Math.floor((book.storeSizes.get(store) ?? 0) / 2);
-  const there = open.filter((one) => book.storeOf.get(one.terminal) === store).length;
-  must(there + 1 <= Math.max(1, half), 'more than half of a store', next);
+  must(!book.retired.has(terminal), 'a command for a retired terminal', next);
+  const open = book.asked.filter((one) => one.state === 'sent' && !book.retired.has(one.terminal));
+  const busy = new Set(open.map((one) => one.terminal)).add(terminal);
+  const inStore = [...book.storeOf].filter(([, store]) => store === book.storeOf.get(terminal));
+  const atIt = inStore.filter(([id]) => busy.has(id)).length;
+  const selling = inStore.filter(
+    ([id]) => !busy.has(id) && !book.away.has(id) && !book.retired.has(id),
+  ).length;
+  must(atIt === 1 || atIt <= selling, 'more than half of what sells in a store', next);
   must(open.length + 1 <= (list?.most ?? 0), 'more than its share of the fleet', next);
+}
+
+const ENDED: readonly string[] = ['succeeded', 'failed', 'skipped'];
+
+/** @param model as it is on disk after it has looked around. */
+export function checkSettled(book: Book, { id, state, targets }: BulkModel, atMs: number): void {
+  if (state === 'planned' || state === 'expired') return;
+  for (const target of targets) {
+    const isOpen = book.retired.has(target.terminal) && !ENDED.includes(target.state);
+    const seen = { bulk: id, command: '', terminal: target.terminal, atMs, state: 'sent' } as const;
+    must(!isOpen, 'a retired terminal is waited for', seen);
+  }
 }

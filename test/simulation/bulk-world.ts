@@ -3,9 +3,9 @@
 // whom is kept apart from the machine's own books, and judged by bulk-checkers.ts.
 
 import { type BulkEvent, step } from '../../broker/bulk/machine.ts';
-import { type BulkModel, inFlightOf } from '../../broker/bulk/model.ts';
+import { type BulkModel, isInFlight } from '../../broker/bulk/model.ts';
 import type { QueueState } from '../../broker/commands/queue.ts';
-import { type Asked, type Book, checkIssue } from './bulk-checkers.ts';
+import { type Asked, type Book, checkIssue, checkSettled } from './bulk-checkers.ts';
 import { type Dice, dice } from './dice.ts';
 
 const KIM = { name: 'kim', role: 'admin' } as const;
@@ -20,14 +20,17 @@ const FINAL: readonly [QueueState, ...QueueState[]] = [
 
 /** What a planted bug does to a model behind the machine's back. */
 export type Plant = (before: BulkModel, after: BulkModel) => BulkModel;
+type Tick = Extract<BulkEvent, { kind: 'tick' }>;
+/** What a planted bug makes of what is seen of the fleet. */
+export type See = (tick: Tick) => Tick;
 
 type World = {
   readonly chance: Dice;
   readonly book: Book;
   readonly models: Map<string, BulkModel>;
-  readonly away: Set<string>;
   readonly failShare: number;
   readonly plant: Plant;
+  readonly see: See;
   now: number;
 };
 
@@ -43,8 +46,6 @@ function newBulk(world: World, id: string, fleet: ReturnType<typeof newFleet>): 
   const { chance } = world;
   const list = fleet.filter(() => chance.chance(0.7));
   const chosen = list.length === 0 ? fleet.slice(0, 1) : list;
-  const storeSizes: Record<string, number> = {};
-  for (const { store } of fleet) storeSizes[store] = (storeSizes[store] ?? 0) + 1;
   return {
     ...{ id, content: { kind: 'restart', arguments: { component: 'sale' } }, reason: '' },
     ...{ plannedBy: 'kim', startedBy: undefined, createdMs: 0, startedMs: undefined, why: '' },
@@ -55,7 +56,7 @@ function newBulk(world: World, id: string, fleet: ReturnType<typeof newFleet>): 
       ...{ firstWave: 1 + chance.below(4), fleetPercent: 5 + chance.below(95) },
       ...{ failurePercent: chance.below(40), failuresMin: 1 + chance.below(4) },
     },
-    ...{ fleetSize: fleet.length, storeSizes, leftOut: { count: 0, first: [] } },
+    ...{ fleetSize: fleet.length, leftOut: { count: 0, first: [] } },
     targets: chosen.map((one) => ({
       ...{ ...one, state: 'waiting', command: '', reason: '', sentMs: 0 },
     })),
@@ -63,10 +64,10 @@ function newBulk(world: World, id: string, fleet: ReturnType<typeof newFleet>): 
 }
 
 /** One transaction: all that a step leads to, or nothing of it. */
-function act(world: World, id: string, first: BulkEvent): void {
+function act(world: World, id: string, first: BulkEvent): boolean {
   const { chance, book, models, now } = world;
   const before = models.get(id);
-  if (before === undefined) return;
+  if (before === undefined) return false;
   let model = before;
   const made: Asked[] = [];
   const due: BulkEvent[] = [first];
@@ -86,7 +87,7 @@ function act(world: World, id: string, first: BulkEvent): void {
     }
   }
   // Killed before the commit: neither the model nor its commands are there.
-  if (chance.chance(0.05)) return;
+  if (chance.chance(0.05)) return false;
   // What must be true is judged before it is done.
   for (const one of made) {
     checkIssue(book, one);
@@ -96,22 +97,53 @@ function act(world: World, id: string, first: BulkEvent): void {
   if (first.kind === 'abort' && before.state !== model.state) book.aborted.set(id, now);
   const wasRunning = first.kind === 'pause' || first.kind === 'resume';
   if (wasRunning) book.paused.set(id, model.state === 'paused');
+  return true;
+}
+
+/** What is true of the fleet now, as a broker would see it. */
+function lookAt({ models, book }: World, id: string): Tick {
+  const { away, retired, storeOf } = book;
+  const there = new Set<string>();
+  const moved = new Map<string, string>();
+  const gone = new Map<string, string>();
+  for (const { terminal, state, store } of models.get(id)?.targets ?? []) {
+    if (retired.has(terminal)) gone.set(terminal, 'the terminal was retired');
+    else if (state === 'waiting' && !away.has(terminal)) there.add(terminal);
+    const now = storeOf.get(terminal) ?? store;
+    if (now !== store) moved.set(terminal, now);
+  }
+  const held = new Set<string>();
+  const others = new Map<string, number>();
+  for (const other of models.values()) {
+    for (const { terminal } of other.targets.filter(isInFlight)) {
+      held.add(terminal);
+      const store = storeOf.get(terminal) ?? '';
+      if (other.id !== id) others.set(store, (others.get(store) ?? 0) + 1);
+    }
+  }
+  const selling = new Map<string, number>();
+  for (const [terminal, store] of storeOf) {
+    if (held.has(terminal) || away.has(terminal) || retired.has(terminal)) continue;
+    selling.set(store, (selling.get(store) ?? 0) + 1);
+  }
+  return { kind: 'tick', there, others, selling, moved, gone };
 }
 
 function tick(world: World, id: string): void {
-  const { models, away } = world;
-  const there = new Set<string>();
-  for (const { terminal, state } of models.get(id)?.targets ?? []) {
-    if (state === 'waiting' && !away.has(terminal)) there.add(terminal);
-  }
-  const others = new Map<string, number>();
-  for (const other of models.values()) {
-    if (other.id === id) continue;
-    for (const [store, count] of inFlightOf(other)) {
-      others.set(store, (others.get(store) ?? 0) + count);
+  if (!act(world, id, world.see(lookAt(world, id)))) return;
+  const model = world.models.get(id);
+  if (model !== undefined) checkSettled(world.book, model, world.now);
+}
+
+/** Terminals come and go, a few stand elsewhere from now on, and fewer never come back. */
+function change({ chance, book }: World, fleet: ReturnType<typeof newFleet>): void {
+  for (const { terminal } of fleet) {
+    if (chance.chance(0.01) && !book.away.delete(terminal)) book.away.add(terminal);
+    if (chance.chance(0.001)) {
+      book.storeOf.set(terminal, fleet[chance.below(fleet.length)]?.store ?? 's0');
     }
+    if (chance.chance(0.000_3)) book.retired.add(terminal);
   }
-  act(world, id, { kind: 'tick', there, others });
 }
 
 /** Terminals answer, some late, some twice, some never before the queue gives up. */
@@ -146,23 +178,26 @@ function meddle(world: World, ids: readonly [string, ...string[]]): void {
 }
 
 /** @returns what was asked, and how each bulk action ended. @throws what a checker finds. */
-export function simulate(seed: number, plant: Plant = (_, after) => after) {
+export function simulate(
+  seed: number,
+  plant: Plant = (_, after) => after,
+  see: See = (tick) => tick,
+) {
   const chance = dice(seed);
   const fleet = newFleet(chance);
-  const storeSizes = new Map<string, number>();
-  for (const { store } of fleet) storeSizes.set(store, (storeSizes.get(store) ?? 0) + 1);
   const ids: readonly [string, ...string[]] = chance.chance(0.5) ? ['b1', 'b2', 'b3'] : ['b1'];
   const world: World = {
     ...{
       chance,
       models: new Map(),
-      away: new Set(),
       failShare: chance.next() * 0.4,
       plant,
+      see,
       now: 0,
     },
     book: {
-      ...{ asked: [], aborted: new Map(), paused: new Map(), lists: new Map(), storeSizes },
+      ...{ asked: [], aborted: new Map(), paused: new Map(), lists: new Map() },
+      ...{ away: new Set(), retired: new Set() },
       storeOf: new Map(fleet.map(({ terminal, store }) => [terminal, store])),
     },
   };
@@ -176,10 +211,7 @@ export function simulate(seed: number, plant: Plant = (_, after) => after) {
   }
   for (let turn = 0; turn < 3_000; turn += 1) {
     world.now += TICK_MS;
-    for (const { terminal } of fleet) {
-      if (!chance.chance(0.01)) continue;
-      if (!world.away.delete(terminal)) world.away.add(terminal);
-    }
+    change(world, fleet);
     for (const id of ids) {
       if (turn < 5) act(world, id, { kind: 'start', by: KIM, reason: 'because' });
       tick(world, id);

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { type BulkEvent, PLAN_MS_MAX, step } from '../../broker/bulk/machine.ts';
-import { type BulkModel, countsOf, isOver } from '../../broker/bulk/model.ts';
+import { type BulkModel, countsOf, isInFlight, isOver } from '../../broker/bulk/model.ts';
 
 const KIM = { name: 'kim', role: 'admin' } as const;
 const LIMITS = { firstWave: 1, fleetPercent: 50, failurePercent: 10, failuresMin: 3 };
@@ -20,7 +20,7 @@ function plan(stores: Record<string, number>, change: Partial<BulkModel> = {}): 
     ...{ plannedBy: 'kim', startedBy: undefined, reason: '', createdMs: 0, startedMs: undefined },
     ...{ lastsMs: 86_400_000, expiresMs: undefined, endedMs: undefined, state: 'planned', why: '' },
     ...{ resultMs: RESULT_MS, wave: { number: 0, size: 0 }, forgiven: { failed: 0, ended: 0 } },
-    ...{ limits: LIMITS, fleetSize: targets.length, storeSizes: stores },
+    ...{ limits: LIMITS, fleetSize: targets.length },
     ...{ leftOut: { count: 0, first: [] }, targets, ...change },
   };
 }
@@ -32,6 +32,8 @@ function story(first: BulkModel) {
   const recorded: string[] = [];
   const cancelled: string[] = [];
   const away = new Set<string>();
+  const moved = new Map<string, string>();
+  const gone = new Map<string, string>();
   let commands = 0;
   const tell = (event: BulkEvent): string[] => {
     const next = step(model, event, now);
@@ -50,8 +52,16 @@ function story(first: BulkModel) {
     return issued;
   };
   const tick = (others: ReadonlyMap<string, number> = new Map()): string[] => {
-    const there = model.targets.filter(({ terminal }) => !away.has(terminal));
-    return tell({ kind: 'tick', there: new Set(there.map(({ terminal }) => terminal)), others });
+    const present = model.targets.filter(({ terminal }) => !away.has(terminal));
+    const there = new Set(present.map(({ terminal }) => terminal));
+    const selling = new Map<string, number>();
+    for (const target of present) {
+      if (isInFlight(target) || gone.has(target.terminal)) continue;
+      const store = moved.get(target.terminal) ?? target.store;
+      selling.set(store, (selling.get(store) ?? 0) + 1);
+    }
+    for (const [store, count] of others) selling.set(store, (selling.get(store) ?? 0) - count);
+    return tell({ kind: 'tick', there, others, selling, moved, gone });
   };
   const result = (terminal: string, state: 'succeeded' | 'failed' | 'unknown' = 'succeeded') =>
     tell({
@@ -59,7 +69,7 @@ function story(first: BulkModel) {
       command: model.targets.find((target) => target.terminal === terminal)?.command ?? '',
     });
   return {
-    ...{ away, cancelled, recorded, tell, tick, result },
+    ...{ away, moved, gone, cancelled, recorded, tell, tick, result },
     start: () => tell({ kind: 'start', by: KIM, reason: 'because' }),
     /** Runs wave after wave. @returns their sizes. */
     waves: (state: 'succeeded' | 'failed' = 'succeeded'): number[] => {
@@ -113,6 +123,34 @@ describe('a bulk action', () => {
     one.result('a-0');
     one.result('a-1');
     expect(one.tick()).toEqual(['a-2', 'a-3']);
+  });
+
+  it('counts what sells now: not the dead, and who was moved where it stands now', () => {
+    const many = { limits: { ...LIMITS, firstWave: 100, fleetPercent: 100 } };
+    const one = story(plan({ a: 4, b: 2 }, many));
+    one.away.add('a-2').add('a-3');
+    one.start();
+    expect(one.tick()).toEqual(['a-0', 'b-0']);
+    const other = story(plan({ a: 2, b: 1 }, many));
+    other.moved.set('b-0', 'a');
+    other.start();
+    expect(other.tick()).toEqual(['a-0']);
+    other.result('a-0');
+    expect(other.tick()).toEqual(['a-1']);
+  });
+
+  it('waits no longer for who is gone, and believes a late word of it', () => {
+    const one = story(plan({ a: 2, b: 1 }, { limits: { ...LIMITS, firstWave: 2 } }));
+    one.gone.set('a-0', 'the terminal was retired');
+    expect([one.tick(), one.counts().waiting]).toEqual([[], 3]);
+    one.start();
+    expect(one.tick()).toEqual(['a-1']);
+    one.gone.set('a-1', 'the terminal was retired').set('b-0', 'the terminal was retired');
+    one.tick();
+    expect(one.model()).toMatchObject({ state: 'done', why: '0 succeeded, 0 failed, 3 left out' });
+    expect(one.model().targets[1]?.reason).toBe('the terminal was retired');
+    one.result('a-1');
+    expect(one.counts()).toMatchObject({ succeeded: 1, skipped: 2 });
   });
 
   it('leaves room for what other bulk actions have under way', () => {
@@ -221,7 +259,10 @@ describe('a bulk action', () => {
     one.start();
     const { model, effects } = step(
       one.model(),
-      { kind: 'tick', there: new Set(['a-0']), others: new Map() },
+      {
+        ...{ kind: 'tick', there: new Set(['a-0']), others: new Map(), selling: new Map() },
+        ...{ moved: new Map(), gone: new Map() },
+      },
       0,
     );
     expect(effects.at(-1)).toEqual({ kind: 'issue', terminal: 'a-0' });
