@@ -90,6 +90,7 @@ const limitsOf = ({ limits }: BrokerConfig): MqttLimits => ({
   connections: limits.connections,
   connects: { burst: limits.connectBurst, perSecond: limits.connectsPerSecond },
   terminal: {
+    ...MQTT_LIMITS.terminal,
     connectsPerMinute: limits.terminalConnectsPerMinute,
     publishesPerSecond: limits.terminalPublishesPerSecond,
     bytesPerSecond: limits.terminalBytesPerSecond,

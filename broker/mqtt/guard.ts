@@ -3,7 +3,8 @@
 // stranger costs a few kilobytes, and it holds a connection that sends faster than the ledger commits or
 // does not read what it is sent: the bytes then wait in the kernel and the sender feels it. A terminal's
 // publishes do not pass through aedes at all, and what is said to terminals neither: that is most of what
-// a broker of telemetry does, and aedes would look for subscribers whom nobody may have.
+// a broker of telemetry does, and aedes would look for subscribers whom nobody may have. All else of a terminal is
+// asked for first: a chunk of two-byte packets would keep aedes busy for longer than a batch does.
 
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
@@ -38,6 +39,8 @@ export type Taker = {
   readonly publish: (first: number, body: Buffer) => void;
   /** It said something that aedes does not see, and lives. */
   readonly alive: () => void;
+  /** What is neither a publish nor the answer to what it was told. @returns whether it may go on; else the guard is closed. */
+  readonly small: (bytes: number) => boolean;
 };
 
 type Callback = (error?: Error | null) => void;
@@ -60,6 +63,8 @@ export class Guard extends Duplex {
   #pubacks: number[] = [];
   #said: Buffer[] = [];
   #taken: (() => void)[] = [];
+  /** Said and not answered yet, as far as ids go: so many PUBACKs are expected. */
+  #unanswered = 0;
   #isFlushing = false;
   #isDismissed = false;
   #lastId = 0;
@@ -131,6 +136,7 @@ export class Guard extends Duplex {
       return;
     }
     this.#said.push(packet);
+    this.#unanswered = Math.min(PACKET_IDS, this.#unanswered + 1);
     this.#taken.push(taken);
     this.#flushSoon();
   }
@@ -220,11 +226,20 @@ export class Guard extends Duplex {
 
   #pass(first: number, body: Buffer): void {
     const type = first >> 4;
-    if (this.#taker !== undefined && (type === PUBLISH || type === PUBACK)) {
-      this.#taker.alive();
+    const taker = this.#taker;
+    if (taker !== undefined) {
+      if (type === PUBLISH) {
+        taker.alive();
+        taker.publish(first, body);
+        return;
+      }
+      if (type === PUBACK && this.#unanswered > 0) this.#unanswered -= 1;
+      else if (!taker.small(body.length)) return;
       // Nothing waits for a PUBACK: what is lost of us is sent again by whoever owns it.
-      if (type === PUBLISH) this.#taker.publish(first, body);
-      return;
+      if (type === PUBACK) {
+        taker.alive();
+        return;
+      }
     }
     if (type === CONNECT) this.hold('connecting');
     const wantsMore = this.push(Buffer.concat([writeHeader(first, body.length), body]));

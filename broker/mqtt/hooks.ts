@@ -50,14 +50,6 @@ type Place = {
   readonly allowed: Map<string, rules.Allowed>;
 };
 
-/** Cannot happen: aedes asks preConnect first. It would be our bug, and must not let anybody in. */
-const NO_CONNECT = {
-  kind: 'refused',
-  reason: 'internal',
-  sentence: 'no CONNECT was seen',
-  returnCode: 3,
-} as const;
-
 type Hook<K extends keyof AedesOptions> = NonNullable<AedesOptions[K]>;
 
 /** aedes gives what it knows of a clean end in a private field only [MQTT-3.14.4-3]. */
@@ -127,7 +119,7 @@ export class Hooks {
       return;
     }
     metrics.connects('refused');
-    const refused = answer?.kind === 'refused' ? answer : NO_CONNECT;
+    const refused = answer?.kind === 'refused' ? answer : rules.NO_CONNECT;
     const { message } = this.#refuse(client, refused);
     next(new RefusedError(message, refused.returnCode), false);
   };
@@ -190,13 +182,18 @@ export class Hooks {
     return new RefusedError(sentence);
   }
 
+  /** Its connection, for what it sent. */
+  #end(client: Client, place: Place, refused: rules.Refused): void {
+    place.refused = true;
+    this.#refuse(client, refused);
+    guardOf(client).destroy();
+  }
+
   #publish(client: Client, place: Place, session: Session, packet: Published): void {
     const { ingest } = this.#options;
     const answer = this.#judge(place, client.id, packet);
     if (answer.kind === 'refused') {
-      place.refused = true;
-      this.#refuse(client, answer);
-      guardOf(client).destroy();
+      this.#end(client, place, answer);
       return;
     }
     const answered = this.#await(client, place, packet.id);
@@ -220,6 +217,13 @@ export class Hooks {
     if (slow === undefined) return;
     metrics.slowed(slow.limit);
     guardOf(client).slow(slow.waitMs);
+  }
+
+  /** @returns whether it may send one more packet that is no publish; else its connection has ended. */
+  #small(client: Client, place: Place, bytes: number): boolean {
+    if (place.flow?.small(bytes, this.#options.clock.monotonicMs()) !== false) return true;
+    this.#end(client, place, rules.TOO_MANY_SMALL);
+    return false;
   }
 
   #judge({ allowed }: Place, terminal: string, packet: Published): rules.PublishAnswer {
@@ -267,6 +271,7 @@ export class Hooks {
     });
     guard.accept({
       alive: () => keepAlive(client),
+      small: (bytes) => this.#small(client, place, bytes),
       publish: (first, body) => {
         const packet = readPublish(first, body);
         if (packet !== undefined) this.#publish(client, place, session, packet);

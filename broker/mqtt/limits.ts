@@ -28,6 +28,8 @@ export const MQTT_LIMITS: MqttLimits = {
     connectsPerMinute: 60,
     publishesPerSecond: 500,
     bytesPerSecond: 4 * 1024 * 1024,
+    // It subscribes once and pings once a minute.
+    smallPerSecond: 20,
   },
 };
 

@@ -91,3 +91,17 @@ export function judgeSubscribe(terminal: string, topic: string): Refused | undef
   if (downTopicOf(terminal, topic) !== undefined) return undefined;
   return refused('subscription', `${terminal} may not subscribe to ${shown(topic)}`);
 }
+
+/** Cannot happen: aedes asks preConnect first. It would be our bug, and must not let anybody in. */
+export const NO_CONNECT = {
+  kind: 'refused',
+  reason: 'internal',
+  sentence: 'no CONNECT was seen',
+  returnCode: 3,
+} as const;
+
+export const TOO_MANY_SMALL = {
+  kind: 'refused',
+  reason: 'terminal_rate',
+  sentence: 'it sends far more small packets than any terminal needs',
+} as const;

@@ -1,7 +1,8 @@
 // What one terminal may do in a time, however good its certificate is: connect so often, publish so many batches and
 // bytes. A till in a crash loop reconnects for ever and a broken agent publishes without end; neither may cost its
 // neighbours anything. Who connects too often is refused for a pause that doubles while it goes on; who publishes
-// too much is not refused but read more slowly, because what it sends is the chain's data and lost nowhere.
+// too much is not refused but read more slowly, because what it sends is the chain's data and lost nowhere. Small packets
+// without end (PINGREQ, SUBSCRIBE) are no data: whoever sends them is broken or hostile, and its connection ends.
 
 import type { RateLimit } from './rate.ts';
 
@@ -9,6 +10,8 @@ export type TerminalLimits = {
   readonly connectsPerMinute: number;
   readonly publishesPerSecond: number;
   readonly bytesPerSecond: number;
+  /** Everything but publishes and answers to what it was told; a long one counts as several. */
+  readonly smallPerSecond: number;
 };
 
 /** Terminals remembered; the one longest unheard is forgotten, which can only favour it. */
@@ -18,6 +21,8 @@ const MINUTE_MS = 60_000;
 export const PAUSE_MS_MIN = 1_000;
 export const PAUSE_MS_MAX = 60_000;
 const QUIET_MS = 10 * MINUTE_MS;
+/** A SUBSCRIBE has many topics, and each is work: so many bytes are as much as one packet. */
+const SMALL_BYTES = 128;
 /** A backlog comes as fast as the line gives it at first: so many seconds' worth at once. */
 export const BURST_SECONDS = 10;
 
@@ -39,6 +44,8 @@ export type Slow = { readonly limit: 'publishes' | 'bytes'; readonly waitMs: num
 export type Flow = {
   /** A publish of so many bytes was taken. @returns how long nothing more is to be read, if at all. */
   readonly take: (bytes: number, nowMs: number) => Slow | undefined;
+  /** Any other packet came. @returns whether that is still what a healthy terminal does */
+  readonly small: (bytes: number, nowMs: number) => boolean;
 };
 
 type Known = {
@@ -57,8 +64,10 @@ export type TerminalRates = {
 function createFlow(limits: TerminalLimits, nowMs: number): Flow {
   const of = (perSecond: number): RateLimit => ({ perSecond, burst: perSecond * BURST_SECONDS });
   const [ofPublishes, ofBytes] = [of(limits.publishesPerSecond), of(limits.bytesPerSecond)];
+  const ofSmall = of(limits.smallPerSecond);
   const publishes: Bucket = { tokens: ofPublishes.burst, atMs: nowMs };
   const octets: Bucket = { tokens: ofBytes.burst, atMs: nowMs };
+  const smalls: Bucket = { tokens: ofSmall.burst, atMs: nowMs };
   return {
     take: (bytes, now) => {
       publishes.tokens -= 1;
@@ -72,6 +81,13 @@ function createFlow(limits: TerminalLimits, nowMs: number): Flow {
       return forBytes > forPublishes
         ? { limit: 'bytes', waitMs: forBytes }
         : { limit: 'publishes', waitMs: forPublishes };
+    },
+    small: (bytes, now) => {
+      refill(smalls, ofSmall, now);
+      const wanted = 1 + Math.floor(bytes / SMALL_BYTES);
+      if (smalls.tokens < wanted) return false;
+      smalls.tokens -= wanted;
+      return true;
     },
   };
 }

@@ -26,6 +26,7 @@ beforeAll(async () => {
     connects: { burst: endless, perSecond: endless },
     terminal: {
       ...{ connectsPerMinute: endless, publishesPerSecond: endless, bytesPerSecond: endless },
+      smallPerSecond: endless,
     },
     ...{ connectTimeoutMs: 2_000, drainTimeoutMs: 2_000, connections: MQTT_LIMITS.connections },
   });

@@ -6,7 +6,9 @@ import {
   PAUSE_MS_MIN,
 } from '../../broker/mqtt/terminal-rates.ts';
 
-const LIMITS = { connectsPerMinute: 6, publishesPerSecond: 10, bytesPerSecond: 1_000 };
+const LIMITS = {
+  ...{ connectsPerMinute: 6, publishesPerSecond: 10, bytesPerSecond: 1_000, smallPerSecond: 2 },
+};
 const rig = (terminalsMax?: number) => createTerminalRates(LIMITS, terminalsMax);
 
 describe('how often a terminal may connect', () => {
@@ -99,5 +101,27 @@ describe('how much a terminal may publish', () => {
     }
     expect(taken / 3_600).toBeGreaterThan(LIMITS.publishesPerSecond * 0.99);
     expect(taken / 3_600).toBeLessThan(LIMITS.publishesPerSecond * 1.01);
+  });
+});
+
+describe('how many small packets a terminal may send', () => {
+  const passed = (flow: ReturnType<ReturnType<typeof rig>['flowOf']>, bytes: number, ms: number) =>
+    Array.from({ length: 1_000 }, () => flow.small(bytes, ms)).filter(Boolean).length;
+
+  test('is its burst at once and then its pace, over all its connections', () => {
+    const rates = rig();
+    const burst = LIMITS.smallPerSecond * BURST_SECONDS;
+    expect(passed(rates.flowOf('lane-1', 0), 0, 0)).toBe(burst);
+    expect(passed(rates.flowOf('lane-1', 1_000), 0, 1_000)).toBe(LIMITS.smallPerSecond);
+    expect(passed(rates.flowOf('lane-1', 3_600_000), 0, 3_600_000)).toBe(burst);
+    expect(passed(rates.flowOf('lane-2', 0), 0, 0)).toBe(burst);
+  });
+
+  test('is fewer when they are long, and has nothing to do with what it publishes', () => {
+    const flow = rig().flowOf('lane-1', 0);
+    expect(passed(flow, 1_024, 0)).toBe(2);
+    expect(flow.take(1, 0)).toBeUndefined();
+    for (let n = 0; n < 1_000; n += 1) flow.take(0, 0);
+    expect(rig().flowOf('lane-1', 0).small(0, 0)).toBe(true);
   });
 });
