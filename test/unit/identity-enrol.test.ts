@@ -176,6 +176,13 @@ describe('whoever fails often', () => {
     opened.time.pass(60_000);
     expect((await opened.identities.enrol(request, '10.0.2.1')).status).toBe(200);
   });
+
+  it('is one address with a whole network of IPv6 addresses', async () => {
+    const opened = open();
+    const from = async (address: string) => (await opened.identities.enrol({}, address)).status;
+    for (let time = 0; time < 20; time += 1) await from(`2001:db8:0:1::${time}`);
+    expect([await from('2001:db8:0:1::ff'), await from('2001:db8:0:2::1')]).toEqual([429, 400]);
+  });
 });
 
 describe('a renewal', () => {

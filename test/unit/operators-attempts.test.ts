@@ -187,6 +187,10 @@ describe('secrets at rest', () => {
     expect((await Promise.all(one)).filter((look) => look !== undefined)).toHaveLength(
       FROM_ONE_ADDRESS_MAX,
     );
+    const net = Array.from({ length: 9 }, (_, i) => secrets.fits('x', undefined, `2001:db8::${i}`));
+    expect((await Promise.all(net)).filter((look) => look !== undefined)).toHaveLength(
+      FROM_ONE_ADDRESS_MAX,
+    );
   });
 
   it('of a name that nobody has take the same work: the medians differ by less than half', async () => {
