@@ -3,6 +3,7 @@
 
 import type { Enrolled } from '../../protocol/enrolment.ts';
 import { fail, type Result } from '../../protocol/result.ts';
+import { addressKey } from '../addresses.ts';
 import type { Issued, Trust } from '../trust/types.ts';
 import { type Attempts, createAttempts } from './attempts.ts';
 import type { CertificateModel } from './machine.ts';
@@ -55,6 +56,11 @@ export type Desk = Parts & {
   readonly modelOf: (issued: Issued) => CertificateModel;
 };
 
+const ofAddresses = ({ waitSeconds, count }: Attempts): Attempts => ({
+  waitSeconds: (address) => waitSeconds(addressKey(address)),
+  count: (address) => count(addressKey(address)),
+});
+
 function createRefusals(parts: Parts): Pick<Desk, 'refuse' | 'tooMany'> {
   const refuse: Desk['refuse'] = (asked, cause, told, ...limits) => {
     const waits = limits.flatMap(([attempts, key]) => attempts.waitSeconds(key) ?? []);
@@ -80,7 +86,7 @@ export function openDesk(parts: Parts, trust: Trust): Desk {
   return {
     ...{ ...parts, trust, ...createRefusals(parts) },
     failures: {
-      byAddress: createAttempts(clock, FAILURES_PER_ADDRESS_MAX),
+      byAddress: ofAddresses(createAttempts(clock, FAILURES_PER_ADDRESS_MAX)),
       byToken: createAttempts(clock, FAILURES_PER_TOKEN_MAX),
       renewals: createAttempts(clock, RENEWALS_PER_HOUR_MAX, 3_600_000),
     },

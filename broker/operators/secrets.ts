@@ -4,6 +4,7 @@
 // all places. Who is known (attempts.ts) has places of their own, and goes first. 256 random bits are not guessed; scrypt is for the day on which somebody reads the database.
 
 import { randomBytes, type ScryptOptions, scrypt, scryptSync, timingSafeEqual } from 'node:crypto';
+import { addressKey } from '../addresses.ts';
 
 export type Cost = { readonly ln: number; readonly r: number; readonly p: number };
 /** 16 MB and some tens of milliseconds; OWASP's third choice for scrypt. */
@@ -97,7 +98,8 @@ function createTurns() {
     ): Promise<T | undefined> => {
       const [waiting, max] =
         name === undefined ? [strangers, WAITING_MAX] : [known, KNOWN_WAITING_MAX];
-      const one = name === undefined ? address : `${name} ${address}`;
+      const key = addressKey(address);
+      const one = name === undefined ? key : `${name} ${key}`;
       if (waiting.length >= max || (byOne.get(one) ?? 0) >= FROM_ONE_ADDRESS_MAX) return undefined;
       count(one, 1);
       try {
