@@ -134,12 +134,16 @@ function openActors(
     Pick<World, 'clock' | 'timers'> & { log: Log },
   { trust, addresses, send }: Outside,
   queue: Pick<Parameters<typeof openCommands>[0], 'key' | 'record'>,
-  operators: Pick<Operators, 'roleOf'>,
+  operators: Pick<Operators, 'roleOf' | 'onChange'>,
 ) {
+  // In plain text whoever has the one token says any name.
+  const asked = config.plainText ? undefined : operators;
+
   const keptMax = config.retention.registry.commandsMax;
   const commands = openCommands({
     ...{ ...shared, ...queue, send, keptMax },
     stateOf: (terminal) => identities.stateOf(terminal),
+    operators: asked,
   });
   undo.push(commands.close);
   const identities = openIdentities({
@@ -155,8 +159,7 @@ function openActors(
   const bulks = openBulks({
     ...{ ...shared, commands, notices, settings: config.bulk },
     stateOf: identities.stateOf,
-    // In plain text whoever has the one token says any name.
-    roleOf: config.plainText ? undefined : operators.roleOf,
+    roleOf: asked?.roleOf,
   });
   undo.push(bulks.close);
   shared.metrics.watch({ bulks: bulks.counts });

@@ -2,12 +2,12 @@
 // transaction with the commands that it makes. A broker that was killed finds the same models on disk and asks the
 // queue what became of the commands meanwhile: so each terminal gets exactly one.
 
-import { catalogue, isAllowed, type Role } from '../../protocol/catalogue.ts';
+import { catalogue } from '../../protocol/catalogue.ts';
 import type { Audit } from '../audit.ts';
 import type { Clock, Timers } from '../clock.ts';
 import { type Actor, type Commands, OWN_OPERATOR } from '../commands/commands.ts';
 import { isFinal } from '../commands/queue.ts';
-import { EXPIRY_MS_MIN } from '../commands/request.ts';
+import { EXPIRY_MS_MIN, lostRight, type RoleOf } from '../commands/request.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Log } from '../ports.ts';
@@ -22,8 +22,8 @@ const TICK_MS = 1_000;
 export type CarryOptions = LookOptions & {
   readonly fleet: LookOptions['fleet'] & Pick<Fleet, 'database'>;
   readonly commands: Pick<Commands, 'create' | 'cancel' | 'get' | 'onFinished'>;
-  /** Now; undefined for who is no operator any more. Nobody is asked about where it is absent. */
-  readonly roleOf?: ((name: string) => Role | undefined) | undefined;
+  /** Nobody is asked about where it is absent. */
+  readonly roleOf?: RoleOf | undefined;
   readonly audit: Pick<Audit, 'write'>;
   readonly notices: Pick<Notices, 'add'>;
   readonly clock: Pick<Clock, 'wallMs'>;
@@ -129,11 +129,9 @@ function createDoer(options: CarryOptions) {
 function mayNot(model: BulkModel, roleOf: CarryOptions['roleOf']): string | undefined {
   const { state, content, startedBy } = model;
   if (state !== 'running' || startedBy === undefined || roleOf === undefined) return undefined;
-  const role = roleOf(startedBy.name);
   const needed = isWide(model) ? 'admin' : catalogue[content.kind].role;
-  if (role !== undefined && isAllowed(role, needed)) return undefined;
-  const why = role === undefined ? 'is no operator' : 'has not the role for it';
-  return `${startedBy.name} ${why} any more; who resumes it answers for it`;
+  const why = lostRight(startedBy.name, needed, roleOf);
+  return why && `${why}; who resumes it answers for it`;
 }
 
 export function openCarry(options: CarryOptions, store: BulkStore): Carry {

@@ -2,12 +2,13 @@
 // queue.ts decides, take.ts says who may ask for what, mover.ts does it; here they meet the fleet and its
 // sessions.
 
-import type { CommandKind } from '../../protocol/catalogue.ts';
+import { type CommandKind, catalogue } from '../../protocol/catalogue.ts';
 import type { CommandResult } from '../../protocol/commands.ts';
 import type { Clock, Timers } from '../clock.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import { limitLog } from '../log-limit.ts';
 import type { Metrics } from '../metrics.ts';
+import type { Operators } from '../operators/operators.ts';
 import { traceIdOf } from '../traces/command-spans.ts';
 import { type CommandTracesOptions, openCommandTraces } from '../traces/recorder.ts';
 import { createMover, type FinishListener, type Move, type MoverOptions } from './mover.ts';
@@ -15,6 +16,7 @@ import { isOpen, isUnanswered, type QueuedCommand, type QueueEvent } from './que
 import {
   type Actor,
   type CommandRequest,
+  lostRight,
   OWN_OPERATOR,
   wrongReason,
   wrongRole,
@@ -63,6 +65,8 @@ export type CommandsOptions = Omit<MoverOptions, 'fleet' | 'clock' | 'metrics'> 
   readonly metrics: Pick<Metrics, 'commandsFinished' | 'deadLetters' | 'dropped'>;
   /** What became of a terminal's identity; all are served where nobody says. */
   readonly stateOf?: StateOf;
+  /** Who may still ask; nobody is asked about where it is absent. */
+  readonly operators?: Pick<Operators, 'roleOf' | 'onChange'> | undefined;
   /** Where the spans of commands go; none are made without it. */
   readonly record?: CommandTracesOptions['record'];
 };
@@ -134,6 +138,26 @@ function createCanceller({ fleet, audit }: CommandsOptions, { store, move }: Par
   };
 }
 
+const ASK_AGAIN = 'who still wants it asks for it again';
+
+/**
+ * What was asked for by who may not any more is not sent. Of a bulk action that stops as a whole, and whoever resumes
+ * it answers for it (bulk/carry.ts).
+ */
+function createReclaim({ audit, operators }: CommandsOptions) {
+  return ({ command, bulk }: QueuedCommand): QueueEvent | undefined => {
+    const { id, terminal, kind, operator } = command;
+    if (operators === undefined || bulk !== undefined || operator === OWN_OPERATOR)
+      return undefined;
+    const lost = lostRight(operator, catalogue[kind].role, operators.roleOf);
+    if (lost === undefined) return undefined;
+    const reason = `${lost}: ${ASK_AGAIN}`;
+    const entry = { operator: OWN_OPERATOR, action: `command.${kind}.cancel`, subject: terminal };
+    audit.write({ ...entry, reason, outcome: 'cancelled', detail: { command: id, operator } });
+    return { kind: 'cancel', reason };
+  };
+}
+
 /** Listens for the terminals' words. */
 function takeResults(options: CommandsOptions, { store, move }: Parts): void {
   const { fleet, metrics, log } = options;
@@ -178,13 +202,18 @@ export function openCommands(options: CommandsOptions): Commands {
     });
     if (!done.ok) log.error('the command queue stands still', { reason: done.reason });
   };
+  const reclaim = createReclaim(options);
+  // What a terminal has taken is not taken back; only time ends it.
+  const reclaimed = (queued: QueuedCommand): QueueEvent | undefined =>
+    isUnanswered(queued) ? reclaim(queued) : undefined;
   const ticked = (queued: QueuedCommand): QueueEvent => {
     const { terminal } = queued.command;
     const state = stateOf(terminal);
-    // What a terminal has taken is not taken back; only time ends it.
     if (isGone(state) && isUnanswered(queued)) return { kind: 'cancel', reason: goneReason(state) };
-    return { kind: 'tick', connected: fleet.isConnected(terminal) && isServed(state) };
+    const connected = fleet.isConnected(terminal) && isServed(state);
+    return reclaimed(queued) ?? { kind: 'tick', connected };
   };
+  const cancelHeard = options.operators?.onChange(() => moveAll(store.open(), ticked));
   const cancelTick = options.timers.every(TICK_MS, () => {
     moveAll(store.open(), ticked);
     traces?.flush();
@@ -202,13 +231,16 @@ export function openCommands(options: CommandsOptions): Commands {
     list: (filter) => store.list(filter).map(viewOf),
     terminalReady: (terminal) => {
       if (!isServed(stateOf(terminal))) return;
-      moveAll(store.openOf(terminal), () => ({ kind: 'terminal_ready' }));
+      moveAll(store.openOf(terminal), (one) => reclaimed(one) ?? { kind: 'terminal_ready' });
     },
     onFinished: (listener) => {
       listeners.push(listener);
     },
     countOpen: store.countOpen,
-    close: cancelTick,
+    close: () => {
+      cancelHeard?.();
+      cancelTick();
+    },
   };
 }
 

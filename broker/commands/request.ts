@@ -62,6 +62,16 @@ export function wrongRole({ name, role }: Actor, kind: string): Refusal | undefi
   return refuse('forbidden', `${kind} needs the role ${needed}: ${name} has the role ${role}`);
 }
 
+/** Now; undefined for who is no operator any more. */
+export type RoleOf = (name: string) => Role | undefined;
+
+/** What was asked for is done later, in somebody's name. @returns why it may not be any more. */
+export function lostRight(name: string, needed: Role, roleOf: RoleOf): string | undefined {
+  const role = roleOf(name);
+  if (role !== undefined && isAllowed(role, needed)) return undefined;
+  return `${name} ${role === undefined ? 'is no operator' : 'has not the role for it'} any more`;
+}
+
 const OWN_ONLY =
   'kind: the broker sends trust by itself, when an authority or a command key is replaced ' +
   '(tillwatch broker rotate)';

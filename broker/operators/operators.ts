@@ -40,6 +40,8 @@ export type Operators = {
   readonly onSessionEnd: (session: string, tell: () => void) => Cancel;
   /** Now; undefined for who is none, or disabled. */
   readonly roleOf: (name: string) => Role | undefined;
+  /** Told when somebody's role is another one, or they are enabled or disabled. @returns an undo. */
+  readonly onChange: (listener: () => void) => Cancel;
   readonly list: Accounts['list'];
   readonly add: Accounts['add'];
   readonly change: Accounts['change'];
@@ -102,6 +104,12 @@ export function openOperators(options: OperatorOptions): Operators {
     return { name: row.name, role: row.role, session: session.id };
   };
   const shown = createShown(signIn, fromSession);
+  const listeners = new Set<() => void>();
+  const change: Accounts['change'] = (...wish) => {
+    const changed = accounts.change(...wish);
+    if (changed.ok) for (const listener of listeners) listener();
+    return changed;
+  };
   return {
     signIn: async (name, secret, address) =>
       await signIn(isOperatorName(name) ? name : 'unknown', secret, address),
@@ -120,7 +128,11 @@ export function openOperators(options: OperatorOptions): Operators {
     },
     list: accounts.list,
     add: accounts.add,
-    change: accounts.change,
+    change,
+    onChange: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
     newToken: accounts.newToken,
     sessions: sessions.count,
     close: sessions.close,
