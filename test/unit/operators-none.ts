@@ -19,6 +19,7 @@ export const nobodySignsIn: Pick<HttpOptions, 'operators' | 'metricsRole' | 'ide
     endsMs: () => undefined,
     list: () => [],
     roleOf: () => undefined,
+    onChange: () => () => {},
     ...{ signIn: unused, signOut: unused, add: unused, change: unused, newToken: unused },
   },
 };
