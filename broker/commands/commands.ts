@@ -23,11 +23,11 @@ import {
 } from './request.ts';
 import { goneReason, isGone, isServed, type StateOf } from './standing.ts';
 import { type CommandFilter, type CommandStore, openCommandStore } from './store.ts';
-import { askedOf, createTaker } from './take.ts';
+import { askedOf, createTaker, findAgain } from './take.ts';
 import { type CommandView, type Created, type Refusal, refuse, viewOf } from './view.ts';
 
 export type { Finished, FinishListener } from './mover.ts';
-export { type Actor, OWN_OPERATOR } from './request.ts';
+export { type Actor, type CommandRequest, OWN_OPERATOR } from './request.ts';
 export type { CommandFilter } from './store.ts';
 export { OPEN_PER_TERMINAL_MAX } from './take.ts';
 export type { CommandView, Created, Refusal, RefusalKind } from './view.ts';
@@ -44,6 +44,8 @@ export type Commands = {
     args: unknown,
     reason: string,
   ) => Created | Refusal;
+  /** The command that was made before under the key of this request, if one was. */
+  readonly again: (request: CommandRequest) => Created | Refusal | undefined;
   /** Takes back what no terminal has taken yet. */
   readonly cancel: (id: string, actor: Actor, reason: string) => Created | Refusal;
   readonly get: (id: string) => CommandView | undefined;
@@ -202,6 +204,7 @@ export function openCommands(options: CommandsOptions): Commands {
     });
     if (!done.ok) log.error('the command queue stands still', { reason: done.reason });
   };
+  const again = findAgain(store);
   const reclaim = createReclaim(options);
   // What a terminal has taken is not taken back; only time ends it.
   const reclaimed = (queued: QueuedCommand): QueueEvent | undefined =>
@@ -223,6 +226,12 @@ export function openCommands(options: CommandsOptions): Commands {
     create: (request) => create(request),
     createOwn: (kind, terminal, args, reason) =>
       create({ kind, terminal, arguments: args, reason, actor: OWN }, true),
+    again: (request) => {
+      const known = wrongRole(request.actor, request.kind) ?? again(request);
+      if (known === undefined || !known.ok) return known;
+      const { command, state } = known.queued;
+      return { ok: true, id: command.id, state, trace: traceIdOf(command) ?? '' };
+    },
     cancel: createCanceller(options, parts),
     get: (id) => {
       const queued = store.get(id);

@@ -38,6 +38,8 @@ export type CommandRequest = {
   readonly tookMs?: number | undefined;
   /** Of the caller: the same one again means the same command. */
   readonly idempotencyKey?: string | undefined;
+  /** What the caller has said, where `arguments` hold something that was made for this one request. */
+  readonly said?: unknown;
   /** The bulk action that it is a part of. */
   readonly bulk?: string | undefined;
 };

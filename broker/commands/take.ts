@@ -27,13 +27,17 @@ export type TakerOptions = {
 export type Taken = { readonly ok: true; readonly queued: QueuedCommand; readonly isNew: boolean };
 
 /** What was asked for under a key, in few bytes. */
-export const askedOf = ({ terminal, kind, arguments: args, reason }: CommandRequest): string =>
-  createHash('sha256')
-    .update(JSON.stringify([terminal, kind, args, reason]))
-    .digest('hex');
+export const askedOf = (request: CommandRequest): string => {
+  const { terminal, kind, arguments: args, said = args, reason } = request;
+  const asked = JSON.stringify([terminal, kind, said, reason]);
+  return createHash('sha256').update(asked).digest('hex');
+};
 
-export function createTaker({ fleet, clock, stateOf }: TakerOptions, store: CommandStore) {
-  function again(request: CommandRequest, key: string): Taken | Refusal | undefined {
+/** What became of a request that was made before under its key; undefined when none was. */
+export function findAgain(store: Pick<CommandStore, 'keyOf' | 'get'>) {
+  return (request: CommandRequest): Taken | Refusal | undefined => {
+    const { idempotencyKey: key } = request;
+    if (key === undefined) return undefined;
     if (!KEY_PATTERN.test(key)) {
       return refuse('invalid', 'Idempotency-Key: 1 to 128 printable characters without blanks');
     }
@@ -43,7 +47,11 @@ export function createTaker({ fleet, clock, stateOf }: TakerOptions, store: Comm
     if (kept.asked === askedOf(request)) return { ok: true, queued, isNew: false };
     const reason = 'Idempotency-Key: this key was used for another command; make a new one';
     return refuse('invalid', reason);
-  }
+  };
+}
+
+export function createTaker({ fleet, clock, stateOf }: TakerOptions, store: CommandStore) {
+  const again = findAgain(store);
 
   /** An own command of the same content that nobody has taken yet. */
   const waiting = ({ kind }: CommandRequest, args: unknown, open: readonly QueuedCommand[]) =>
@@ -53,7 +61,7 @@ export function createTaker({ fleet, clock, stateOf }: TakerOptions, store: Comm
     );
 
   return (request: CommandRequest, isOwn: boolean): Taken | Refusal => {
-    const { actor, terminal, idempotencyKey } = request;
+    const { actor, terminal } = request;
     const forbidden = isOwn ? undefined : wrongRole(actor, request.kind);
     if (forbidden !== undefined) return forbidden;
     const view = fleet.view(terminal);
@@ -63,7 +71,7 @@ export function createTaker({ fleet, clock, stateOf }: TakerOptions, store: Comm
         `there is no terminal "${terminal.slice(0, 64)}" in this fleet`,
       );
     }
-    const known = idempotencyKey === undefined ? undefined : again(request, idempotencyKey);
+    const known = again(request);
     if (known !== undefined) return known;
     const standing = wrongStanding(view.id, stateOf(view.id));
     if (standing !== undefined) return standing;

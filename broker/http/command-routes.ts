@@ -61,7 +61,8 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
 
 const NO_COMMAND = 'there is no such command';
 
-function keyOf({ headers }: FastifyRequest): { idempotencyKey?: string } {
+/** Of the caller: the same one again means the same request. */
+export function keyOf({ headers }: FastifyRequest): { idempotencyKey?: string } {
   const key = headers['idempotency-key'];
   return typeof key === 'string' ? { idempotencyKey: key } : {};
 }

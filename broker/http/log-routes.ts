@@ -5,7 +5,7 @@
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Asked, Logs } from '../logs/logs.ts';
-import { askerOf, originOf, sendRefusal } from './command-routes.ts';
+import { askerOf, keyOf, originOf, sendRefusal } from './command-routes.ts';
 import { readDiagnosis } from './diagnosis.ts';
 import { sendProblem } from './problem.ts';
 import { schemas } from './schemas.ts';
@@ -48,7 +48,8 @@ export function addLogRoutes(app: FastifyInstance, { logs }: LogRouteOptions): v
       const { operator, reason = '', ...body } = request.body;
       const actor = askerOf(request, operator);
       const asked = { ...body, terminal: request.params.id, actor, reason };
-      const created = logs.create({ ...asked, ...originOf(request, reply) });
+      const origin = { ...originOf(request, reply), ...keyOf(request) };
+      const created = logs.create({ ...asked, ...origin });
       return created.ok ? sendAsked(reply, created) : sendRefusal(reply, created);
     },
   );
@@ -59,7 +60,8 @@ export function addLogRoutes(app: FastifyInstance, { logs }: LogRouteOptions): v
       const { operator, reason = '', expiresMs } = request.body;
       const actor = askerOf(request, operator);
       const asked = { terminal: request.params.id, actor, reason, expiresMs };
-      const created = logs.diagnose({ ...asked, ...originOf(request, reply) });
+      const origin = { ...originOf(request, reply), ...keyOf(request) };
+      const created = logs.diagnose({ ...asked, ...origin });
       return created.ok ? sendAsked(reply, created) : sendRefusal(reply, created);
     },
   );

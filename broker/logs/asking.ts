@@ -4,7 +4,8 @@
 import { randomUUID } from 'node:crypto';
 import { COMMAND_EXPIRY_MS, LOGS_EXPIRY_MS } from '../../protocol/commands.ts';
 import { DIAGNOSIS_BYTES_MAX, LOG_ANSWER_BYTES } from '../../protocol/limits.ts';
-import type { Actor, Refusal } from '../commands/commands.ts';
+import type { Actor, CommandRequest, Refusal } from '../commands/commands.ts';
+import { refuse } from '../commands/view.ts';
 import type { LogsOptions } from './logs.ts';
 import { type LogRecord, REQUESTS_KEPT_MAX } from './model.ts';
 import type { LogStore } from './store.ts';
@@ -18,6 +19,8 @@ type Ask = {
   readonly traceparent?: string | undefined;
   /** How long ago it was asked for. */
   readonly tookMs?: number | undefined;
+  /** Of the caller: the same one again means the same request. */
+  readonly idempotencyKey?: string | undefined;
 };
 export type LogAsk = Ask & {
   readonly components?: readonly string[] | undefined;
@@ -34,6 +37,8 @@ type Wanted = Required<
   Pick<LogRecord, 'what' | 'components' | 'sinceMs' | 'untilMs' | 'bytesMax' | 'expiresMs'>
 >;
 
+const GONE = 'what was asked for under this Idempotency-Key is not kept any more: make a new one';
+
 const newRecord = (ask: Ask, wanted: Wanted, now: number): LogRecord => ({
   id: randomUUID(),
   ...{ terminal: ask.terminal, operator: ask.actor.name, reason: ask.reason.trim(), command: '' },
@@ -44,7 +49,7 @@ const newRecord = (ask: Ask, wanted: Wanted, now: number): LogRecord => ({
 });
 
 export type Shelf = {
-  readonly store: Pick<LogStore, 'save'>;
+  readonly store: Pick<LogStore, 'get' | 'save'>;
   /** Makes room for one more. @returns whether there is any. */
   readonly trim: () => boolean;
   readonly view: (record: LogRecord) => LogView;
@@ -53,22 +58,36 @@ export type Shelf = {
 export function createAsking(options: LogsOptions, { store, trim, view }: Shelf) {
   const { fleet, commands, clock, log, keptMax = REQUESTS_KEPT_MAX } = options;
 
+  /** What was asked for before under the same key. */
+  function findAgain(request: CommandRequest): LogRecord | Refusal | undefined {
+    const known = request.idempotencyKey === undefined ? undefined : commands.again(request);
+    if (known === undefined || !known.ok) return known;
+    const id: unknown = Reflect.get(commands.get(known.id)?.arguments ?? {}, 'request');
+    const record = typeof id === 'string' ? store.get(id) : undefined;
+    return record ?? refuse('conflict', GONE);
+  }
+
   function ask(asked: Ask, wanted: Wanted): Asked | Refusal {
     const record = newRecord(asked, wanted, clock.wallMs());
     const { id: request, components, sinceMs, untilMs, bytesMax } = record;
-    const { terminal, reason, actor, traceparent, tookMs } = asked;
+    const { terminal, reason, actor, traceparent, tookMs, idempotencyKey } = asked;
     const isDiagnosis = wanted.what === 'diagnosis';
+    const wish = {
+      ...{ terminal, reason, actor, traceparent, tookMs, idempotencyKey },
+      kind: isDiagnosis ? 'diagnose' : 'logs',
+      arguments: isDiagnosis ? { request } : { request, components, sinceMs, untilMs, bytesMax },
+      said: isDiagnosis ? {} : { components, sinceMs, untilMs, bytesMax },
+      expiresMs: record.expiresMs - record.createdMs,
+    };
+    // Before there is made room: what is there already needs none.
+    const known = findAgain(wish);
+    if (known !== undefined) return 'ok' in known ? known : { ok: true, view: view(known) };
     const done = fleet.database.transact((): LogRecord | Refusal => {
       if (!trim()) {
         const full = `${keptMax} requests for logs have not been answered yet`;
         return { ok: false, kind: 'too_many', reason: full };
       }
-      const created = commands.create({
-        ...{ terminal, reason, actor, traceparent, tookMs },
-        kind: isDiagnosis ? 'diagnose' : 'logs',
-        arguments: isDiagnosis ? { request } : { request, components, sinceMs, untilMs, bytesMax },
-        expiresMs: record.expiresMs - record.createdMs,
-      });
+      const created = commands.create(wish);
       if (!created.ok) return created;
       const queued = { ...record, command: created.id };
       store.save(queued);

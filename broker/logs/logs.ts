@@ -38,7 +38,7 @@ export type { Asked } from './asking.ts';
 export type LogsOptions = {
   readonly folder: string;
   readonly fleet: Pick<Fleet, 'database' | 'isConnected'>;
-  readonly commands: Pick<Commands, 'create' | 'get'>;
+  readonly commands: Pick<Commands, 'create' | 'again' | 'get'>;
   readonly audit: Pick<Audit, 'write'>;
   readonly clock: Pick<Clock, 'wallMs'>;
   readonly metrics: Pick<Metrics, 'logBytes' | 'logRequests' | 'dropped'>;
