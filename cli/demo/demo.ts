@@ -214,7 +214,7 @@ function welcome(tell: Teller, client: Client, mqttPort: number, simulated: numb
   tell.lines([
     '',
     `fleet     ${client.url}  (MQTT on port ${mqttPort})`,
-    'trust     an authority of its own; every till has enrolled, commands are signed',
+    'trust     an authority of its own; every till enrols, commands are signed',
     'files     .tillwatch, with logs in .tillwatch/logs',
     'times     seconds since the fault; every till stamps its own events, and they',
     '          are read from the broker: GET /api/v1/events',

@@ -204,8 +204,8 @@ describe('the demo', () => {
       text += String(chunk);
     });
     await expect.poll(() => text, { timeout: 60_000 }).toContain('1. ');
-    const url = (said: string) => /http:\/\/127\.0\.0\.1:\d+/.exec(said)?.[0];
-    expect(url(text)).toMatch(/^http:/);
+    const url = (said: string) => /https:\/\/127\.0\.0\.1:\d+/.exec(said)?.[0];
+    expect(url(text)).toMatch(/^https:/);
     expect(url(text)).not.toBe(url(first.text()));
     const operator = JSON.parse(readFileSync(join(other, '.tillwatch', 'operator.json'), 'utf8'));
     expect(operator.url).toBe(url(text));
