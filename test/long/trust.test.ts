@@ -110,6 +110,17 @@ components:
   await expect.poll(presence, PATIENCE).toBe('online');
   expect((await tillwatch('enroll', '--store', 'x', '--terminal', 'lane-1')).code).not.toBe(0);
 
+  // The key that signs commands is replaced under it, and nobody touches the till.
+  const rotate = (...step: string[]): Promise<Ran> =>
+    tillwatch('broker', 'rotate', 'command-key', ...step, '--config', 'fleet/broker.yaml');
+  expect(await rotate()).toMatchObject({ code: 0, err: '' });
+  for (const step of ['--switch', '--finish']) {
+    // Refused until the till has what the step takes for granted.
+    await expect.poll(async () => (await rotate(step)).err, PATIENCE).toBe("");
+  }
+  const probed = await tillwatch('probe', 'lane-1', 'sale', '--reason', 'with the new key');
+  expect([probed.code, probed.out]).toEqual([0, expect.stringContaining('succeeded')]);
+
   const revoked = await tillwatch('terminal', 'revoke', 'lane-1', '--reason', 'it was stolen');
   expect([revoked.code, revoked.err]).toEqual([0, '']);
   await expect
