@@ -1,7 +1,7 @@
 // Identities as the rest of the broker sees them (types.ts): here records, tokens, requests and what operators do are put
 // together.
 
-import type { CommandResult } from '../../protocol/commands.ts';
+import { FINAL_STATES } from '../../protocol/commands.ts';
 import type { Timers } from '../clock.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import { createLifecycle } from './lifecycle.ts';
@@ -72,8 +72,6 @@ function createLists(records: Records, fleet: IdentitiesOptions['fleet']) {
 }
 
 /** Ids of commands whose results say that the terminal did it. */
-const isDone = ({ state }: CommandResult): boolean => state === 'succeeded';
-
 export function openIdentities(options: IdentitiesOptions): Identities {
   const { fleet, clock, timers, log, trust, pushTrust } = options;
   const { database } = fleet;
@@ -91,7 +89,11 @@ export function openIdentities(options: IdentitiesOptions): Identities {
   const push = trust && pushTrust && createTrustPush({ ...parts, trust, timers, push: pushTrust });
   fleet.onResults((terminal, results) => {
     database.afterCommit(() => {
-      for (const result of results) push?.answered(terminal, result.commandId, isDone(result));
+      for (const { commandId, state } of results) {
+        // It is accepted and running first; only its end says what became of it.
+        if (FINAL_STATES.includes(state))
+          push?.answered(terminal, commandId, state === 'succeeded');
+      }
     });
   });
   const lists = createLists(records, fleet);
