@@ -80,10 +80,46 @@ const waiting = [
   'hostile-line',
 ].map((name) => `test/long/${name}.test.ts`);
 
+/** Unit tests that build a whole HTTP server, or make keys, for each test: with the long ones, so that `npm test` stays short. */
+const servers = [
+  'bulk-desk',
+  'cli-bulk',
+  'commands-http',
+  'http',
+  'http-commands',
+  'http-history',
+  'http-openapi',
+  'identity-http',
+  'logs-again',
+  'logs-pull',
+  'operators-http',
+  'operators-races',
+  'outbox-offline',
+  'retention',
+  'sinks-restart',
+  'trust-running',
+].map((name) => `test/unit/${name}.test.ts`);
+
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], ...twoAtATime } },
+      {
+        test: {
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts'],
+          exclude: servers,
+          ...twoAtATime,
+        },
+      },
+      {
+        test: {
+          name: 'servers',
+          include: servers,
+          sequence: { groupOrder: 4 },
+          testTimeout: 20_000,
+          ...twoAtATime,
+        },
+      },
       {
         test: {
           name: 'simulation',
