@@ -108,6 +108,8 @@ export default defineConfig({
           name: 'unit',
           include: ['test/unit/**/*.test.ts'],
           exclude: servers,
+          // A busy machine is no failure.
+          testTimeout: 20_000,
           ...twoAtATime,
         },
       },
