@@ -117,9 +117,11 @@ export default defineConfig({
         test: {
           name: 'servers',
           include: servers,
-          sequence: { groupOrder: 4 },
-          testTimeout: 20_000,
-          ...twoAtATime,
+          // Beside those that wait, which leave a processor for them.
+          sequence: { groupOrder: 3 },
+          testTimeout: 60_000,
+          pool: 'forks',
+          maxWorkers: 3,
         },
       },
       {
