@@ -53,7 +53,7 @@ it('tells why it was away, also when it was killed meanwhile', async () => {
   );
   const first = await bench.start(file);
   rig.configure([fault('sale')], {
-    broker: mqtt,
+    broker: { plainText: true, ...mqtt },
     link: { reconnectMsMin: 100, reconnectMsMax: 500 },
     sampling: { everyMs: 500, sendMs: 1_000 },
   });
