@@ -116,7 +116,7 @@ components:
   expect(await rotate()).toMatchObject({ code: 0, err: '' });
   for (const step of ['--switch', '--finish']) {
     // Refused until the till has what the step takes for granted.
-    await expect.poll(async () => (await rotate(step)).err, PATIENCE).toBe("");
+    await expect.poll(async () => (await rotate(step)).err, PATIENCE).toBe('');
   }
   const probed = await tillwatch('probe', 'lane-1', 'sale', '--reason', 'with the new key');
   expect([probed.code, probed.out]).toEqual([0, expect.stringContaining('succeeded')]);
