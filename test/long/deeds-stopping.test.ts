@@ -2,30 +2,17 @@
 // restarted, in order and not under an open sale. The till is the reference terminal; commands are signed as a broker signs them.
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { products } from '../../terminal/shared/products.ts';
 import { until } from '../real/agent-rig.ts';
-import { DeedsRig } from './deeds-rig.ts';
-
-const [product] = products(1, 1);
+import type { DeedsRig } from './deeds-rig.ts';
+import { openSaleAt, openSelling } from './deeds-sale.ts';
 
 let rig: DeedsRig;
 beforeEach(async () => {
-  rig = new DeedsRig();
-  await rig.open([
-    rig.component('hardware', {}, { stop: { graceMs: 1_000 } }),
-    rig.component('sale', {}, { after: ['hardware'] }),
-  ]);
-  await rig.connected();
-  await rig.till.ready('sale');
+  rig = await openSelling();
 });
 afterEach(() => rig.close());
 
-/** Puts something into the basket: from now on a sale is open. */
-async function openSale(): Promise<void> {
-  const item = { sku: product?.sku, quantity: 1 };
-  const added = await rig.terminal.ask('sale', 'POST', '/basket/items', item);
-  expect(added).toMatchObject({ status: 200, json: { state: 'open' } });
-}
+const openSale = () => openSaleAt(rig);
 const voidSale = () => rig.terminal.ask('sale', 'POST', '/basket/void');
 const pidOf = (name: string): number | undefined => rig.till.copies(name)[0];
 const pause = (ms: number) => new Promise((done) => setTimeout(done, ms));

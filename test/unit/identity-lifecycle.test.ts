@@ -209,10 +209,14 @@ describe('a newer trust document', () => {
       'lane-1 2',
     ]);
     expect(opened.identities.lacking(2)).toEqual(['lane-1', 'lane-2']);
-    opened.back.terminals.results('lane-1', {
-      ...{ commandId: commandId(1), state: 'succeeded', reason: '', timeMs: 0, detail: {} },
-    });
-    opened.back.fleet.drain();
+    // As a real till tells it: that it is begun says nothing of how it ends.
+    for (const [timeMs, state] of (['accepted', 'running', 'succeeded'] as const).entries()) {
+      expect(opened.identities.lacking(2)).toEqual(['lane-1', 'lane-2']);
+      opened.back.terminals.results('lane-1', {
+        ...{ commandId: commandId(1), state, reason: '', timeMs, detail: {} },
+      });
+      opened.back.fleet.drain();
+    }
     expect(opened.identities.lacking(2)).toEqual(['lane-2']);
   });
 
