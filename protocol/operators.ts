@@ -11,8 +11,7 @@ export const OPERATOR_RULE =
 /** They stand in the audit log for who is no person. */
 const RESERVED = ['api-token', 'broker', 'unknown', 'anyone', 'nobody'];
 
-/** 256 random bits in base64url. */
-export const SECRET_PATTERN = /^[A-Za-z0-9_-]{43}$/;
+/** Each ends in 256 random bits in base64url. */
 const TOKEN = /^two1\.(.{1,64})\.([A-Za-z0-9_-]{43})$/;
 const SESSION = /^tws1\.[A-Za-z0-9_-]{43}$/;
 

@@ -8,6 +8,7 @@ import { parsePublicKey } from '../../protocol/commands.ts';
 import type { TrustDocument } from '../../protocol/enrolment.ts';
 import type { NewEvent } from '../../protocol/events.ts';
 import { fail, ok, type Result } from '../../protocol/result.ts';
+import { NO_CERTIFICATE } from '../link/reasons.ts';
 import { type Loaded, loadIdentity, takeOver, writeRecord } from '../system/identity-folder.ts';
 import { Asking, type AskingOptions } from './asking.ts';
 import { keysOf } from './plain.ts';
@@ -20,8 +21,7 @@ export type IdentityOptions = AskingOptions & {
 };
 type What = 'enrolled' | 'renewed' | 'renewal_failed' | 'trust';
 
-export const NOT_ENROLLED =
-  'this terminal has no certificate: start its agent once with --enroll and a token of tillwatch enroll';
+export const NOT_ENROLLED = `${NO_CERTIFICATE}: start its agent once with --enroll and a token of tillwatch enroll`;
 
 class Identity implements AgentIdentity {
   readonly #o: IdentityOptions;

@@ -12,6 +12,7 @@ import type { Done } from '../identity/job.ts';
 import { machineOf, newInstance } from '../identity/machine.ts';
 import { keysOf } from '../identity/plain.ts';
 import { ENROL_RETRY, retryMs } from '../identity/schedule.ts';
+import { NO_CERTIFICATE } from '../link/reasons.ts';
 import type { Way } from '../link/types.ts';
 import type { Timers } from '../ports.ts';
 import { type Loaded, loadIdentity, takeOver } from '../system/identity-folder.ts';
@@ -94,7 +95,7 @@ export class Identities {
 
   way(terminal: string): Result<Way> {
     const loaded = this.#loaded.get(terminal);
-    if (loaded === undefined) return fail('this terminal has no certificate');
+    if (loaded === undefined) return fail(NO_CERTIFICATE);
     const { record, key, certificate } = loaded;
     const told = record.brokers.map(parseAddress).filter((one) => one !== undefined);
     const [first, ...rest] = this.#o.broker === undefined ? told : [this.#o.broker];

@@ -71,7 +71,6 @@ export const NEVER_AGAIN = 'starting it again cannot help: retried slowly, a hum
 export const LADDER_SPENT =
   'no rung of its ladder is left that could help: retried slowly, a human is needed';
 export const REMOTE_AWAY = 'a remote party is to blame: tried again in a while';
-export const HOLD_OVER = 'the till is no longer held';
 export const failedAgain = (why: string): string => `it failed again: ${why}`;
 export const healFailed = (why: string): string => `it could not heal itself: ${why}`;
 export const climbs = (rung: string, why: string): string =>

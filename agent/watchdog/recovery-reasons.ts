@@ -8,7 +8,6 @@ const names = (components: readonly string[]): string => components.join(', ');
 
 export const HELD = 'a technician holds the till';
 export const NOT_OF_THE_PLAN = 'this rung is not done by the plan';
-export const NOT_CONFIGURED = 'no such component is configured';
 export const NO_RESET = 'it has no deep reset hook';
 export const NO_REBOOT = 'no reboot hook is configured';
 export const QUEUED_TOO_LONG = 'other recoveries took too long';
