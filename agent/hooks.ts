@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import * as v from 'valibot';
-import { redactString } from './logs/redact/index.ts';
+import { redactString } from '../redact/index.ts';
 import type { Cancel, Log, Ports } from './ports.ts';
 import { identify } from './watchdog/identity.ts';
 import { killTree, type Target } from './watchdog/tree.ts';

@@ -4,12 +4,12 @@
 import { join } from 'node:path';
 import type { Command } from '../protocol/commands.ts';
 import type { NewEvent } from '../protocol/events.ts';
+import { NO_COUNTS, redactFields } from '../redact/index.ts';
 import type { ToComponent } from './channel/messages.ts';
 import { type Commands, openCommands } from './commands.ts';
 import { socketPath } from './config.ts';
 import type { Hands } from './hands.ts';
 import { createHooks } from './hooks.ts';
-import { NO_COUNTS, redactFields } from './logs/redact/index.ts';
 import type { Rooms } from './rooms.ts';
 import { emptyOver, writeDurably } from './system/disk.ts';
 import { withTrace } from './telemetry/spans.ts';

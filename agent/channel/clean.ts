@@ -3,7 +3,7 @@
 // decided, and to whoever asks for the status on the till, and so it is cleaned once, where it comes in. What tells
 // one item from another (ids) and what is asked over HTTP is left as it is: those are kept in memory only.
 
-import { redactString } from '../logs/redact/index.ts';
+import { redactString } from '../../redact/index.ts';
 import type { Said } from './admission.ts';
 
 const clean = (text: string): string => redactString(text).value;

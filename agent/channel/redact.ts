@@ -4,7 +4,7 @@
 // known and JSON stays JSON, and one over the finished line, for what only appears when it is written.
 
 import { format } from 'winston';
-import { type Counts, NO_COUNTS, redactFields, redactString } from '../logs/redact/index.ts';
+import { type Counts, NO_COUNTS, redactFields, redactString } from '../../redact/index.ts';
 
 export type Found = (counts: Counts) => void;
 

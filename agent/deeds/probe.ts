@@ -2,8 +2,8 @@
 // main thread twice, memory and descriptors of its tree, and what its state machine believes. It decides nothing and
 // tells its state machine nothing: what an operator asks out of turn must not count as a failure.
 
+import { redactFields } from '../../redact/index.ts';
 import type { Component } from '../component.ts';
-import { redactFields } from '../logs/redact/index.ts';
 import { probeEnvironment } from '../watchdog/probe-sweep.ts';
 import { askOnce } from '../watchdog/probes.ts';
 import type { Desk, Of } from './types.ts';

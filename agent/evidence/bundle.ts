@@ -3,8 +3,8 @@
 // exceed, and what is left out for it is the least telling first: old lines, then distant processes. Pure: what
 // is known goes in, plain data comes out, redacted, because a name of a work item is any text.
 
+import { redactString } from '../../redact/index.ts';
 import { type StackAnswer, topFrameOf } from '../channel/ask.ts';
-import { redactString } from '../logs/redact/index.ts';
 import type { Evidence, ProcessEvidence } from '../watchdog/evidence.ts';
 import type { Model } from '../watchdog/state.ts';
 

@@ -5,11 +5,11 @@
 
 import { createHash } from 'node:crypto';
 import { ok, type Result } from '../../protocol/result.ts';
+import { KINDS, openRedactStream, type RedactStream } from '../../redact/index.ts';
 import { holeText } from './holes.ts';
 import { type JournalLine, type Merge, openMerge } from './journal.ts';
 import { openPacked } from './packed.ts';
 import type { Plan } from './plan.ts';
-import { KINDS, openRedactStream, type RedactStream } from './redact/index.ts';
 
 const BLOCK_CHARS = 64 * 1024;
 const NEWLINE = 10;

@@ -4,6 +4,7 @@
 
 import * as v from 'valibot';
 import { AGENT_LOG, type Command } from '../../protocol/commands.ts';
+import { REDACTOR } from '../../redact/index.ts';
 import {
   bytesOf,
   componentSource,
@@ -15,7 +16,6 @@ import {
   segmentSteps,
   type Window,
 } from './journal.ts';
-import { REDACTOR } from './redact/index.ts';
 import { finish, type Steps } from './steps.ts';
 
 export const planSchema = v.object({

@@ -13,10 +13,10 @@ import {
 import { encodeLogChunk, epochOfRequest, lastSeqOf, seqOfChunk } from '../../protocol/logs.ts';
 import type { Ack } from '../../protocol/wire.ts';
 import { encodeBatch } from '../../protocol/wire.ts';
+import { type Counts, NO_COUNTS } from '../../redact/index.ts';
 import { type Flight, fly, isDue, land, RESEND } from '../telemetry/window.ts';
 import { type Answering, openAnswer, type Totals } from './answer.ts';
 import type { Plan } from './plan.ts';
-import { type Counts, NO_COUNTS } from './redact/index.ts';
 
 /** A chunk that is acknowledged within this leaves room for more behind it. */
 export const QUICK_MS = 250;

@@ -7,6 +7,7 @@ import * as v from 'valibot';
 import { DIAGNOSIS_BYTES_MAX } from '../../protocol/limits.ts';
 import { fail, ok, type Result } from '../../protocol/result.ts';
 import type { Ack } from '../../protocol/wire.ts';
+import { addCounts, type Counts, NO_COUNTS, REDACTOR } from '../../redact/index.ts';
 import type { Clock, Log, Timers } from '../ports.ts';
 import type { BrokerTime } from '../telemetry/time.ts';
 import type { Range } from './holes.ts';
@@ -14,7 +15,6 @@ import { bytesOf } from './journal.ts';
 import { type LogsCommand, type Places, type Plan, planSchema } from './plan.ts';
 import { Planning } from './planning.ts';
 import { type Ended, Pull } from './pull.ts';
-import { addCounts, type Counts, NO_COUNTS, REDACTOR } from './redact/index.ts';
 
 /** Answered one after the other; more are refused until one is done. */
 export const PULLS_OPEN_MAX = 4;

@@ -1,7 +1,7 @@
 // How much card data was taken out, and where: the agent's own log, events (with their evidence), and logs
 // on their way out. A hit on export means that some component wrote card data to a file.
 
-import { addCounts, type Counts, KINDS, type Kind, NO_COUNTS } from './redact/index.ts';
+import { addCounts, type Counts, KINDS, type Kind, NO_COUNTS } from '../../redact/index.ts';
 
 export type Where = 'own_log' | 'event' | 'export';
 export type Redaction = { readonly where: Where; readonly kind: Kind; readonly count: number };

@@ -3,7 +3,7 @@
 // looked at is remembered, and a known value costs a look instead of a search.
 
 import type { Labels } from '../../protocol/metric-body.ts';
-import { redactFields } from '../logs/redact/index.ts';
+import { redactFields } from '../../redact/index.ts';
 
 /** More than any budget lets pass; a label that never repeats only starts it anew. */
 const KNOWN_MAX = 4_096;

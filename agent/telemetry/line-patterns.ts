@@ -2,9 +2,9 @@
 // linear time, loaded only where something is to be counted (watchdog/patterns.ts says what it costs). What a
 // component prints can hold card data, so a word that leaves the terminal as a label is redacted like everything else.
 
+import { redactString } from '../../redact/index.ts';
 import type { AgentConfig } from '../config.ts';
 import type { LineCounter } from '../config-metrics.ts';
-import { redactString } from '../logs/redact/index.ts';
 import { optimiseFromNow } from '../system/compilers.ts';
 
 /** @returns the values of its labels where the line is one to count. */

@@ -4,7 +4,7 @@
 
 import { REASON_CHARS_MAX } from '../../protocol/limits.ts';
 import type { Attribute, Attributes, Span } from '../../protocol/traces.ts';
-import { redactFields, redactString } from '../logs/redact/index.ts';
+import { redactFields, redactString } from '../../redact/index.ts';
 
 /** Of one string attribute: reasons are sentences. */
 const TEXT_CHARS_MAX = 1_000;

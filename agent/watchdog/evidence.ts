@@ -4,7 +4,7 @@
 // a kill. Command lines and environments are left out: they hold secrets. What takes longer (last lines, the
 // JavaScript stack) is collected around it in evidence/.
 
-import { redactString } from '../logs/redact/index.ts';
+import { redactString } from '../../redact/index.ts';
 import type { Files, Ports } from '../ports.ts';
 import { findDebugger } from './debugger.ts';
 import type { Kin } from './kin.ts';

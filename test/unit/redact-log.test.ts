@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openOwnLog } from '../../agent/logs/own.ts';
-import type { Counts } from '../../agent/logs/redact/index.ts';
 import { lastLines } from '../../agent/watchdog/evidence.ts';
+import type { Counts } from '../../redact/index.ts';
 import { track2 } from './redact-corpus.ts';
 
 const CARD = '4111111111111111';

@@ -2,7 +2,7 @@
 // touched (design.md section 7). And it is quick: a line costs the same however hostile it is.
 
 import { describe, expect, it } from 'vitest';
-import { NO_COUNTS, redactString } from '../../agent/logs/redact/index.ts';
+import { NO_COUNTS, redactString } from '../../redact/index.ts';
 import { harmless, seeded } from './redact-corpus.ts';
 
 const LINES = 40_000;

@@ -9,7 +9,7 @@ import {
   openRedactStream,
   redactFields,
   redactString,
-} from '../../agent/logs/redact/index.ts';
+} from '../../redact/index.ts';
 import { cards, containsCard, encodings, track1, track2, wideCards } from './redact-corpus.ts';
 
 const redact = (text: string): string => redactString(text).value;

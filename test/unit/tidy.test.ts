@@ -5,7 +5,17 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-const ROOMS = ['protocol', 'agent', 'terminal', 'broker', 'dashboards', 'alerts', 'cli', 'test'];
+const ROOMS = [
+  'protocol',
+  'redact',
+  'agent',
+  'terminal',
+  'broker',
+  'dashboards',
+  'alerts',
+  'cli',
+  'test',
+];
 const LINES_MAX = 300;
 
 const sources = ROOMS.filter((room) => existsSync(room))
