@@ -43,6 +43,14 @@ export type DrillFault = (typeof DRILL_FAULTS)[number];
 export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
+/** None: all. */
+const components = v.pipe(v.array(component), v.maxLength(limits.LOG_COMPONENTS_MAX));
+/** Which records of a journal: of this level or worse; with this text in them, case ignored. */
+const records = {
+  level: v.optional(v.picklist(LOG_LEVELS)),
+  text: v.optional(line(limits.LOG_PATTERN_CHARS_MAX)),
+};
+
 export const COMMAND_EXPIRY_MS = 5 * MINUTE;
 /** A request for logs waits this long for a terminal that is not there. */
 export const LOGS_EXPIRY_MS = 24 * HOUR;
@@ -158,19 +166,45 @@ export const catalogue = {
     v.pipe(
       v.strictObject({
         request,
-        /** None: all. */
-        components: v.pipe(v.array(component), v.maxLength(limits.LOG_COMPONENTS_MAX)),
-        sinceMs: timeMs,
-        untilMs: timeMs,
+        ...{ components, sinceMs: timeMs, untilMs: timeMs },
         bytesMax: lastsMs(1, limits.LOG_ANSWER_BYTES_MAX),
+        ...{ ...records, pattern: v.optional(line(limits.LOG_PATTERN_CHARS_MAX)) },
+        /** Records counted from the newest that fits the rest. */
+        last: v.optional(lastsMs(1, limits.LOG_LAST_MAX)),
+        /** Records before and behind each that fits. */
+        context: v.optional(lastsMs(0, limits.LOG_CONTEXT_MAX)),
+        searchMs: v.optional(lastsMs(SECOND, limits.LOG_SEARCH_MS_MAX)),
       }),
       v.check(({ sinceMs, untilMs }) => sinceMs <= untilMs, 'the window ends before it begins'),
+      v.check(
+        ({ text, pattern }) => text === undefined || pattern === undefined,
+        'either a text or a regular expression is looked for, not both',
+      ),
     ),
     {
       ...{ ...quiet, expiryMs: LOGS_EXPIRY_MS, role: 'oncall', bulk: false },
       what: 'read the log lines of a terminal, redacted',
     },
   ),
+  /** What components print from now on, on stream logs as well, until its lease ends. */
+  tail: row(
+    v.strictObject({
+      ...{ request, components, ...records },
+      bytesMax: lastsMs(1, limits.LOG_ANSWER_BYTES_MAX),
+      forMs: lastsMs(SECOND, limits.TAIL_MS_MAX),
+      /** Of the components, for as long as it is watched; then as it was. */
+      raise: v.optional(v.picklist(LOG_LEVELS)),
+    }),
+    {
+      ...{ ...quiet, role: 'oncall', bulk: false },
+      what: 'show what components print, as they print it, redacted',
+    },
+  ),
+  /** What was sent stays. */
+  cancel_logs: row(v.strictObject({ request }), {
+    ...{ ...quiet, role: 'oncall', bulk: false },
+    what: 'end a request for logs or a live tail',
+  }),
   /** What terminals believe from now on; the broker sends it, nobody asks for it (protocol/enrolment.ts). */
   trust: row(
     v.strictObject({

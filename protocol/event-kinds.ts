@@ -79,6 +79,8 @@ export const eventSchemas = {
     agent: v.string(),
     os: v.string(),
     hostname: v.string(),
+    /** IANA name of the store's local time, as far as the machine knows it. */
+    timeZone: v.optional(v.string()),
     components: v.array(
       v.looseObject({
         name: v.string(),
@@ -233,6 +235,30 @@ export const eventSchemas = {
     reason: v.string(),
     command: v.optional(v.string()),
     count,
+  }),
+  /**
+   * Warnings and errors of one kind (protocol/signatures.ts), told when the kind is new, when it grows and at most once
+   * an hour. `count`: since it was told last; `total`: since `firstMs`. `signature` is '' for all those kinds that
+   * are over the bound of what a terminal tells apart.
+   */
+  error_signature: v.looseObject({
+    signature: v.string(),
+    pattern: v.string(),
+    level: v.picklist(['error', 'warn']),
+    version: v.string(),
+    sample: v.string(),
+    count,
+    total: count,
+    firstMs: ms,
+    lastMs: ms,
+    isNew: v.boolean(),
+  }),
+  /** Card data was found where the redactor had been already: something gets past it. */
+  redaction_missed: v.looseObject({
+    where: v.picklist(['export', 'tail']),
+    request: v.optional(v.string()),
+    kinds: v.record(v.string(), count),
+    reason: v.string(),
   }),
   /** Series that are not sent, by name: over the budget of the terminal, or not sendable. */
   series_left_out: v.looseObject({

@@ -53,7 +53,26 @@ export const LOG_WINDOW_CHUNKS = 4;
 export const LOG_COMPONENTS_MAX = 16;
 /** Of one request's answer, unless it says less or more. */
 export const LOG_ANSWER_BYTES = 5 * 1024 * 1024;
-export const LOG_ANSWER_BYTES_MAX = 64 * 1024 * 1024;
+export const LOG_ANSWER_BYTES_MAX = 256 * 1024 * 1024;
+/** Of a text or a regular expression to look for. */
+export const LOG_PATTERN_CHARS_MAX = 1_000;
+/** Records before and behind each that was looked for. */
+export const LOG_CONTEXT_MAX = 100;
+/** Of `last`: records counted from the newest. */
+export const LOG_LAST_MAX = 1_000_000;
+/** A search ends after this, with what it has found, unless it says less or more. */
+export const LOG_SEARCH_MS = 60_000;
+export const LOG_SEARCH_MS_MAX = 15 * 60_000;
+/** A live tail ends by itself. */
+export const TAIL_MS_MAX = 60 * 60_000;
+export const TAIL_MS = 10 * 60_000;
+/** Terminals that one request for logs may ask. */
+export const LOG_TERMINALS_MAX = 50;
+
+/** Kinds of errors that a terminal tells apart; the rest is counted (protocol/signatures.ts). */
+export const SIGNATURES_MAX = 50;
+export const SIGNATURE_CHARS_MAX = 300;
+export const SAMPLE_CHARS_MAX = 2_000;
 
 /** One line on the component channel (design.md, Component channel). */
 export const CHANNEL_LINE_BYTES_MAX = 8 * 1024;

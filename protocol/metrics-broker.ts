@@ -76,6 +76,15 @@ export const brokerMetrics = {
   ),
   tillwatch_log_bytes_total: broker.counter('Bytes of log lines received from terminals.'),
   tillwatch_log_requests_total: broker.counter('Requests for logs by how they ended.', 'state'),
+  tillwatch_log_requests_open: broker.gauge('Requests for logs and live tails that are not over.'),
+  tillwatch_log_missed_total: broker.counter(
+    'Card data that terminals found on the way out of what was redacted before.',
+  ),
+  tillwatch_log_automatic_total: broker.counter(
+    'Requests for the last lines of an incident by what became of them.',
+    'result',
+  ),
+  tillwatch_error_signatures: broker.gauge('Kinds of errors that the fleet has told of.'),
   tillwatch_audit_entries_total: broker.counter('Entries written to the audit log.'),
   tillwatch_http_requests_total: broker.counter(
     'HTTP requests by route and status.',

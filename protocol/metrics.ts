@@ -120,6 +120,32 @@ export const catalogue = {
   pos_agent_starts_total: agent.counter('Starts of the agent since the outbox was made.'),
   pos_clock_offset_seconds: agent.gauge('Broker time minus terminal time.'),
   pos_redactions_total: agent.counter('Card data taken out of logs and events.', 'where', 'kind'),
+  pos_component_log_records_total: agent.counter(
+    'Records that a component printed, by what level they say: error, warn, info, debug or none.',
+    'component',
+    'level',
+    'version',
+  ),
+  tillwatch_redactions_missed_total: agent.counter(
+    'Card data that was found on the way out and had been missed on the way in.',
+    'kind',
+  ),
+  tillwatch_journal_records_dropped_total: agent.counter(
+    'Records of the journal given up, by why.',
+    'component',
+    'reason',
+  ),
+  tillwatch_journal_behind_bytes: agent.gauge(
+    'Output that is not in the journal yet.',
+    'component',
+  ),
+  tillwatch_signatures: agent.gauge('Kinds of errors that the terminal tells apart.'),
+  tillwatch_signatures_dropped_total: agent.counter(
+    'Warnings and errors of kinds over the bound: counted, not told apart.',
+  ),
+  tillwatch_tail_dropped_total: agent.counter(
+    'Records of live tails left out because the line was too slow.',
+  ),
   tillwatch_agent_resident_bytes: agent.gauge('Resident memory of the agent.'),
   tillwatch_agent_cpu_seconds_total: agent.counter('Processor time of the agent.'),
   tillwatch_agent_loop_delay_max_seconds: agent.gauge("Longest delay of the agent's own loop."),

@@ -50,6 +50,8 @@ export type Ack = {
   readonly notice: string;
   /** Samples are wanted this often, because somebody looks at the terminal; 0 or absent: as configured. */
   readonly sendEveryMs?: number;
+  /** Chunks of logs that may be on their way; 0 or absent: as many as the terminal thinks right. */
+  readonly logCredits?: number;
 };
 
 export type SignedCommand = {
@@ -194,5 +196,6 @@ export function decodeAck(data: Uint8Array): Result<Ack> {
     ledgerGeneration: bytes(raw['ledgerGeneration']),
     notice: text(raw['notice']),
     sendEveryMs: num(raw['sendEveryMs']),
+    logCredits: num(raw['logCredits']),
   });
 }

@@ -130,6 +130,8 @@ export const deeds: Deeds = {
     run: (command, { drills, done }) => obeyDrill(drills, done, command),
   },
   logs: { run: (command, { rooms }) => rooms.pulls.begin(command) },
+  tail: { run: ({ id }, { done }) => done(id, false, 'not built') },
+  cancel_logs: { run: ({ id }, { done }) => done(id, false, 'not built') },
   trust: {
     run: ({ id, arguments: { renew = false, ...document } }, { rooms, done }) => {
       const applied = rooms.identity.applyTrust(document, renew);

@@ -160,6 +160,8 @@ const rules: Record<EventKind, Rule> = {
   thinned: (model) => model,
   version_changed: (model) => model,
   series_left_out: (model) => model,
+  error_signature: (model) => model,
+  redaction_missed: (model) => model,
   identity: (model) => model,
   command_refused: (model) => model,
 };

@@ -18,7 +18,6 @@ export declare const tillwatch: {
     | 'Ack'
     | 'SignedCommand'
     | 'Command'
-    | 'LogRequest'
     | 'LogChunk',
     Codec
   >;

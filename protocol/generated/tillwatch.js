@@ -979,6 +979,7 @@ export const tillwatch = $root.tillwatch = (() => {
             Ack.prototype.ledgerGeneration = $util.newBuffer([]);
             Ack.prototype.notice = "";
             Ack.prototype.sendEveryMs = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+            Ack.prototype.logCredits = 0;
 
             Ack.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -1005,6 +1006,8 @@ export const tillwatch = $root.tillwatch = (() => {
                     writer.uint32(58).string(message.notice);
                 if (message.sendEveryMs != null && $Object.hasOwnProperty.call(message, "sendEveryMs") && (typeof message.sendEveryMs === "object" ? message.sendEveryMs.low || message.sendEveryMs.high : message.sendEveryMs !== 0))
                     writer.uint32(64).uint64(message.sendEveryMs);
+                if (message.logCredits != null && $Object.hasOwnProperty.call(message, "logCredits") && message.logCredits !== 0)
+                    writer.uint32(72).uint32(message.logCredits);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -1106,6 +1109,15 @@ export const tillwatch = $root.tillwatch = (() => {
                                 message.sendEveryMs = value;
                             else
                                 delete message.sendEveryMs;
+                            continue;
+                        }
+                    case 9: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.logCredits = value;
+                            else
+                                delete message.logCredits;
                             continue;
                         }
                     }
@@ -1707,137 +1719,6 @@ export const tillwatch = $root.tillwatch = (() => {
             return Command;
         })();
 
-        v1.LogRequest = (function() {
-
-            const LogRequest = function (properties) {
-                this.components = [];
-                if (properties)
-                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
-                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
-                            this[keys[i]] = properties[keys[i]];
-            };
-
-            LogRequest.prototype.request = "";
-            LogRequest.prototype.components = $util.emptyArray;
-            LogRequest.prototype.sinceMs = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
-            LogRequest.prototype.untilMs = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
-            LogRequest.prototype.bytesMax = 0;
-
-            LogRequest.encode = function (message, writer, _depth) {
-                if (!writer)
-                    writer = $Writer.create();
-                if (_depth === $undefined)
-                    _depth = 0;
-                if (_depth > $util.recursionLimit)
-                    throw $Error("max depth exceeded");
-                if (message.request != null && $Object.hasOwnProperty.call(message, "request") && message.request !== "")
-                    writer.uint32(10).string(message.request);
-                if (message.components != null && message.components.length)
-                    for (let i = 0; i < message.components.length; ++i)
-                        writer.uint32(18).string(message.components[i]);
-                if (message.sinceMs != null && $Object.hasOwnProperty.call(message, "sinceMs") && (typeof message.sinceMs === "object" ? message.sinceMs.low || message.sinceMs.high : message.sinceMs !== 0))
-                    writer.uint32(24).uint64(message.sinceMs);
-                if (message.untilMs != null && $Object.hasOwnProperty.call(message, "untilMs") && (typeof message.untilMs === "object" ? message.untilMs.low || message.untilMs.high : message.untilMs !== 0))
-                    writer.uint32(32).uint64(message.untilMs);
-                if (message.bytesMax != null && $Object.hasOwnProperty.call(message, "bytesMax") && message.bytesMax !== 0)
-                    writer.uint32(40).uint32(message.bytesMax);
-                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
-                    for (let i = 0; i < message.$unknowns.length; ++i)
-                        writer.raw(message.$unknowns[i]);
-                return writer;
-            };
-
-            LogRequest.decode = function (reader, length, _end, _depth, _target) {
-                if (!(reader instanceof $Reader))
-                    reader = $Reader.create(reader);
-                if (_depth === $undefined)
-                    _depth = 0;
-                if (_depth > $Reader.recursionLimit)
-                    throw $Error("max depth exceeded");
-                let end, message, value;
-                if (length === $undefined)
-                    end = reader.len;
-                else {
-                    end = reader.pos + length;
-                    if (end > reader.len)
-                        throw $RangeError("index out of range");
-                    length = reader.len;
-                    reader.len = end;
-                }
-                message = _target || new $root.tillwatch.v1.LogRequest();
-                while (reader.pos < end) {
-                    let start = reader.pos;
-                    let tag = reader.tag();
-                    if (tag === _end) {
-                        _end = $undefined;
-                        break;
-                    }
-                    let wireType = tag & 7;
-                    switch (tag >>>= 3) {
-                    case 1: {
-                            if (wireType !== 2)
-                                break;
-                            if ((value = reader.stringVerify()).length)
-                                message.request = value;
-                            else
-                                delete message.request;
-                            continue;
-                        }
-                    case 2: {
-                            if (wireType !== 2)
-                                break;
-                            if (!(message.components && message.components.length))
-                                message.components = [];
-                            message.components.push(reader.stringVerify());
-                            continue;
-                        }
-                    case 3: {
-                            if (wireType !== 0)
-                                break;
-                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
-                                message.sinceMs = value;
-                            else
-                                delete message.sinceMs;
-                            continue;
-                        }
-                    case 4: {
-                            if (wireType !== 0)
-                                break;
-                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
-                                message.untilMs = value;
-                            else
-                                delete message.untilMs;
-                            continue;
-                        }
-                    case 5: {
-                            if (wireType !== 0)
-                                break;
-                            if (value = reader.uint32())
-                                message.bytesMax = value;
-                            else
-                                delete message.bytesMax;
-                            continue;
-                        }
-                    }
-                    reader.skipType(wireType, _depth, tag);
-                    if (!reader.discardUnknown) {
-                        $util.makeProp(message, "$unknowns", false);
-                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                    }
-                }
-                if (length !== $undefined) {
-                    if (reader.pos !== end)
-                        throw $RangeError("index out of range");
-                    reader.len = length;
-                }
-                if (_end !== $undefined)
-                    throw $Error("missing end group");
-                return message;
-            };
-
-            return LogRequest;
-        })();
-
         v1.LogChunk = (function() {
 
             const LogChunk = function (properties) {
@@ -1858,6 +1739,12 @@ export const tillwatch = $root.tillwatch = (() => {
             LogChunk.prototype.redactions = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
             LogChunk.prototype.truncated = false;
             LogChunk.prototype.fromMs = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+            LogChunk.prototype.crc32 = 0;
+            LogChunk.prototype.searchedBytes = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+            LogChunk.prototype.searchBytes = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+            LogChunk.prototype.dropped = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+            LogChunk.prototype.cutBy = "";
+            LogChunk.prototype.missed = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
 
             LogChunk.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -1888,6 +1775,18 @@ export const tillwatch = $root.tillwatch = (() => {
                     writer.uint32(80).bool(message.truncated);
                 if (message.fromMs != null && $Object.hasOwnProperty.call(message, "fromMs") && (typeof message.fromMs === "object" ? message.fromMs.low || message.fromMs.high : message.fromMs !== 0))
                     writer.uint32(88).uint64(message.fromMs);
+                if (message.crc32 != null && $Object.hasOwnProperty.call(message, "crc32") && message.crc32 !== 0)
+                    writer.uint32(101).fixed32(message.crc32);
+                if (message.searchedBytes != null && $Object.hasOwnProperty.call(message, "searchedBytes") && (typeof message.searchedBytes === "object" ? message.searchedBytes.low || message.searchedBytes.high : message.searchedBytes !== 0))
+                    writer.uint32(104).uint64(message.searchedBytes);
+                if (message.searchBytes != null && $Object.hasOwnProperty.call(message, "searchBytes") && (typeof message.searchBytes === "object" ? message.searchBytes.low || message.searchBytes.high : message.searchBytes !== 0))
+                    writer.uint32(112).uint64(message.searchBytes);
+                if (message.dropped != null && $Object.hasOwnProperty.call(message, "dropped") && (typeof message.dropped === "object" ? message.dropped.low || message.dropped.high : message.dropped !== 0))
+                    writer.uint32(120).uint64(message.dropped);
+                if (message.cutBy != null && $Object.hasOwnProperty.call(message, "cutBy") && message.cutBy !== "")
+                    writer.uint32(130).string(message.cutBy);
+                if (message.missed != null && $Object.hasOwnProperty.call(message, "missed") && (typeof message.missed === "object" ? message.missed.low || message.missed.high : message.missed !== 0))
+                    writer.uint32(136).uint64(message.missed);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -2018,6 +1917,60 @@ export const tillwatch = $root.tillwatch = (() => {
                                 message.fromMs = value;
                             else
                                 delete message.fromMs;
+                            continue;
+                        }
+                    case 12: {
+                            if (wireType !== 5)
+                                break;
+                            if (value = reader.fixed32())
+                                message.crc32 = value;
+                            else
+                                delete message.crc32;
+                            continue;
+                        }
+                    case 13: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.searchedBytes = value;
+                            else
+                                delete message.searchedBytes;
+                            continue;
+                        }
+                    case 14: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.searchBytes = value;
+                            else
+                                delete message.searchBytes;
+                            continue;
+                        }
+                    case 15: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.dropped = value;
+                            else
+                                delete message.dropped;
+                            continue;
+                        }
+                    case 16: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.cutBy = value;
+                            else
+                                delete message.cutBy;
+                            continue;
+                        }
+                    case 17: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.missed = value;
+                            else
+                                delete message.missed;
                             continue;
                         }
                     }

@@ -10,7 +10,7 @@ import {
   decodeLogChunk,
   encodeLogChunk,
   epochOfRequest,
-  type LogChunk,
+  type NewLogChunk,
 } from '../../protocol/logs.ts';
 import { encodeBatch } from '../../protocol/wire.ts';
 import { LOGS_KEPT } from './http-rig.ts';
@@ -176,12 +176,12 @@ describe('an answer', () => {
 });
 
 describe('a chunk', () => {
-  const chunkOf = (request: string, change: Partial<LogChunk> = {}): LogChunk => ({
+  const chunkOf = (request: string, change: Partial<NewLogChunk> = {}): NewLogChunk => ({
     ...{ request, component: 'sale', offset: 0, body: Buffer.from('a line\n'), last: false },
     ...{ sha256: new Uint8Array(0), redactor: 'tillwatch-redact/1', lines: 0, redactions: 0 },
     ...{ truncated: false, fromMs: 0, ...change },
   });
-  const batchOf = (chunk: LogChunk, seq = chunk.offset + 1): Uint8Array =>
+  const batchOf = (chunk: NewLogChunk, seq = chunk.offset + 1): Uint8Array =>
     encodeBatch({
       ...{ epoch: epochOfRequest(chunk.request), stream: 'logs', seq, createdMs: NOON },
       ...{ clockOffsetMs: 0, ...packBody(encodeLogChunk(chunk)) },

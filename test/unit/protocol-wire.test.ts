@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import protobuf from 'protobufjs';
 import { describe, expect, it } from 'vitest';
 import { BATCH_BYTES_MAX } from '../../protocol/limits.ts';
-import { decodeLogChunk, decodeLogRequest } from '../../protocol/logs.ts';
+import { decodeLogChunk } from '../../protocol/logs.ts';
 import { decodeMetricBody, encodeMetricBody, type Snapshot } from '../../protocol/metric-body.ts';
 import { addRange, addSeq, countSeqs, hasSeq, type Ranges } from '../../protocol/ranges.ts';
 import { ackTopic, commandTopic, goneTopic, parseTopic, upTopic } from '../../protocol/topics.ts';
@@ -66,13 +66,7 @@ describe('the envelope', () => {
   it('never throws, whatever bytes come', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), (data) => {
-        for (const decode of [
-          decodeBatch,
-          decodeAck,
-          decodeMetricBody,
-          decodeLogRequest,
-          decodeLogChunk,
-        ]) {
+        for (const decode of [decodeBatch, decodeAck, decodeMetricBody, decodeLogChunk]) {
           expect(typeof decode(data).ok).toBe('boolean');
         }
       }),
@@ -109,6 +103,7 @@ describe('the acknowledgement', () => {
     paceBytesPerSecond: 4096,
     ledgerGeneration: new Uint8Array([9]),
     notice: 'topic was not yours',
+    logCredits: 3,
     sendEveryMs: 15_000,
   };
 
