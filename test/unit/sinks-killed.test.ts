@@ -83,6 +83,54 @@ describe('a database that was killed', () => {
     await expect.poll(() => sent.slice(before), { timeout: 5_000 }).toEqual([[1, 2]]);
   });
 
+  it('keeps its place on disk before what it is to get again: a full ledger deletes up to there', async () => {
+    const ledger = rows(1, 2);
+    let isDown = false;
+    /** Its place on disk when it was sent row 3. */
+    const places: number[] = [];
+    const given = run(
+      ledger,
+      (sent) => {
+        if (sent[0]?.id === 3) places.push(given.status().cursor);
+        return isDown ? { kind: 'again', reason: 'gone', lost: true } : taken(sent.length);
+      },
+      { keepsOnce: true },
+    );
+    await expect.poll(() => given.status().behindBatches).toBe(0);
+    rig.nowMs += 60_000;
+    ledger.push(row(3));
+    await expect.poll(() => given.status().behindBatches).toBe(0);
+    isDown = true;
+    ledger.push(row(4));
+    await expect.poll(() => given.status().up).toBe(false);
+    rig.nowMs += 60_000;
+    isDown = false;
+    await expect.poll(() => twice(given.sent)).toEqual([3, 4]);
+    expect(places.map((place) => place < 3)).toEqual([true, true]);
+  });
+
+  it('and does not answer its self-test has its place kept meanwhile, but not for ever', async () => {
+    let isDown = true;
+    const { sent, status } = run(
+      rows(1, 2),
+      ({ length }) => (isDown ? { kind: 'again', reason: 'gone', lost: true } : taken(length)),
+      { keepsOnce: () => undefined },
+    );
+    await expect.poll(() => status().up).toBe(false);
+    isDown = false;
+    await expect.poll(() => status().behindBatches).toBe(0);
+    const before = sent.length;
+    const passes = () => new Promise((resolve) => setTimeout(resolve, 100));
+    await passes();
+    rig.nowMs += 60_000;
+    await passes();
+    expect(status().cursor).toBe(0);
+    // Whoever refuses every self-test and takes samples must not stop the ledger.
+    rig.nowMs += 10 * 60_000;
+    await expect.poll(() => status().cursor, { timeout: 5_000 }).toBe(2);
+    expect(sent).toHaveLength(before);
+  });
+
   it('gets nothing twice where that would be kept twice', async () => {
     let isDown = true;
     const { sent, status } = run(rows(1, 2), ({ length }) =>

@@ -1,11 +1,12 @@
 // What the self-test makes of what a database tells of itself, over real requests.
 
-import { createServer, type Server } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
 import { afterEach, expect, test } from 'vitest';
 import { systemTimers } from '../../broker/clock.ts';
 import { createHttpClient, type HttpClient } from '../../broker/sinks/post.ts';
 import { selfTest } from '../../broker/sinks/self-test.ts';
 import { createTemplates } from '../../broker/sinks/templates.ts';
+import type { Verdict } from '../../broker/sinks/verdict.ts';
 
 let server: Server | undefined;
 let client: HttpClient | undefined;
@@ -14,19 +15,25 @@ afterEach(async () => {
   await new Promise((resolve) => server?.close(resolve));
 });
 
-/** @param pages path to JSON. */
-async function ask(pages: Readonly<Record<string, object>>) {
-  server = createServer((request, response) => {
+const TAKEN: Verdict = { kind: 'taken' };
+
+/** @param pages path to JSON. @param past what it says to a sample of an hour ago. */
+const ask = (pages: Readonly<Record<string, object>>, past = TAKEN) =>
+  askOf((request, response) => {
     const page = pages[request.url ?? ''];
     response.writeHead(page === undefined ? 403 : 200).end(JSON.stringify({ data: page }));
-  });
+  }, past);
+
+async function askOf(answer: RequestListener, past = TAKEN) {
+  server = createServer(answer);
   await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as { port: number };
   client = createHttpClient({
     ...{ headers: {}, timeoutMs: 5_000, timers: systemTimers, nowMs: Date.now },
   });
   const url = `http://127.0.0.1:${port}/api/v1/write`;
-  const write = () => Promise.resolve({ kind: 'taken' } as const);
+  const verdicts = [TAKEN, past];
+  const write = () => Promise.resolve(verdicts.shift() ?? TAKEN);
   const templates = createTemplates();
   return await selfTest({ name: 'db', url, client, templates, write, nowMs: Date.now });
 }
@@ -43,4 +50,21 @@ test('a window is found in the configuration of a Prometheus with thousands of t
 
 test('of a window that may not be read nothing is said, and what is taken counts', async () => {
   expect(await ask(FLAGS)).toEqual({ sentences: [], keepsOnce: true });
+});
+
+test('one that is killed in between has said nothing of what comes twice', async () => {
+  const sentence = 'it cannot be reached';
+  const gone = { kind: 'again', result: 'unavailable', sentence, lost: true } as const;
+  expect(await ask({}, gone)).toEqual({ sentences: [sentence] });
+});
+
+test('a VictoriaMetrics that is killed while it tells its flags has not said that it keeps all', async () => {
+  const found = await askOf((request, response) => {
+    if (request.url !== '/metrics') return response.writeHead(404).end();
+    // Before the flag that counts.
+    return response.write('flag{name="cacheExpireDuration", value="30m0s"} 1\n', () =>
+      response.destroy(),
+    );
+  });
+  expect(found).toEqual({ sentences: [expect.stringContaining('cannot be reached')] });
 });
