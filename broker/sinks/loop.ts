@@ -21,6 +21,8 @@ const GATHER_MS = 200;
 const BACK_MS_MIN = 5 * 60_000;
 /** A server that ends every connection costs four times the requests, not all there are. */
 const BACK_AGAIN_MS = 10_000;
+/** Who takes samples and answers no self-test holds the cursor, and with it the ledger, so long. */
+const UNKNOWN_MS_MAX = 5 * 60_000;
 
 export type LoopStatus = {
   readonly name: string;
@@ -136,6 +138,8 @@ function startModel(options: LoopOptions): Model {
 function createGoingBack({ sink, clock }: LoopOptions, model: Model) {
   let drops = sink.drops?.();
   let backAtMs = Number.NEGATIVE_INFINITY;
+  /** Since when it is not known whether it may be gone back. */
+  let unknownSinceMs: number | undefined;
   return (): void => {
     const nowMs = clock.monotonicMs();
     const now = sink.drops?.();
@@ -144,8 +148,12 @@ function createGoingBack({ sink, clock }: LoopOptions, model: Model) {
     drops = now;
     const from = model.lostFrom ?? (dropped ? model.trail.settled(nowMs) : undefined);
     const keepsOnce = sink.keepsOnce === undefined ? false : sink.keepsOnce();
+    const isUnknown = from !== undefined && keepsOnce === undefined;
+    unknownSinceMs = isUnknown ? (unknownSinceMs ?? nowMs) : undefined;
     // Not forgotten while its self-test has no answer (it may be down again already), nor while it went back just now.
-    const mustWait = keepsOnce === undefined || nowMs - backAtMs < BACK_AGAIN_MS;
+    const mustWait =
+      nowMs - backAtMs < BACK_AGAIN_MS ||
+      (unknownSinceMs !== undefined && nowMs - unknownSinceMs < UNKNOWN_MS_MAX);
     model.lostFrom = mustWait ? from : undefined;
     if (from === undefined || keepsOnce !== true || mustWait) return;
     backAtMs = nowMs;

@@ -75,8 +75,9 @@ function readToken(path: string | undefined): Record<string, string> {
 function readAnswer(
   response: http.IncomingMessage,
   nowMs: () => number,
-  bytesMax: number,
+  isPage: boolean,
 ): Promise<HttpAnswer> {
+  const bytesMax = isPage ? PAGE_BYTES_MAX : ANSWER_BYTES_MAX;
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     let size = 0;
@@ -98,8 +99,12 @@ function readAnswer(
     });
     response.on('end', done);
     response.on('error', (error) => resolve({ ok: false, reason: errorWords(error) }));
-    // Cut off in the middle: the status came, so the answer did.
-    response.on('aborted', done);
+    // Cut off in the middle: the status came, so the answer to what was sent did; but half a page
+    // says of what lies in its other half that it is not there.
+    response.on('aborted', () => {
+      if (isPage) resolve({ ok: false, reason: 'its answer was cut off' });
+      else done();
+    });
   });
 }
 
@@ -161,8 +166,7 @@ export function createHttpClient(options: ClientOptions): HttpClient {
       request.on('response', (response) => {
         // It said so: nothing happened to whoever ends this one.
         if (response.headers.connection === 'close') told.add(response.socket);
-        const bytesMax = plan.method === 'GET' ? PAGE_BYTES_MAX : ANSWER_BYTES_MAX;
-        void readAnswer(response, nowMs, bytesMax).then(settle);
+        void readAnswer(response, nowMs, plan.method === 'GET').then(settle);
       });
       request.on('error', (error) => {
         if (!late) settle({ ok: false, reason: errorWords(error) });

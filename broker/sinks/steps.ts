@@ -86,7 +86,9 @@ export function createSaving(options: LoopOptions, model: Model, sleep: Sleep) {
   const target = (): number => {
     const settled = model.trail.settled(clock.monotonicMs());
     const isFinal = sink.keepsOnce === undefined || sink.keepsOnce() === false;
-    return Math.max(model.saved, isFinal ? model.position : settled);
+    // A full ledger deletes up to the cursor: what is to be sent again must lie behind it.
+    const kept = Math.min(settled, model.lostFrom ?? settled);
+    return Math.max(model.saved, isFinal ? model.position : kept);
   };
   async function save(buried: readonly Buried[]): Promise<void> {
     while (!model.stopped) {

@@ -18,13 +18,13 @@ afterEach(async () => {
 const TAKEN: Verdict = { kind: 'taken' };
 
 /** @param pages path to JSON. @param past what it says to a sample of an hour ago. */
-const ask = (pages: Readonly<Record<string, object>>, past = TAKEN) =>
+const ask = (pages: Readonly<Record<string, object>>, past: Verdict = TAKEN) =>
   askOf((request, response) => {
     const page = pages[request.url ?? ''];
     response.writeHead(page === undefined ? 403 : 200).end(JSON.stringify({ data: page }));
   }, past);
 
-async function askOf(answer: RequestListener, past = TAKEN) {
+async function askOf(answer: RequestListener, past: Verdict = TAKEN) {
   server = createServer(answer);
   await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as { port: number };
