@@ -2,35 +2,47 @@
 // marks in. Never across a line end. Text is a string of any kind; the stream gives it one character per
 // byte, so that what is not card data comes out byte for byte as it went in.
 
-import { findCards } from './cards.ts';
+import { FINDERS } from './finders.ts';
 import { type Counts, NO_COUNTS, type Span } from './span.ts';
-import { findCodes, findKeyed } from './words.ts';
 
 export type Redacted = { readonly text: string; readonly counts: Counts };
 
-/** Whether a finder of words can have something to do: one look instead of three. */
-const WORDS =
-  /track|c[vas][vcd2]|cid|csc|pin|ksn|"(?:pan|card_?n|emv|tlv|icc|de\d)|icc_?data|ecurity/i;
+const byStart = (a: Span, b: Span): number => a.start - b.start;
 
-const overlaps = (a: Span, b: Span): boolean => a.start < b.end && b.start < a.end;
+/** Of a key's value that is a number and nothing else the last four digits stay useful (R6). */
+const isWholeValue = (value: Span, card: Span, text: string): boolean =>
+  (value.kind === 'key' || value.kind === 'phone') &&
+  card.kind === 'pan' &&
+  value.start <= card.start &&
+  card.end <= value.end &&
+  /^"?"?$/.test(text.slice(value.start, card.start) + text.slice(card.end, value.end));
 
-/** A JSON string stays a string, with only the card in it gone. */
-const isWholeValue = (keyed: Span, card: Span, text: string): boolean => {
-  const rest = text.slice(keyed.start, card.start) + text.slice(card.end, keyed.end);
-  return card.kind === 'pan' && /^(?:""|)$/.test(rest);
-};
+/** Two spans that overlap, `first` of the more certain finder: its mark over both stretches. */
+const merged = (first: Span, second: Span, text: string): Span =>
+  isWholeValue(first, second, text)
+    ? second
+    : {
+        ...first,
+        start: Math.min(first.start, second.start),
+        end: Math.max(first.end, second.end),
+      };
 
 /** @returns spans in order, none over another. */
 export function findSpans(text: string): Span[] {
-  const cards = findCards(text);
-  if (!WORDS.test(text)) return cards;
-  // A key takes its whole value, but of a number alone the last four digits stay useful (R6).
-  const keyed = findKeyed(text).filter(
-    (span) => !cards.some((card) => overlaps(span, card) && isWholeValue(span, card, text)),
+  const found = FINDERS.flatMap(({ mayHave, find }, rank) =>
+    mayHave(text) ? find(text).map((span) => ({ span, rank })) : [],
   );
-  const certain = [...keyed, ...cards.filter((card) => !keyed.some((key) => overlaps(key, card)))];
-  const codes = findCodes(text).filter((code) => !certain.some((span) => overlaps(span, code)));
-  return [...certain, ...codes].sort((a, b) => a.start - b.start);
+  found.sort((a, b) => byStart(a.span, b.span));
+  const spans: { span: Span; rank: number }[] = [];
+  for (const next of found) {
+    const last = spans.at(-1);
+    if (last === undefined || last.span.end <= next.span.start) spans.push(next);
+    else {
+      const [first, second] = last.rank <= next.rank ? [last, next] : [next, last];
+      spans[spans.length - 1] = { span: merged(first.span, second.span, text), rank: first.rank };
+    }
+  }
+  return spans.map(({ span }) => span);
 }
 
 /** A number of JSON that becomes a mark must become a string, or the line is no JSON any more. */

@@ -141,7 +141,7 @@ describe('a log record', () => {
       when: '1970-01-01T00:00:00.000Z',
       count: 7,
     });
-    expect(counts).toEqual({ pan: 3, track: 0, code: 0, key: 2 });
+    expect(counts).toEqual({ ...NO_COUNTS, pan: 3, key: 2 });
   });
 
   it('that is round or deep is cut, not followed for ever', () => {
