@@ -5,8 +5,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { freePort } from '../../real/agent-rig.ts';
+import type { Away } from './story.ts';
 
 /** One series: its labels as sorted text, and its samples in order of time. */
 export type Raw = Map<string, readonly (readonly [timeMs: number, value: number])[]>;
@@ -20,7 +21,8 @@ const keyOf = (metric: Record<string, string>): string =>
 export abstract class Database {
   readonly folder: string;
   port = 0;
-  kills = 0;
+  /** When it was killed, and ready again. */
+  readonly away: Away[] = [];
   #child: ChildProcess | undefined;
 
   constructor(folder: string) {
@@ -30,6 +32,9 @@ export abstract class Database {
 
   get url(): string {
     return `http://127.0.0.1:${this.port}`;
+  }
+  get name(): string {
+    return basename(this.folder);
   }
   abstract command(): readonly [string, ...string[]];
   abstract readonly readyPath: string;
@@ -42,7 +47,11 @@ export abstract class Database {
     for (let tries = 0; tries < 200; tries += 1) {
       const answer = await fetch(`${this.url}${this.readyPath}`).catch(() => undefined);
       await answer?.arrayBuffer();
-      if (answer?.ok) return;
+      if (answer?.ok) {
+        const last = this.away.at(-1);
+        if (last !== undefined) last.againMs = Date.now();
+        return;
+      }
       await new Promise((done) => setTimeout(done, 50));
     }
     throw new Error(`${program} does not get ready`);
@@ -53,7 +62,7 @@ export abstract class Database {
     this.#child = undefined;
     if (child === undefined || child.exitCode !== null) return;
     child.kill('SIGKILL');
-    this.kills += 1;
+    this.away.push({ atMs: Date.now(), againMs: Infinity });
     await once(child, 'exit');
   }
 

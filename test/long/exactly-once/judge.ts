@@ -2,6 +2,7 @@
 // witness's book and the times of kills in, complaints out; it shares no code with what it judges.
 
 import type { Raw } from './databases.ts';
+import { clockOf, rangesOf } from './story.ts';
 import type { Given } from './witness.ts';
 
 /** A sample's own time is that of the sampling that read the page; a starved machine answers late. */
@@ -14,6 +15,8 @@ const COMPLAINTS_MAX = 20;
 export type Book = {
   readonly terminal: string;
   readonly given: Given;
+  /** What was given out later may be on its way. */
+  readonly upTo: number;
   /** When its component was killed. */
   readonly crashes: readonly number[];
   readonly kills: readonly { readonly atMs: number; readonly againMs: number }[];
@@ -32,6 +35,26 @@ function failuresOf(failures: Raw, terminal: string): number {
   return rises.reduce((sum, rise) => sum + rise, 0);
 }
 
+/** What was given out, was taken as far as anybody knows, and is not there; undefined: nothing. */
+export function lacking(raw: Raw, failures: Raw, book: Book): string | undefined {
+  const mine = [...raw].filter(([key]) => isOf(key, book.terminal));
+  const seen = new Set(mine.flatMap(([, samples]) => samples.map(([, value]) => value)));
+  const numbers = book.given.slice(0, book.upTo).map((_, index) => index + 1);
+  const missing = numbers.filter((n) => {
+    const givenMs = book.given[n - 1] ?? 0;
+    const isCut = ({ atMs }: Book['kills'][number]) =>
+      givenMs <= atMs + 100 && atMs - givenMs < UNTAKEN_MS;
+    return !seen.has(n) && !book.kills.some(isCut);
+  });
+  const untaken = failuresOf(failures, book.terminal);
+  if (missing.length <= untaken) return undefined;
+  const [from = 0, to = 0] = [missing[0], missing.at(-1)].map((n = 0) => book.given[n - 1] ?? 0);
+  return (
+    `${book.terminal}: ${rangesOf(missing)} of ${book.upTo} are missing, ` +
+    `${clockOf(from)} to ${clockOf(to)}; no agent died near them, and ${untaken} failed`
+  );
+}
+
 /** Every number once, none missing that was taken, each at its true time. */
 export function judgeNumbers(raw: Raw, failures: Raw, book: Book): string[] {
   const mine = [...raw].filter(([key]) => isOf(key, book.terminal));
@@ -39,7 +62,8 @@ export function judgeNumbers(raw: Raw, failures: Raw, book: Book): string[] {
     return [`${book.terminal}: not one series: ${mine.map(([key, s]) => `${key} (${s.length})`)}`];
   }
   const samples = mine[0]?.[1] ?? [];
-  const complaints: string[] = [];
+  const lack = lacking(raw, failures, book);
+  const complaints = lack === undefined ? [] : [lack];
   const seen = new Set<number>();
   for (const [timeMs, value] of samples) {
     if (seen.has(value)) complaints.push(`${book.terminal}: ${value} twice`);
@@ -49,20 +73,6 @@ export function judgeNumbers(raw: Raw, failures: Raw, book: Book): string[] {
     else if (Math.abs(givenMs - timeMs) > TIME_OFF_MS_MAX) {
       complaints.push(`${book.terminal}: ${value} is ${timeMs - givenMs} ms off its true time`);
     }
-  }
-  const newest = Math.max(0, ...seen);
-  const missing: number[] = [];
-  for (let n = 1; n <= newest; n += 1) {
-    if (seen.has(n)) continue;
-    const givenMs = book.given[n - 1] ?? 0;
-    const cut = book.kills.some(({ atMs }) => givenMs <= atMs + 100 && atMs - givenMs < UNTAKEN_MS);
-    if (!cut) missing.push(n);
-  }
-  const untaken = failuresOf(failures, book.terminal);
-  if (missing.length > untaken) {
-    complaints.push(
-      `${book.terminal}: ${missing} are missing, no agent died near them, and ${untaken} failed`,
-    );
   }
   return complaints.slice(0, COMPLAINTS_MAX);
 }
