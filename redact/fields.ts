@@ -2,8 +2,9 @@
 // of keys that name card data go whole, numbers are looked at too, and texts as everywhere. Bounded in
 // depth and width, because a record can hold anything; what is beyond the bounds is not written at all.
 
-import { type Counts, LINE_CHARS_MAX, NO_COUNTS } from './span.ts';
-import { addCounts, openRedactStream } from './stream.ts';
+import { customOfKey } from './active.ts';
+import { addCounts, type Counts, LINE_CHARS_MAX, NO_COUNTS } from './span.ts';
+import { openRedactStream } from './stream.ts';
 import { redactText } from './text.ts';
 import { isCardKey } from './words.ts';
 
@@ -30,13 +31,16 @@ class Walk {
   #entries = 0;
 
   value(key: string, value: unknown, depth: number): unknown {
-    if (isCardKey(key) && value !== undefined && value !== null) return this.#card(value);
+    if (value === undefined || value === null) return value;
+    if (isCardKey(key)) return this.#card(value);
+    const rule = key === '' ? undefined : customOfKey(key);
+    if (rule !== undefined) return this.#custom(value, `[CUSTOM ${rule}]`);
     if (typeof value === 'string') return this.#text(value);
     if (typeof value === 'number' || typeof value === 'bigint') {
       const text = this.#text(String(value));
       return text === String(value) ? value : text;
     }
-    if (typeof value !== 'object' || value === null) return value;
+    if (typeof value !== 'object') return value;
     if (depth >= DEPTH_MAX) return REMOVED;
     // What says itself how it is written (Date, Buffer, URL) is asked, as JSON.stringify would.
     if ('toJSON' in value && typeof value.toJSON === 'function') {
@@ -57,6 +61,11 @@ class Walk {
     const { value, counts } = redactString(text);
     if (counts !== NO_COUNTS) this.counts = addCounts(this.counts, counts);
     return value;
+  }
+
+  #custom(value: unknown, mark: string): string {
+    if (value !== mark) this.counts = addCounts(this.counts, { ...NO_COUNTS, custom: 1 });
+    return mark;
   }
 
   /** Of a number that is a card and nothing else the last four digits stay (R6). */

@@ -1,17 +1,17 @@
-// The finders, the more certain first: where two overlap, the first one's mark stands over both stretches, so
-// that nothing of the second is left. Except that of a number which is the whole value of a key the last
-// four digits stay useful (R6). A list and not a switch, because text.ts asks all of them in one way.
+// Which finders there are, the most certain first: of two spans that overlap, that of the earlier one stays.
+// The engine (text.ts) shows a finder only lines for which its trigger holds, so a trigger is as selective
+// as it can be without ever being wrong.
 
 import { findCards } from './cards.ts';
 import type { Finder } from './span.ts';
 import { findCodes, findKeyed } from './words.ts';
 
-const WORDS =
-  /track|c[vas][vcd2]|cid|csc|pin|ksn|"(?:pan|card_?n|emv|tlv|icc|de\d)|icc_?data|ecurity/i;
-const DIGITS = /\d[ .+%-]?[\dd]/;
-
 export const FINDERS: readonly Finder[] = [
-  { mayHave: (text) => WORDS.test(text), find: findKeyed },
-  { mayHave: (text) => DIGITS.test(text), find: findCards },
-  { mayHave: (text) => WORDS.test(text), find: findCodes },
+  {
+    name: 'keyed',
+    trigger: /track|c[vas][vc2]|csc|cid|pin|ksn|"(?:pan|card_?n|emv|tlv|icc|de\d)|icc_?data/i,
+    find: findKeyed,
+  },
+  { name: 'cards', trigger: /\d(?:(?:[ .+-]|%2[0dDeEbB])?\d){11}/, find: findCards },
+  { name: 'codes', trigger: /c[vas][vc2]|csc|cid|ecurity/i, find: findCodes },
 ];

@@ -1,12 +1,14 @@
-// What the finders report: a stretch of text and what stands in its place; and what a finder is. Apart from
-// the finders, so that they do not know each other; finders.ts says which there are, and text.ts puts their
-// spans together.
+// What the finders report: a stretch of text and what stands in its place. Apart from the finders, so that
+// they do not know each other; text.ts puts their spans together.
 
+/**
+ * `code`: a security code; `key`: the value of a key that names card data; `emv`: fields of chips and of
+ * ISO 8583; `custom`: by a rule of the operator (rules.ts).
+ */
 export const KINDS = [
-  ...(['pan', 'track', 'code', 'key', 'emv'] as const),
-  ...(['name', 'email', 'phone', 'secret', 'custom'] as const),
+  ...(['pan', 'track', 'code', 'key', 'emv', 'name', 'email', 'phone', 'secret'] as const),
+  'custom',
 ] as const;
-/** `code`: a security code; `key`: the value of a key that names card data; `custom`: an operator's rule. */
 export type Kind = (typeof KINDS)[number];
 
 /** `end` is the first character that stays. */
@@ -17,13 +19,12 @@ export type Span = {
   readonly mark: string;
 };
 
-/**
- * Both take time that is linear in the text. `mayHave` is cheap, and wrong only in saying yes; `find` answers
- * spans in order, none over another, and reaches over no more than CARRY_CHARS to either side.
- */
 export type Finder = {
-  readonly mayHave: (text: string) => boolean;
-  readonly find: (text: string) => readonly Span[];
+  readonly name: string;
+  /** Cheap, without `g`: true of every line in which `find` can find something. */
+  readonly trigger: RegExp;
+  /** Of one line; linear; finds nothing in marks. @returns spans in order, none over another. */
+  readonly find: (line: string) => Span[];
 };
 
 export type Counts = Readonly<Record<Kind, number>>;
@@ -32,9 +33,18 @@ export const NO_COUNTS: Counts = {
   ...{ name: 0, email: 0, phone: 0, secret: 0, custom: 0 },
 };
 
+export const addCounts = (a: Counts, b: Counts): Counts => {
+  if (b === NO_COUNTS) return a;
+  if (a === NO_COUNTS) return b;
+  return Object.fromEntries(KINDS.map((kind) => [kind, a[kind] + b[kind]])) as Counts;
+};
+
+/** Names of rules have letters and hyphens only: no number can hide in a mark. */
+const MARK =
+  '\\[(?:PAN [a-z]+ \\.{4}\\d{4}|TRACK|CODE|EMV|REMOVED|NAME|EMAIL|PHONE|SECRET|CUSTOM [a-z-]{1,32})\\]';
 /** What a mark looks like; what is marked already is not counted twice. */
-export const MARKED =
-  /^\[(?:PAN [a-z]+ \.{4}\d{4}|TRACK|CODE|EMV|REMOVED|NAME|EMAIL|PHONE|SECRET|CUSTOM [\w-]+)\]/;
+export const MARKED = new RegExp(`^${MARK}`);
+export const MARKS = new RegExp(MARK, 'g');
 
 /** A longer line goes on in pieces of about this size; memory stays constant (R8). */
 export const LINE_CHARS_MAX = 32 * 1024;

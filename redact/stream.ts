@@ -4,20 +4,17 @@
 // must go is torn. Bytes are read as Latin-1, one character each: digits are the same in every
 // encoding that tills use, and all other bytes come out unchanged.
 
-import { type Counts, KINDS, LINE_CHARS_MAX, NO_COUNTS } from './span.ts';
+import { stamp } from './active.ts';
+import { addCounts, type Counts, LINE_CHARS_MAX, NO_COUNTS, type Span } from './span.ts';
 import { applySpans, findSpans, redactText } from './text.ts';
-
-/** Travels with everything exported; what carries no mark is not let out (R1). Changes with the rules. */
-export const REDACTOR = 'tillwatch-redact/1';
 
 /** Longer than anything a finder takes out, and kept on both sides of a cut. */
 export const CARRY_CHARS = 512;
-
-export const addCounts = (a: Counts, b: Counts): Counts =>
-  Object.fromEntries(KINDS.map((kind) => [kind, a[kind] + b[kind]])) as Counts;
+const LINE_END = 0x0a;
 
 export type RedactStream = {
-  readonly redactor: typeof REDACTOR;
+  /** The stamp of what comes out. */
+  readonly redactor: string;
   /** @returns what is certain by now; the rest comes with a later call. */
   readonly push: (bytes: Uint8Array) => Buffer;
   readonly end: () => Buffer;
@@ -25,16 +22,18 @@ export type RedactStream = {
 };
 
 class Lines implements RedactStream {
-  readonly redactor = REDACTOR;
+  readonly redactor = stamp();
   #counts: Counts = NO_COUNTS;
   /** Of the line under way: what went out already, as far back as a finder looks. */
   #context = '';
   #pending = '';
 
   push(bytes: Uint8Array): Buffer {
-    this.#pending += Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString(
-      'latin1',
-    );
+    const chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#pending += chunk.toString('latin1');
+    // Nothing can be done yet; joining what is pending for every few bytes would cost its square.
+    const isWaiting = this.#context.length + this.#pending.length < LINE_CHARS_MAX;
+    if (isWaiting && !chunk.includes(LINE_END)) return Buffer.alloc(0);
     return this.#drain(false);
   }
 
@@ -51,7 +50,7 @@ class Lines implements RedactStream {
     for (;;) {
       const whole = this.#wholeLines();
       if (whole > 0) {
-        out += this.#take(whole, '');
+        out += this.#take(whole);
         continue;
       }
       const line = this.#lineLength();
@@ -76,23 +75,26 @@ class Lines implements RedactStream {
     if (this.#context !== '') return 0;
     let length = 0;
     for (;;) {
-      const end = this.#pending.indexOf('\n', length);
-      if (end < 0 || end - length > LINE_CHARS_MAX) return length;
+      // The last line end within reach: every line before it is short enough.
+      const end = this.#pending.lastIndexOf('\n', length + LINE_CHARS_MAX);
+      if (end < length) return length;
       length = end + 1;
     }
   }
 
   /** The rest of a line, with its end if it has come. */
   #finish(line: number): string {
-    const text = this.#context + this.#pending.slice(0, line + 1);
-    return this.#emit(text, text.length, '');
+    const text = this.#context + this.#pending.slice(0, line);
+    const out = this.#emit(text, text.length, findSpans(text), '');
+    if (this.#pending === '') return out;
+    this.#pending = this.#pending.slice(1);
+    return `${out}\n`;
   }
 
-  #take(length: number, context: string): string {
+  #take(length: number): string {
     const { text, counts } = redactText(this.#pending.slice(0, length));
     this.#counts = addCounts(this.#counts, counts);
     this.#pending = this.#pending.slice(length);
-    this.#context = context;
     return text;
   }
 
@@ -101,14 +103,17 @@ class Lines implements RedactStream {
     const reach = Math.min(line, cut + CARRY_CHARS);
     const text = this.#context + this.#pending.slice(0, reach);
     const at = this.#context.length + cut;
-    const torn = findSpans(text).find(({ start, end }) => start < at && at < end);
+    const spans = findSpans(text);
+    const torn = spans.find(({ start, end }) => start < at && at < end);
     const to = torn === undefined || torn.start <= this.#context.length ? at : torn.start;
-    return this.#emit(text, to, text.slice(Math.max(0, to - CARRY_CHARS), to));
+    return this.#emit(text, to, spans, text.slice(Math.max(0, to - CARRY_CHARS), to));
   }
 
-  #emit(text: string, to: number, context: string): string {
+  /** @param spans of the whole text; those of what is not sent yet are found again. */
+  #emit(text: string, to: number, spans: readonly Span[], context: string): string {
     const from = this.#context.length;
-    const { text: out, counts } = applySpans(text, findSpans(text), from, to);
+    const counts = { ...NO_COUNTS };
+    const out = applySpans(text, spans, from, to, counts);
     this.#counts = addCounts(this.#counts, counts);
     this.#pending = this.#pending.slice(to - from);
     this.#context = context;

@@ -1,48 +1,69 @@
-// Takes card data out of a text: asks every finder, lets the more certain win where two overlap, and puts
-// marks in. Never across a line end. Text is a string of any kind; the stream gives it one character per
-// byte, so that what is not card data comes out byte for byte as it went in.
+// Takes card data out of a text, line by line: a look for triggers over the whole text finds the lines in
+// which a finder can have something to do, and only those are shown to finders; all others are copied as they
+// lie. Where finds overlap, nothing of any of them stays. Text is a string of any kind; the stream gives it one
+// character per byte, so that what is not card data comes out byte for byte as it went in.
 
-import { FINDERS } from './finders.ts';
-import { type Counts, NO_COUNTS, type Span } from './span.ts';
+import { activeFinders, isAllowed } from './active.ts';
+import { type Counts, MARKS, NO_COUNTS, type Span } from './span.ts';
 
 export type Redacted = { readonly text: string; readonly counts: Counts };
+/** A span with how certain its finder is: 0 is the most certain. */
+type Ranked = Span & { readonly rank: number };
 
-const byStart = (a: Span, b: Span): number => a.start - b.start;
+const NONE: readonly Span[] = [];
 
-/** Of a key's value that is a number and nothing else the last four digits stay useful (R6). */
-const isWholeValue = (value: Span, card: Span, text: string): boolean =>
+/** Of what was redacted before nothing is found again, whatever the finders think of a mark. */
+function outsideMarks(line: string, spans: readonly Ranked[]): readonly Ranked[] {
+  const marks = [...line.matchAll(MARKS)];
+  if (marks.length === 0) return spans;
+  return spans.filter(
+    ({ start, end }) =>
+      !marks.some(({ index, 0: mark }) => index <= start && end <= index + mark.length),
+  );
+}
+
+/** Of a value that is a number and nothing else the last four digits stay useful (R6). */
+const isWholeValue = (value: Span, card: Span, line: string): boolean =>
   (value.kind === 'key' || value.kind === 'phone') &&
   card.kind === 'pan' &&
   value.start <= card.start &&
   card.end <= value.end &&
-  /^"?"?$/.test(text.slice(value.start, card.start) + text.slice(card.end, value.end));
+  /^"?"?$/.test(line.slice(value.start, card.start) + line.slice(card.end, value.end));
 
-/** Two spans that overlap, `first` of the more certain finder: its mark over both stretches. */
-const merged = (first: Span, second: Span, text: string): Span =>
-  isWholeValue(first, second, text)
-    ? second
-    : {
-        ...first,
-        start: Math.min(first.start, second.start),
-        end: Math.max(first.end, second.end),
-      };
+/** What stands in place of two that overlap: the mark of the more certain over both. */
+function both(a: Ranked, b: Ranked, line: string): Ranked {
+  const [first, second] = a.rank <= b.rank ? [a, b] : [b, a];
+  if (isWholeValue(first, second, line)) return second;
+  return { ...first, start: Math.min(a.start, b.start), end: Math.max(a.end, b.end) };
+}
 
-/** @returns spans in order, none over another. */
-export function findSpans(text: string): Span[] {
-  const found = FINDERS.flatMap(({ mayHave, find }, rank) =>
-    mayHave(text) ? find(text).map((span) => ({ span, rank })) : [],
-  );
-  found.sort((a, b) => byStart(a.span, b.span));
-  const spans: { span: Span; rank: number }[] = [];
-  for (const next of found) {
+function joined(ranked: readonly Ranked[], line: string): Span[] {
+  const spans: Ranked[] = [];
+  for (const span of [...ranked].sort((a, b) => a.start - b.start || a.rank - b.rank)) {
     const last = spans.at(-1);
-    if (last === undefined || last.span.end <= next.span.start) spans.push(next);
-    else {
-      const [first, second] = last.rank <= next.rank ? [last, next] : [next, last];
-      spans[spans.length - 1] = { span: merged(first.span, second.span, text), rank: first.rank };
-    }
+    if (last !== undefined && span.start < last.end) {
+      spans[spans.length - 1] = both(last, span, line);
+    } else spans.push(span);
   }
-  return spans.map(({ span }) => span);
+  return spans;
+}
+
+/** @param line without its end. @returns spans in order, none over another. */
+export function findSpans(line: string): readonly Span[] {
+  let ranked: readonly Ranked[] | undefined;
+  const { finders } = activeFinders();
+  for (let rank = 0; rank < finders.length; rank += 1) {
+    const finder = finders[rank];
+    if (finder === undefined || !finder.trigger.test(line)) continue;
+    const spans = finder.find(line);
+    if (spans.length > 0) ranked = [...(ranked ?? []), ...spans.map((s) => ({ ...s, rank }))];
+  }
+  if (ranked === undefined) return NONE;
+  const unmarked = line.includes('[') ? outsideMarks(line, ranked) : ranked;
+  return joined(
+    unmarked.filter((span) => !isAllowed(line, span)),
+    line,
+  );
 }
 
 /** A number of JSON that becomes a mark must become a string, or the line is no JSON any more. */
@@ -58,21 +79,41 @@ export function applySpans(
   spans: readonly Span[],
   from: number,
   to: number,
-): Redacted {
+  counts: Record<keyof Counts, number>,
+): string {
   let at = from;
   let out = '';
-  const counts = { ...NO_COUNTS };
   for (const span of spans) {
     if (span.end <= from || span.start >= to) continue;
     out += text.slice(at, Math.max(at, span.start)) + markIn(text, span);
     at = span.end;
     counts[span.kind] += 1;
   }
-  return { text: out + text.slice(Math.min(at, to), to), counts };
+  return out + text.slice(Math.min(at, to), to);
 }
 
 /** @param text of which no line is longer than LINE_CHARS_MAX; see stream.ts for any other. */
 export function redactText(text: string): Redacted {
-  const spans = findSpans(text);
-  return spans.length === 0 ? { text, counts: NO_COUNTS } : applySpans(text, spans, 0, text.length);
+  const { trigger } = activeFinders();
+  let counts: Record<keyof Counts, number> | undefined;
+  let out = '';
+  /** Up to here the text is in `out`. */
+  let copied = 0;
+  trigger.lastIndex = 0;
+  while (trigger.test(text)) {
+    const hit = trigger.lastIndex - 1;
+    const start = text.lastIndexOf('\n', hit) + 1;
+    const next = text.indexOf('\n', hit);
+    const end = next < 0 ? text.length : next;
+    const line = start === 0 && end === text.length ? text : text.slice(start, end);
+    const spans = findSpans(line);
+    if (spans.length > 0) {
+      counts ??= { ...NO_COUNTS };
+      out += text.slice(copied, start) + applySpans(line, spans, 0, line.length, counts);
+      copied = end;
+    }
+    trigger.lastIndex = end;
+  }
+  if (counts === undefined) return { text, counts: NO_COUNTS };
+  return { text: out + text.slice(copied), counts };
 }

@@ -7,7 +7,7 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail, ok, type Result } from '../../protocol/result.ts';
-import { NO_COUNTS, REDACTOR } from '../../redact/index.ts';
+import { NO_COUNTS, stamp } from '../../redact/index.ts';
 import type { Answering, Piece, Totals } from './answer.ts';
 import { READ_PLAIN } from './holes.ts';
 
@@ -27,7 +27,7 @@ class PackedAnswer implements Answering {
   }
 
   redactor(): string {
-    return REDACTOR;
+    return stamp();
   }
 
   peek(bytesMax: number): Piece {

@@ -4,7 +4,7 @@
 
 import * as v from 'valibot';
 import { AGENT_LOG, type Command } from '../../protocol/commands.ts';
-import { REDACTOR } from '../../redact/index.ts';
+import { stamp } from '../../redact/index.ts';
 import {
   bytesOf,
   componentSource,
@@ -92,7 +92,7 @@ export function* planSteps(command: LogsCommand, places: Places, offsetMs: numbe
   const { segments, fromMs } = truncated ? yield* narrow(search, window, all, room) : all;
   return {
     ...{ command: command.id, request, expiresMs: command.expiresMs, bytesMax, offsetMs },
-    ...{ redactor: REDACTOR, truncated, fromMs: Math.max(0, fromMs + offsetMs), segments },
+    ...{ redactor: stamp(), truncated, fromMs: Math.max(0, fromMs + offsetMs), segments },
     component: components.length === 1 ? (components[0] ?? '') : '',
   };
 }

@@ -7,7 +7,7 @@ import * as v from 'valibot';
 import { DIAGNOSIS_BYTES_MAX } from '../../protocol/limits.ts';
 import { fail, ok, type Result } from '../../protocol/result.ts';
 import type { Ack } from '../../protocol/wire.ts';
-import { addCounts, type Counts, NO_COUNTS, REDACTOR } from '../../redact/index.ts';
+import { addCounts, type Counts, NO_COUNTS, stamp } from '../../redact/index.ts';
 import type { Clock, Log, Timers } from '../ports.ts';
 import type { BrokerTime } from '../telemetry/time.ts';
 import type { Range } from './holes.ts';
@@ -108,7 +108,7 @@ class OpenPulls implements Pulls {
     this.#onEnd = onEnd;
     for (const pull of this.#open) {
       // Other rules make other bytes, and the broker has some of the old ones.
-      if (pull.plan.redactor !== REDACTOR) pull.fail('the agent was upgraded meanwhile: ask again');
+      if (pull.plan.redactor !== stamp()) pull.fail('the agent was upgraded meanwhile: ask again');
     }
     this.#cancelTick = this.#o.timers.every(TICK_MS, () => this.#tick());
     this.#settle();
@@ -138,7 +138,7 @@ class OpenPulls implements Pulls {
     const offsetMs = this.#o.time.offsetMs();
     const begun = this.#begin({
       ...{ ...asked, component: '', bytesMax: DIAGNOSIS_BYTES_MAX, offsetMs, segments: [] },
-      ...{ redactor: REDACTOR, truncated: false, fromMs: 0 },
+      ...{ redactor: stamp(), truncated: false, fromMs: 0 },
     });
     if (begun.ok) this.#work();
     return begun;

@@ -1,0 +1,52 @@
+// Which finders are asked in this process: ours, and those of the operator's rules once they are known. Module
+// state on purpose, as the finders are asked from places that know of no configuration (a logger's format,
+// words of a channel); it is set once, at the start, and changes the stamp.
+
+import { allows, findersOf, ruleOfKey } from './custom.ts';
+import { FINDERS } from './finders.ts';
+import { NO_RULES, type Rules } from './rules.ts';
+import type { Finder, Span } from './span.ts';
+
+/** Changes with what is found. */
+const REDACTOR = 'tillwatch-redact/2';
+const STAMP = /^tillwatch-redact\/\d{1,4}(?:\+[0-9a-f]{8})?$/;
+
+type Active = {
+  readonly rules: Rules;
+  readonly stamp: string;
+  readonly finders: readonly Finder[];
+  /** True where any finder can have something to do; with `g`, its lastIndex is whoever's asks. */
+  readonly trigger: RegExp;
+};
+
+const sourceOf = ({ trigger }: Finder): string =>
+  trigger.ignoreCase ? `(?i:${trigger.source})` : `(?:${trigger.source})`;
+
+function activate(rules: Rules): Active {
+  const finders = [...FINDERS, ...findersOf(rules)];
+  const { version } = rules;
+  return {
+    ...{ rules, finders, stamp: version === '' ? REDACTOR : `${REDACTOR}+${version}` },
+    trigger: new RegExp(finders.map(sourceOf).join('|'), 'g'),
+  };
+}
+
+let active = activate(NO_RULES);
+
+export const activeFinders = (): Active => active;
+
+/** Once, before anything is redacted: what was stamped before is another redactor's. */
+export function useRules(rules: Rules): void {
+  active = activate(rules);
+}
+
+/** Travels with everything exported; what carries no mark is not let out (R1). */
+export const stamp = (): string => active.stamp;
+
+/** Whether a text is the stamp of some version of this redactor. */
+export const isStamp = (text: string): boolean => STAMP.test(text);
+
+export const isAllowed = (line: string, span: Span): boolean => allows(active.rules, line, span);
+
+/** The operator's rule that takes the values of a key. */
+export const customOfKey = (key: string): string | undefined => ruleOfKey(active.rules, key);
