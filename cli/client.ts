@@ -4,6 +4,7 @@
 
 import type { CommandState } from '../protocol/commands.ts';
 import type { Cause, ComponentState } from '../protocol/events.ts';
+import type { Cut } from '../protocol/logs.ts';
 import type { AwayView } from './away-words.ts';
 import { EXIT, type ExitCode } from './exit.ts';
 import type { IdentityView } from './identity-words.ts';
@@ -37,6 +38,8 @@ export type TerminalView = {
   readonly identity?: IdentityView;
   readonly presence: Presence;
   readonly connected: boolean;
+  /** IANA name of its local time. */
+  readonly timeZone?: string;
   readonly lastSeenMs?: number;
   readonly agent?: { readonly version?: string; readonly node?: string; readonly starts?: number };
   readonly components: readonly ComponentView[];
@@ -110,9 +113,18 @@ export type Refusal = {
 };
 export type LogRequestView = {
   readonly id: string;
+  readonly what?: 'lines' | 'diagnosis' | 'tail' | 'incident';
   readonly terminal: string;
-  readonly state: 'waiting' | 'running' | 'complete' | 'failed' | 'expired';
+  readonly store?: string;
+  /** Of the store, as its terminal tells it. */
+  readonly timeZone?: string;
+  readonly group?: string;
+  readonly state: 'waiting' | 'running' | 'complete' | 'failed' | 'expired' | 'cancelled';
   readonly connected: boolean;
+  readonly operator?: string;
+  readonly reason?: string;
+  readonly components?: readonly string[];
+  readonly createdMs?: number;
   readonly bytes: number;
   readonly lines: number;
   readonly error: string;
@@ -120,7 +132,15 @@ export type LogRequestView = {
   readonly expiresMs: number;
   readonly redactions: number;
   readonly truncated: boolean;
+  readonly cutBy?: Cut;
   readonly fromMs: number;
+  /** Of the terminal's journal, looked through so far, of so many. */
+  readonly searchedBytes?: number;
+  readonly searchBytes?: number;
+  /** Records of a live tail that did not fit the line. */
+  readonly dropped?: number;
+  /** Card data that the terminal's own redactor had missed on the way in. */
+  readonly missed?: number;
   readonly trace?: string;
 };
 

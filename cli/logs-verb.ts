@@ -1,8 +1,9 @@
-// How `tillwatch logs` is written on the command line; what it does stands in verbs/logs.ts. Apart from
-// tillwatch.ts because it has more options than all the other verbs together.
+// How `tillwatch logs` and `tillwatch requests` are written on the command line; what they do stands in verbs/. Apart
+// from tillwatch.ts because they have more options than all the other verbs together.
 
 import type { Command } from 'commander';
 import { example, type Options, type Verb, withBroker } from './command.ts';
+import { EXIT, ended } from './exit.ts';
 
 const CLEAR_LINE = '\r\u001b[2K';
 
@@ -18,38 +19,120 @@ const note = (text: string): void => {
 const each = (value: string, before: readonly string[] = []): string[] => [...before, value];
 const textOf = (value: unknown): string | undefined =>
   typeof value === 'string' ? value : undefined;
+const REASON = 'why: it stands in the audit log (needed)';
 
-export function addLogsVerb(program: Command, verb: Verb): void {
+/** The first Ctrl-C ends what is followed in good order; the second ends the program. */
+function onInterrupt(): AbortSignal {
+  const enough = new AbortController();
+  process.once('SIGINT', () => enough.abort());
+  return enough.signal;
+}
+
+const SELECTORS = { store: 'store', runs: 'version', label: 'label' } as const;
+
+function selectorOf(options: Options): Readonly<Record<string, string>> | undefined {
+  const said = Object.entries(SELECTORS).flatMap(([option, field]) => {
+    const value = textOf(options[option]);
+    return value === undefined ? [] : [[field, value] as const];
+  });
+  return said.length === 0 ? undefined : Object.fromEntries(said);
+}
+
+function readOptions(options: Options) {
+  const isFollowed = options['follow'] === true;
+  return {
+    components: (options['component'] ?? []) as string[],
+    ...{ since: textOf(options['since']), until: textOf(options['until']) },
+    ...{ last: textOf(options['last']), level: textOf(options['level']) },
+    ...{ grep: textOf(options['grep']), pattern: textOf(options['pattern']) },
+    ...{ context: textOf(options['context']), searchFor: textOf(options['searchFor']) },
+    ...{ maxBytes: textOf(options['maxBytes']), output: textOf(options['output']) },
+    ...{ reason: textOf(options['reason']) ?? '', request: textOf(options['request']) },
+    ...{ lasts: textOf(options['for']), raise: textOf(options['raise']) },
+    ...{ follow: isFollowed, utc: options['utc'] === true, selector: selectorOf(options) },
+    wait: options['wait'] !== false,
+    isShown: process.stdout.isTTY === true && options['json'] !== true,
+    ...{ note, progress, enough: isFollowed ? onInterrupt() : undefined },
+  };
+}
+
+function addLogs(program: Command, verb: Verb): void {
   example(
     program
       .command('logs')
-      .argument('<terminal>', 'the terminal, for example bm-lane-1')
-      .description('lines that its components printed, card numbers masked')
+      .argument('[terminals...]', 'which, for example bm-lane-1')
+      .description('records that components printed, card numbers masked')
       .option('-c, --component <name>', 'only this one; more than once for several', each)
-      .option('--since <when>', '10m, 2h, 14:30 or "2026-11-23 14:30"', '10m')
+      .option('--since <when>', '10m, 14:30 (store time), 14:30Z or a date; 10m if not given')
       .option('--until <when>', 'the same; now if not given')
-      .option('--reason <text>', 'why: it stands in the audit log (needed)')
+      .option('-n, --last <count>', 'the newest so many that fit the rest')
+      .option('-l, --level <level>', 'this one or worse: error, warn, info or debug')
+      .option('-g, --grep <text>', 'with this text in them, case ignored')
+      .option('-E, --pattern <expression>', 'that this regular expression finds (RE2)')
+      .option('-C, --context <count>', 'so many records around each that was found')
       .option('--max-bytes <size>', 'at most so much, newest first; 5M if not given')
-      .option('-o, --output <file>', 'write what arrives to a file')
+      .option('--search-for <time>', 'how long the terminal may search, as in 5m')
+      .option('-f, --follow', 'what is printed from now on, until Ctrl-C or the end of --for')
+      .option('--for <time>', 'of --follow: how long at most; 10m if not given')
+      .option('--raise <level>', 'of --follow: log so much meanwhile; then as before')
+      .option('--store <store>', 'of all terminals of this store')
+      .option('--runs <component:version>', 'of those that run this version, as in sale:2.4.1')
+      .option('--label <label>', 'of those that carry this label')
+      .option('--reason <text>', REASON)
+      .option('-o, --output <file>', 'write what arrives to a file; of several, to a folder')
+      .option('--utc', 'times are UTC, and not those of the store')
       .option('--request <id>', 'show an earlier request again')
       .option('--no-wait', 'print the id of the request and leave')
       .option('--json', 'print one JSON object')
-      .action((terminal: string, options: Options) =>
+      .action((terminals: string[], options: Options) =>
         verb(async () => {
           const { runLogs } = await import('./verbs/logs.ts');
-          const components = (options['component'] ?? []) as string[];
-          const asked = {
-            ...{ components, since: String(options['since']), until: textOf(options['until']) },
-            ...{ maxBytes: textOf(options['maxBytes']), output: textOf(options['output']) },
-            ...{ reason: textOf(options['reason']) ?? '', request: textOf(options['request']) },
-            wait: options['wait'] !== false,
-            isShown: process.stdout.isTTY === true && options['json'] !== true,
-            ...{ note, progress },
-          };
-          return withBroker(options, (context) => runLogs(context, terminal, asked));
+          return withBroker(options, (context) =>
+            runLogs(context, terminals, readOptions(options)),
+          );
         }),
       ),
     'tillwatch logs bm-lane-1 -c sale --since 30m --reason "receipts are missing"',
-    'tillwatch logs bm-lane-1 --since 14:00 --until 14:10 --reason T-471 -o a.log',
+    'tillwatch logs bm-lane-1 --level error --last 20 --reason T-471',
+    'tillwatch logs --store berlin-mitte --grep "no answer" -C 2 --reason T-471',
+    'tillwatch logs bm-lane-1 -c sale --follow --raise debug --reason T-471',
   );
+}
+
+function addRequests(program: Command, verb: Verb): void {
+  example(
+    program
+      .command('requests')
+      .argument('[id]', 'one of them, whole')
+      .description('requests for logs and live tails: waiting, running, answered')
+      .option('--terminal <terminal>', 'of this one')
+      .option('--state <state>', 'waiting, running, complete, failed, expired or cancelled')
+      .option('--what <kind>', 'lines, tail, incident or diagnosis')
+      .option('--limit <count>', 'at most so many', '20')
+      .option('--cancel', 'end the one that is named; what was sent stays')
+      .option('--reason <text>', 'of --cancel: why; it stands in the audit log')
+      .option('--json', 'print one JSON object')
+      .action((id: string | undefined, options: Options) =>
+        verb(async () => {
+          const { runRequests } = await import('./verbs/requests.ts');
+          const { terminal, state, what, limit, reason } = options;
+          const ask = {
+            ...{ id, terminal: textOf(terminal), state: textOf(state), what: textOf(what) },
+            ...{ limit: String(limit), cancel: options['cancel'] === true },
+            reason: textOf(reason) ?? '',
+          };
+          if (ask.cancel && id === undefined) {
+            return ended(EXIT.usage, 'say which: tillwatch requests ID --cancel --reason WHY');
+          }
+          return withBroker(options, (context) => runRequests(context, ask));
+        }),
+      ),
+    'tillwatch requests',
+    'tillwatch requests ID --cancel --reason "found it"',
+  );
+}
+
+export function addLogsVerb(program: Command, verb: Verb): void {
+  addLogs(program, verb);
+  addRequests(program, verb);
 }

@@ -166,16 +166,22 @@ export function addOperatorVerbs(program: Command, verb: Verb): void {
   addOperators(program, verb);
 }
 
-/** Call it when all verbs are there: each takes it, before or after its own words. */
+/**
+ * Call it when all verbs are there: each takes it, before or after its own words. A verb that means something else by
+ * that word (`logs`) takes it before its name only.
+ */
 export function addContextOption(program: Command): void {
+  const others = new Set<Command>();
   const add = (command: Command): void => {
     const option = new Option('--context <context>', 'ask this fleet (tillwatch contexts)');
-    command.addOption(command === program ? option : option.hideHelp());
+    if (command.options.some(({ long }) => long === '--context')) others.add(command);
+    else command.addOption(command === program ? option : option.hideHelp());
     for (const one of command.commands) add(one);
   };
   add(program);
   program.hook('preAction', (_program, verb) => {
-    const { context } = verb.optsWithGlobals<{ context?: string }>();
+    const from = others.has(verb) ? program : verb;
+    const { context } = from.optsWithGlobals<{ context?: string }>();
     // Where every verb looks (operator.ts), and what it starts.
     if (context !== undefined) process.env['TILLWATCH_CONTEXT'] = context;
   });

@@ -1,7 +1,8 @@
-// Times as people type them: "10m" ago, "14:30" today, or a date with a time, in the local zone unless they
-// say another; and sizes. Pure: what now is, the caller says.
+// Times as people type them: "10m" ago, "14:30" today, or a date with a time, in the zone of the store or of this
+// machine unless they say another (a Z is UTC); and sizes. Pure: what now is, the caller says.
 
 import { fail, ok, type Result } from '../protocol/result.ts';
+import { momentOf, offsetText, wallOf, type Zone } from './zone.ts';
 
 const UNIT_MS: Readonly<Record<string, number>> = {
   s: 1_000,
@@ -10,30 +11,36 @@ const UNIT_MS: Readonly<Record<string, number>> = {
   d: 86_400_000,
 };
 const AGO = /^(\d{1,6})([smhd])$/;
-const CLOCK = /^(\d{1,2}):(\d\d)(?::(\d\d))?$/;
+const CLOCK = /^(\d{1,2}):(\d\d)(?::(\d\d))?(Z?)$/;
+const DAY_MS = 86_400_000;
+/** A date that says itself which zone it means. */
+const ZONED = /(?:Z|[+-]\d\d:\d\d)$/;
 const DATE = /^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?(?:Z|[+-]\d\d:\d\d)?)?$/;
 const WHEN_RULE =
-  'say how long ago (90s, 10m, 2h, 1d), a time (14:30) or a date ("2026-11-23 14:30")';
+  'say how long ago (90s, 10m, 2h, 1d), a time (14:30, or 14:30Z for UTC) or a date ("2026-11-23 14:30")';
 
-/** @returns milliseconds since the epoch. */
-export function parseWhen(name: string, text: string, nowMs: number): Result<number> {
+/**
+ * @param zone of times that say none; undefined: this machine's
+ * @returns milliseconds since the epoch
+ */
+export function parseWhen(name: string, text: string, nowMs: number, zone?: Zone): Result<number> {
   const ago = AGO.exec(text);
   if (ago !== null) return ok(nowMs - Number(ago[1]) * (UNIT_MS[ago[2] ?? ''] ?? 0));
   const clock = CLOCK.exec(text);
   if (clock !== null) {
     const [hour, minute, second] = [Number(clock[1]), Number(clock[2]), Number(clock[3] ?? 0)];
-    const at = new Date(nowMs);
+    const within = clock[4] === 'Z' ? 'UTC' : zone;
     if (hour < 24 && minute < 60 && second < 60) {
-      at.setHours(hour, minute, second, 0);
+      const at = wallOf(nowMs, within).setUTCHours(hour, minute, second, 0);
       // A time that is still to come was meant yesterday.
-      if (at.getTime() > nowMs) at.setDate(at.getDate() - 1);
-      return ok(at.getTime());
+      const isToCome = momentOf(at, within) > nowMs;
+      return ok(momentOf(isToCome ? at - DAY_MS : at, within));
     }
   }
   if (DATE.test(text)) {
-    // A date alone is its midnight here; Date.parse would take it as UTC.
-    const ms = Date.parse(text.length === 10 ? `${text}T00:00` : text.replace(' ', 'T'));
-    if (Number.isFinite(ms)) return ok(ms);
+    const iso = (text.length === 10 ? `${text}T00:00` : text).replace(' ', 'T');
+    const ms = Date.parse(ZONED.test(iso.slice(10)) ? iso : `${iso}Z`);
+    if (Number.isFinite(ms)) return ok(ZONED.test(iso.slice(10)) ? ms : momentOf(ms, zone));
   }
   return fail(`${name} "${text.slice(0, 40)}" is no time: ${WHEN_RULE}`);
 }
@@ -63,22 +70,12 @@ export function parseSize(name: string, text: string, most: number): Result<numb
   return fail(`${name} "${text.slice(0, 40)}" is no size: 1 to ${most / 1024 / 1024}M, as in 500k`);
 }
 
-const two = (value: number): string => String(value).padStart(2, '0');
+export const localDay = (ms: number, zone?: Zone): string =>
+  wallOf(ms, zone).toISOString().slice(0, 10);
 
-export const localDay = (ms: number): string => {
-  const at = new Date(ms);
-  return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
-};
-
-export const localClock = (ms: number): string => {
-  const at = new Date(ms);
-  const millis = String(at.getMilliseconds()).padStart(3, '0');
-  return `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}.${millis}`;
-};
+export const localClock = (ms: number, zone?: Zone): string =>
+  wallOf(ms, zone).toISOString().slice(11, 23);
 
 /** With the zone, so that it is the same moment everywhere. */
-export function localStamp(ms: number): string {
-  const zone = -new Date(ms).getTimezoneOffset();
-  const offset = `${two(Math.floor(Math.abs(zone) / 60))}:${two(Math.abs(zone) % 60)}`;
-  return `${localDay(ms)}T${localClock(ms)}${zone < 0 ? '-' : '+'}${offset}`;
-}
+export const localStamp = (ms: number, zone?: Zone): string =>
+  `${localDay(ms, zone)}T${localClock(ms, zone)}${offsetText(ms, zone)}`;

@@ -3,7 +3,7 @@
 // for its JSON, so that the story can pick the lines it tells of.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { LogLine } from '../log-lines.ts';
+import type { LogRecord } from '../../protocol/log-lines.ts';
 import { plainStyle } from '../screen.ts';
 import { runLogs } from '../verbs/logs.ts';
 import type { World } from './world.ts';
@@ -12,7 +12,7 @@ const PULL_MS_MAX = 20_000;
 
 type Ask = { readonly terminal: string; readonly component: string; readonly reason: string };
 type Pulled = {
-  readonly lines: readonly LogLine[];
+  readonly records: readonly LogRecord[];
   readonly redactions: number;
   readonly bytes: number;
 };
@@ -35,9 +35,8 @@ export async function pullLogs(world: World, { terminal, component, reason }: As
   };
   const silent = () => undefined;
   try {
-    const outcome = await runLogs(context, terminal, {
-      ...{ components: [component], since: '10m', until: undefined, maxBytes: undefined, reason },
-      ...{ output: undefined, request: undefined, wait: true, isShown: false },
+    const outcome = await runLogs(context, [terminal], {
+      ...{ components: [component], since: '10m', reason, wait: true, isShown: false },
       ...{ note: silent, progress: silent },
     });
     if (outcome.exit !== 0) return { ok: false, why: outcome.sentence ?? 'no reason given' };

@@ -32,16 +32,16 @@ export const logsPulled: Step = {
     const pulled = await until(LOGGED_MS_MAX, world.signal, async () => {
       const pull = await pullLogs(world, { terminal, component, reason });
       if (!pull.ok) why = pull.why;
-      return pull.ok && pull.lines.some(({ text }) => MASK.test(text)) ? pull : undefined;
+      return pull.ok && pull.records.some(({ text }) => MASK.test(text)) ? pull : undefined;
     });
     if (pulled === undefined) return why;
-    const { lines, bytes } = pulled;
-    world.tell.at(Date.now() - askedMs, `${lines.length} lines, ${bytes} bytes; of these:`);
+    const { records, bytes } = pulled;
+    world.tell.at(Date.now() - askedMs, `${records.length} records, ${bytes} bytes; of these:`);
     const digits = CARD.replaceAll('-', '');
-    if (lines.some(({ text }) => text.replaceAll(/[ -]/g, '').includes(digits))) {
+    if (records.some(({ text }) => text.replaceAll(/[ -]/g, '').includes(digits))) {
       return 'a card number left the till';
     }
-    const masked = lines.filter(({ text }) => MASK.test(text)).slice(-1);
+    const masked = records.filter(({ text }) => MASK.test(text)).slice(-1);
     world.tell.lines(['', ...masked.map(({ text }) => `   ${short(text)}`), '']);
     const logs = join(dataDirOf(world.place, till, 'agent'), 'logs', component);
     if (readdirSync(logs).some((name) => readFileSync(join(logs, name), 'utf8').includes(CARD))) {

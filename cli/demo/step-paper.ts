@@ -74,7 +74,7 @@ export const paperEnds: Step = {
     const logged = await until(SEEN_MS_MAX, world.signal, async () => {
       const reason = 'receipts are missing';
       const pulled = await pullLogs(world, { terminal, component: COMPONENT, reason });
-      return pulled.ok ? pulled.lines.find(({ text }) => text.includes(OUT_OF_PAPER)) : undefined;
+      return pulled.ok ? pulled.records.find(({ text }) => text.includes(OUT_OF_PAPER)) : undefined;
     });
     if (logged === undefined) return 'the centre was not told why';
     world.tell.at(Date.now() - emptyMs, 'the centre reads the same in the component’s log');

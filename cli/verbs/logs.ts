@@ -1,220 +1,208 @@
-// `tillwatch logs TERMINAL`: asks a terminal for the lines of a window of time and shows them while they come
-// in. A terminal that is not there answers when it is back: the request waits with the broker, and Ctrl-C
-// leaves it there. What was received can be shown again with --request.
+// `tillwatch logs`: asks one terminal, or some, for the records of a window of time and shows them while they come in; or
+// with --follow for what is printed from now on. A terminal that is not there answers when it is back: the request
+// waits with the broker, and Ctrl-C leaves it there. What was received can be shown again with --request.
 
-import { closeSync, openSync, writeSync } from 'node:fs';
-import { AGENT_LOG } from '../../protocol/commands.ts';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseId, UUID_PATTERN } from '../../protocol/ids.ts';
-import { LOG_ANSWER_BYTES, LOG_ANSWER_BYTES_MAX } from '../../protocol/limits.ts';
 import { fail, ok, type Result } from '../../protocol/result.ts';
-import type { LogRequestView } from '../client.ts';
+import type { LogRequestView, TerminalView } from '../client.ts';
 import { type Context, printJson } from '../context.ts';
 import { done, EXIT, ended, type Outcome } from '../exit.ts';
-import { createLines, type LogLine, parseLine, plainLine, shownLine } from '../log-lines.ts';
+import { endNotes, followAll, outcomeOf, sizeWords } from '../logs/follow.ts';
+import { type LogsOptions, readAsk, readTailAsk } from '../logs/options.ts';
+import { openFileSink, openScreenSink, type Sink } from '../logs/sink.ts';
 import { refusedFor } from '../names.ts';
 import { plural } from '../screen.ts';
-import { localClock, localDay, localStamp, parseSize, parseWhen } from '../when.ts';
+import { allTerminals } from '../terminals.ts';
+import { isZone, type Zone } from '../zone.ts';
+import { askOnce } from './command.ts';
 
-const POLL_MS = 150;
-/** The broker's own rule. */
-const REASON_CHARS_MIN = 3;
-const REASON_NEEDED = `say why with --reason, in ${REASON_CHARS_MIN} characters or more: it stands in the audit log`;
-/** Said once when nothing has come for so long. */
-const PATIENCE_MS = 1_500;
+export type { LogsOptions } from '../logs/options.ts';
 
-export type LogsOptions = {
-  readonly components: readonly string[];
-  readonly since: string;
-  readonly until: string | undefined;
-  readonly maxBytes: string | undefined;
-  readonly reason: string;
-  readonly output: string | undefined;
-  /** Shows an earlier request instead of making one. */
-  readonly request: string | undefined;
-  readonly wait: boolean;
-  /** Standard output is a terminal. */
-  readonly isShown: boolean;
-  /** A line for the person, not for the pipe. */
-  readonly note: (text: string) => void;
-  /** Replaces the progress line on a terminal; empty takes it away. */
-  readonly progress: (text: string) => void;
-};
+type Asked = { readonly id: string; readonly terminal: string };
+const isOutcome = (value: object): value is Outcome => 'exit' in value;
 
-type Ask = {
-  readonly components: readonly string[];
-  readonly sinceMs: number;
-  readonly untilMs: number;
-  readonly bytesMax: number;
-  readonly reason: string;
-};
-
-function readAsk(terminal: string, options: LogsOptions, nowMs: number): Result<Ask> {
-  const { components, since, until, reason, maxBytes } = options;
-  for (const name of components) {
-    const named = name === AGENT_LOG ? ok(name) : parseId('component', name);
-    if (!named.ok) return named;
-  }
-  const checked = parseId('terminal', terminal);
-  if (!checked.ok) return checked;
-  const sinceMs = parseWhen('--since', since, nowMs);
-  if (!sinceMs.ok) return sinceMs;
-  const untilMs = until === undefined ? ok(nowMs) : parseWhen('--until', until, nowMs);
-  if (!untilMs.ok) return untilMs;
-  if (untilMs.value < sinceMs.value) return fail('--until is before --since');
-  const bytesMax =
-    maxBytes === undefined
-      ? ok(LOG_ANSWER_BYTES)
-      : parseSize('--max-bytes', maxBytes, LOG_ANSWER_BYTES_MAX);
-  if (!bytesMax.ok) return bytesMax;
-  if (reason.trim().length < REASON_CHARS_MIN) return fail(REASON_NEEDED);
-  const window = { sinceMs: sinceMs.value, untilMs: untilMs.value, bytesMax: bytesMax.value };
-  return ok({ components, ...window, reason });
-}
-
-/** Where received bytes go: a file as they are, or lines to the screen or the pipe. */
-type Sink = { readonly take: (bytes: Uint8Array) => void; readonly end: () => readonly LogLine[] };
-
-function openSink(context: Context, { output, isShown }: LogsOptions): Result<Sink> {
-  if (output !== undefined) {
-    try {
-      // Logs are nobody else's business on this machine either.
-      const file = openSync(output, 'w', 0o600);
-      const end = (): readonly LogLine[] => {
-        closeSync(file);
-        return [];
-      };
-      return ok({ take: (bytes) => void writeSync(file, bytes), end });
-    } catch (error) {
-      return fail(`--output: cannot write ${output}: ${(error as Error).message}`);
-    }
-  }
-  const lines = createLines();
-  const kept: LogLine[] = [];
-  let day = '';
-  const show = (line: string): void => {
-    const parsed = parseLine(line);
-    if (context.json) {
-      if (parsed !== undefined) kept.push(parsed);
-    } else if (!isShown) context.print(parsed === undefined ? line : plainLine(parsed));
-    else if (parsed !== undefined) {
-      const today = localDay(parsed.timeMs);
-      if (today !== day) context.print(context.style.bold(today));
-      day = today;
-      context.print(shownLine(parsed, context.style));
-    }
-  };
-  return ok({
-    take: (bytes) => {
-      for (const line of lines.push(bytes)) show(line);
-    },
-    end: () => {
-      const rest = lines.rest();
-      if (rest !== '') show(rest);
-      return kept;
-    },
-  });
-}
-
-const size = (bytes: number): string =>
-  bytes < 100_000 ? `${(bytes / 1_000).toFixed(1)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`;
-
-const waitingNote = ({ id, terminal, expiresMs }: LogRequestView): string =>
-  `${terminal} is not connected: it answers when it is back, until ${localDay(expiresMs)} ` +
-  `${localClock(expiresMs).slice(0, 5)}; see it later with "tillwatch logs ${terminal} --request ${id}"`;
-
-/** Follows one request to its end, handing on what arrives. */
-async function follow(
+/** The store's, as one of its terminals tells it; this machine's where none does. */
+async function zoneFor(
   context: Context,
-  id: string,
-  sink: Sink,
-  { note, progress }: LogsOptions,
-): Promise<LogRequestView | Outcome> {
-  const startedMs = context.nowMs();
-  let shownBytes = 0;
-  let told = false;
-  for (;;) {
-    const reply = await context.client.get<LogRequestView>(`/api/v1/logs/${id}`);
-    if (!reply.ok) return ended(reply.exit, reply.sentence);
-    const view = reply.value;
-    if (view.bytes > shownBytes) {
-      const path = `/api/v1/logs/${id}/content?offset=${shownBytes}`;
-      const content = await context.client.bytes(path);
-      if (!content.ok) return ended(content.exit, content.sentence);
-      progress('');
-      sink.take(content.value);
-      shownBytes += content.value.length;
-    }
-    const isOpen = view.state === 'waiting' || view.state === 'running';
-    if (!isOpen && shownBytes >= view.bytes) return view;
-    const isSlow = context.nowMs() - startedMs > PATIENCE_MS;
-    if (view.state === 'waiting' && !view.connected && isSlow && !told) {
-      told = true;
-      note(waitingNote(view));
-    }
-    progress(`${view.terminal}: ${view.state}, ${size(view.bytes)}, ${plural(view.lines, 'line')}`);
-    await context.sleep(POLL_MS);
+  terminals: readonly string[],
+  { utc, selector = {} }: LogsOptions,
+): Promise<Zone> {
+  if (utc) return 'UTC';
+  let told: string | undefined;
+  const [terminal] = terminals;
+  if (terminal !== undefined) {
+    const reply = await context.client.get<TerminalView>(`/api/v1/terminals/${terminal}`);
+    if (reply.ok) told = reply.value.timeZone;
+  } else {
+    const all = await allTerminals(context.client);
+    const { store } = selector;
+    const found = all.ok
+      ? all.value.filter((one) => store === undefined || one.store === store)
+      : [];
+    told = found.find(({ timeZone }) => timeZone !== undefined)?.timeZone;
   }
+  return told !== undefined && isZone(told) ? told : undefined;
 }
 
-function conclude(view: LogRequestView, options: LogsOptions): Outcome {
-  const isWatched = options.isShown || options.output !== undefined;
-  if (isWatched && view.trace !== undefined) options.note(`trace ${view.trace}`);
-  if (view.state !== 'complete') {
-    const why = view.error === '' ? '' : `: ${view.error}`;
-    return ended(EXIT.failed, `the request for logs ${view.state}${why}`);
-  }
-  if (view.truncated) {
-    options.note(
-      `the window holds more than ${size(view.bytesMax)}: lines before ${localStamp(view.fromMs)} ` +
-        'are missing; ask with --until for those, or for more with --max-bytes',
-    );
-  }
-  if (isWatched) {
-    const masked = view.redactions === 0 ? '' : `, ${plural(view.redactions, 'value')} masked`;
-    const where = options.output === undefined ? '' : ` in ${options.output}`;
-    options.note(`${plural(view.lines, 'line')}, ${size(view.bytes)}${masked}${where}`);
-  }
-  return done;
+async function askOne(
+  context: Context,
+  terminal: string,
+  path: string,
+  { body, components }: { body: object; components: readonly string[] },
+): Promise<readonly Asked[] | Outcome> {
+  const whole = `/api/v1/terminals/${terminal}/${path}`;
+  const created = await askOnce<{ id: string }>(context.client, whole, body);
+  if (created.ok) return [{ id: created.value.id, terminal }];
+  const [component = ''] = components;
+  return await refusedFor(context.client, created, { terminal, component });
+}
+
+type Group = {
+  readonly requests: readonly Asked[];
+  readonly skipped?: readonly { readonly terminal: string; readonly reason: string }[];
+};
+
+async function askMany(
+  context: Context,
+  body: object,
+  { note }: LogsOptions,
+): Promise<readonly Asked[] | Outcome> {
+  const created = await askOnce<Group>(context.client, '/api/v1/logs', body);
+  if (!created.ok) return ended(created.exit, created.sentence);
+  const { requests, skipped = [] } = created.value;
+  for (const { terminal, reason } of skipped) note(`${terminal} is left out: ${reason}`);
+  return requests;
 }
 
 async function create(
   context: Context,
-  terminal: string,
+  terminals: readonly string[],
   options: LogsOptions,
-): Promise<Result<string> | Outcome> {
-  if (options.request !== undefined) {
-    return UUID_PATTERN.test(options.request)
-      ? ok(options.request)
-      : fail(`--request "${options.request.slice(0, 40)}" is no id of a request`);
+  zone: Zone,
+): Promise<readonly Asked[] | Outcome> {
+  const { selector, components, follow } = options;
+  const usage = (reason: string): Outcome => ended(EXIT.usage, reason);
+  for (const terminal of terminals) {
+    const named = parseId('terminal', terminal);
+    if (!named.ok) return usage(named.reason);
   }
-  const ask = readAsk(terminal, options, context.nowMs());
-  if (!ask.ok) return ask;
-  const path = `/api/v1/terminals/${terminal}/logs`;
-  const created = await context.client.post<{ id: string }>(path, ask.value);
-  if (created.ok) return ok(created.value.id);
-  const [component = ''] = options.components;
-  return refusedFor(context.client, created, { terminal, component });
+  const [terminal, second] = terminals;
+  if (terminal === undefined && selector === undefined) {
+    return usage('say which terminal: tillwatch logs bm-lane-1, or some of them with --store');
+  }
+  if (terminal !== undefined && selector !== undefined) {
+    return usage('name terminals or say which with --store, --runs, --label: not both');
+  }
+  const isOne = terminal !== undefined && second === undefined;
+  if (follow) {
+    const ask = readTailAsk(options);
+    if (!ask.ok) return usage(ask.reason);
+    if (!isOne) return usage('--follow watches one terminal');
+    return await askOne(context, terminal, 'tail', { body: ask.value, components });
+  }
+  const ask = readAsk(options, context.nowMs(), zone);
+  if (!ask.ok) return usage(ask.reason);
+  if (isOne) return await askOne(context, terminal, 'logs', { body: ask.value, components });
+  const body = { selector: selector ?? { terminals }, ...ask.value };
+  return await askMany(context, body, options);
+}
+
+/** An earlier request names its terminal and its zone by itself. */
+async function recall(context: Context, id: string): Promise<LogRequestView | Outcome> {
+  if (!UUID_PATTERN.test(id)) {
+    return ended(EXIT.usage, `--request "${id.slice(0, 40)}" is no id of a request`);
+  }
+  const known = await context.client.get<LogRequestView>(`/api/v1/logs/${id}`);
+  return known.ok ? known.value : ended(known.exit, known.sentence);
+}
+
+/** A file for one terminal; for several a folder with a file of each. */
+function openSinks(
+  context: Context,
+  asked: readonly Asked[],
+  { output, isShown }: LogsOptions,
+  zone: Zone,
+): Result<Sink[]> {
+  const isMany = asked.length > 1;
+  const page = { day: '' };
+  const sinks: Sink[] = [];
+  for (const { terminal } of asked) {
+    if (output === undefined) {
+      const shown = { isShown, zone, page, terminal: isMany ? terminal : undefined };
+      sinks.push(openScreenSink(context, shown));
+      continue;
+    }
+    if (isMany) {
+      try {
+        mkdirSync(output, { recursive: true, mode: 0o700 });
+      } catch (error) {
+        return fail(`--output: ${(error as Error).message}`);
+      }
+    }
+    const opened = openFileSink(isMany ? join(output, `${terminal}.log`) : output);
+    if (!opened.ok) return opened;
+    sinks.push(opened.value);
+  }
+  return ok(sinks);
+}
+
+function conclude(views: readonly LogRequestView[], options: LogsOptions, zone: Zone): Outcome {
+  const isWatched = options.isShown || options.output !== undefined;
+  for (const view of views) {
+    const named = views.length > 1 ? `${view.terminal}: ` : '';
+    if (isWatched && view.trace !== undefined) options.note(`${named}trace ${view.trace}`);
+    for (const sentence of endNotes(view, zone)) options.note(`${named}${sentence}`);
+    if (!isWatched) continue;
+    const masked = view.redactions === 0 ? '' : `, ${plural(view.redactions, 'value')} masked`;
+    const where = options.output === undefined ? '' : ` in ${options.output}`;
+    options.note(
+      `${named}${plural(view.lines, 'record')}, ${sizeWords(view.bytes)}${masked}${where}`,
+    );
+  }
+  return views.map(outcomeOf).find((outcome) => outcome !== undefined) ?? done;
+}
+
+function printIds({ json, print }: Context, asked: readonly Asked[]): Outcome {
+  const [only] = asked;
+  if (json) printJson({ print }, asked.length === 1 ? { id: only?.id } : { requests: asked });
+  else for (const { id } of asked) print(id);
+  return done;
 }
 
 export async function runLogs(
   context: Context,
-  terminal: string,
+  terminals: readonly string[],
   options: LogsOptions,
 ): Promise<Outcome> {
-  const id = await create(context, terminal, options);
-  if (!('ok' in id)) return id;
-  if (!id.ok) return ended(EXIT.usage, id.reason);
-  if (!options.wait) {
-    if (context.json) printJson(context, { id: id.value });
-    else context.print(id.value);
-    return done;
-  }
-  const sink = openSink(context, options);
-  if (!sink.ok) return ended(EXIT.usage, sink.reason);
-  const view = await follow(context, id.value, sink.value, options);
+  const known = options.request === undefined ? undefined : await recall(context, options.request);
+  if (known !== undefined && isOutcome(known)) return known;
+  const told = known?.timeZone;
+  const zone =
+    known === undefined || options.utc
+      ? await zoneFor(context, terminals, options)
+      : told !== undefined && isZone(told)
+        ? told
+        : undefined;
+  const asked = known === undefined ? await create(context, terminals, options, zone) : [known];
+  if (isOutcome(asked)) return asked;
+  if (!options.wait) return printIds(context, asked);
+  const sinks = openSinks(context, asked, options, zone);
+  if (!sinks.ok) return ended(EXIT.usage, sinks.reason);
+  const followed = asked.flatMap(({ id }, at) => {
+    const sink = sinks.value[at];
+    return sink === undefined ? [] : [{ id, sink }];
+  });
+  const views = await followAll(context, followed, { ...options, zone });
   options.progress('');
-  const lines = sink.value.end();
-  if ('exit' in view) return view;
-  if (context.json) printJson(context, options.output === undefined ? { ...view, lines } : view);
-  return conclude(view, options);
+  const records = sinks.value.map((sink) => sink.end());
+  if (isOutcome(views)) return views;
+  if (context.json) {
+    const all = views.map((view, at) =>
+      options.output === undefined ? { ...view, records: records[at] } : view,
+    );
+    printJson(context, all.length === 1 ? all[0] : { requests: all });
+  }
+  return conclude(views, options, zone);
 }
