@@ -5,6 +5,7 @@ import { hostname, release, type as systemName } from 'node:os';
 import type { NewEvent } from '../protocol/events.ts';
 import type { Component } from './component.ts';
 import type { Rooms } from './rooms.ts';
+import { timeZoneOf } from './time-zone.ts';
 import { AGENT_VERSION } from './version.ts';
 
 export class Introduction {
@@ -39,7 +40,10 @@ export class Introduction {
     if (text === this.#inventory) return;
     this.#inventory = text;
     const os = `${systemName()} ${release()}`;
-    const fields = { agent: AGENT_VERSION, os, hostname: hostname(), components };
+    const { environment, ports } = this.#rooms;
+    const zone = timeZoneOf(environment, ports.files);
+    const timeZone = zone === undefined ? {} : { timeZone: zone };
+    const fields = { agent: AGENT_VERSION, os, hostname: hostname(), ...timeZone, components };
     this.#report({ kind: 'inventory', component: '', fields });
   }
 

@@ -13,6 +13,7 @@ import { type Budgeted, SeriesBudget } from './budget.ts';
 import { Exposed, type ExposedOptions } from './exposed.ts';
 import { createHostReader, type HostReader } from './host.ts';
 import { LeftOutTeller } from './left-out.ts';
+import { type LogReading, logSamples } from './log-samples.ts';
 import type { SamplingMemory } from './memory.ts';
 import {
   type AgentReading,
@@ -57,6 +58,8 @@ export type SamplerOptions = Omit<ExposedOptions, 'timers' | 'log'> & {
     AgentReading,
     'awayMs' | 'unreadBytes' | 'spansDropped' | 'certificateMs'
   >;
+  /** Of the records that components print. */
+  readonly logs?: () => LogReading;
   /** What the agent before knew; nothing when not given. */
   readonly memory?: SamplingMemory;
   /** For tests; the machine itself when not given. */
@@ -141,6 +144,7 @@ class AgentSampler implements Sampler {
       ...host,
       ...components.flatMap(componentSamples),
       ...agentSamples(this.#agentReading()),
+      ...logSamples(this.#o.logs?.(), components),
       ...components.flatMap(formerSamples),
       ...components.flatMap(ladderSamples),
     ].map(rounded);
