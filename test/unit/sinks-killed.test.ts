@@ -83,7 +83,7 @@ describe('a database that was killed', () => {
     await expect.poll(() => sent.slice(before), { timeout: 5_000 }).toEqual([[1, 2]]);
   });
 
-  it('keeps its place on disk before what it is to get again: a full ledger deletes up to there', async () => {
+  it('keeps its place on disk, up to which a ledger deletes, before what it gets again', async () => {
     const ledger = rows(1, 2);
     let isDown = false;
     /** Its place on disk when it was sent row 3. */

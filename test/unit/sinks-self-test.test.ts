@@ -58,7 +58,7 @@ test('one that is killed in between has said nothing of what comes twice', async
   expect(await ask({}, gone)).toEqual({ sentences: [sentence] });
 });
 
-test('a VictoriaMetrics that is killed while it tells its flags has not said that it keeps all', async () => {
+test('a VictoriaMetrics killed while it tells its flags has not said that it keeps all', async () => {
   const found = await askOf((request, response) => {
     if (request.url !== '/metrics') return response.writeHead(404).end();
     // Before the flag that counts.

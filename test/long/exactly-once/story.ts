@@ -1,6 +1,6 @@
-// What a complaint needs to be understood from its words alone, because a machine that ran the tests keeps
-// nothing else: when each database and the broker were away, and what the broker's log says of its sinks
-// and of its ledger meanwhile, and how far each has come at the end.
+// What a complaint needs to be understood from its words alone, because a machine that ran the
+// tests keeps nothing else: when each database and the broker were away, what the broker's log says
+// of its sinks and of its ledger meanwhile, and how far each has come at the end.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -61,9 +61,10 @@ function rowsOf(path: string, query: string): string {
 export function tell(away: Readonly<Record<string, readonly Away[]>>, data: string): string[] {
   const cursors = rowsOf(join(data, 'sinks.db'), 'SELECT sink, ledger_id AS upTo FROM cursor');
   const query = 'SELECT min(id) AS oldest, max(id) AS newest FROM batch';
+  const ledger = rowsOf(join(data, 'ledger.db'), query);
   return [
     ...Object.entries(away).map(([name, times]) => awayLine(name, times)),
-    `now ${clockOf(Date.now())}, cursors ${cursors}, ledger ${rowsOf(join(data, 'ledger.db'), query)}`,
+    `now ${clockOf(Date.now())}, cursors ${cursors}, ledger ${ledger}`,
     ...readFileSync(join(data, 'broker.log'), 'utf8')
       .split('\n')
       .flatMap(logLine)
