@@ -43,7 +43,8 @@ export type BlockRef = {
   readonly redactor: string;
 };
 
-export type Dropped = 'size' | 'disk' | 'purged' | 'damaged';
+/** Over its bound; the disk is short of room; older than is kept; an operator's wish; it cannot be read any more. */
+export type Dropped = 'size' | 'disk' | 'age' | 'purged' | 'damaged';
 
 export type JournalReading = {
   readonly component: string;
@@ -54,21 +55,30 @@ export type JournalReading = {
 export type JournalStore = {
   /**
    * Durable when it resolves, places included, or nothing of it counts: places and records are one block.
-   * An empty list of records only moves the places.
+   * An empty list of records only moves the places. Fails with a sentence while the disk has no room or is broken;
+   * it works again, by itself, as soon as the disk does.
+   * @param note few characters of the caller's own that belong to these places (what it has counted so far): kept
+   * with them, in the same block. Without one the last stays.
    */
   readonly append: (
     component: string,
     records: readonly JournalRecord[],
     places: readonly Place[],
     redactor: string,
+    note?: string,
   ) => Promise<Result<void>>;
   /** As they stand with the newest block. */
   readonly places: (component: string) => readonly Place[];
+  /** As it stands with the newest block; empty when there is none. */
+  readonly note: (component: string) => string;
   readonly components: () => readonly string[];
   /** Segments that somebody still reads stay, within a bound; by the id of whoever pins. */
   readonly pin: (id: string, components: readonly string[]) => void;
   readonly unpin: (id: string) => void;
-  /** Blocks that end before then go. @returns bytes of the disk that went, and records. */
+  /**
+   * Blocks that end before then go, except of segments that are pinned: `kept` counts those.
+   * @returns bytes of the disk that went, and records.
+   */
   readonly purge: (
     component: string,
     beforeMs: number,
@@ -79,14 +89,26 @@ export type JournalStore = {
   readonly close: () => void;
 };
 
+/** What a reader had to leave out so far. */
+export type Missed = {
+  /** Segments that went while they were looked through: too old, too many, or purged. */
+  readonly gone: number;
+  /** Blocks whose checksum is wrong, and stretches in which no block begins. */
+  readonly damaged: number;
+};
+
 /** Reads only; needs nothing of a running agent and may live in another process. */
 export type JournalReader = {
   /** Blocks that may hold records of the window, oldest first as they were written. */
   readonly blocks: (component: string, window: Window) => Iterable<BlockRef>;
-  /** At most BLOCK_RAW_BYTES_MAX of text at a time. */
+  /** At most BLOCK_RAW_BYTES_MAX of text at a time. Fails when it is damaged or went away, and counts it as missed. */
   readonly read: (block: BlockRef) => Result<readonly JournalRecord[]>;
+  readonly missed: () => Missed;
   readonly components: () => readonly string[];
   readonly close: () => void;
 };
 
+/** What one block holds before compression; more records than that are several blocks, durable together. */
 export const BLOCK_RAW_BYTES_MAX = 256 * 1024;
+/** Of the note that lies beside the places. */
+export const NOTE_CHARS_MAX = 16 * 1024;

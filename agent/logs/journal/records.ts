@@ -1,0 +1,170 @@
+// Records as the bytes of a block, before they are packed: a table of the versions that printed them, then one short
+// row for each record (difference of time, level, version, length), then all texts. The rows stand together and the
+// texts stand together, because each packs better among its like; no text holds a line end or a quote for the sake
+// of the format, so nothing is escaped and a text is read by its place. Pure.
+
+import type { LogLevel } from '../../../protocol/catalogue.ts';
+import { fail, ok, type Result } from '../../../protocol/result.ts';
+import { DAMAGED, LEVELS, levelBit, type Sum } from './block.ts';
+import type { JournalRecord } from './types.ts';
+
+/** One row: time, flags, version, length. */
+const ROW_BYTES_MAX = 8 + 1 + 5 + 5;
+const GUESSED = 8;
+const LEVEL_MASK = 7;
+/** Bytes of a row that every record has. */
+export const ROW_BYTES_USUAL = 8;
+
+class Writer {
+  readonly bytes: Buffer;
+  at = 0;
+
+  constructor(size: number) {
+    this.bytes = Buffer.allocUnsafe(size);
+  }
+
+  /** Seven bits a byte, the lowest first; exact for every safe integer. */
+  count(value: number): void {
+    let left = value;
+    while (left > 127) {
+      this.bytes[this.at++] = (left % 128) | 128;
+      left = Math.floor(left / 128);
+    }
+    this.bytes[this.at++] = left;
+  }
+
+  /** Small ones of either sign stay short. */
+  difference(value: number): void {
+    this.count(value < 0 ? -value * 2 - 1 : value * 2);
+  }
+}
+
+class Reader {
+  readonly bytes: Buffer;
+  at = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  }
+
+  count(): number {
+    let value = 0;
+    let scale = 1;
+    for (;;) {
+      const byte = this.bytes[this.at++];
+      if (byte === undefined || scale > Number.MAX_SAFE_INTEGER) throw new Error(DAMAGED);
+      value += (byte & 127) * scale;
+      if (byte < 128) return value;
+      scale *= 128;
+    }
+  }
+
+  difference(): number {
+    const value = this.count();
+    return value % 2 === 1 ? -(value + 1) / 2 : value / 2;
+  }
+
+  text(length: number): string {
+    const end = this.at + length;
+    if (end > this.bytes.length) throw new Error(DAMAGED);
+    const text = this.bytes.toString('utf8', this.at, end);
+    this.at = end;
+    return text;
+  }
+}
+
+/** Nothing else fits into a row: a time that is none becomes the time before it. */
+const MS_MAX = 8.64e15 / 4;
+const usable = (ms: number, before: number): number =>
+  Number.isFinite(ms) && Math.abs(ms) <= MS_MAX ? Math.round(ms) : before;
+
+const levelIndex = (level: LogLevel | undefined): number => LEVELS.indexOf(level ?? 'none');
+
+/** Half a character at the end of one and half at the start of the next would become one, and shorter. */
+const encodeTexts = (records: readonly JournalRecord[]): Buffer => {
+  const bytes = records.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0);
+  const texts = Buffer.from(records.map(({ text }) => text).join(''));
+  if (texts.length === bytes) return texts;
+  return Buffer.from(records.map(({ text }) => text.toWellFormed()).join(''));
+};
+
+export type Encoded = { readonly raw: Uint8Array; readonly sum: Sum };
+
+export function encodeRecords(records: readonly JournalRecord[]): Encoded {
+  const versions = [...new Set(records.map(({ version }) => version))];
+  const numbers = new Map(versions.map((version, number) => [version, number]));
+  const table = versions.map((version) => Buffer.from(version));
+  const tableBytes = table.reduce((sum, version) => sum + version.length + 5, 5);
+  const rows = new Writer(tableBytes + records.length * ROW_BYTES_MAX + 5);
+  rows.count(versions.length);
+  for (const version of table) {
+    rows.count(version.length);
+    rows.at += version.copy(rows.bytes, rows.at);
+  }
+  rows.count(records.length);
+  let before = 0;
+  let [levels, firstMs, lastMs] = [0, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const { timeMs, guessed, level, version, text } of records) {
+    const ms = usable(timeMs, before);
+    rows.difference(ms - before);
+    before = ms;
+    rows.bytes[rows.at++] = levelIndex(level) | (guessed ? GUESSED : 0);
+    rows.count(numbers.get(version) ?? 0);
+    rows.count(Buffer.byteLength(text));
+    levels |= levelBit(level ?? 'none');
+    firstMs = Math.min(firstMs, ms);
+    lastMs = Math.max(lastMs, ms);
+  }
+  const texts = encodeTexts(records);
+  const raw = Buffer.concat([rows.bytes.subarray(0, rows.at), texts]);
+  const sum = { levels, rawBytes: raw.length, records: records.length, firstMs, lastMs };
+  return { raw, sum };
+}
+
+/** @throws when the bytes are none of ours, which a checksum should have told. */
+function decodeRows(raw: Uint8Array): JournalRecord[] {
+  const reader = new Reader(raw);
+  const versions: string[] = [];
+  for (let left = reader.count(); left > 0; left -= 1) versions.push(reader.text(reader.count()));
+  const count = reader.count();
+  const rows: (Omit<JournalRecord, 'text'> & { length: number })[] = [];
+  let timeMs = 0;
+  for (let left = count; left > 0; left -= 1) {
+    timeMs += reader.difference();
+    const flags = reader.bytes[reader.at++] ?? 0;
+    const named = LEVELS[flags & LEVEL_MASK];
+    const level = named === 'none' ? undefined : named;
+    const version = versions[reader.count()] ?? '';
+    const length = reader.count();
+    rows.push({ timeMs, guessed: (flags & GUESSED) !== 0, level, version, length });
+  }
+  return rows.map(({ length, ...row }) => ({ ...row, text: reader.text(length) }));
+}
+
+export function decodeRecords(raw: Uint8Array): Result<readonly JournalRecord[]> {
+  try {
+    return ok(decodeRows(raw));
+  } catch {
+    return fail(DAMAGED);
+  }
+}
+
+/** What a record takes before it is packed, at least nearly and never less than nearly all. */
+export const rawBytesOf = ({ text }: JournalRecord): number =>
+  Buffer.byteLength(text) + ROW_BYTES_USUAL;
+
+/** As many pieces as are needed for none to be larger than `most`; one record is never cut. */
+export function piecesOf(records: readonly JournalRecord[], most: number): JournalRecord[][] {
+  const pieces: JournalRecord[][] = [[]];
+  let bytes = 0;
+  for (const record of records) {
+    const size = rawBytesOf(record);
+    if (bytes > 0 && bytes + size > most) {
+      pieces.push([]);
+      bytes = 0;
+    }
+    pieces.at(-1)?.push(record);
+    bytes += size;
+  }
+  return pieces;
+}
