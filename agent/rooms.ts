@@ -81,7 +81,7 @@ export function openRooms(config: AgentConfig, locks: Release[], overrides: Over
   const { ports = realPorts(), environment = process.env, toStderr = false } = overrides;
   const { dataDir, runDir, logDir } = config;
   const { clock, files, random } = ports;
-  const redactions = createRedactions();
+  const redactions = createRedactions(clock);
   const ownLog = join(dataDir, 'agent.log');
   const log = openOwnLog(ownLog, toStderr, {
     found: (counts) => redactions.add('own_log', counts),
@@ -101,6 +101,9 @@ export function openRooms(config: AgentConfig, locks: Release[], overrides: Over
     sendMs: config.sampling.sendMs,
     makeRoom: reserve.release,
     random,
+  });
+  redactions.listen((fields) => {
+    outbox.addEvent({ kind: 'redaction_missed', component: '', fields });
   });
   const counters = new Counters(
     { path: join(dataDir, 'restarts.json'), read: files.read, write: writeDurablyLater, log },

@@ -102,6 +102,11 @@ export function openUplink(rooms: Rooms, sources: UplinkSources): Uplink {
       ...{ read: ports.files.read, write: writeDurablyLater, clock, log },
     }),
     redactions: () => redactions.list(pulls.counts()),
+    redactionsMissed: () => {
+      // With every sample: soon enough for what was held back because it had just been told.
+      redactions.look();
+      return redactions.missedCounts();
+    },
     diskStats: () => ({
       ...{ level: disk.level(), levels: disk.levels(), output: output.readings() },
       writtenBytes: parseWritten(ports.files.read('/proc/self/io')),

@@ -56,6 +56,8 @@ export type AgentReading = {
   /** Signs of life that could not be given, by who watches the agent (alive.ts). */
   readonly signFailures?: Readonly<Record<string, number>>;
   readonly redactions?: readonly Redaction[];
+  /** By kind: found on the way out, missed on the way in. */
+  readonly redactionsMissed?: readonly (readonly [string, number])[];
   readonly clockOffsetMs: number | undefined;
   readonly outbox: OutboxStats;
   readonly link: LinkStats;
@@ -270,6 +272,7 @@ export function agentSamples(agent: AgentReading): Sample[] {
     ...(agent.redactions ?? []).map(({ where, kind, count }) =>
       sample('pos_redactions_total', count, { where, kind }),
     ),
+    ...counted('tillwatch_redactions_missed_total', 'kind', agent.redactionsMissed ?? []),
     ...counted('tillwatch_scrape_failures_total', 'component', agent.scrapeFailures),
     ...counted('tillwatch_series_dropped_total', 'component', agent.seriesDropped),
   ];

@@ -51,6 +51,7 @@ export type SamplerOptions = Omit<ExposedOptions, 'timers' | 'log'> & {
   readonly commandCounts: () => Readonly<Record<string, number>>;
   readonly signFailures?: () => Readonly<Record<string, number>>;
   readonly redactions?: () => readonly Redaction[];
+  readonly redactionsMissed?: () => AgentReading['redactionsMissed'];
   /** Whether a technician holds the till. */
   readonly isHeld?: () => boolean;
   /** What others have to add of the agent: why it was away, what it thinned out. */
@@ -205,6 +206,7 @@ class AgentSampler implements Sampler {
       commandCounts: this.#o.commandCounts(),
       signFailures: this.#o.signFailures?.() ?? {},
       redactions: this.#o.redactions?.() ?? [],
+      redactionsMissed: this.#o.redactionsMissed?.() ?? [],
       held: this.#o.isHeld?.() ?? false,
       clockOffsetMs: link.clockOffsetMs(),
       outbox: outbox.stats(),
