@@ -14,6 +14,7 @@ import type { BrokerConfig } from './config.ts';
 import { DAY_MS } from './config-retention.ts';
 import { createDeliveryLag } from './delivery-lag.ts';
 import { PUBLIC_MODE, writeWhole } from './files.ts';
+import { type Errors, openErrors } from './errors/errors.ts';
 import { type Fleet, openFleet } from './fleet/fleet.ts';
 import type { Front } from './front.ts';
 import { type History, openHistory } from './history/history.ts';
@@ -52,6 +53,7 @@ export type Back = {
   readonly notices: Notices;
   readonly bulks: Bulks;
   readonly logs: Logs;
+  readonly errors: Errors;
   readonly sinks: Sinks;
   readonly newest: Newest;
   /** Of a broker in plain text. */
@@ -186,11 +188,15 @@ export function openBack(world: World, log: Log, outside: Outside): Result<Back>
   const { commands, identities } = actors;
   const folder = join(dataDir, 'logs');
   const { requestsMax } = retention.logs;
-  const logs = openLogs({ folder, commands, ...shared, keptMax: requestsMax });
+  const logs = openLogs({
+    ...{ folder, commands, ...shared, keptMax: requestsMax },
+    stateOf: identities.stateOf,
+  });
   undo.push(logs.close);
   const newest = createNewest(clock.wallMs);
   fleet.onSamples(newest.take);
   fleet.onNews(auditTold(audit));
+  const errors = openErrors({ fleet, clock, ageMsMax: retention.events.days * DAY_MS });
   fleet.onSamples(createDeliveryLag(metrics.deliveryLagSeconds));
   const { database, onStores } = fleet;
   undo.push(openRetention({ ...shared, database, retention, logs }).stop);
@@ -204,7 +210,9 @@ export function openBack(world: World, log: Log, outside: Outside): Result<Back>
     sessions: operators.sessions,
     identities: identities.counts,
     twins: identities.twins,
+    logs: logs.countOpen,
     sinks: sinks.figures,
+    errorKinds: errors.kinds,
     seriesOverBudget: sinks.overBudget,
   });
   fleet.start();

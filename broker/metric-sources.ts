@@ -52,6 +52,8 @@ export type MetricSources = {
   readonly ledger?: () => LedgerFigures;
   readonly behind?: () => number;
   readonly commands?: () => number;
+  /** Requests that are not over. */
+  readonly logs?: () => number;
   /** By state. */
   readonly bulks?: () => Counts;
   readonly liveClients?: () => number;
@@ -63,6 +65,8 @@ export type MetricSources = {
   /** By state. */
   readonly identities?: () => Counts;
   readonly twins?: () => number;
+  /** Kinds of errors. */
+  readonly errorKinds?: () => number;
   /** Tables over their bound of which nothing may be deleted. */
   readonly overBound?: () => readonly (readonly [table: string, isOver: boolean])[];
 };
@@ -192,6 +196,8 @@ export function addSources(makers: Makers, sources: Sources): void {
   gauge('tillwatch_bulks', () =>
     entries(sources().bulks?.()).map(([state, count]) => [{ state }, count]),
   );
+  gauge('tillwatch_log_requests_open', () => single(sources().logs?.()));
+  gauge('tillwatch_error_signatures', () => single(sources().errorKinds?.()));
   gauge('tillwatch_commands_pending', () => single(sources().commands?.()));
   gauge('tillwatch_http_live_clients', () => single(sources().liveClients?.()));
   gauge('tillwatch_sessions', () => single(sources().sessions?.()));

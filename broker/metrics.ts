@@ -7,6 +7,7 @@ import { Registry } from 'prom-client';
 import type { Cause } from '../protocol/events.ts';
 import type { LiveDrop } from './http/live.ts';
 import type { EnrolmentResult } from './identity/parts.ts';
+import type { AutomaticResult } from './logs/automatic.ts';
 import { createMakers } from './metric-makers.ts';
 import { addSources, type MetricSources } from './metric-sources.ts';
 import type { SignInResult } from './operators/sign-in.ts';
@@ -41,6 +42,8 @@ export function createMetrics(version = 'unknown') {
   const bulkTargets = counter('tillwatch_bulk_targets_total');
   const logBytes = counter('tillwatch_log_bytes_total');
   const logRequests = counter('tillwatch_log_requests_total');
+  const logMissed = counter('tillwatch_log_missed_total');
+  const logAutomatic = counter('tillwatch_log_automatic_total');
   const enrolments = counter('tillwatch_enrolments_total');
   const auditEntries = counter('tillwatch_audit_entries_total');
   const httpRequests = counter('tillwatch_http_requests_total');
@@ -70,6 +73,8 @@ export function createMetrics(version = 'unknown') {
     bulkTargets: (state: string): void => bulkTargets({ state }),
     logBytes: (bytes: number): void => logBytes({}, bytes),
     logRequests: (state: string): void => logRequests({ state }),
+    logMissed: (count: number): void => logMissed({}, count),
+    logAutomatic: (result: AutomaticResult): void => logAutomatic({ result }),
     enrolments: (result: EnrolmentResult): void => enrolments({ result }),
     auditEntries: (): void => auditEntries({}),
     signIns: (result: SignInResult): void => signIns({ result }),

@@ -26,6 +26,9 @@ const OTHER = 'other';
 
 const short = (text: string): string => text.slice(0, WORD_CHARS_MAX);
 
+/** What can be the name of a time zone; whether there is one called so, whoever shows times finds out. */
+const TIME_ZONE = /^[A-Za-z][A-Za-z0-9_+/-]{0,63}$/;
+
 /** @returns the model with one component changed; unchanged where it would be one too many. */
 function withComponent(
   model: TerminalModel,
@@ -107,7 +110,9 @@ export function setInventory(
 ): TerminalModel {
   if (!isNewer(place, model.inventoryAt)) return model;
   const named = new Map(fields.components.map((entry) => [entry.name, entry]));
-  let next: TerminalModel = { ...model, inventoryAt: place };
+  const { timeZone } = fields;
+  const zone = timeZone !== undefined && TIME_ZONE.test(timeZone) ? timeZone : undefined;
+  let next: TerminalModel = { ...model, inventoryAt: place, timeZone: zone };
   for (const name of new Set([...Object.keys(model.components), ...named.keys()])) {
     next = withComponent(next, name, (component) => ({
       ...component,

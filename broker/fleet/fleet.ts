@@ -65,6 +65,8 @@ export type Fleet = FleetSessions & {
   readonly views: () => readonly TerminalView[];
   /** The store that a terminal stands in; `unassigned` when nobody planned it. */
   readonly storeOf: (id: string) => string;
+  /** IANA name of its local time; undefined where it never said. */
+  readonly timeZoneOf: (id: string) => string | undefined;
   /** Told at once where every terminal stands, and later of those that are new. @returns an undo. */
   readonly onStores: Models['onStores'];
   readonly isConnected: (id: string) => boolean;
@@ -179,6 +181,7 @@ function createQueries(models: Models, clock: Clock) {
     },
     connected: (): readonly Planned[] =>
       models.all().filter((model) => model.sessions > 0 && models.isShown(model)),
+    timeZoneOf: (id: string): string | undefined => models.get(id)?.timeZone,
     isConnected: (id: string): boolean => (models.get(id)?.sessions ?? 0) > 0,
   };
 }

@@ -138,6 +138,8 @@ export type TerminalModel = {
   readonly run: Run;
   readonly lastSeenMs: number | undefined;
   readonly agent: { readonly version: string; readonly node: string; readonly at: Place };
+  /** IANA name of its local time, as its inventory says; absent where none did. */
+  readonly timeZone?: string | undefined;
   readonly agentStarts: Tally;
   readonly inventoryAt: Place;
   readonly components: Readonly<Record<string, ComponentModel>>;

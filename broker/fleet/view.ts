@@ -54,6 +54,8 @@ export type TerminalView = {
   /** How the last session ended, while none is open: a hint, nothing more. */
   readonly closed: { readonly why: string; readonly timeMs: number } | undefined;
   readonly agent: { readonly version: string; readonly node: string; readonly starts: number };
+  /** IANA name of its local time; undefined where it never said. */
+  readonly timeZone: string | undefined;
   readonly components: readonly ComponentView[];
   readonly openIncidents: readonly IncidentView[];
   readonly devices: readonly DeviceView[];
@@ -152,6 +154,7 @@ export function viewOf(
       node: model.agent.node,
       starts: totalOf(model.agentStarts),
     },
+    timeZone: model.timeZone,
     components: Object.entries(model.components)
       .filter(([, component]) => component.listed)
       .sort(byName)

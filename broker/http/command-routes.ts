@@ -56,6 +56,8 @@ export const sendRefusal = (reply: FastifyReply, { kind, reason }: Refusal): Fas
 /** Kinds that have a way of their own: their answer would have nowhere to go. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   logs: 'kind: logs are asked for with POST /api/v1/terminals/{id}/logs',
+  tail: 'kind: a live tail is asked for with POST /api/v1/terminals/{id}/tail',
+  cancel_logs: 'kind: a request for logs is ended with POST /api/v1/logs/{id}/cancel',
   diagnose: 'kind: a diagnosis is asked for with POST /api/v1/terminals/{id}/diagnose',
 };
 

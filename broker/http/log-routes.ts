@@ -1,36 +1,37 @@
-// Requests for logs and diagnoses over HTTP: ask, look how far it is, read what has arrived. The text is streamed
-// from its file and may be read while it still grows: `offset` goes on where the last answer ended. A diagnosis is
-// one document, and is there when it is whole.
+// Requests for logs, live tails and diagnoses over HTTP: ask, look how far it is, end it. What has arrived is read in
+// log-content-routes.ts.
 
-import { Readable } from 'node:stream';
-import type { FastifyInstance, FastifyReply } from 'fastify';
-import type { Asked, Logs } from '../logs/logs.ts';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Selector } from '../bulk/select.ts';
+import type { Lines, TailAsk } from '../logs/asking.ts';
+import type { Asked, LogFilter, Logs } from '../logs/logs.ts';
+import { readPattern } from '../logs/patterns.ts';
 import { askerOf, keyOf, originOf, sendRefusal } from './command-routes.ts';
-import { readDiagnosis } from './diagnosis.ts';
+import { addLogContentRoutes } from './log-content-routes.ts';
 import { sendProblem } from './problem.ts';
-import { schemas } from './schemas.ts';
+import { LIMIT_DEFAULT } from './schemas.ts';
+import { logSchemas } from './schemas-logs.ts';
 
 export type LogRouteOptions = {
-  readonly logs: Pick<Logs, 'create' | 'diagnose' | 'get' | 'list' | 'read'>;
+  readonly logs: Pick<
+    Logs,
+    'create' | 'createForAll' | 'tail' | 'diagnose' | 'cancel' | 'get' | 'list' | 'read'
+  >;
+  readonly nowMs: () => number;
 };
 
 type Id = { Params: { id: string } };
-type Ask = Id & {
-  Body: {
-    components?: string[];
-    sinceMs: number;
-    untilMs: number;
-    bytesMax?: number;
-    reason?: string;
-    operator?: string;
-    expiresMs?: number;
-  };
-};
-
-type Diagnose = Id & { Body: { reason?: string; operator?: string; expiresMs?: number } };
+type Said = { reason?: string; operator?: string };
+type WithExpiry = Said & { expiresMs?: number };
+type Ask = Id & { Body: Lines & WithExpiry };
+type AskAll = { Body: Lines & WithExpiry & { selector: Selector } };
+type Tail = Id & { Body: Omit<TailAsk, 'terminal' | 'reason' | 'actor'> & Said };
+type Diagnose = Id & { Body: WithExpiry };
+type Cancel = Id & { Body: Said };
+type List = { Querystring: Omit<LogFilter, 'limit'> & { limit?: string } };
 
 const UNKNOWN = 'there is no such request for logs';
-const NOT_WHOLE = 'the diagnosis is not here yet: ask again when its state is complete';
+const ONCALL = { role: 'oncall' } as const;
 
 function sendAsked(reply: FastifyReply, { view }: Asked): FastifyReply {
   const { id, state, connected, expiresMs, trace } = view;
@@ -40,63 +41,93 @@ function sendAsked(reply: FastifyReply, { view }: Asked): FastifyReply {
     .send({ id, state, connected, expiresMs, ...(trace === undefined ? {} : { trace }) });
 }
 
-export function addLogRoutes(app: FastifyInstance, { logs }: LogRouteOptions): void {
+/** Who asks, why, under which trace and key. */
+function wishOf(request: FastifyRequest, reply: FastifyReply, { operator, reason = '' }: Said) {
+  const origin = { ...originOf(request, reply), ...keyOf(request) };
+  return { actor: askerOf(request, operator), reason, ...origin };
+}
+
+async function wrongPattern({ pattern }: Pick<Lines, 'pattern'>): Promise<string | undefined> {
+  const read = pattern === undefined ? undefined : await readPattern(pattern);
+  return read?.ok === false ? read.reason : undefined;
+}
+
+function addAsks(app: FastifyInstance, logs: LogRouteOptions['logs']): void {
   app.post<Ask>(
     '/terminals/:id/logs',
-    { schema: schemas.askLogs, config: { role: 'oncall' } },
+    { schema: logSchemas.ask, config: ONCALL },
+    async (request, reply) => {
+      const { operator: _o, reason: _r, ...lines } = request.body;
+      const wrong = await wrongPattern(lines);
+      if (wrong !== undefined) return sendProblem(reply, 422, wrong);
+      const wish = wishOf(request, reply, request.body);
+      const created = logs.create({ ...lines, terminal: request.params.id, ...wish });
+      return created.ok ? sendAsked(reply, created) : sendRefusal(reply, created);
+    },
+  );
+  app.post<AskAll>(
+    '/logs',
+    { schema: logSchemas.askAll, config: ONCALL },
+    async (request, reply) => {
+      const { operator: _o, reason: _r, ...lines } = request.body;
+      const wrong = await wrongPattern(lines);
+      if (wrong !== undefined) return sendProblem(reply, 422, wrong);
+      const asked = logs.createForAll({ ...lines, ...wishOf(request, reply, request.body) });
+      if (!asked.ok) return sendRefusal(reply, asked);
+      const { group, leftOut } = asked;
+      const requests = asked.requests.map(({ id, terminal, state, connected }) => ({
+        ...{ id, terminal, state, connected },
+      }));
+      const location = `/api/v1/logs?group=${group}`;
+      return reply.code(202).header('location', location).send({ group, requests, leftOut });
+    },
+  );
+  app.post<Tail>(
+    '/terminals/:id/tail',
+    { schema: logSchemas.tail, config: ONCALL },
     (request, reply) => {
-      const { operator, reason = '', ...body } = request.body;
-      const actor = askerOf(request, operator);
-      const asked = { ...body, terminal: request.params.id, actor, reason };
-      const origin = { ...originOf(request, reply), ...keyOf(request) };
-      const created = logs.create({ ...asked, ...origin });
+      const { operator: _o, reason: _r, ...tail } = request.body;
+      const wish = wishOf(request, reply, request.body);
+      const created = logs.tail({ ...tail, terminal: request.params.id, ...wish });
       return created.ok ? sendAsked(reply, created) : sendRefusal(reply, created);
     },
   );
   app.post<Diagnose>(
     '/terminals/:id/diagnose',
-    { schema: schemas.diagnose, config: { role: 'oncall' } },
+    { schema: logSchemas.diagnose, config: ONCALL },
     (request, reply) => {
-      const { operator, reason = '', expiresMs } = request.body;
-      const actor = askerOf(request, operator);
-      const asked = { terminal: request.params.id, actor, reason, expiresMs };
-      const origin = { ...originOf(request, reply), ...keyOf(request) };
-      const created = logs.diagnose({ ...asked, ...origin });
+      const { expiresMs } = request.body;
+      const wish = wishOf(request, reply, request.body);
+      const created = logs.diagnose({ terminal: request.params.id, expiresMs, ...wish });
       return created.ok ? sendAsked(reply, created) : sendRefusal(reply, created);
     },
   );
-  app.get('/logs', { schema: schemas.logRequests, config: { role: 'oncall' } }, () => ({
-    requests: logs.list(),
-  }));
-  app.get<Id>(
-    '/logs/:id',
-    { schema: schemas.logRequest, config: { role: 'oncall' } },
-    (request, reply) => logs.get(request.params.id) ?? sendProblem(reply, 404, UNKNOWN),
-  );
-  app.get<Id & { Querystring: { offset?: string } }>(
-    '/logs/:id/content',
-    { schema: schemas.logContent, config: { role: 'oncall' } },
-    async (request, reply) => {
-      const view = logs.get(request.params.id);
-      if (view === undefined) return sendProblem(reply, 404, UNKNOWN);
-      if (view.goneMs !== undefined) return sendProblem(reply, 410, view.error);
-      reply.header('x-content-type-options', 'nosniff');
-      if (view.what === 'diagnosis') {
-        if (!view.complete) return sendProblem(reply, 409, NOT_WHOLE);
-        const document = await readDiagnosis(logs.read(view.id, 0, view.bytes));
-        if (!document.ok) return sendProblem(reply, 422, document.reason);
-        return reply.type('application/json; charset=utf-8').send(document.value);
-      }
-      const offset = Number(request.query.offset ?? 0);
-      if (offset > view.bytes) {
-        return sendProblem(reply, 416, `only ${view.bytes} bytes have arrived`);
-      }
-      const body =
-        offset === view.bytes ? Readable.from([]) : logs.read(view.id, offset, view.bytes);
-      return reply
-        .header('content-type', 'text/plain; charset=utf-8')
-        .header('content-length', view.bytes - offset)
-        .send(body);
+}
+
+export function addLogRoutes(app: FastifyInstance, options: LogRouteOptions): void {
+  const { logs } = options;
+  addAsks(app, logs);
+  app.post<Cancel>(
+    '/logs/:id/cancel',
+    { schema: logSchemas.cancel, config: ONCALL },
+    (request, reply) => {
+      const { operator, reason = '' } = request.body;
+      const done = logs.cancel(request.params.id, askerOf(request, operator), reason);
+      if (!done.ok) return sendRefusal(reply, done);
+      return reply.code(202).send({ id: done.view.id, state: done.view.state });
     },
   );
+  app.get<List>(
+    '/logs',
+    { schema: logSchemas.list, config: ONCALL },
+    ({ query: { limit, ...filter } }) => ({
+      requests: logs.list({ ...filter, limit: Number(limit ?? LIMIT_DEFAULT) }),
+    }),
+  );
+  app.get<Id>(
+    '/logs/:id',
+    { schema: logSchemas.one, config: ONCALL },
+    (request, reply) => logs.get(request.params.id) ?? sendProblem(reply, 404, UNKNOWN),
+  );
+  addLogContentRoutes(app, options);
 }

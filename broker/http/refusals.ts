@@ -16,6 +16,9 @@ const textOf = (body: unknown, field: string): string => {
 function actionOf(method: string, route: string, kind: string): string {
   if (method === 'POST' && route.endsWith('/commands')) return `command.${kind}.create`;
   if (method === 'POST' && route.endsWith('/:id/logs')) return 'command.logs.create';
+  if (method === 'POST' && route.endsWith('/:id/tail')) return 'command.tail.create';
+  if (method === 'POST' && route.endsWith('/logs/:id/cancel')) return 'logs.cancel';
+  if (method === 'POST' && route.endsWith('/v1/logs')) return 'logs.group.create';
   if (method === 'POST' && route.endsWith('/:id/diagnose')) return 'command.diagnose.create';
   return `http.${method.toLowerCase()}`;
 }

@@ -98,7 +98,6 @@ export type Words = {
   readonly description?: string;
 };
 
-/** Without a token. */
 export const open = (words: Words, answer: object) => ({
   ...words,
   security: [],

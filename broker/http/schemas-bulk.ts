@@ -19,7 +19,7 @@ import {
   rowId,
 } from './schema-parts.ts';
 
-const selector = {
+export const selector = {
   type: 'object',
   additionalProperties: false,
   description: 'which terminals; what is said here holds for each of them',

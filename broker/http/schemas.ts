@@ -2,7 +2,6 @@
 // silently: a query is text and is checked as text, an unknown field is an error with its name. What is
 // answered stands in shapes.ts; the OpenAPI document is made from both (openapi.ts).
 
-import { LOG_ANSWER_BYTES_MAX, LOG_COMPONENTS_MAX } from '../../protocol/limits.ts';
 import { QUEUE_STATES } from '../commands/queue.ts';
 import { CURSOR_CHARS_MAX, SORT_KEYS } from '../fleet/search.ts';
 import { PRESENCES } from '../fleet/view.ts';
@@ -14,7 +13,6 @@ import {
   json,
   kind,
   limit,
-  name,
   named,
   open,
   operator,
@@ -208,56 +206,5 @@ export const schemas = {
       404,
     ),
     params,
-  },
-  askLogs: {
-    ...act(
-      { tags: ['logs'], summary: 'Ask a terminal for log lines' },
-      json('LogQueued', 'The request is in the queue, on disk.'),
-    ),
-    body: body(
-      {
-        components: { type: 'array', maxItems: LOG_COMPONENTS_MAX, items: name },
-        sinceMs: { type: 'integer', minimum: 0 },
-        untilMs: { type: 'integer', minimum: 0 },
-        bytesMax: { type: 'integer', minimum: 1, maximum: LOG_ANSWER_BYTES_MAX },
-        reason,
-        operator,
-        expiresMs,
-      },
-      'sinceMs',
-      'untilMs',
-    ),
-  },
-  diagnose: {
-    ...act(
-      { tags: ['logs'], summary: 'Ask a terminal for a diagnosis: one redacted document' },
-      json('LogQueued', 'The request is in the queue, on disk.'),
-    ),
-    body: body({ reason, operator, expiresMs }),
-  },
-  logRequests: read(
-    { tags: ['logs'], summary: 'Requests for logs' },
-    json('LogRequests', 'The newest of them.'),
-  ),
-  logRequest: {
-    ...read(
-      { tags: ['logs'], summary: 'How far a request for logs is' },
-      json('LogRequest', 'How it stands.'),
-      404,
-    ),
-    params,
-  },
-  logContent: {
-    ...read(
-      { tags: ['logs'], summary: 'The lines that have arrived' },
-      plain('The lines from the offset on; of a diagnosis the whole document, as JSON.'),
-      404,
-      409,
-      410,
-      416,
-      422,
-    ),
-    params,
-    querystring: query({ offset: { ...rowId, description: 'bytes that the caller has' } }),
   },
 } as const;

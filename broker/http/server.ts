@@ -15,6 +15,7 @@ import { addBlindGate, addGate, eitherOf, oneToken } from './auth.ts';
 import { addBulkRoutes, type BulkRouteOptions } from './bulk-routes.ts';
 import { addCommandRoutes, type CommandRouteOptions } from './command-routes.ts';
 import { addEnrolmentRoutes, type EnrolmentRouteOptions } from './enrolment-routes.ts';
+import { addErrorRoutes, type ErrorRouteOptions } from './error-routes.ts';
 import { addHistoryRoutes, type HistoryRouteOptions } from './history-routes.ts';
 import { addIdentityRoutes, type IdentityRouteOptions } from './identity-routes.ts';
 import { addRequestLimit, CONNECTIONS_MAX } from './limits.ts';
@@ -39,6 +40,7 @@ export type HttpOptions = ReadOptions &
   LiveOptions &
   ScrapeOptions &
   HistoryRouteOptions &
+  ErrorRouteOptions &
   OperatorRouteOptions &
   EnrolmentRouteOptions &
   IdentityRouteOptions &
@@ -98,6 +100,7 @@ export function buildServer(options: HttpOptions): FastifyInstance {
       api.setNotFoundHandler((_request, reply) => sendProblem(reply, 404, 'there is nothing here'));
       addReadRoutes(api, options);
       addHistoryRoutes(api, options);
+      addErrorRoutes(api, options);
       addSinkRoutes(api, options);
       addLiveRoute(api, live, options);
       addOperatorRoutes(api, options);

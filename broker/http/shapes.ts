@@ -21,6 +21,8 @@ import {
   timeMs,
 } from './shape-parts.ts';
 import { bulkShapes } from './shapes-bulk.ts';
+import { errorShapes } from './shapes-errors.ts';
+import { logShapes } from './shapes-logs.ts';
 
 const counts = { type: 'object', additionalProperties: count } as const;
 const anything = { type: 'object', additionalProperties: true } as const;
@@ -51,14 +53,14 @@ const component = object(
   ...['lastCause', 'pid', 'instance', 'sinceMs'],
 );
 
-const incident = object({
-  incident: text,
-  component: text,
-  cause: text,
-  reason: text,
-  openedMs: timeMs,
-  quarantined: flag,
-});
+const logs = { type: 'string', description: 'id of the request for its last lines' };
+const incident = object(
+  {
+    ...{ incident: text, component: text, cause: text, reason: text },
+    ...{ openedMs: timeMs, quarantined: flag, logs },
+  },
+  'logs',
+);
 
 const device = object({
   component: text,
@@ -86,6 +88,7 @@ const terminal = object(
     lastSeenMs: timeMs,
     closed: object({ why: text, timeMs }),
     agent: object({ version: text, node: text, starts: count }),
+    timeZone: { type: 'string', description: 'IANA name of its local time' },
     components: list(component),
     openIncidents: list(incident),
     devices: list(device),
@@ -98,42 +101,11 @@ const terminal = object(
     samples: count,
     events: count,
   },
-  ...['identity', 'lastSeenMs', 'closed', 'held', 'disk', 'away', 'clockSkewMs', 'clockLeftMs'],
+  ...['identity', 'lastSeenMs', 'closed', 'timeZone', 'held', 'disk', 'away'],
+  ...['clockSkewMs', 'clockLeftMs'],
 );
 
 const pair = { component: text, version: text };
-
-const logState = oneOf(['waiting', 'running', 'complete', 'failed', 'expired']);
-const logRequest = object(
-  {
-    id: text,
-    what: oneOf(['lines', 'diagnosis']),
-    terminal: text,
-    command: { type: 'string', description: 'id of the command that carries it' },
-    operator: text,
-    reason: text,
-    components: list(text),
-    sinceMs: timeMs,
-    untilMs: timeMs,
-    bytesMax: count,
-    createdMs: timeMs,
-    expiresMs: timeMs,
-    changedMs: timeMs,
-    state: logState,
-    complete: flag,
-    connected: flag,
-    error: text,
-    bytes: { ...count, description: 'that have arrived' },
-    lines: count,
-    sha256: { type: 'string', description: 'of a complete answer, else empty' },
-    redactions: count,
-    truncated: flag,
-    fromMs: timeMs,
-    goneMs: { ...timeMs, description: 'when its lines were deleted' },
-    trace,
-  },
-  ...['what', 'goneMs', 'trace'],
-);
 
 const command = object(
   {
@@ -151,6 +123,8 @@ const command = object(
 /** By name, as `$ref: Name#` finds them. */
 export const shapes = {
   ...bulkShapes,
+  ...errorShapes,
+  ...logShapes,
   Problem: object({
     type: { type: 'string', description: 'about:blank: the status says it all' },
     title: text,
@@ -221,16 +195,18 @@ export const shapes = {
       description: 'the cursor of the next page; null on the last one',
     },
   }),
-  Event: object({
-    id: rowId,
-    terminal: text,
-    store: text,
-    timeMs: { ...timeMs, description: 'when it happened, by the terminal' },
-    receivedMs: { ...timeMs, description: 'when the broker had it on disk' },
-    kind: text,
-    component: { type: 'string', description: 'empty when it concerns the whole terminal' },
-    fields: { ...anything, description: 'what belongs to its kind' },
-  }),
+  Event: object(
+    {
+      ...{ id: rowId, terminal: text, store: text },
+      timeMs: { ...timeMs, description: 'when it happened, by the terminal' },
+      receivedMs: { ...timeMs, description: 'when the broker had it on disk' },
+      kind: text,
+      component: { type: 'string', description: 'empty when it concerns the whole terminal' },
+      fields: { ...anything, description: 'what belongs to its kind' },
+      logs,
+    },
+    'logs',
+  ),
   EventPage: object({
     events: list({ $ref: 'Event#' }),
     next: {
@@ -243,12 +219,6 @@ export const shapes = {
   Queued: object({ id: text, state: commandState, trace }),
   Command: command,
   Commands: object({ commands: list({ $ref: 'Command#' }) }),
-  LogQueued: object(
-    { id: text, state: logState, connected: flag, expiresMs: timeMs, trace },
-    'trace',
-  ),
-  LogRequest: logRequest,
-  LogRequests: object({ requests: list({ $ref: 'LogRequest#' }) }),
   Sinks: object({
     sinks: list(
       object({

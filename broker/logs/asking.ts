@@ -1,17 +1,17 @@
-// From what an operator wants of a terminal (its lines, or a diagnosis) to a request that is kept and a signed command
-// that carries it: both become true together, or neither.
+// From what an operator wants of a terminal (its lines, what it prints from now on, a diagnosis) to a request that is
+// kept and a signed command that carries it: both become true together, or neither.
 
 import { randomUUID } from 'node:crypto';
-import { COMMAND_EXPIRY_MS, LOGS_EXPIRY_MS } from '../../protocol/commands.ts';
-import { DIAGNOSIS_BYTES_MAX, LOG_ANSWER_BYTES } from '../../protocol/limits.ts';
+import { COMMAND_EXPIRY_MS, type CommandKind, LOGS_EXPIRY_MS } from '../../protocol/commands.ts';
+import { DIAGNOSIS_BYTES_MAX, LOG_ANSWER_BYTES, TAIL_MS } from '../../protocol/limits.ts';
 import type { Actor, CommandRequest, Refusal } from '../commands/commands.ts';
 import { refuse } from '../commands/view.ts';
 import type { LogsOptions } from './logs.ts';
-import { type LogRecord, REQUESTS_KEPT_MAX } from './model.ts';
+import { type LogFilters, type LogKind, type LogRecord, REQUESTS_KEPT_MAX } from './model.ts';
 import type { LogStore } from './store.ts';
 import type { LogView } from './view.ts';
 
-type Ask = {
+export type Ask = {
   readonly terminal: string;
   readonly reason: string;
   readonly actor: Actor;
@@ -22,27 +22,60 @@ type Ask = {
   /** Of the caller: the same one again means the same request. */
   readonly idempotencyKey?: string | undefined;
 };
-export type LogAsk = Ask & {
+/** Which records of the journal. */
+export type Lines = Omit<LogFilters, 'forMs' | 'raise'> & {
   readonly components?: readonly string[] | undefined;
   readonly sinceMs: number;
   readonly untilMs: number;
   readonly bytesMax?: number | undefined;
 };
+export type LogAsk = Ask & Lines & { readonly group?: string };
+/** The last lines of an incident, which nobody has to ask for. */
+export type IncidentAsk = Ask & Lines & { readonly incident: string };
+export type TailAsk = Omit<Ask, 'expiresMs'> &
+  Pick<LogFilters, 'level' | 'text' | 'forMs' | 'raise'> &
+  Pick<Lines, 'components' | 'bytesMax'>;
 /** One document about the whole terminal, as gzip of JSON. */
 export type DiagnosisAsk = Ask;
 
 export type Asked = { readonly ok: true; readonly view: LogView };
 
-type Wanted = Required<
-  Pick<LogRecord, 'what' | 'components' | 'sinceMs' | 'untilMs' | 'bytesMax' | 'expiresMs'>
->;
+type Wanted = LogFilters &
+  Required<
+    Pick<LogRecord, 'what' | 'components' | 'sinceMs' | 'untilMs' | 'bytesMax' | 'expiresMs'>
+  > &
+  Pick<LogRecord, 'group' | 'incident'>;
 
 const GONE = 'what was asked for under this Idempotency-Key is not kept any more: make a new one';
+
+const COMMANDS: Readonly<Record<LogKind, CommandKind>> = {
+  lines: 'logs',
+  incident: 'logs',
+  tail: 'tail',
+  diagnosis: 'diagnose',
+};
+
+/** What was not said is absent, in records as in arguments. */
+const said = <T extends object>(fields: T): T =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T;
+
+export const filtersOf = (of: LogFilters): LogFilters => {
+  const { level, text, pattern, last, context, searchMs, forMs, raise } = of;
+  return said({ level, text, pattern, last, context, searchMs, forMs, raise });
+};
+
+/** What its terminal is told beside the request's id. */
+function argumentsOf(wanted: Wanted): object {
+  const { what, components, sinceMs, untilMs, bytesMax } = wanted;
+  if (what === 'diagnosis') return {};
+  const window = what === 'tail' ? {} : { sinceMs, untilMs };
+  return { components, ...window, bytesMax, ...filtersOf(wanted) };
+}
 
 const newRecord = (ask: Ask, wanted: Wanted, now: number): LogRecord => ({
   id: randomUUID(),
   ...{ terminal: ask.terminal, operator: ask.actor.name, reason: ask.reason.trim(), command: '' },
-  ...wanted,
+  ...said(wanted),
   createdMs: now,
   ...{ state: 'open', bytes: 0, lines: 0, error: '', changedMs: now },
   ...{ redactor: '', sha256: '', redactions: 0, truncated: false, fromMs: 0 },
@@ -54,6 +87,8 @@ export type Shelf = {
   readonly trim: () => boolean;
   readonly view: (record: LogRecord) => LogView;
 };
+
+export type Asking = ReturnType<typeof createAsking>;
 
 export function createAsking(options: LogsOptions, { store, trim, view }: Shelf) {
   const { fleet, commands, clock, log, keptMax = REQUESTS_KEPT_MAX } = options;
@@ -67,49 +102,66 @@ export function createAsking(options: LogsOptions, { store, trim, view }: Shelf)
     return record ?? refuse('conflict', GONE);
   }
 
+  /** Both, in one transaction. */
+  function queue(record: LogRecord, wish: CommandRequest): LogRecord | Refusal {
+    if (!trim()) {
+      return refuse('too_many', `${keptMax} requests for logs have not been answered yet`);
+    }
+    const created = commands.create(wish);
+    if (!created.ok) return created;
+    const queued = { ...record, command: created.id };
+    store.save(queued);
+    return queued;
+  }
+
   function ask(asked: Ask, wanted: Wanted): Asked | Refusal {
     const record = newRecord(asked, wanted, clock.wallMs());
-    const { id: request, components, sinceMs, untilMs, bytesMax } = record;
+    const { id: request, createdMs, expiresMs } = record;
     const { terminal, reason, actor, traceparent, tookMs, idempotencyKey } = asked;
-    const isDiagnosis = wanted.what === 'diagnosis';
+    const told = argumentsOf(wanted);
     const wish = {
       ...{ terminal, reason, actor, traceparent, tookMs, idempotencyKey },
-      kind: isDiagnosis ? 'diagnose' : 'logs',
-      arguments: isDiagnosis ? { request } : { request, components, sinceMs, untilMs, bytesMax },
-      said: isDiagnosis ? {} : { components, sinceMs, untilMs, bytesMax },
-      expiresMs: record.expiresMs - record.createdMs,
+      kind: COMMANDS[wanted.what],
+      arguments: { request, ...told },
+      said: told,
+      expiresMs: expiresMs - createdMs,
     };
     // Before there is made room: what is there already needs none.
     const known = findAgain(wish);
     if (known !== undefined) return 'ok' in known ? known : { ok: true, view: view(known) };
-    const done = fleet.database.transact((): LogRecord | Refusal => {
-      if (!trim()) {
-        const full = `${keptMax} requests for logs have not been answered yet`;
-        return { ok: false, kind: 'too_many', reason: full };
-      }
-      const created = commands.create(wish);
-      if (!created.ok) return created;
-      const queued = { ...record, command: created.id };
-      store.save(queued);
-      return queued;
-    });
-    if (!done.ok) return { ok: false, kind: 'unavailable', reason: done.reason };
+    const done = fleet.database.transact(() => queue(record, wish));
+    if (!done.ok) return refuse('unavailable', done.reason);
     if ('ok' in done.value) return done.value;
     log.info(`${wanted.what} asked for`, { request, terminal, operator: actor.name });
     return { ok: true, view: view(done.value) };
   }
 
+  const expiry = (ms: number): { expiresMs: number } => ({ expiresMs: clock.wallMs() + ms });
+  /** Of lines, by whomever they are wanted. */
+  const wantedOf = (asked: Lines & Pick<Ask, 'expiresMs'>) => {
+    const { components = [], sinceMs, untilMs, bytesMax = LOG_ANSWER_BYTES } = asked;
+    const window = { components, sinceMs, untilMs, bytesMax };
+    return { ...window, ...filtersOf(asked), ...expiry(asked.expiresMs ?? LOGS_EXPIRY_MS) };
+  };
+
   return {
-    create: ({ components = [], sinceMs, untilMs, bytesMax, ...asked }: LogAsk) => {
-      const window = { components, sinceMs, untilMs, bytesMax: bytesMax ?? LOG_ANSWER_BYTES };
-      const expiresMs = clock.wallMs() + (asked.expiresMs ?? LOGS_EXPIRY_MS);
-      return ask(asked, { what: 'lines', ...window, expiresMs });
+    create: (asked: LogAsk) =>
+      ask(asked, { what: 'lines', ...wantedOf(asked), group: asked.group }),
+    createForIncident: (asked: IncidentAsk) =>
+      ask(asked, { what: 'incident', ...wantedOf(asked), incident: asked.incident }),
+    tail: (asked: TailAsk) => {
+      const { components = [], bytesMax = LOG_ANSWER_BYTES, forMs = TAIL_MS } = asked;
+      const { level, text, raise } = asked;
+      const now = clock.wallMs();
+      const window = { components, sinceMs: now, untilMs: now + forMs, bytesMax };
+      const filters = { level, text, raise, forMs };
+      return ask(asked, { what: 'tail', ...window, ...filters, ...expiry(COMMAND_EXPIRY_MS) });
     },
     diagnose: (asked: DiagnosisAsk) => {
       const now = clock.wallMs();
       const window = { components: [], sinceMs: now, untilMs: now, bytesMax: DIAGNOSIS_BYTES_MAX };
-      const expiresMs = now + (asked.expiresMs ?? COMMAND_EXPIRY_MS);
-      return ask(asked, { what: 'diagnosis', ...window, expiresMs });
+      const until = expiry(asked.expiresMs ?? COMMAND_EXPIRY_MS);
+      return ask(asked, { what: 'diagnosis', ...window, ...until });
     },
   };
 }

@@ -1,127 +1,69 @@
-// Requests for logs at work: takes one from an operator (asking.ts), takes the chunks of its answer from the
-// front, and keeps both with an end to how much. A chunk is acknowledged when its
-// bytes and what they mean are on disk; who asked for which lines, why, and what came, is in the audit log.
+// Requests for logs at work: takes one from an operator (asking.ts), takes the chunks of its answer from the front
+// (intake.ts), ends it when somebody wishes (ending.ts), and keeps all of it with an end to how much. Who asked for
+// which lines, why, and what came, is in the audit log.
 
-import { requestOfEpoch } from '../../protocol/logs.ts';
 import type { Audit } from '../audit.ts';
 import type { Clock } from '../clock.ts';
-import type { Commands, Refusal } from '../commands/commands.ts';
+import type { Actor, Commands, Refusal } from '../commands/commands.ts';
+import type { StateOf } from '../commands/standing.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Metrics } from '../metrics.ts';
-import type { ChunkVerdict, Log, LogIntake, NewChunk } from '../ports.ts';
-import { type Asked, createAsking, type DiagnosisAsk, type LogAsk } from './asking.ts';
+import type { Log, LogIntake } from '../ports.ts';
+import { type Asked, type Asking, createAsking } from './asking.ts';
+import { createCanceller, createFinish, followCommands } from './ending.ts';
 import { type LogFiles, openLogFiles } from './files.ts';
-import { extend, failed, heldSeq, judgeChunk, type LogRecord, REQUESTS_KEPT_MAX } from './model.ts';
-import { type LogStore, openLogStore } from './store.ts';
-import { type LogView, viewOf } from './view.ts';
+import { createGroups, type GroupAsk, type GroupAsked } from './group.ts';
+import { createIntake } from './intake.ts';
+import { type LogKind, type LogRecord, REQUESTS_KEPT_MAX } from './model.ts';
+import { openLogStore } from './store.ts';
+import { isUnderWay, type LogState, type LogView, viewOf } from './view.ts';
 
-const LISTED_MAX = 100;
-
-export type Logs = LogIntake & {
-  readonly create: (ask: LogAsk) => Asked | Refusal;
-  readonly diagnose: (ask: DiagnosisAsk) => Asked | Refusal;
-  readonly get: (id: string) => LogView | undefined;
-  /** Newest first. */
-  readonly list: () => readonly LogView[];
-  /** What has arrived, from a byte on; undefined when nothing lies there. */
-  readonly read: LogFiles['read'];
-  /**
-   * Deletes the lines of one answer that ended before then, or of the oldest while all take more than
-   * `bytesMax`; within a transaction. @returns how many answers.
-   */
-  readonly expire: (beforeMs: number, bytesMax: number) => number;
-  readonly close: () => void;
+export type LogFilter = {
+  readonly terminal?: string | undefined;
+  readonly state?: LogState | undefined;
+  readonly what?: LogKind | undefined;
+  readonly group?: string | undefined;
+  readonly limit?: number | undefined;
 };
+const LISTED_DEFAULT = 100;
+
+export type Logs = LogIntake &
+  Asking & {
+    /** One for each terminal that a selector means. */
+    readonly createForAll: (ask: GroupAsk) => GroupAsked | Refusal;
+    readonly cancel: (id: string, actor: Actor, reason: string) => Asked | Refusal;
+    readonly get: (id: string) => LogView | undefined;
+    /** Newest first. */
+    readonly list: (filter?: LogFilter) => readonly LogView[];
+    /** What has arrived, from a byte on; undefined when nothing lies there. */
+    readonly read: LogFiles['read'];
+    /** That are not over. */
+    readonly countOpen: () => number;
+    /** Called when more of an answer is on disk, or it has ended. */
+    readonly onChange: (listener: (id: string) => void) => void;
+    /**
+     * Deletes the lines of one answer that ended before then, or of the oldest while all take more than
+     * `bytesMax`; within a transaction. @returns how many answers.
+     */
+    readonly expire: (beforeMs: number, bytesMax: number) => number;
+    readonly close: () => void;
+  };
 
 export type { Asked } from './asking.ts';
 
 export type LogsOptions = {
   readonly folder: string;
-  readonly fleet: Pick<Fleet, 'database' | 'isConnected'>;
-  readonly commands: Pick<Commands, 'create' | 'again' | 'get'>;
+  readonly fleet: Pick<Fleet, 'database' | 'isConnected' | 'search' | 'storeOf' | 'timeZoneOf'>;
+  readonly commands: Pick<Commands, 'create' | 'again' | 'get' | 'cancel' | 'onFinished'>;
   readonly audit: Pick<Audit, 'write'>;
   readonly clock: Pick<Clock, 'wallMs'>;
-  readonly metrics: Pick<Metrics, 'logBytes' | 'logRequests' | 'dropped'>;
+  readonly metrics: Pick<Metrics, 'logBytes' | 'logRequests' | 'logMissed' | 'dropped'>;
   readonly log: Log;
   readonly keptMax?: number;
+  /** Who is served; all are where nobody says. */
+  readonly stateOf?: StateOf;
+  readonly hasLabel?: (terminal: string, label: string) => boolean;
 };
-
-const NOT_STORED = 'the broker cannot store it';
-
-/** Takes all chunks of one commit: bytes to their files, one flush a file, one transaction for all. */
-function createIntake(options: LogsOptions, store: LogStore, files: LogFiles): LogIntake {
-  const { fleet, audit, clock, metrics, log } = options;
-
-  function judge(records: Map<string, LogRecord>, { terminal, batch }: NewChunk): ChunkVerdict {
-    const id = requestOfEpoch(batch.epoch);
-    const record = records.get(id) ?? store.get(id);
-    const judged = judgeChunk(record, terminal, batch);
-    if (record === undefined || judged.kind === 'ahead') {
-      return judged.kind === 'refused' ? judged : { kind: 'failed' };
-    }
-    if (judged.kind === 'held') return { kind: 'held', upTo: heldSeq(record), isNew: false };
-    if (judged.kind === 'refused') {
-      if (judged.ends) records.set(id, failed(record, judged.reason, clock.wallMs()));
-      return judged;
-    }
-    let next: LogRecord;
-    try {
-      files.append(id, record.bytes, judged.bytes);
-      const upTo = record.bytes + judged.bytes.length;
-      next = extend(record, judged, () => files.digest(id, upTo), clock.wallMs());
-    } catch (cause) {
-      files.forget(id);
-      next = failed(record, `${NOT_STORED}: ${(cause as Error).message}`, clock.wallMs());
-    }
-    records.set(id, next);
-    if (next.state === 'failed') return { kind: 'refused', reason: next.error };
-    return { kind: 'held', upTo: heldSeq(next), isNew: true };
-  }
-
-  function finish(record: LogRecord): void {
-    const { operator, reason, terminal, state, id } = record;
-    const { command, components, sinceMs, untilMs, bytes, lines, sha256, error } = record;
-    const { redactions, truncated } = record;
-    const asked = { request: id, command, components, sinceMs, untilMs };
-    const detail = { ...asked, bytes, lines, redactions, truncated, sha256, error };
-    const action = record.what === 'diagnosis' ? 'diagnosis.receive' : 'logs.receive';
-    audit.write({ operator, action, subject: terminal, reason, outcome: state, detail });
-    fleet.database.afterCommit(() => {
-      metrics.logRequests(state);
-      log.info('logs received', { request: id, terminal, state, bytes, lines, error });
-    });
-  }
-
-  function save(records: ReadonlyMap<string, LogRecord>): boolean {
-    try {
-      files.sync(records.keys());
-    } catch (cause) {
-      log.error('received logs are not on disk', { reason: (cause as Error).message });
-      return false;
-    }
-    const saved = fleet.database.transact(() => {
-      for (const record of records.values()) {
-        const bytes = record.bytes - (store.get(record.id)?.bytes ?? 0);
-        store.save(record);
-        fleet.database.afterCommit(() => metrics.logBytes(bytes));
-        if (record.state !== 'open') finish(record);
-      }
-    });
-    if (!saved.ok) log.error('received logs are not in the registry', { reason: saved.reason });
-    return saved.ok;
-  }
-
-  return {
-    take: (chunks) => {
-      const records = new Map<string, LogRecord>();
-      const verdicts = chunks.map((chunk) => judge(records, chunk));
-      if (records.size === 0 || save(records)) return verdicts;
-      // Nothing of this counts: the next chunk cuts it off, and the terminal sends it again.
-      for (const id of records.keys()) files.forget(id);
-      return chunks.map(() => ({ kind: 'failed' }));
-    },
-  };
-}
 
 /** A disk that cannot hold the folder ends the start of the broker, as any of its files would. */
 export function openLogs(options: LogsOptions): Logs {
@@ -129,14 +71,30 @@ export function openLogs(options: LogsOptions): Logs {
   const store = openLogStore(fleet.database);
   const files = openLogFiles(folder);
   files.sweep(new Set(store.oldestFirst().map(({ id }) => id)));
-  const view = (record: LogRecord): LogView =>
-    viewOf(record, commands.get(record.command), fleet.isConnected(record.terminal));
+  const listeners: ((id: string) => void)[] = [];
+  const tell = (id: string): void => {
+    for (const listener of listeners) listener(id);
+  };
+  const view = (record: LogRecord): LogView => {
+    const { terminal, command, state } = record;
+    const place = { store: fleet.storeOf(terminal), timeZone: fleet.timeZoneOf(terminal) };
+    const connected = fleet.isConnected(terminal);
+    // Of one that has ended the command says its trace alone.
+    const told =
+      state === 'open' || record.goneMs === undefined ? commands.get(command) : undefined;
+    return viewOf(record, told, { ...place, connected });
+  };
+  const { database } = fleet;
+  const finish = createFinish({ ...options, database });
+  const ending = { ...options, store, view, finish };
+  followCommands(ending);
+  const asking = createAsking(options, { store, trim, view });
 
   /** Makes room for one more. @returns whether there is any. */
   function trim(): boolean {
     const all = store.oldestFirst();
     const surplus = all.length + 1 - keptMax;
-    const ended = all.filter((record) => !['waiting', 'running'].includes(view(record).state));
+    const ended = all.filter((record) => !isUnderWay(view(record)));
     const gone = surplus <= 0 ? [] : ended.slice(0, surplus);
     for (const { id } of gone) {
       store.remove(id);
@@ -153,7 +111,7 @@ export function openLogs(options: LogsOptions): Logs {
       (record) =>
         record.bytes > 0 &&
         (bytes > bytesMax || record.changedMs < beforeMs) &&
-        !['waiting', 'running'].includes(view(record).state),
+        !isUnderWay(view(record)),
     );
     if (gone === undefined) return 0;
     store.save({ ...gone, goneMs: clock.wallMs() });
@@ -162,15 +120,29 @@ export function openLogs(options: LogsOptions): Logs {
   }
 
   return {
-    ...createIntake(options, store, files),
-    ...createAsking(options, { store, trim, view }),
+    ...createIntake(options, { store, files, finish, tell }),
+    ...asking,
+    createForAll: createGroups(options, asking.create),
+    cancel: createCanceller(ending),
     expire,
     get: (id) => {
       const record = store.get(id);
       return record && view(record);
     },
-    list: () => store.newest(LISTED_MAX).map(view),
+    list: ({ terminal, state, what, group, limit = LISTED_DEFAULT } = {}) => {
+      const found: LogView[] = [];
+      for (const record of store.newest({ terminal, group, what })) {
+        const shown = view(record);
+        if (state === undefined || shown.state === state) found.push(shown);
+        if (found.length >= limit) break;
+      }
+      return found;
+    },
     read: files.read,
+    countOpen: () => store.open().filter((record) => isUnderWay(view(record))).length,
+    onChange: (listener) => {
+      listeners.push(listener);
+    },
     close: files.close,
   };
 }

@@ -3,20 +3,58 @@
 // either side, and resends change nothing. What cannot be right ends the request with a sentence.
 
 import { unpackBody } from '../../protocol/body.ts';
-import { decodeLogChunk, type LogChunk, requestOfEpoch, seqOfChunk } from '../../protocol/logs.ts';
+import type { LogLevel } from '../../protocol/catalogue.ts';
+import {
+  type Cut,
+  decodeLogChunk,
+  type LogChunk,
+  requestOfEpoch,
+  seqOfChunk,
+} from '../../protocol/logs.ts';
 import type { Batch } from '../../protocol/wire.ts';
+import { isStamp } from './check.ts';
 
 /** Requests and their answers kept; the oldest that has ended goes first. */
 export const REQUESTS_KEPT_MAX = 200;
 
-export type LogRecord = {
+/** `incident`: lines that the broker asked for by itself, of a component that failed (automatic.ts). */
+export const LOG_KINDS = ['lines', 'diagnosis', 'tail', 'incident'] as const;
+export type LogKind = (typeof LOG_KINDS)[number];
+
+/** Which records are asked for; what is absent does not matter. */
+export type LogFilters = {
+  readonly level?: LogLevel | undefined;
+  readonly text?: string | undefined;
+  readonly pattern?: string | undefined;
+  readonly last?: number | undefined;
+  readonly context?: number | undefined;
+  readonly searchMs?: number | undefined;
+  /** Of a live tail: how long, and what its components log meanwhile. */
+  readonly forMs?: number | undefined;
+  readonly raise?: LogLevel | undefined;
+};
+
+/** Somebody wants it no more; its terminal may still have to hear of it. */
+export type Cancelled = {
+  readonly by: string;
+  readonly reason: string;
+  readonly atMs: number;
+  /** Of the command that tells the terminal; empty where it need not be told. */
+  readonly command: string;
+};
+
+export type LogRecord = LogFilters & {
   readonly id: string;
   /** A diagnosis is one document, packed; absent in records of an earlier broker, which asked for lines only. */
-  readonly what?: 'lines' | 'diagnosis';
+  readonly what?: LogKind;
   readonly terminal: string;
   readonly command: string;
   readonly operator: string;
   readonly reason: string;
+  /** Requests that were made as one, of several terminals. */
+  readonly group?: string | undefined;
+  /** Whose last lines they are. */
+  readonly incident?: string | undefined;
   readonly components: readonly string[];
   readonly sinceMs: number;
   readonly untilMs: number;
@@ -24,38 +62,48 @@ export type LogRecord = {
   readonly createdMs: number;
   readonly expiresMs: number;
   /** `open` is also one whose command has ended without an answer; its view says that. */
-  readonly state: 'open' | 'complete' | 'failed';
+  readonly state: 'open' | 'complete' | 'failed' | 'cancelled';
+  readonly cancelled?: Cancelled | undefined;
   /** On disk: what is acknowledged. */
   readonly bytes: number;
   readonly lines: number;
   readonly error: string;
   readonly changedMs: number;
   readonly redactor: string;
-  /** Of a complete answer. */
+  /** Of an answer whose end has come: of what lies here. */
   readonly sha256: string;
   readonly redactions: number;
   readonly truncated: boolean;
   readonly fromMs: number;
+  /** How far the search is; absent before the first word of it. */
+  readonly searchedBytes?: number;
+  readonly searchBytes?: number;
+  readonly dropped?: number;
+  readonly cutBy?: Cut;
+  /** Card data that the terminal found on its way out. */
+  readonly missed?: number;
+  /** The same, found here, where it should never be; and up to which byte was looked (check.ts). */
+  readonly masked?: number;
+  readonly checked?: number;
   /** When its lines were deleted because they were old or there was no room; what it was stays known. */
   readonly goneMs?: number | undefined;
 };
-
-/** A redactor that we know; nothing else is let in (PCI DSS 3.5.1; research/pos.md 9, R1). */
-const REDACTOR = /^tillwatch-redact\/\d{1,4}$/;
 
 export type Judged =
   /** `ends`: the request fails with it. */
   | { readonly kind: 'refused'; readonly reason: string; readonly ends: boolean }
   /** Something before it has not arrived: it is sent again. */
   | { readonly kind: 'ahead' }
-  | { readonly kind: 'held' }
+  /** Nothing of it is new but how far the search is. */
+  | { readonly kind: 'held'; readonly chunk?: LogChunk }
   | { readonly kind: 'append'; readonly bytes: Uint8Array; readonly chunk: LogChunk };
 
 const refuse = (reason: string, ends = true): Judged => ({ kind: 'refused', reason, ends });
 
 /** What an acknowledgement may name: every byte, and one more for the end. */
-export const heldSeq = ({ bytes, state }: LogRecord): number =>
-  bytes + (state === 'complete' ? 1 : 0);
+export const heldSeq = ({ bytes, sha256 }: LogRecord): number => bytes + (sha256 === '' ? 0 : 1);
+
+const isOver = ({ state }: LogRecord): boolean => state !== 'open';
 
 function readChunk(record: LogRecord, batch: Batch): LogChunk | string {
   const body = unpackBody(batch);
@@ -67,7 +115,7 @@ function readChunk(record: LogRecord, batch: Batch): LogChunk | string {
     return 'a chunk names another request than its envelope';
   }
   if (seqOfChunk(chunk.value) !== batch.seq) return 'a chunk is numbered wrongly';
-  if (!REDACTOR.test(redactor)) return 'the lines carry no mark of a redactor';
+  if (!isStamp(redactor)) return 'the lines carry no mark of a redactor';
   if (record.redactor !== '' && record.redactor !== redactor) {
     return 'the lines come from two different redactors: ask again';
   }
@@ -79,8 +127,9 @@ export function judgeChunk(record: LogRecord | undefined, terminal: string, batc
   if (record === undefined || record.terminal !== terminal) {
     return refuse('nobody asks this terminal for these logs', false);
   }
-  if (record.state === 'failed') return refuse(record.error, false);
-  if (record.state === 'complete') return { kind: 'held' };
+  // Its end has come already: a copy changes nothing.
+  if (record.sha256 !== '') return { kind: 'held' };
+  if (isOver(record)) return refuse(record.error, false);
   const chunk = readChunk(record, batch);
   if (typeof chunk === 'string') return refuse(`${chunk}: nothing of it is kept`);
   const end = chunk.offset + chunk.body.length;
@@ -88,7 +137,7 @@ export function judgeChunk(record: LogRecord | undefined, terminal: string, batc
   if (end > record.bytesMax) {
     return refuse(`the answer is larger than the ${record.bytesMax} bytes that were asked for`);
   }
-  if (end <= record.bytes && !(chunk.last && end === record.bytes)) return { kind: 'held' };
+  if (end <= record.bytes && !(chunk.last && end === record.bytes)) return { kind: 'held', chunk };
   return { kind: 'append', bytes: chunk.body.subarray(record.bytes - chunk.offset), chunk };
 }
 
@@ -98,7 +147,28 @@ export function countLines(bytes: Uint8Array): number {
   return lines;
 }
 
-/** @param digest of everything up to and with `bytes`. */
+/** A word about the search may come twice or late: it only ever goes on. */
+export function progressed(record: LogRecord, chunk: LogChunk): LogRecord {
+  const { searchedBytes = 0, searchBytes = 0, dropped = 0, missed = 0 } = record;
+  const isNews =
+    chunk.searchedBytes > searchedBytes ||
+    chunk.searchBytes > searchBytes ||
+    chunk.dropped > dropped ||
+    chunk.missed > missed;
+  if (!isNews) return record;
+  return {
+    ...record,
+    searchedBytes: Math.max(searchedBytes, chunk.searchedBytes),
+    searchBytes: Math.max(searchBytes, chunk.searchBytes),
+    dropped: Math.max(dropped, chunk.dropped),
+    missed: Math.max(missed, chunk.missed),
+  };
+}
+
+/**
+ * @param digest of everything up to and with `bytes`, as it lies here. What was masked here differs from what was
+ * sent, and only the checksums of its chunks say that it arrived whole.
+ */
 export function extend(
   record: LogRecord,
   { bytes, chunk }: Extract<Judged, { kind: 'append' }>,
@@ -106,7 +176,7 @@ export function extend(
   now: number,
 ): LogRecord {
   const grown = {
-    ...record,
+    ...progressed(record, chunk),
     bytes: record.bytes + bytes.length,
     lines: record.what === 'diagnosis' ? 0 : record.lines + countLines(bytes),
     redactor: chunk.redactor,
@@ -114,12 +184,16 @@ export function extend(
   };
   if (!chunk.last) return grown;
   const sha256 = digest();
-  if (Buffer.compare(sha256, chunk.sha256) !== 0) {
+  if ((record.masked ?? 0) === 0 && Buffer.compare(sha256, chunk.sha256) !== 0) {
     return failed(grown, 'what arrived is not what was sent: the digests differ', now);
   }
-  const { redactions, truncated, fromMs } = chunk;
-  const facts = { redactions, truncated, fromMs, sha256: sha256.toString('hex') };
-  return { ...grown, ...facts, state: 'complete' };
+  const { redactions, truncated, cutBy, fromMs } = chunk;
+  const facts = { redactions, truncated, cutBy, fromMs, sha256: sha256.toString('hex') };
+  const ended = { ...grown, ...facts };
+  const { cancelled } = record;
+  return cutBy === 'cancelled' && cancelled !== undefined
+    ? { ...ended, state: 'cancelled', error: cancelledBy(cancelled) }
+    : { ...ended, state: 'complete' };
 }
 
 export const failed = (record: LogRecord, error: string, now: number): LogRecord => ({
@@ -127,4 +201,12 @@ export const failed = (record: LogRecord, error: string, now: number): LogRecord
   state: 'failed',
   error,
   changedMs: now,
+});
+
+export const cancelledBy = ({ by, reason }: Cancelled): string => `cancelled by ${by}: ${reason}`;
+
+/** What has arrived stays. */
+export const cancelledNow = (record: LogRecord, cancelled: Cancelled, now: number): LogRecord => ({
+  ...record,
+  ...{ state: 'cancelled', cancelled, error: cancelledBy(cancelled), changedMs: now },
 });

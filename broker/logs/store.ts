@@ -14,6 +14,12 @@ const TABLE = `
   ) STRICT;
 `;
 
+export type NewestFilter = {
+  readonly terminal?: string | undefined;
+  readonly group?: string | undefined;
+  readonly what?: string | undefined;
+};
+
 export type LogStore = ReturnType<typeof openLogStore>;
 
 export function openLogStore({ db }: Database) {
@@ -21,7 +27,16 @@ export function openLogStore({ db }: Database) {
   const read = (row: Record<string, unknown>): LogRecord =>
     JSON.parse(String(row['model'])) as LogRecord;
   const byId = db.prepare('SELECT model FROM log_requests WHERE id = ?');
-  const newest = db.prepare('SELECT model FROM log_requests ORDER BY rowid DESC LIMIT ?');
+  const newest = db.prepare(
+    `SELECT model FROM log_requests
+     WHERE (?1 IS NULL OR terminal = ?1)
+       AND (?2 IS NULL OR json_extract(model, '$.group') = ?2)
+       AND (?3 IS NULL OR coalesce(json_extract(model, '$.what'), 'lines') = ?3)
+     ORDER BY rowid DESC`,
+  );
+  const open = db.prepare(
+    "SELECT model FROM log_requests WHERE json_extract(model, '$.state') = 'open'",
+  );
   const oldest = db.prepare('SELECT model FROM log_requests ORDER BY rowid');
   const upsert = db.prepare(
     `INSERT INTO log_requests (id, terminal, created_ms, model) VALUES (?, ?, ?, ?)
@@ -33,7 +48,12 @@ export function openLogStore({ db }: Database) {
       const row = byId.get(id);
       return row && read(row);
     },
-    newest: (limit: number): readonly LogRecord[] => newest.all(limit).map(read),
+    /** Newest first, one after the other. */
+    newest: function* ({ terminal, group, what }: NewestFilter = {}): Generator<LogRecord> {
+      const of = [terminal ?? null, group ?? null, what ?? null];
+      for (const row of newest.all(...of)) yield read(row);
+    },
+    open: (): readonly LogRecord[] => open.all().map(read),
     oldestFirst: (): readonly LogRecord[] => oldest.all().map(read),
     save: (record: LogRecord): void => {
       upsert.run(record.id, record.terminal, record.createdMs, JSON.stringify(record));

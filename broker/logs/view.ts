@@ -1,27 +1,65 @@
 // How a request for logs stands, for people and their tools: what has arrived, put together with what became
-// of its command. A command that ended without the whole answer is why there is none.
+// of its command and with where its terminal stands. A command that ended without the whole answer is why there is none.
 
+import type { Cut } from '../../protocol/logs.ts';
 import type { CommandView } from '../commands/commands.ts';
-import type { LogRecord } from './model.ts';
+import { isFinal } from '../commands/queue.ts';
+import { cancelledBy, type LogKind, type LogRecord } from './model.ts';
 
-export type LogState = 'waiting' | 'running' | 'complete' | 'failed' | 'expired';
+export const LOG_STATES = [
+  'waiting',
+  'running',
+  'complete',
+  'failed',
+  'expired',
+  'cancelled',
+] as const;
+export type LogState = (typeof LOG_STATES)[number];
+const UNDER_WAY: readonly LogState[] = ['waiting', 'running'];
+export const isUnderWay = ({ state }: { readonly state: LogState }): boolean =>
+  UNDER_WAY.includes(state);
 
 const GONE =
   'its lines were kept long enough and are deleted: ask again for what the terminal still has';
 
-export type LogView = Omit<LogRecord, 'state' | 'redactor'> & {
+type Hidden = 'state' | 'redactor' | 'checked' | 'cancelled' | 'masked';
+type Progress = 'what' | 'searchedBytes' | 'searchBytes' | 'dropped' | 'cutBy' | 'missed';
+export type LogView = Omit<LogRecord, Hidden | Progress> & {
+  readonly what: LogKind;
+  readonly searchedBytes: number;
+  readonly searchBytes: number;
+  /** Records of a live tail that were left out. */
+  readonly dropped: number;
+  readonly cutBy: Cut;
+  /** Card data that was found behind the redactor's back: by the terminal on the way out, or here. */
+  readonly missed: number;
   readonly state: LogState;
   readonly complete: boolean;
   /** Whether the terminal is there just now: a request waits for one that is not. */
   readonly connected: boolean;
+  /** So long it waits for its terminal; then it never runs. */
+  readonly waitingUntilMs?: number;
+  /** Of the terminal, when it is asked for. */
+  readonly store: string;
+  readonly timeZone?: string;
   /** Id of the trace of its command. */
   readonly trace?: string;
 };
 
+/** What is known of the terminal now. */
+export type Whereabouts = {
+  readonly connected: boolean;
+  readonly store: string;
+  readonly timeZone?: string | undefined;
+};
+
 type Standing = { readonly state: LogState; readonly error: string };
 
-function standingOf(command: CommandView | undefined): Standing {
+function standingOf({ cancelled }: LogRecord, command: CommandView | undefined): Standing {
   const reason = command?.history.at(-1)?.reason ?? '';
+  const isEnded = command === undefined || isFinal(command.state);
+  if (cancelled !== undefined && isEnded)
+    return { state: 'cancelled', error: cancelledBy(cancelled) };
   switch (command?.state) {
     case 'pending':
     case 'sent':
@@ -32,6 +70,7 @@ function standingOf(command: CommandView | undefined): Standing {
     case 'expired':
       return { state: 'expired', error: reason };
     case 'cancelled':
+      return { state: 'cancelled', error: reason };
     case 'succeeded':
       return { state: 'failed', error: 'the terminal has sent everything, and it is not here' };
     case 'rejected':
@@ -46,16 +85,26 @@ function standingOf(command: CommandView | undefined): Standing {
 }
 
 export function viewOf(
-  { redactor: _redactor, ...record }: LogRecord,
+  full: LogRecord,
   command: CommandView | undefined,
-  connected: boolean,
+  { connected, store, timeZone }: Whereabouts,
 ): LogView {
+  const { redactor: _r, checked: _c, masked = 0, cancelled: _d, ...record } = full;
+  const { searchedBytes = 0, searchBytes = 0, dropped = 0, cutBy = '', missed = 0 } = record;
+  const shown = {
+    ...record,
+    ...{ what: record.what ?? 'lines', searchedBytes, searchBytes, dropped, cutBy },
+    ...{ missed: missed + masked, connected, store, ...(timeZone && { timeZone }) },
+  };
   if (record.goneMs !== undefined) {
-    return { ...record, state: 'expired', error: GONE, bytes: 0, complete: false, connected };
+    return { ...shown, state: 'expired', error: GONE, bytes: 0, complete: false };
   }
   const complete = record.state === 'complete';
   const standing =
-    record.state === 'open' ? standingOf(command) : { state: record.state, error: record.error };
+    record.state === 'open'
+      ? standingOf(full, command)
+      : { state: record.state, error: record.error };
   const trace = command?.trace;
-  return { ...record, ...standing, complete, connected, ...(trace && { trace }) };
+  const waits = standing.state === 'waiting' ? { waitingUntilMs: record.expiresMs } : {};
+  return { ...shown, ...standing, ...waits, complete, ...(trace && { trace }) };
 }

@@ -1,0 +1,28 @@
+// Regular expressions of operators: by RE2, whose time grows with the text and with nothing else, and only loaded when
+// somebody uses one. A wrong one is refused here, with its place, before any terminal hears of it.
+
+import { fail, ok, type Result } from '../../protocol/result.ts';
+
+/** Whether it is found in a text. */
+export type Finds = (text: string) => boolean;
+
+type Told = { readonly error?: unknown; readonly input?: unknown; readonly message?: unknown };
+
+function sentenceOf(pattern: string, cause: unknown): string {
+  const { error, input, message } = cause as Told;
+  const why = typeof error === 'string' ? error : String(message);
+  if (typeof input !== 'string' || input === '') return `pattern: ${why}`;
+  const at = pattern.indexOf(input);
+  const place = at < 0 ? '' : ` at character ${at + 1}`;
+  return `pattern: ${why}${place}: ${input.slice(0, 100)}`;
+}
+
+export async function readPattern(pattern: string): Promise<Result<Finds>> {
+  const { RE2JS } = await import('re2js');
+  try {
+    const compiled = RE2JS.compile(pattern);
+    return ok((text) => compiled.matcher(text).find());
+  } catch (cause) {
+    return fail(sentenceOf(pattern, cause));
+  }
+}
