@@ -6,6 +6,7 @@ import { parsePublicKey } from '../protocol/commands.ts';
 import { COMMAND_KEYS_MAX } from '../protocol/limits.ts';
 import { COMPONENTS_MAX, componentSchema, hookEntries, rung } from './config-component.ts';
 import { DEFAULTS } from './config-defaults.ts';
+import { redactionEntry } from './config-redaction.ts';
 import { boundsEntry, brokerEntry } from './config-uplink.ts';
 import {
   DAY,
@@ -101,6 +102,8 @@ export const agentSchema = strict({
     }),
     {},
   ),
+  /** What else is taken out of everything that is kept or sent. */
+  redaction: redactionEntry,
   disk: v.optional(
     strict({
       lowBytes: v.optional(bytes(0, 1024 * GIBIBYTE), DEFAULTS.disk.lowBytes),

@@ -3,6 +3,7 @@
 
 import { join } from 'node:path';
 import { fail, ok, type Result } from '../protocol/result.ts';
+import { useRules } from '../redact/index.ts';
 import { type Budgets, openBudgets } from './budgets.ts';
 import type { AgentConfig } from './config.ts';
 import { Settings } from './deeds/settings.ts';
@@ -81,6 +82,8 @@ export function openRooms(config: AgentConfig, locks: Release[], overrides: Over
   const { ports = realPorts(), environment = process.env, toStderr = false } = overrides;
   const { dataDir, runDir, logDir } = config;
   const { clock, files, random } = ports;
+  // Before the first line is written.
+  useRules(config.redaction.rules);
   const redactions = createRedactions(clock);
   const ownLog = join(dataDir, 'agent.log');
   const log = openOwnLog(ownLog, toStderr, {

@@ -2,7 +2,7 @@
 // state on purpose, as the finders are asked from places that know of no configuration (a logger's format,
 // words of a channel); it is set once, at the start, and changes the stamp.
 
-import { allows, findersOf, ruleOfKey } from './custom.ts';
+import { type Allow, allowsOf, findersOf, isAllowedBy, ruleOfKey } from './custom.ts';
 import { FINDERS } from './finders.ts';
 import { NO_RULES, type Rules } from './rules.ts';
 import type { Finder, Span } from './span.ts';
@@ -15,6 +15,7 @@ type Active = {
   readonly rules: Rules;
   readonly stamp: string;
   readonly finders: readonly Finder[];
+  readonly allows: readonly Allow[];
   /** True where any finder can have something to do; with `g`, its lastIndex is whoever's asks. */
   readonly trigger: RegExp;
 };
@@ -26,6 +27,7 @@ function activate(rules: Rules): Active {
   const finders = [...FINDERS, ...findersOf(rules)];
   const { version } = rules;
   return {
+    allows: allowsOf(rules),
     ...{ rules, finders, stamp: version === '' ? REDACTOR : `${REDACTOR}+${version}` },
     trigger: new RegExp(finders.map(sourceOf).join('|'), 'g'),
   };
@@ -46,7 +48,9 @@ export const stamp = (): string => active.stamp;
 /** Whether a text is the stamp of some version of this redactor. */
 export const isStamp = (text: string): boolean => STAMP.test(text);
 
-export const isAllowed = (line: string, span: Span): boolean => allows(active.rules, line, span);
+/** Whether the operator lets a find stay. */
+export const isAllowed = (line: string, span: Span): boolean =>
+  isAllowedBy(active.allows, line, span);
 
 /** The operator's rule that takes the values of a key. */
 export const customOfKey = (key: string): string | undefined => ruleOfKey(active.rules, key);

@@ -90,16 +90,23 @@ export const ruleOfKey = ({ rules }: Rules, key: string): string | undefined => 
 const ALLOWABLE: readonly Kind[] = ['pan', 'name', 'email', 'phone'];
 const KEY_BEFORE = new RegExp(`([a-z][a-z0-9_.-]{0,63})${SEPARATOR}$`, 'i');
 
-/** @param span of `line`, which a finder wants to take out. @returns whether a rule lets it stay. */
-export function allows({ rules }: Rules, line: string, { kind, start, end }: Span): boolean {
-  if (rules.length === 0 || !ALLOWABLE.includes(kind)) return false;
+export type Allow = { readonly keys: readonly string[]; readonly form: RegExp };
+
+export const allowsOf = ({ rules }: Rules): Allow[] =>
+  rules.flatMap((rule) =>
+    rule.kind === 'allow' ? [{ keys: rule.keys, form: new RegExp(rule.form) }] : [],
+  );
+
+/** @param span of `line`, which a finder wants to take out. @returns whether it may stay. */
+export function isAllowedBy(
+  allows: readonly Allow[],
+  line: string,
+  { kind, start, end }: Span,
+): boolean {
+  if (allows.length === 0 || !ALLOWABLE.includes(kind)) return false;
   const text = line.slice(start, end);
   if (kind === 'pan' && text.replace(/\D/g, '').length === NEVER_ALLOWED_DIGITS) return false;
-  let key: string | undefined;
-  for (const rule of rules) {
-    if (rule.kind !== 'allow') continue;
-    key ??= KEY_BEFORE.exec(line.slice(Math.max(0, start - KEY_CHARS_MAX), start))?.[1] ?? '';
-    if (fits(rule.keys, key.toLowerCase()) && rule.form.test(text)) return true;
-  }
-  return false;
+  const before = line.slice(Math.max(0, start - KEY_CHARS_MAX), start);
+  const key = KEY_BEFORE.exec(before)?.[1]?.toLowerCase();
+  return key !== undefined && allows.some(({ keys, form }) => fits(keys, key) && form.test(text));
 }

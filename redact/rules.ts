@@ -13,9 +13,10 @@ export type Rule =
       readonly kind: 'allow';
       readonly name: string;
       readonly keys: readonly string[];
-      readonly form: RegExp;
+      /** Of a whole value. */
+      readonly form: string;
     };
-/** As readRules made them. */
+/** As readRules made them; plain data, so that they can be given to another process. */
 export type Rules = { readonly rules: readonly Rule[]; readonly version: string };
 export type ReadRules =
   | { readonly ok: true; readonly rules: Rules }
@@ -98,7 +99,7 @@ function readRule(raw: Record<string, unknown>, name: string, tell: Told): Rule 
   if (form !== undefined && isOfSixteen(form)) {
     tell('.form', 'could allow nothing: a card number of 16 digits is never let through');
   }
-  return { kind: 'allow', name, keys, form: new RegExp(`^(?:${form?.source ?? ''})$`) };
+  return { kind: 'allow', name, keys, form: `^(?:${form?.source ?? ''})$` };
 }
 
 /** FNV-1a: tells sets of rules apart, no more. */
