@@ -27,6 +27,7 @@ const licencesFile = 'licences.txt';
 const programs = {
   agent: 'agent/main.ts',
   enrol: 'agent/enrol-main.ts',
+  pull: 'agent/pull-main.ts',
   broker: 'broker/main.ts',
   sale: 'terminal/sale/main.ts',
   sync: 'terminal/sync/main.ts',
