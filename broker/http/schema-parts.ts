@@ -98,6 +98,7 @@ export type Words = {
   readonly description?: string;
 };
 
+/** Without a token. */
 export const open = (words: Words, answer: object) => ({
   ...words,
   security: [],

@@ -23,11 +23,16 @@ import { SECRET_MODE } from '../files.ts';
 const OPEN_FILES_MAX = 32;
 const READ_BYTES = 64 * 1024;
 
-type OpenFile = { readonly file: number; bytes: number; hash: Hash };
+/** `hash`: of all of it; undefined once something in it was changed. */
+type OpenFile = { readonly file: number; bytes: number; hash: Hash | undefined };
 
 export type LogFiles = {
   /** Appends behind `bytes`, which is what counts of the file. @throws what a disk throws. */
   readonly append: (id: string, bytes: number, more: Uint8Array) => void;
+  /** What counts, from one byte to another; the file is read at once. */
+  readonly part: (id: string, from: number, bytes: number) => Uint8Array;
+  /** Puts other bytes in the place of some that were written. */
+  readonly replace: (id: string, at: number, bytes: number, by: Uint8Array) => void;
   /** Digest of everything written. */
   readonly digest: (id: string, bytes: number) => Buffer;
   readonly sync: (ids: Iterable<string>) => void;
@@ -90,10 +95,27 @@ export function openLogFiles(folder: string): LogFiles {
       for (let done = 0; done < more.length; ) {
         done += writeSync(at.file, more, done, more.length - done, bytes + done);
       }
-      at.hash.update(more);
+      at.hash?.update(more);
       at.bytes += more.length;
     },
-    digest: (id, bytes) => opened(id, bytes).hash.copy().digest(),
+    part: (id, from, bytes) => {
+      if (from >= bytes) return Buffer.alloc(0);
+      const buffer = Buffer.alloc(bytes - from);
+      const { file } = opened(id, bytes);
+      return buffer.subarray(0, readSync(file, buffer, 0, buffer.length, from));
+    },
+    replace: (id, at, bytes, by) => {
+      const known = opened(id, bytes);
+      known.hash = undefined;
+      for (let done = 0; done < by.length; ) {
+        done += writeSync(known.file, by, done, by.length - done, at + done);
+      }
+    },
+    digest: (id, bytes) => {
+      const known = opened(id, bytes);
+      known.hash ??= hashOf(known.file, bytes);
+      return known.hash.copy().digest();
+    },
     sync: (ids) => {
       for (const id of ids) {
         const known = open.get(id);

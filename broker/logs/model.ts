@@ -12,7 +12,7 @@ import {
   seqOfChunk,
 } from '../../protocol/logs.ts';
 import type { Batch } from '../../protocol/wire.ts';
-import { isStamp } from './check.ts';
+import { isStamp } from '../../redact/index.ts';
 
 /** Requests and their answers kept; the oldest that has ended goes first. */
 export const REQUESTS_KEPT_MAX = 200;
