@@ -13,8 +13,8 @@ import { type Commands, openCommands } from './commands/commands.ts';
 import type { BrokerConfig } from './config.ts';
 import { DAY_MS } from './config-retention.ts';
 import { createDeliveryLag } from './delivery-lag.ts';
-import { PUBLIC_MODE, writeWhole } from './files.ts';
 import { type Errors, openErrors } from './errors/errors.ts';
+import { PUBLIC_MODE, writeWhole } from './files.ts';
 import { type Fleet, openFleet } from './fleet/fleet.ts';
 import type { Front } from './front.ts';
 import { type History, openHistory } from './history/history.ts';
@@ -199,7 +199,7 @@ export function openBack(world: World, log: Log, outside: Outside): Result<Back>
   const errors = openErrors({ fleet, clock, ageMsMax: retention.events.days * DAY_MS });
   fleet.onSamples(createDeliveryLag(metrics.deliveryLagSeconds));
   const { database, onStores } = fleet;
-  undo.push(openRetention({ ...shared, database, retention, logs }).stop);
+  undo.push(openRetention({ ...shared, database, retention, logs, errors }).stop);
   const sinks = startSinks({
     ...{ config: config.sinks, deadLetters: retention.deadLetters, ledger, timers, log },
     path: join(dataDir, 'sinks.db'),
@@ -225,6 +225,7 @@ export function openBack(world: World, log: Log, outside: Outside): Result<Back>
     operators,
     ...actors,
     logs,
+    errors,
     sinks,
     newest,
     token,

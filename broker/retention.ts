@@ -7,6 +7,7 @@
 import type { Audit } from './audit.ts';
 import type { Cancel, Clock, Timers } from './clock.ts';
 import { DAY_MS, type Retention } from './config-retention.ts';
+import type { Errors } from './errors/errors.ts';
 import type { Database } from './fleet/database.ts';
 import type { Logs } from './logs/logs.ts';
 import type { Metrics } from './metrics.ts';
@@ -24,6 +25,7 @@ export type RetentionOptions = {
   readonly retention: Retention;
   readonly audit: Pick<Audit, 'trim' | 'bytes'>;
   readonly logs: Pick<Logs, 'expire'>;
+  readonly errors?: Pick<Errors, 'expire'>;
   readonly clock: Pick<Clock, 'wallMs'>;
   readonly timers: Pick<Timers, 'after' | 'every'>;
   readonly metrics: Pick<Metrics, 'dropped' | 'watch'>;
@@ -73,7 +75,7 @@ function openCommands({ db }: Database) {
 
 /** The tables in the order in which they are looked at. */
 function openSteps(options: RetentionOptions): readonly (readonly [table: string, step: Step])[] {
-  const { database, retention, audit, logs, clock } = options;
+  const { database, retention, audit, logs, errors, clock } = options;
   const before = (days: number): number => clock.wallMs() - days * DAY_MS;
   const events = openOldest(database, 'events');
   const letters = openOldest(database, 'dead_letters');
@@ -81,6 +83,8 @@ function openSteps(options: RetentionOptions): readonly (readonly [table: string
   const { commandDays, commandsMax } = retention.registry;
   return [
     ['events', () => events(before(retention.events.days))],
+    // What follows from events goes with them.
+    ['error_kinds', () => errors?.expire(before(retention.events.days)) ?? 0],
     ['dead_letters', () => letters(before(retention.deadLetters.days))],
     ['commands', () => commands(before(commandDays), commandsMax)],
     ['audit', () => audit.trim(before(retention.audit.days), STEP_ROWS)],

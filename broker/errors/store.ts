@@ -1,0 +1,221 @@
+// Kinds of errors in the fleet as tables: a row for each kind, and counts by hour, kind and version for the fleet and by
+// store. An hour is what people ask by, and it keeps ten thousand terminals of fifty kinds at some thousand rows a day,
+// because which terminals they were is one run of bytes a row (members.ts). Written within the transaction that applies
+// an event, so each is counted exactly once. Everything has a bound, at which the oldest hour goes.
+
+import type { StatementSync } from 'node:sqlite';
+import type { Database } from '../fleet/database.ts';
+import { NO_MEMBERS, withMember } from './members.ts';
+import { HOUR_MS, openRoom, type RoomLimits } from './room.ts';
+
+/** Numbers of terminals are never used twice; more than these are counted and not told apart. */
+export const TERMINALS_MAX = 100_000;
+const TABLES = `
+  CREATE TABLE IF NOT EXISTS error_kinds (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    signature TEXT NOT NULL,
+    component TEXT NOT NULL,
+    level TEXT NOT NULL,
+    pattern TEXT NOT NULL,
+    sample TEXT NOT NULL,
+    terminal TEXT NOT NULL,
+    first_ms INTEGER NOT NULL,
+    last_ms INTEGER NOT NULL,
+    UNIQUE (signature, component, level)
+  ) STRICT;
+  CREATE INDEX IF NOT EXISTS error_kinds_last ON error_kinds (last_ms);
+  CREATE TABLE IF NOT EXISTS error_hours (
+    hour INTEGER NOT NULL,
+    kind INTEGER NOT NULL,
+    version TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    last_ms INTEGER NOT NULL,
+    terminals BLOB NOT NULL,
+    PRIMARY KEY (hour, kind, version)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS error_stores (
+    hour INTEGER NOT NULL,
+    store TEXT NOT NULL,
+    kind INTEGER NOT NULL,
+    version TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    last_ms INTEGER NOT NULL,
+    PRIMARY KEY (hour, store, kind, version)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS error_terminals (
+    number INTEGER PRIMARY KEY,
+    terminal TEXT NOT NULL UNIQUE
+  ) STRICT;
+`;
+
+/** One event as it counts: all of it in one hour, that of its newest record. */
+export type Counted = {
+  readonly terminal: string;
+  readonly store: string;
+  readonly signature: string;
+  readonly component: string;
+  readonly level: string;
+  readonly version: string;
+  readonly pattern: string;
+  readonly sample: string;
+  readonly count: number;
+  readonly firstMs: number;
+  readonly lastMs: number;
+};
+
+export type KindRow = {
+  readonly id: number;
+  readonly signature: string;
+  readonly component: string;
+  readonly level: 'error' | 'warn';
+  readonly pattern: string;
+  readonly sample: string;
+  /** Whose the sample is. */
+  readonly terminal: string;
+  readonly firstMs: number;
+  readonly lastMs: number;
+};
+
+/** Where the fleet is asked, `terminals` is there; of a store it is not. */
+export type HourRow = {
+  readonly hour: number;
+  readonly kind: number;
+  readonly version: string;
+  readonly count: number;
+  readonly lastMs: number;
+  readonly terminals?: Uint8Array;
+};
+
+/** Numbers are looked up in the file each time: one that was given in a transaction that failed was not given. */
+function openTerminals({ db }: Database) {
+  const names: (string | undefined)[] = [];
+  const find = db.prepare('SELECT number FROM error_terminals WHERE terminal = ?');
+  const insert = db.prepare('INSERT INTO error_terminals (terminal) VALUES (?)');
+  const newer = db.prepare('SELECT number, terminal FROM error_terminals WHERE number >= ?');
+  return {
+    /** By number; not within a transaction. */
+    names: (): readonly (string | undefined)[] => {
+      for (const row of newer.iterate(names.length)) {
+        names[Number(row['number'])] = String(row['terminal']);
+      }
+      return names;
+    },
+    numberOf: (terminal: string): number | undefined => {
+      const known = find.get(terminal)?.['number'];
+      const number = Number(known ?? insert.run(terminal).lastInsertRowid);
+      return number < TERMINALS_MAX ? number : undefined;
+    },
+  };
+}
+
+export type ErrorStore = ReturnType<typeof openErrorStore>;
+
+export function openErrorStore(database: Database, limits?: RoomLimits) {
+  const { db } = database;
+  db.exec(TABLES);
+  const terminals = openTerminals(database);
+  const room = openRoom(database, limits);
+  const findKind = db.prepare(
+    'SELECT id FROM error_kinds WHERE signature = ? AND component = ? AND level = ?',
+  );
+  const addKind = db.prepare(
+    `INSERT INTO error_kinds
+       (signature, component, level, pattern, sample, terminal, first_ms, last_ms)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  const moveKind = db.prepare(
+    `UPDATE error_kinds SET first_ms = min(first_ms, ?1), last_ms = max(last_ms, ?2),
+       terminal = iif(?3 = '' OR ?2 < last_ms, terminal, ?4),
+       sample = iif(?3 = '' OR ?2 < last_ms, sample, ?3)
+     WHERE id = ?5`,
+  );
+  const findHour = db.prepare(
+    'SELECT terminals FROM error_hours WHERE hour = ? AND kind = ? AND version = ?',
+  );
+  const addHour = db.prepare('INSERT INTO error_hours VALUES (?, ?, ?, ?, ?, ?)');
+  const moveHour = db.prepare(
+    `UPDATE error_hours SET count = count + ?, last_ms = max(last_ms, ?)
+     WHERE hour = ? AND kind = ? AND version = ?`,
+  );
+  const setTerminals = db.prepare(
+    'UPDATE error_hours SET terminals = ? WHERE hour = ? AND kind = ? AND version = ?',
+  );
+  const moveStore = db.prepare(
+    `UPDATE error_stores SET count = count + ?, last_ms = max(last_ms, ?)
+     WHERE hour = ? AND store = ? AND kind = ? AND version = ?`,
+  );
+  const addStore = db.prepare('INSERT INTO error_stores VALUES (?, ?, ?, ?, ?, ?)');
+
+  function kindOf(one: Counted): number {
+    const { signature, component, level, pattern, sample, terminal, firstMs, lastMs } = one;
+    const known = findKind.get(signature, component, level)?.['id'];
+    if (typeof known === 'number') {
+      moveKind.run(firstMs, lastMs, sample, terminal, known);
+      return known;
+    }
+    room.kinds.add();
+    const words = [signature, component, level, pattern, sample, terminal] as const;
+    return Number(addKind.run(...words, firstMs, lastMs).lastInsertRowid);
+  }
+
+  function countHour({ terminal, version, count, lastMs }: Counted, hour: number, kind: number) {
+    const number = terminals.numberOf(terminal);
+    const found = findHour.get(hour, kind, version)?.['terminals'];
+    const before = found instanceof Uint8Array ? found : NO_MEMBERS;
+    const after = number === undefined ? before : withMember(before, number);
+    if (found === undefined) {
+      addHour.run(hour, kind, version, count, lastMs, after);
+      room.hours.add();
+      return;
+    }
+    moveHour.run(count, lastMs, hour, kind, version);
+    if (after !== before) setTerminals.run(after, hour, kind, version);
+  }
+
+  return {
+    ...openQuestions(database),
+    terminalNames: terminals.names,
+    kinds: room.kinds.rows,
+    /** Within a transaction. */
+    add: (one: Counted): void => {
+      const { store, version, count, lastMs } = one;
+      const hour = Math.floor(lastMs / HOUR_MS);
+      const kind = kindOf(one);
+      countHour(one, hour, kind);
+      if (moveStore.run(count, lastMs, hour, store, kind, version).changes === 0) {
+        addStore.run(hour, store, kind, version, count, lastMs);
+        room.stores.add();
+      }
+      room.look();
+    },
+    expire: room.expire,
+  };
+}
+
+function openQuestions({ db }: Database) {
+  const KIND = `id, signature, component, level, pattern, sample, terminal, first_ms AS firstMs,
+    last_ms AS lastMs`;
+  const kind = db.prepare(`SELECT ${KIND} FROM error_kinds WHERE id = ?`);
+  const kindBy = db.prepare(
+    `SELECT ${KIND} FROM error_kinds WHERE signature = ? AND component = ? AND level = ?`,
+  );
+  const ofFleet = db.prepare(
+    `SELECT hour, kind, version, count, last_ms AS lastMs, terminals FROM error_hours
+       WHERE hour BETWEEN ? AND ?`,
+  );
+  const ofStore = db.prepare(
+    `SELECT hour, kind, version, count, last_ms AS lastMs FROM error_stores
+       WHERE hour = ? AND store = ?`,
+  );
+  const one = (statement: StatementSync, ...of: (string | number)[]): KindRow | undefined =>
+    statement.get(...of) as KindRow | undefined;
+  return {
+    kind: (id: number) => one(kind, id),
+    kindBy: (signature: string, component: string, level: string) =>
+      one(kindBy, signature, component, level),
+    hours: (from: number, to: number) => ofFleet.iterate(from, to) as IterableIterator<HourRow>,
+    /** An hour at a time: the store is the second part of the key. */
+    storeHours: (store: string, hour: number) =>
+      ofStore.all(hour, store) as unknown as readonly HourRow[],
+  };
+}
