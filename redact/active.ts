@@ -24,7 +24,7 @@ const sourceOf = ({ trigger }: Finder): string =>
   trigger.ignoreCase ? `(?i:${trigger.source})` : `(?:${trigger.source})`;
 
 function activate(rules: Rules): Active {
-  const finders = [...FINDERS, ...findersOf(rules)];
+  const finders = [...findersOf(rules), ...FINDERS];
   const { version } = rules;
   return {
     allows: allowsOf(rules),

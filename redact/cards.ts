@@ -18,9 +18,18 @@ const GROUP_DIGITS_MAX = 8;
 /** The first group holds the issuer's range in every way of writing. */
 const FIRST_DIGITS_MIN = 4;
 const CARD_GROUPS_MAX = 6;
+const PRINTED_GROUPS_MAX = 5;
+/** Twelve digits in bytes. */
+const DEALT_GROUPS_MIN = 6;
+
+/** Digit by digit, or the bytes of a binary coded number; what is left over of it may be one digit. */
+const isDealt = (sizes: readonly number[]): boolean =>
+  sizes.every((size) => size === 1) ||
+  sizes.every((size, at) => size === 2 || at === sizes.length - 1);
 
 function isPlausible(sizes: readonly number[], isWholeRun: boolean): boolean {
   if (sizes.length === 1) return true;
+  if (isWholeRun && isDealt(sizes)) return true;
   if (PRINTED.includes(sizes.join('-'))) return isWholeRun || sizes.join('-') !== '8-8';
   const [first = 0] = sizes;
   const last = sizes.at(-1) ?? 0;
@@ -70,16 +79,33 @@ function rowLength(groups: readonly Group[], from: number): number {
   return length;
 }
 
-/** The longest card that begins with group `from`. */
+const hitOf = (row: readonly Group[], mark: string): Hit => ({
+  span: { kind: 'pan', start: row[0]?.start ?? 0, end: row.at(-1)?.end ?? 0, mark },
+  groups: row.length,
+});
+
+/** The longest card that begins with group `from`; with mixed separators only as cards are printed. */
 function cardAt(text: string, groups: readonly Group[], from: number): Hit | undefined {
-  for (let length = rowLength(groups, from); length > 0; length -= 1) {
+  const sameLength = rowLength(groups, from);
+  const first = groups[from];
+  const most = first !== undefined && widthOf(first) === FIRST_DIGITS_MIN ? PRINTED_GROUPS_MAX : 0;
+  for (let length = Math.max(sameLength, most); length > 0; length -= 1) {
     const row = groups.slice(from, from + length);
+    if (length > sameLength && !PRINTED.includes(row.map(widthOf).join('-'))) continue;
     const mark = cardMark(text, row, length === groups.length);
-    const start = row[0]?.start ?? 0;
-    const end = row.at(-1)?.end ?? 0;
-    if (mark !== undefined) return { span: { kind: 'pan', start, end, mark }, groups: length };
+    if (mark !== undefined) return hitOf(row, mark);
   }
   return undefined;
+}
+
+/** A number digit by digit or byte by byte, after what is no such group (the offset of a dump). */
+function dealtCard(text: string, groups: readonly Group[]): Hit | undefined {
+  const offsets = groups.findIndex((group) => widthOf(group) <= 2);
+  const row = offsets < 0 || offsets > 1 ? [] : groups.slice(offsets);
+  if (row.length < DEALT_GROUPS_MIN || row.length > CARD_DIGITS_MAX) return undefined;
+  if (!isDealt(row.map(widthOf))) return undefined;
+  const mark = cardMark(text, row, true);
+  return mark === undefined ? undefined : hitOf(row, mark);
 }
 
 const trackSpan = ({ start, end }: { start: number; end: number }): Span => ({
@@ -91,6 +117,8 @@ const trackSpan = ({ start, end }: { start: number; end: number }): Span => ({
 function searchRun(text: string, groups: readonly Group[]): { spans: Span[]; end: number } {
   const track1 = findTrack1(text, groups);
   if (track1 !== undefined) return { spans: [trackSpan(track1)], end: track1.end };
+  const dealt = dealtCard(text, groups);
+  if (dealt !== undefined) return { spans: [dealt.span], end: dealt.span.end };
   const spans: Span[] = [];
   for (let at = 0; at < groups.length; ) {
     const group = groups[at];

@@ -1,6 +1,7 @@
-// Finds runs of digits with at most one separator between two of them, and cuts them into groups. One
+// Finds runs of digits with at most three separators between two of them, and cuts them into groups. One
 // regular expression without nested choice, so the time is linear in the text; everything cleverer looks
-// only at what it found. The separators are blank, hyphen, dot and what a URL makes of them.
+// only at what it found. Separators are blank, hyphen, dot, plus, underscore and tab, the blanks and hyphens of
+// Unicode (as characters and as bytes of UTF-8 read as Latin-1), and what URLs, HTML and JSON make of them.
 
 import { CARD_DIGITS_MIN } from './issuers.ts';
 
@@ -11,12 +12,19 @@ export type Group = {
   readonly separator: string;
 };
 
-const SEPARATOR = '[ .+-]|%2[0dDeEbB]';
-const RUN = new RegExp(`\\d(?:(?:${SEPARATOR})?\\d){${CARD_DIGITS_MIN - 1},}`, 'g');
-const PART = new RegExp(`(${SEPARATOR})?(\\d+)`, 'g');
+const SEPARATOR = [
+  '[ .+_\\t\\u00a0\\u2000-\\u2015\\u202f\\u2212-]',
+  '\\u00c2\\u00a0|\\u00e2\\u0080[\\u0080-\\u0095\\u00af]',
+  '%(?:2[0dDeEbB]|09|[cC]2%[aA]0)|&(?:nbsp|#160|#x[aA]0|#32|#45);|\\\\+(?:t|u00[aA]0|u2007|u202[fF]|x[aA]0)',
+].join('|');
+const RUN_SOURCE = `\\d(?:(?:${SEPARATOR}){0,3}\\d){${CARD_DIGITS_MIN - 1}`;
+/** True of every line that has a run. */
+export const RUN_TRIGGER = new RegExp(`${RUN_SOURCE}}`);
+const RUN = new RegExp(`${RUN_SOURCE},}`, 'g');
+const PART = new RegExp(`((?:${SEPARATOR}){0,3})(\\d+)`, 'g');
 
-/** `%22` and `\\u0022` end in digits that are no digits of what follows [RFC 3986 2.1, RFC 8259 7]. */
-const ESCAPE = /(?:%|\\u)$/;
+/** `%22`, `\\u0022` and `\\x22` end in digits that are no digits of what follows [RFC 3986 2.1, RFC 8259 7]. */
+const ESCAPE = /(?:%|\\u|\\x)$/;
 
 /** Groups of the run at `start`; `run` is its text. */
 function groupsOf(run: string, start: number): Group[] {
@@ -34,7 +42,7 @@ export function withoutEscape(text: string, groups: readonly Group[]): Group[] |
   if (first === undefined) return undefined;
   const escaped = ESCAPE.exec(text.slice(Math.max(0, first.start - 2), first.start))?.[0];
   if (escaped === undefined) return undefined;
-  const start = first.start + (escaped === '%' ? 2 : 4);
+  const start = first.start + (escaped === '\\u' ? 4 : 2);
   return start < first.end ? [{ ...first, start }, ...others] : others;
 }
 

@@ -16,8 +16,8 @@ const REST_CHARS_MAX = 80;
 const DISCRETIONARY_MIN = 7;
 
 // As they are, as a URL writes them, and as some JSON writers do (Gson) [RFC 8259 7].
-const CARET = /\^|%5[eE]|\\u005[eE]/y;
-const EQUALS = /=|%3[dD]|\\u003[dD]/y;
+const CARET = /\^|%5[eE]|\\+u005[eE]|&#94;|&#x5[eE];/y;
+const EQUALS = /=|%3[dD]|\\+u003[dD]|&#61;|&#x3[dD];/y;
 const HEX_D = /[dD]/y;
 const SENTINEL = /\?|%3[fF]/y;
 const TRACK_2_REST = /\d*(?:[fF](?![0-9a-fA-F]))?/y;
@@ -81,20 +81,44 @@ export function findTrack1(text: string, groups: readonly Group[]): Found | unde
   return { start, end: restEnd(text, expiry + 4) };
 }
 
+/** The number of a track in the D form, which may stand behind other digits (a length, a message). */
+function numberBefore(text: string, { start, end }: Group): number | undefined {
+  for (
+    let from = Math.max(start, end - CARD_DIGITS_MAX);
+    from <= end - CARD_DIGITS_MIN;
+    from += 1
+  ) {
+    const number = text.slice(from, end);
+    if (issuerOf(number) !== undefined && passesLuhn(number)) return from;
+  }
+  return undefined;
+}
+
+/** Digits, a D and digits, whole and with a month where one belongs: no hash looks like that. */
+const BARE_D_TRACK = /(?<![0-9a-z])\d{12,19}d\d\d(?:0[1-9]|1[0-2])\d{3,}f?(?![0-9a-z])/iy;
+
+function findHexTrack2(text: string, group: Group, rest: number): number | undefined {
+  const start = numberBefore(text, group);
+  if (start === undefined) return undefined;
+  BARE_D_TRACK.lastIndex = group.start;
+  if (!BARE_D_TRACK.test(text) && inHexToken(text, { start, end: rest })) return undefined;
+  return start;
+}
+
 export function findTrack2(text: string, group: Group): Found | undefined {
   const digits = group.end - group.start;
-  if (digits < CARD_DIGITS_MIN || digits > CARD_DIGITS_MAX) return undefined;
+  if (digits < CARD_DIGITS_MIN) return undefined;
   const plain = after(EQUALS, text, group.end);
   const hex = plain === undefined ? after(HEX_D, text, group.end) : undefined;
   const rest = plain ?? hex;
   if (rest === undefined) return undefined;
   if (countDigits(text, rest, DISCRETIONARY_MIN) < DISCRETIONARY_MIN) return undefined;
-  if (hex !== undefined) {
-    const number = text.slice(group.start, group.end);
-    if (issuerOf(number) === undefined || !passesLuhn(number)) return undefined;
-    if (inHexToken(text, group)) return undefined;
-  }
+  const from =
+    hex === undefined
+      ? Math.max(group.start, group.end - CARD_DIGITS_MAX)
+      : findHexTrack2(text, group, rest);
+  if (from === undefined) return undefined;
   const end = after(TRACK_2_REST, text, rest) ?? rest;
-  const start = startOf(text, group.start, TRACK_2_START) ?? group.start;
+  const start = startOf(text, from, TRACK_2_START) ?? from;
   return { start, end: after(SENTINEL, text, end) ?? end };
 }

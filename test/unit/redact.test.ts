@@ -109,7 +109,7 @@ describe('a track', () => {
 describe('security codes and keys', () => {
   it('lose their values', () => {
     expect(redact('cvv=123 cvc: 4567, security code 999')).not.toMatch(/\d{3}/);
-    expect(redact('{\\"cvv\\":\\"123\\"}')).toContain('[CODE]');
+    expect(redact('{\\"cvv\\":\\"123\\"}')).toBe('{\\"cvv\\":\\"[REMOVED]\\"}');
     expect(redact('{"track2":"anything at all","x":1}')).toBe('{"track2":"[REMOVED]","x":1}');
     expect(redact('{"pin_block":"0412AC89ABCDEF67"}')).toBe('{"pin_block":"[REMOVED]"}');
     expect(redact('cvv2=1234&pin=9876;')).toBe('cvv2=[REMOVED]&pin=[REMOVED];');

@@ -1,0 +1,156 @@
+// Values that are known by the key before them (research/pos.md 9, R2, R4 and R10): card data, fields of ISO 8583 and
+// of chips, names, phone numbers, numbers of loyalty cards, secrets. A key counts in JSON at any depth of escapes, as
+// key=value, as "key: value", in a URL and as element or attribute of XML. What a key may hold is asked where the key is
+// also a word of ordinary text ("pin", "57", "token"), so that ordinary text stays.
+
+import { type Kind, MARKED, type Span } from './span.ts';
+
+type Class = {
+  readonly keys: string;
+  readonly kind: Kind;
+  readonly mark: string;
+  /** What a value must look like; in quotes anything goes unless `strict`. */
+  readonly fits: RegExp;
+  readonly strict?: boolean;
+  /** Whether the value may be several words. */
+  readonly words?: boolean;
+};
+
+const J = '[ _-]?';
+/** A field by number, as hosts and their libraries log it: DE2, DE002, F035, field 35, bit[52], id="2". */
+const field = (numbers: string): string =>
+  `(?<![a-z0-9])(?:de|df|f|p|s|fld|field|bit|data${J}element|isofield)${J}[\\[(#]?0{0,2}(?:${numbers})[\\])]?(?![0-9])|(?<=<field[^<>]{0,20} )id="0{0,2}(?:${numbers})"[ ]value`;
+const ANY = /^/;
+const PERSON = `card${J}holder(?:${J}name)?|holder${J}name|name${J}on${J}card|(?:customer|cashier|employee|first|last|full|given|family|middle)${J}name|surname|nachname|vorname|karteninhaber`;
+const HEXES = /^(?:0x)?[0-9a-f][0-9a-f :-]{6,}/i;
+
+const CLASSES: readonly Class[] = [
+  {
+    ...{ kind: 'key', mark: '[REMOVED]', fits: ANY },
+    keys: `(?<![a-z0-9])(?:track${J}[123](?:${J}(?:data|equivalent(?:${J}data)?))?|cvv2?|cvc2?|cav2|csc|pin|pin${J}(?:block|data)|ksn|icc${J}data|mag${J}stripe(?:${J}data)?)`,
+  },
+  {
+    ...{ kind: 'key', mark: '[REMOVED]', fits: /[0-9]{4}|^[0-9a-f ]{8}|\d{3}$/i },
+    keys: `(?<![a-z0-9])(?:(?:card${J})?pan|primary${J}account${J}number|card${J}n(?:o|r|um|umber)|card${J}data|track(?:${J}data)?|cid|emv(?:${J}data)?|tlv(?:${J}data)?|chip${J}data)`,
+  },
+  { kind: 'emv', mark: '[EMV]', fits: /\d{8}|(?:\d[ -]?){12}/, strict: true, keys: field('2') },
+  {
+    ...{ kind: 'emv', mark: '[EMV]', fits: /\d{8}|[\^=]|(?:[0-9a-f]{2} ){8}/i, strict: true },
+    keys: field('35|36|45'),
+  },
+  { kind: 'emv', mark: '[EMV]', fits: HEXES, strict: true, keys: field('52|55') },
+  {
+    ...{ kind: 'emv', mark: '[EMV]', strict: true },
+    fits: /^(?:0x)?(?:[0-9a-f]{2}[ :-]?){3}|^[a-z .]{2,26}\/[a-z .]{0,26}$/i,
+    keys: '(?<![a-z0-9])(?:tag[ _-]?)?(?:5F20|5F24|9F1F|9F20|9F6B)',
+  },
+  {
+    ...{ kind: 'emv', mark: '[EMV]', strict: true },
+    fits: /^(?:0x)?(?:[0-9a-f]{2}[ :-]?){7}/i,
+    keys: '(?<![a-z0-9])(?:(?:tag|0x)[ _-]?)?(?:5A|57|56|99)',
+  },
+  {
+    ...{ kind: 'name', mark: '[NAME]', fits: /[a-z\u0080-\uffff]{2}/i, words: true },
+    keys: PERSON,
+  },
+  {
+    ...{
+      kind: 'phone',
+      mark: '[PHONE]',
+      fits: /^(?:\+|%2b)?[(\d][\d ()/.-]{4,20}$/i,
+      strict: true,
+    },
+    keys: `(?:phone|msisdn|telefon|(?<![a-z])(?:mobile|tel|fax|cell))(?:${J}(?:no|nr|number))?`,
+    words: true,
+  },
+  {
+    ...{ kind: 'key', mark: '[REMOVED]', fits: /\d{5}/, strict: true },
+    keys: `(?<![a-z])(?:loyalty|member(?:ship)?|bonus|reward|payback|club|customer${J}card)(?:${J}(?:card|id|no|nr|number|account)){0,2}`,
+  },
+  {
+    ...{ kind: 'secret', mark: '[SECRET]', fits: /^[^/\s]/ },
+    keys: `pass(?:word|wd|phrase|code)|passwort|(?<![a-z])pwd|secret|(?:secret|api|private|access|account|signing|encryption)${J}key(?:${J}id)?|(?:auth|access|refresh|id|session|bearer|csrf|enrol(?:l?ment)?)${J}token|session${J}?id|connection${J}string`,
+  },
+  {
+    ...{ kind: 'secret', mark: '[SECRET]', fits: /^(?=\S*\d)\S{8}/, strict: true },
+    keys: '(?<![a-z])(?:token|credentials?)',
+  },
+  {
+    ...{
+      kind: 'secret',
+      mark: '[SECRET]',
+      fits: /^[^=\s]{1,64}=|^\S{12}/,
+      strict: true,
+      words: true,
+    },
+    keys: '(?<![a-z])(?:set-)?cookie',
+  },
+];
+
+const QUOTE = '\\\\*["\']|%22|&quot;|&#34;';
+/** Between key and value. Of an element of XML, all that may stand before its end. */
+const BETWEEN = `(?:${QUOTE})?\\]?[ ]?(?:=>|[:=]|%3[adAD])[ ]{0,2}|(?<=<(?:/?\\w{1,20}:)?\\w{1,40})(?:[ ][^<>]{0,80})?>`;
+const SOURCE = `(?:${CLASSES.map(({ keys }) => `(${keys})`).join('|')})(${BETWEEN})(${QUOTE})?`;
+export const KEYED_TRIGGER = new RegExp(SOURCE, 'i');
+const KEYED = new RegExp(SOURCE, 'gi');
+
+/** Of a value: more than any track; what is longer is cut here and searched like all text. */
+const VALUE_CHARS_MAX = 256;
+const PLAIN = /[^\s,;&"'<>|)\]}\\]{1,256}/y;
+/** Two blanks, a comma, or the next key end it. */
+const WORDS = /[^\s,;&"'<>|)\]}\\=]{1,64}(?: [^\s,;&"'<>|)\]}\\=:]{1,64}(?![^\s=:]*[=:])){0,5}/y;
+const TEXT_OF_ELEMENT = /[^<\n]{1,256}/y;
+
+/** @param quote as it stood before the value, with its escapes. */
+function quotedEnd(text: string, at: number, quote: string): number {
+  const last = Math.min(text.length, at + VALUE_CHARS_MAX);
+  for (let end = text.indexOf(quote, at); end >= 0 && end < last; ) {
+    // One more backslash than the quote has: a quote within the value.
+    if (text[end - 1] !== '\\' || end === at) return end;
+    end = text.indexOf(quote, end + 1);
+  }
+  const line = text.indexOf('\n', at);
+  return line >= 0 && line < last ? line : last;
+}
+
+const sticky = (pattern: RegExp, text: string, at: number): number => {
+  pattern.lastIndex = at;
+  return pattern.test(text) ? pattern.lastIndex : at;
+};
+
+function valueEnd(
+  text: string,
+  at: number,
+  quote: string,
+  between: string,
+  words: boolean,
+): number {
+  if (quote !== '') return quotedEnd(text, at, quote);
+  if (between.endsWith('>') && !between.includes('=>')) return sticky(TEXT_OF_ELEMENT, text, at);
+  return sticky(words ? WORDS : PLAIN, text, at);
+}
+
+/** Objects, true, null and what is marked already stay. */
+const isKept = (value: string): boolean =>
+  value.trim() === '' ||
+  /^(?:[[{]|(?:true|false|null|undefined|none)(?![\w-]))/i.test(value) ||
+  MARKED.test(value);
+
+export function findKeyed(text: string): Span[] {
+  const spans: Span[] = [];
+  KEYED.lastIndex = 0;
+  for (let match = KEYED.exec(text); match !== null; match = KEYED.exec(text)) {
+    const which = match.slice(1, 1 + CLASSES.length).findIndex((key) => key !== undefined);
+    const one = CLASSES[which];
+    const [between = '', quote = ''] = match.slice(1 + CLASSES.length);
+    const start = match.index + match[0].length;
+    const end = valueEnd(text, start, quote, between, one?.words === true);
+    const value = text.slice(start, end);
+    if (one === undefined || isKept(value)) continue;
+    const isFree = quote !== '' && one.strict !== true && one.fits === ANY;
+    if (!isFree && !one.fits.test(value)) continue;
+    KEYED.lastIndex = Math.max(KEYED.lastIndex, end);
+    spans.push({ kind: one.kind, start, end, mark: one.mark });
+  }
+  return spans;
+}

@@ -1,0 +1,63 @@
+// Secrets that are known by their form, wherever they stand: tokens of ours and of well known services, JSON web
+// tokens, what follows Bearer and Basic, names and passwords in URLs, and private keys. Secrets known by the key
+// before them are in keyed.ts. Each form begins with a word of its own, so a line without one costs a look.
+
+import type { Span } from './span.ts';
+
+const PEM = '-----BEGIN [A-Z ]{0,24}PRIVATE KEY-----';
+const FORMS: readonly string[] = [
+  // Ours: enrolment, operators, sessions (protocol/enrolment.ts, protocol/operators.ts).
+  'tw[eos]1\\.[\\w.~+/=-]{8,256}',
+  'eyJ[\\w-]{8,}\\.[\\w-]{4,}(?:\\.[\\w-]*)?',
+  '(?:AKIA|ASIA|ABIA|ACCA)[0-9A-Z]{16}(?![0-9A-Za-z])',
+  'gh[opsur]_[0-9A-Za-z]{30,255}',
+  'github_pat_\\w{30,255}',
+  'glpat-[\\w-]{20,64}',
+  'npm_[0-9A-Za-z]{36}',
+  'xox[abeoprs]-[0-9A-Za-z-]{10,250}',
+  '[rs]k_(?:live|test)_[0-9A-Za-z]{16,250}',
+  'AIza[\\w-]{35}',
+  'SG\\.[\\w-]{16,64}\\.[\\w-]{16,64}',
+];
+const SCHEME = '(?:[Bb]earer|[Bb]asic|BEARER|BASIC)(?: |%20|\\+)([\\w.~+/=-]{6,})';
+const URL_LOGIN = '(?<=[a-z0-9+]://)[^\\s/:@"\'<>]{0,64}:[^\\s/@"\'<>]{1,128}(?=@)';
+
+const SOURCE = `(?<![0-9A-Za-z])(?:${FORMS.join('|')})|(?<![0-9A-Za-z])${SCHEME}|${URL_LOGIN}|${PEM}`;
+/** A line of a key that was printed over several: as wide as every tool writes them, and no hash. */
+const PEM_LINE =
+  '^[ \\t|>]{0,8}(?=[0-9A-Za-z+/]*[g-zG-Z+/])(?=[0-9A-Za-z+/]*[A-Z])(?=[0-9A-Za-z+/]*\\d)[0-9A-Za-z+/]{64}\\r?$';
+
+export const SECRET_TRIGGER =
+  /tw[eos]1\.|eyJ[\w-]{8}|A(?:KI|SI|BI|CC)A[0-9A-Z]{16}|gh[opsur]_|github_pat_|glpat-|npm_[0-9A-Za-z]{30}|xox[abeoprs]-|k_(?:live|test)_|AIza|SG\.[\w-]{16}|[Bb]earer|BEARER|[Bb]asic|BASIC|:\/\/[^\s/:@]{0,64}:[^\s/@]{1,128}@|PRIVATE KEY-----|(?<![^\s|>])[0-9A-Za-z+/]{64}(?![^\r\n])/;
+const SECRET = new RegExp(`${SOURCE}|${PEM_LINE}`, 'g');
+/** What a credential has and a word of ordinary text has not. */
+const CREDENTIAL = /\d|[a-z][A-Z]|[=_]/;
+const KEY_CHARS_MAX = 8_192;
+
+/** A key on one line, with its line ends written as \n, or to the end of what there is. */
+function pemEnd(text: string, from: number): number {
+  const end = text.indexOf('-----END', from);
+  if (end < 0 || end - from > KEY_CHARS_MAX) {
+    const body = /^(?:[0-9A-Za-z+/=\s]|\\+[nr])*/.exec(text.slice(from, from + KEY_CHARS_MAX));
+    return from + (body?.[0].length ?? 0);
+  }
+  const close = text.indexOf('-----', end + 8);
+  return close < 0 ? end : close + 5;
+}
+
+export function findSecrets(text: string): Span[] {
+  const spans: Span[] = [];
+  SECRET.lastIndex = 0;
+  for (let match = SECRET.exec(text); match !== null; match = SECRET.exec(text)) {
+    const { 0: whole, 1: credential, index } = match;
+    let start = index;
+    let end = index + whole.length;
+    if (credential !== undefined) {
+      if (!CREDENTIAL.test(credential)) continue;
+      start = end - credential.length;
+    } else if (whole.startsWith('-----')) end = pemEnd(text, end);
+    SECRET.lastIndex = end;
+    spans.push({ kind: 'secret', start, end, mark: '[SECRET]' });
+  }
+  return spans;
+}
