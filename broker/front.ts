@@ -4,6 +4,7 @@
 import { ok, type Result } from '../protocol/result.ts';
 import type { Clock, Timers } from './clock.ts';
 import type { Identities } from './identity/types.ts';
+import { createCredits } from './ingest/chunk-lane.ts';
 import { createIngest } from './ingest/ingest.ts';
 import { createPacer, type Pacer } from './ingest/pacer.ts';
 import type { Ledger } from './ledger.ts';
@@ -67,8 +68,10 @@ export async function startFront(options: FrontOptions): Promise<Result<Front>> 
   const log = limitLog(options.log, clock);
   const bytesPerSecondMax = options.backlogBytesPerSecond;
   const pacer = createPacer({ ledger, clock, timers, bytesPerSecondMax });
+  const credits = createCredits(clock);
   const sessions = createSessions({
     clock,
+    logCredits: credits.each,
     pace: pacer.share,
     generation: ledger.generation,
     onOpened: ({ terminal, connection, openedMs }) => {
@@ -90,6 +93,7 @@ export async function startFront(options: FrontOptions): Promise<Result<Front>> 
     metrics,
     onOutcome: sessions.acknowledge,
     onCommitted: pacer.committed,
+    onChunk: (pull, last) => (last ? credits.ended(pull) : credits.heard(pull)),
     onNotice: (terminal, sentence) => {
       log.warn('a batch cannot be read', { terminal, sentence });
       sessions.notice(terminal, sentence);
@@ -129,6 +133,7 @@ export async function startFront(options: FrontOptions): Promise<Result<Front>> 
       await server.value.stop();
       // Whatever was parsed between the two must not be left to a timer on a closed ledger.
       ingest.flush();
+      ingest.close();
     },
   });
 }

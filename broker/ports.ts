@@ -44,7 +44,13 @@ export type FrontMetrics = {
 export type NewChunk = { readonly terminal: string; readonly batch: Batch };
 export type ChunkVerdict =
   /** On disk up to this number (protocol/logs.ts). */
-  | { readonly kind: 'held'; readonly upTo: number; readonly isNew: boolean }
+  | {
+      readonly kind: 'held';
+      readonly upTo: number;
+      readonly isNew: boolean;
+      /** Nothing more comes. */
+      readonly ended?: boolean;
+    }
   | { readonly kind: 'refused'; readonly reason: string }
   /** Not stored, not refused: it is not answered and comes again. */
   | { readonly kind: 'failed' };

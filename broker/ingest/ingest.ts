@@ -8,6 +8,7 @@ import type { Cancel, Clock, Timers } from '../clock.ts';
 import type { AppendResult, Ledger } from '../ledger.ts';
 import type { BatchResult, FrontMetrics, Log, LogIntake } from '../ports.ts';
 import type { Outcome } from './acknowledge.ts';
+import { createChunkLane } from './chunk-lane.ts';
 import { readEnvelope } from './envelope.ts';
 import { createOutcomes, type Outcomes } from './outcomes.ts';
 
@@ -33,6 +34,8 @@ export type IngestOptions = {
   readonly onOutcome: (outcome: Outcome) => void;
   /** A batch is in the ledger that was not before. */
   readonly onCommitted?: (terminal: string, batch: Batch, bytes: number) => void;
+  /** A chunk of this pull came; `last`: and was its last. */
+  readonly onChunk?: (pull: string, last: boolean) => void;
   /** A sentence for the terminal's next acknowledgement. */
   readonly onNotice: (terminal: string, sentence: string) => void;
 };
@@ -46,8 +49,10 @@ export type Ingest = {
   ) => void;
   /** Answers in turn something that carries no batch. */
   readonly pass: (answered: () => void) => void;
-  /** Commits what waits. */
+  /** Commits what waits; of log chunks a helping. */
   readonly flush: () => void;
+  /** What is left of log chunks is not answered. */
+  readonly close: () => void;
 };
 
 type Entry = {
@@ -112,16 +117,12 @@ function createTally(metrics: IngestOptions['metrics']) {
   };
 }
 
-export function createIngest(options: IngestOptions): Ingest {
-  const { ledger, logs, timers, metrics, onOutcome, onNotice } = options;
+/** What a commit makes of what has waited: batches to the ledger, chunks to their lane. */
+function createCommit(options: IngestOptions) {
+  const { ledger, logs, timers, clock, metrics } = options;
   const { append, tookMs } = createAppend(options);
   const tally = createTally(metrics);
-  let queue: Waiting[] = [];
-  let queueBytes = 0;
-  let cancel: Cancel | undefined;
-
-  const waitMs = (): number =>
-    Math.min(COMMIT_EVERY_MS_MAX, Math.max(COMMIT_EVERY_MS, Math.ceil(tookMs())));
+  let outcomes = createOutcomes(ledger);
 
   /** What the ledger said of one batch: counted, and told to its terminal. */
   function settle(entry: Entry, result: AppendResult | 'failed', to: Outcomes): void {
@@ -138,14 +139,30 @@ export function createIngest(options: IngestOptions): Ingest {
     const verdicts = logs.take(chunks);
     for (const [index, chunk] of chunks.entries()) {
       const verdict = verdicts[index] ?? { kind: 'failed' };
+      const isHeld = verdict.kind === 'held';
+      options.onChunk?.(
+        chunk.epochHex,
+        isHeld ? verdict.ended === true : verdict.kind === 'refused',
+      );
       if (verdict.kind === 'held') outcomes.held(chunk, verdict.upTo);
       if (verdict.kind === 'refused') outcomes.refused(chunk, verdict.reason);
       tally.add('logs', verdict.kind === 'held' ? resultOf(verdict.isNew) : verdict.kind);
     }
   }
 
-  function commit(waiting: readonly Waiting[]): Outcomes {
-    const outcomes = createOutcomes(ledger);
+  function tellOutcomes(): void {
+    tally.tell();
+    const settled = outcomes.list();
+    outcomes = createOutcomes(ledger);
+    for (const outcome of settled) options.onOutcome(outcome);
+  }
+  const lane = createChunkLane<Entry>({
+    ...{ clock, timers, settle: tellOutcomes },
+    take: (chunks) => takeChunks(chunks, outcomes),
+    dropped: (count) => metrics.batches('logs', 'failed', count),
+  });
+
+  function commit(waiting: readonly Waiting[]): void {
     const batches: Entry[] = [];
     const chunks: Entry[] = [];
     for (const one of waiting) {
@@ -155,9 +172,22 @@ export function createIngest(options: IngestOptions): Ingest {
     }
     const results = append(batches);
     for (const [index, one] of batches.entries()) settle(one, results[index] ?? 'failed', outcomes);
-    takeChunks(chunks, outcomes);
-    return outcomes;
+    if (chunks.length > 0) lane.add(chunks);
+    tally.tell();
   }
+
+  return { commit, tellOutcomes, tookMs, close: lane.close };
+}
+
+export function createIngest(options: IngestOptions): Ingest {
+  const { logs, timers, metrics, onNotice } = options;
+  const { commit, tellOutcomes, tookMs, close } = createCommit(options);
+  let queue: Waiting[] = [];
+  let queueBytes = 0;
+  let cancel: Cancel | undefined;
+
+  const waitMs = (): number =>
+    Math.min(COMMIT_EVERY_MS_MAX, Math.max(COMMIT_EVERY_MS, Math.ceil(tookMs())));
 
   function flush(): void {
     cancel?.();
@@ -166,10 +196,9 @@ export function createIngest(options: IngestOptions): Ingest {
     const waiting = queue;
     queue = [];
     queueBytes = 0;
-    const outcomes = commit(waiting);
-    tally.tell();
+    commit(waiting);
     for (const { answered } of waiting) answered();
-    for (const outcome of outcomes.list()) onOutcome(outcome);
+    tellOutcomes();
   }
 
   function enqueue(one: Waiting, bytes: number): void {
@@ -202,6 +231,7 @@ export function createIngest(options: IngestOptions): Ingest {
     },
     pass: (answered) => enqueue({ to: 'nobody', answered }, 0),
     flush,
+    close,
   };
 }
 

@@ -73,7 +73,7 @@ export function createIntake(
     if (judged.kind === 'held') {
       const told = judged.chunk === undefined ? record : progressed(record, judged.chunk);
       if (told !== record) records.set(id, told);
-      return { kind: 'held', upTo: heldSeq(record), isNew: false };
+      return { kind: 'held', upTo: heldSeq(record), isNew: false, ended: record.state !== 'open' };
     }
     if (judged.kind === 'refused') {
       if (judged.ends) records.set(id, failed(record, judged.reason, clock.wallMs()));
@@ -88,7 +88,7 @@ export function createIntake(
     }
     records.set(id, next);
     if (next.state === 'failed') return { kind: 'refused', reason: next.error };
-    return { kind: 'held', upTo: heldSeq(next), isNew: true };
+    return { kind: 'held', upTo: heldSeq(next), isNew: true, ended: next.state !== 'open' };
   }
 
   /** Once a request; its end says how much it was. */

@@ -47,6 +47,8 @@ export type SessionsOptions = {
   readonly clock: Clock;
   /** What a terminal may send of its backlog, in bytes a second; 0: as fast as it likes. */
   readonly pace?: () => number;
+  /** Log chunks that each pull may have on its way; 0: as many as its terminal thinks right. */
+  readonly logCredits?: () => number;
   readonly generation: Uint8Array;
   readonly onOpened: (session: Session) => void;
   readonly onClosed: (session: Session, why: SessionEnd) => void;
@@ -92,7 +94,7 @@ type Kept = {
 
 /** @returns what writes a session's acknowledgements, one write at a time. */
 function createAckWriter(
-  { clock, pace = () => 0, generation }: SessionsOptions,
+  { clock, pace = () => 0, logCredits = () => 0, generation }: SessionsOptions,
   { notices, watched }: Kept,
   isLive: (session: Session) => boolean,
 ) {
@@ -102,6 +104,7 @@ function createAckWriter(
       brokerTimeMs: clock.wallMs(),
       ledgerGeneration: generation,
       paceBytesPerSecond: pace(),
+      logCredits: logCredits(),
       sendEveryMs: watched.has(session.terminal) ? WATCHED_SEND_EVERY_MS : 0,
       notice: notices.take(session.terminal),
     });

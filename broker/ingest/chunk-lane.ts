@@ -1,0 +1,98 @@
+// Log chunks wait in a lane of their own: a commit takes a few of them, because each is unpacked, looked at for card data
+// and written to a file, which costs the loop milliseconds, and between two helpings live batches have it for at least as
+// long. How many may be on their way to us at all is told to terminals as credits, by how many pulls there are. What
+// does not fit is not answered and comes again.
+
+import { LOG_WINDOW_CHUNKS } from '../../protocol/limits.ts';
+import type { Cancel, Clock, Timers } from '../clock.ts';
+
+/** Chunks of one commit: a megabyte unpacked. */
+export const LOG_CHUNKS_PER_COMMIT = 4;
+/** That wait here: 12 MB as they travel. */
+export const LOG_CHUNKS_WAITING_MAX = 256;
+/** On their way to the broker, over all pulls; each pull may have one in any case. */
+export const LOG_CHUNKS_ON_WAY_MAX = 32;
+/** A pull of which nothing was heard for so long does not count. */
+export const PULL_SILENT_MS = 15_000;
+/** Of each look at who is silent; pulls that are counted are bounded by it, too. */
+const PULLS_MAX = 4_096;
+const HELPING_MS_MIN = 5;
+
+/** Which pulls are running, and so how many chunks each may send ahead. */
+export function createCredits({ monotonicMs }: Pick<Clock, 'monotonicMs'>) {
+  /** In the order in which they were last heard of. */
+  const heard = new Map<string, number>();
+  function forgetSilent(): void {
+    const before = monotonicMs() - PULL_SILENT_MS;
+    for (const [pull, atMs] of heard) {
+      if (atMs > before && heard.size <= PULLS_MAX) return;
+      heard.delete(pull);
+    }
+  }
+  return {
+    heard: (pull: string): void => {
+      heard.delete(pull);
+      heard.set(pull, monotonicMs());
+      forgetSilent();
+    },
+    ended: (pull: string): void => {
+      heard.delete(pull);
+    },
+    each: (): number => {
+      forgetSilent();
+      const share = Math.floor(LOG_CHUNKS_ON_WAY_MAX / Math.max(1, heard.size));
+      return Math.max(1, Math.min(LOG_WINDOW_CHUNKS, share));
+    },
+  };
+}
+
+export type LaneOptions<T> = {
+  readonly clock: Pick<Clock, 'monotonicMs'>;
+  readonly timers: Pick<Timers, 'after'>;
+  /** Takes one helping. */
+  readonly take: (chunks: readonly T[]) => void;
+  /** A helping that no commit asked for is over. */
+  readonly settle: () => void;
+  readonly dropped: (count: number) => void;
+};
+
+export function createChunkLane<T>({ clock, timers, take, settle, dropped }: LaneOptions<T>) {
+  let waiting: T[] = [];
+  let restUntilMs = 0;
+  let cancel: Cancel | undefined;
+
+  function help(): void {
+    const startMs = clock.monotonicMs();
+    if (waiting.length === 0 || startMs < restUntilMs) return;
+    take(waiting.splice(0, LOG_CHUNKS_PER_COMMIT));
+    const tookMs = clock.monotonicMs() - startMs;
+    if (waiting.length > 0) restUntilMs = startMs + 2 * tookMs;
+  }
+
+  function next(): void {
+    if (waiting.length === 0) return;
+    const restMs = Math.max(HELPING_MS_MIN, Math.ceil(restUntilMs - clock.monotonicMs()));
+    cancel ??= timers.after(restMs, () => {
+      cancel = undefined;
+      help();
+      settle();
+      next();
+    });
+  }
+
+  return {
+    /** With a commit: its chunks, behind those that wait. */
+    add: (chunks: readonly T[]): void => {
+      const room = Math.max(0, LOG_CHUNKS_WAITING_MAX - waiting.length);
+      if (chunks.length > room) dropped(chunks.length - room);
+      waiting.push(...chunks.slice(0, room));
+      help();
+      next();
+    },
+    close: (): void => {
+      cancel?.();
+      cancel = undefined;
+      waiting = [];
+    },
+  };
+}

@@ -1,0 +1,98 @@
+import { describe, expect, it } from 'vitest';
+import {
+  createChunkLane,
+  createCredits,
+  LOG_CHUNKS_ON_WAY_MAX,
+  LOG_CHUNKS_PER_COMMIT,
+  LOG_CHUNKS_WAITING_MAX,
+  PULL_SILENT_MS,
+} from '../../broker/ingest/chunk-lane.ts';
+import { LOG_WINDOW_CHUNKS } from '../../protocol/limits.ts';
+
+/** A lane whose helpings take so long, and time that only passes by timers. */
+function lane(tookMs: number) {
+  let now = 0;
+  const due: { atMs: number; run: () => void }[] = [];
+  const helpings: { atMs: number; chunks: readonly number[] }[] = [];
+  const dropped: number[] = [];
+  let settled = 0;
+  const made = createChunkLane<number>({
+    clock: { monotonicMs: () => now },
+    timers: {
+      after: (ms, run) => {
+        const one = { atMs: now + ms, run };
+        due.push(one);
+        return () => due.splice(due.indexOf(one), 1);
+      },
+    },
+    take: (chunks) => {
+      helpings.push({ atMs: now, chunks });
+      now += tookMs;
+    },
+    settle: () => {
+      settled += 1;
+    },
+    dropped: (count) => dropped.push(count),
+  });
+  return {
+    ...{ lane: made, helpings, dropped, due },
+    settled: () => settled,
+    fire: () => {
+      const next = due.shift();
+      now = Math.max(now, next?.atMs ?? now);
+      next?.run();
+    },
+  };
+}
+const numbers = (count: number) => Array.from({ length: count }, (_, n) => n);
+
+describe('the lane of log chunks', () => {
+  it('takes a few with each commit, all in order, and rests for as long as that took', () => {
+    const rig = lane(30);
+    rig.lane.add(numbers(10));
+    expect(rig.helpings).toHaveLength(1);
+    rig.fire();
+    rig.fire();
+    expect(rig.helpings.flatMap(({ chunks }) => chunks)).toEqual(numbers(10));
+    const starts = rig.helpings.map(({ atMs }) => atMs);
+    expect(starts).toEqual([0, 60, 120]);
+    expect(Math.max(...rig.helpings.map(({ chunks }) => chunks.length))).toBe(
+      LOG_CHUNKS_PER_COMMIT,
+    );
+    expect([rig.settled(), rig.due.length]).toEqual([2, 0]);
+  });
+
+  it('takes nothing with a commit that comes while it rests', () => {
+    const rig = lane(30);
+    rig.lane.add(numbers(8));
+    rig.lane.add(numbers(1));
+    expect(rig.helpings).toHaveLength(1);
+  });
+
+  it('holds so many and no more, and counts what comes again', () => {
+    const rig = lane(30);
+    rig.lane.add(numbers(LOG_CHUNKS_WAITING_MAX + 7));
+    expect(rig.dropped).toEqual([7]);
+  });
+
+  it('does nothing any more once it is closed', () => {
+    const rig = lane(1);
+    rig.lane.add(numbers(20));
+    rig.lane.close();
+    expect(rig.due).toHaveLength(0);
+  });
+});
+
+describe('credits of pulls', () => {
+  it('are a whole window for a few, and one chunk each for a hundred', () => {
+    const time = { now: 0 };
+    const credits = createCredits({ monotonicMs: () => time.now });
+    expect(credits.each()).toBe(LOG_WINDOW_CHUNKS);
+    for (const n of numbers(100)) credits.heard(`pull ${n}`);
+    expect(credits.each()).toBe(1);
+    for (const n of numbers(84)) credits.ended(`pull ${n}`);
+    expect(credits.each()).toBe(LOG_CHUNKS_ON_WAY_MAX / 16);
+    time.now += PULL_SILENT_MS + 1;
+    expect(credits.each()).toBe(LOG_WINDOW_CHUNKS);
+  });
+});
