@@ -4,7 +4,7 @@
 
 import { createUnion, type Union } from './members.ts';
 import { HOUR_MS } from './room.ts';
-import type { ErrorStore, HourRow, KindRow } from './store.ts';
+import type { ErrorStore, HourRow, KindHead, KindRow } from './store.ts';
 
 export type ErrorQuery = {
   readonly sinceMs: number;
@@ -57,8 +57,6 @@ type Sum = {
   count: number;
   newer: number;
   lastMs: number;
-  terminals: Union | undefined;
-  /** Undefined: not asked of the fleet. */
   readonly versions: Map<string, { count: number; terminals: Union | undefined }>;
 };
 
@@ -77,13 +75,6 @@ function growthOf({ count, newer }: Sum, hours: number): number {
 export const isGrowing = ({ growth, count }: Pick<ErrorView, 'growth' | 'count'>): boolean =>
   growth >= GROWING && count >= GROWING_COUNT_MIN;
 
-/** What comes first is what somebody who was woken wants to see first. */
-const byUrgency = (one: ErrorView, other: ErrorView): number =>
-  Number(other.isNew) - Number(one.isNew) ||
-  Number(isGrowing(other)) - Number(isGrowing(one)) ||
-  other.count - one.count ||
-  one.signature.localeCompare(other.signature);
-
 /** Adds up rows of a window. */
 export function createSums(fromHour: number, toHour: number, terminalsMax: number) {
   const sums = new Map<number, Sum>();
@@ -101,7 +92,7 @@ export function createSums(fromHour: number, toHour: number, terminalsMax: numbe
     add: ({ kind, version, count, hour, lastMs }: HourRow): void => {
       let sum = sums.get(kind);
       if (sum === undefined) {
-        sum = { count: 0, newer: 0, lastMs: 0, terminals: undefined, versions: new Map() };
+        sum = { count: 0, newer: 0, lastMs: 0, versions: new Map() };
         sums.set(kind, sum);
       }
       sum.count += count;
@@ -113,75 +104,109 @@ export function createSums(fromHour: number, toHour: number, terminalsMax: numbe
     },
     /** Whose they were, of what was added. */
     addTerminals: ({ kind, version, terminals }: HourRow): void => {
-      const sum = sums.get(kind);
-      const known = sum?.versions.get(version);
-      if (sum === undefined || known === undefined || terminals === undefined) return;
-      sum.terminals = union(sum.terminals, terminals);
+      const known = sums.get(kind)?.versions.get(version);
+      if (known === undefined || terminals === undefined) return;
       known.terminals = union(known.terminals, terminals);
     },
   };
 }
 
-type Whose = { readonly terminals: number; readonly stores: number };
+type Ranked = { readonly head: KindHead; readonly sum: Sum; readonly isNew: boolean };
 
-/** @param wanted only of this store; of all where it is not said. */
-function whose(union: Union | undefined, people: People, wanted: string | undefined): Whose {
-  const stores = new Set<string>();
-  let terminals = 0;
-  union?.each((number) => {
-    const name = people.names[number];
-    if (name === undefined) return;
-    const store = people.storeOf(name);
-    if (wanted !== undefined && store !== wanted) return;
-    terminals += 1;
-    stores.add(store);
-  });
-  return { terminals, stores: stores.size };
-}
+/** What comes first is what somebody who was woken wants to see first. */
+const byUrgency = (hours: number) => (one: Ranked, other: Ranked) => {
+  const grows = ({ sum }: Ranked): number =>
+    Number(isGrowing({ growth: growthOf(sum, hours), count: sum.count }));
+  return (
+    Number(other.isNew) - Number(one.isNew) ||
+    grows(other) - grows(one) ||
+    other.sum.count - one.sum.count ||
+    one.head.id - other.head.id
+  );
+};
 
-function viewOf(kind: KindRow, sum: Sum, hours: number, query: ErrorQuery, people: People) {
-  const { id: _, lastMs: __, ...words } = kind;
-  const versions = [...sum.versions]
-    .map(([version, { count, terminals }]) => ({
-      ...{ version, count },
-      terminals: whose(terminals, people, query.store).terminals,
-    }))
-    .sort((one, other) => other.count - one.count);
-  return {
-    ...words,
-    ...whose(sum.terminals, people, query.store),
-    ...{ count: sum.count, versions, lastMs: sum.lastMs },
-    isNew: kind.firstMs >= query.sinceMs,
-    growth: growthOf(sum, hours),
+/** Stores of terminals by number: asked once, because a kind may be on all of them. */
+function createPlaces({ names, storeOf }: People, wanted: string | undefined) {
+  const numbers = new Map<string, number>();
+  /** 0: nobody, or not of the store that is wanted. */
+  const places = new Uint32Array(names.length);
+  for (const [number, name] of names.entries()) {
+    const store = name === undefined ? undefined : storeOf(name);
+    if (store === undefined || (wanted !== undefined && store !== wanted)) continue;
+    const place = numbers.get(store) ?? numbers.size + 1;
+    numbers.set(store, place);
+    places[number] = place;
+  }
+  let round = 0;
+  const seen = new Uint32Array(numbers.size + 1);
+  return (union: Union | undefined): { readonly terminals: number; readonly stores: number } => {
+    round += 1;
+    let terminals = 0;
+    let stores = 0;
+    union?.each((number) => {
+      const place = places[number] ?? 0;
+      if (place === 0) return;
+      terminals += 1;
+      if (seen[place] === round) return;
+      seen[place] = round;
+      stores += 1;
+    });
+    return { terminals, stores };
   };
 }
 
-const matches = ({ component, level }: KindRow, query: ErrorQuery): boolean =>
+function viewOf(
+  { sum, isNew }: Ranked,
+  kind: KindRow,
+  hours: number,
+  whose: ReturnType<typeof createPlaces>,
+  terminalsMax: number,
+): ErrorView {
+  const { id: _, lastMs: __, ...words } = kind;
+  const all = createUnion(terminalsMax);
+  const versions = [...sum.versions].map(([version, { count, terminals }]) => {
+    if (terminals !== undefined) all.addAll(terminals);
+    return { version, count, terminals: whose(terminals).terminals };
+  });
+  return {
+    ...words,
+    ...whose(all),
+    ...{ count: sum.count, lastMs: sum.lastMs, isNew, growth: growthOf(sum, hours) },
+    versions: versions.sort((one, other) => other.count - one.count),
+  };
+}
+
+const matches = ({ component, level }: KindHead, query: ErrorQuery): boolean =>
   (query.component === undefined || query.component === component) &&
   (query.level === undefined || query.level === level);
 
-/** @param sums of what happened in the window. @param kindOf undefined: it was deleted meanwhile. */
+/** @param sums of what happened in the window. */
 export function answerOf(
   { sums, hours }: Pick<ReturnType<typeof createSums>, 'sums' | 'hours'>,
   query: ErrorQuery,
-  kindOf: (id: number) => KindRow | undefined,
+  store: Pick<ErrorStore, 'heads' | 'kind'>,
   people: People,
 ): ErrorAnswer {
   let overBound = 0;
-  const found: ErrorView[] = [];
-  for (const [id, sum] of sums) {
-    const kind = kindOf(id);
-    if (kind === undefined || !matches(kind, query)) continue;
-    if (kind.signature === '') overBound += sum.count;
-    else found.push(viewOf(kind, sum, hours, query, people));
+  const found: Ranked[] = [];
+  for (const head of store.heads()) {
+    const sum = sums.get(head.id);
+    if (sum === undefined || !matches(head, query)) continue;
+    if (head.signature === '') overBound += sum.count;
+    else found.push({ head, sum, isNew: head.firstMs >= query.sinceMs });
   }
-  const errors = found.sort(byUrgency).slice(0, query.limit);
+  const shown = found.sort(byUrgency(hours)).slice(0, query.limit);
+  const whose = createPlaces(people, query.store);
+  const errors = shown.flatMap((ranked) => {
+    const kind = store.kind(ranked.head.id);
+    return kind === undefined ? [] : [viewOf(ranked, kind, hours, whose, people.names.length)];
+  });
   return { errors, overBound, total: found.length };
 }
 
 /** Of the fleet or of one store; for one terminal its own events are asked (errors.ts). */
 export function askHours(
-  store: Pick<ErrorStore, 'hours' | 'storeHours' | 'kind' | 'terminalNames'>,
+  store: Pick<ErrorStore, 'hours' | 'storeHours' | 'heads' | 'kind'>,
   query: ErrorQuery,
   people: People,
 ): ErrorAnswer {
@@ -201,5 +226,5 @@ export function askHours(
     // Which terminals they were is written for the whole fleet.
     all.addTerminals(row);
   }
-  return answerOf(all, query, store.kind, people);
+  return answerOf(all, query, store, people);
 }

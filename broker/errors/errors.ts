@@ -87,7 +87,7 @@ function askTerminal(
     afterId = next;
   }
   const people = { names, storeOf: fleet.storeOf };
-  return answerOf(all, { ...query, store: undefined }, store.kind, people);
+  return answerOf(all, { ...query, store: undefined }, store, people);
 }
 
 export function openErrors(options: ErrorsOptions): Errors {

@@ -78,21 +78,27 @@ export function withMember(members: Uint8Array, number: number): Uint8Array {
 
 export type Union = {
   readonly add: (members: Uint8Array) => void;
+  /** Everything that is in the other one, too. */
+  readonly addAll: (other: Union) => void;
   readonly each: (each: (number: number) => void) => void;
+  readonly bits: Uint8Array;
 };
 
 /** @param max numbers are below it. */
 export function createUnion(max: number): Union {
   const bits = new Uint8Array(1 + Math.ceil(max / 8));
   bits[0] = BITS;
+  const addBits = (members: Uint8Array): void => {
+    const end = Math.min(members.length, bits.length);
+    for (let at = 1; at < end; at += 1) bits[at] = (bits[at] ?? 0) | (members[at] ?? 0);
+  };
   return {
+    bits,
     add: (members) => {
       if (isList(members)) eachMember(members, (number) => setBit(bits, number));
-      else {
-        const end = Math.min(members.length, bits.length);
-        for (let at = 1; at < end; at += 1) bits[at] = (bits[at] ?? 0) | (members[at] ?? 0);
-      }
+      else addBits(members);
     },
+    addAll: (other) => addBits(other.bits),
     each: (each) => eachMember(bits, each),
   };
 }

@@ -16,11 +16,11 @@ const TABLES = `
     signature TEXT NOT NULL,
     component TEXT NOT NULL,
     level TEXT NOT NULL,
-    pattern TEXT NOT NULL,
-    sample TEXT NOT NULL,
-    terminal TEXT NOT NULL,
     first_ms INTEGER NOT NULL,
     last_ms INTEGER NOT NULL,
+    terminal TEXT NOT NULL,
+    pattern TEXT NOT NULL,
+    sample TEXT NOT NULL,
     UNIQUE (signature, component, level)
   ) STRICT;
   CREATE INDEX IF NOT EXISTS error_kinds_last ON error_kinds (last_ms);
@@ -75,6 +75,8 @@ export type KindRow = {
   readonly firstMs: number;
   readonly lastMs: number;
 };
+
+export type KindHead = Pick<KindRow, 'id' | 'signature' | 'component' | 'level' | 'firstMs'>;
 
 /** Where the fleet is asked, `terminals` is there; of a store it is not. */
 export type HourRow = {
@@ -209,8 +211,13 @@ function openQuestions({ db }: Database) {
   );
   const one = (statement: StatementSync, ...of: (string | number)[]): KindRow | undefined =>
     statement.get(...of) as KindRow | undefined;
+  // Without the long words, which lie behind what is read here.
+  const heads = db.prepare(
+    'SELECT id, signature, component, level, first_ms AS firstMs FROM error_kinds',
+  );
   return {
     kind: (id: number) => one(kind, id),
+    heads: () => heads.iterate() as unknown as IterableIterator<KindHead>,
     kindBy: (signature: string, component: string, level: string) =>
       one(kindBy, signature, component, level),
     hours: (from: number, to: number) => ofFleet.iterate(from, to) as IterableIterator<HourRow>,
