@@ -12,7 +12,7 @@ const UNKNOWN: Omit<v.UnknownPathItem, 'key'> = {
 };
 
 /** `[0].keys[1]` as the steps of a path. */
-const stepsOf = (path: string): (string | number)[] =>
+export const stepsOf = (path: string): (string | number)[] =>
   [...path.matchAll(/\[(\d+)\]|\.([^.[\]]+)/g)].map(({ 1: index, 2: key = '' }) =>
     index === undefined ? key : Number(index),
   );

@@ -5,5 +5,13 @@
 export { isStamp, stamp, useRules } from './active.ts';
 export { type Counted, redactFields, redactString } from './fields.ts';
 export { NO_RULES, type ReadRules, type RuleProblem, type Rules, readRules } from './rules.ts';
-export { addCounts, type Counts, KINDS, type Kind, LINE_CHARS_MAX, NO_COUNTS } from './span.ts';
+export {
+  addCounts,
+  type Counts,
+  KINDS,
+  type Kind,
+  LINE_CHARS_MAX,
+  MARKS,
+  NO_COUNTS,
+} from './span.ts';
 export { openRedactStream, type RedactStream } from './stream.ts';
