@@ -3,6 +3,7 @@
 // starts another with the plan that this one made. Apart from the agent because a search takes processors and memory
 // for as long as it lasts, and because nothing that a request says must ever hold up the agent's own loop.
 
+import { useRules } from '../redact/index.ts';
 import { openReader } from './logs/journal/reader.ts';
 import {
   createFrames,
@@ -35,6 +36,7 @@ const out: Out = {
 let control: Control | undefined;
 
 async function begin(job: Job): Promise<void> {
+  useRules(job.rules);
   control = new Control(job);
   const reader = openReader(job.folder);
   await runWork({ job, reader, control, monotonicMs, out });

@@ -1,7 +1,7 @@
 // What the agent asks of the process that searches, and what it hears from it. Both are of one version and start each
 // other, so only what a disk has kept (the plan) is looked at closely.
 
-import type { Counts } from '../../../redact/index.ts';
+import type { Counts, Rules } from '../../../redact/index.ts';
 import type { Totals } from './answer.ts';
 import type { Plan, Wish } from './plan.ts';
 
@@ -21,8 +21,8 @@ export type Job = Go & {
   readonly nowMs: number;
   /** Undefined: it is to be made. */
   readonly plan: Plan | undefined;
-  /** The operator's, as the configuration has them. */
-  readonly redaction?: unknown;
+  /** The operator's. */
+  readonly rules: Rules;
 };
 
 export type End = {

@@ -133,9 +133,7 @@ class Work {
       if (control.isCancelled) answer.cancel();
       else {
         if (this.#made >= control.chunks && answer.offset() >= control.fromByte) {
-          this.#hasWaited = true;
-          await control.changed();
-          sliceMs = monotonicMs();
+          await this.#wait();
           continue;
         }
         if (answer.work(LOG_CHUNK_RAW_BYTES_MAX + 1) === 'paused') {
@@ -143,10 +141,19 @@ class Work {
           continue;
         }
         if (this.#skip(answer)) continue;
-        if (this.#made >= control.chunks) continue;
+        // The broker has everything but may not know it: the last is sent in any case.
+        if (this.#made >= control.chunks) {
+          await this.#wait();
+          continue;
+        }
       }
       if (this.#make(answer, this.#progress(merge, plan))) return;
     }
+  }
+
+  async #wait(): Promise<void> {
+    this.#hasWaited = true;
+    await this.#o.control.changed();
   }
 
   /** Of an answer of everything, reading is searching. */
