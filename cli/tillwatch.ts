@@ -10,7 +10,7 @@ import { addBulkVerbs } from './bulk-verbs.ts';
 import { say, type Verb } from './command.ts';
 import { addCompletion, COMPLETE, runComplete } from './completion/verb.ts';
 import { addDrillVerb } from './drill-verb.ts';
-import { addErrorsVerb } from './errors-verb.ts';
+import { addErrorsVerb, readVersion } from './errors-verb.ts';
 import { addEventsVerb } from './events-verb.ts';
 import { done, EXIT, EXIT_MEANINGS, type ExitCode, type Outcome } from './exit.ts';
 import { addIdentityVerbs } from './identity-verbs.ts';
@@ -90,7 +90,7 @@ export async function run(argv: readonly string[]): Promise<ExitCode> {
     return EXIT.ok;
   }
   try {
-    await program.parseAsync(argv, { from: 'user' });
+    await program.parseAsync(readVersion(argv), { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     // Commander has printed what is wrong; asking for help or the version is not an error.
