@@ -24,6 +24,7 @@ import type { Addresses } from './identity/parts.ts';
 import type { Identities } from './identity/types.ts';
 import { openKeys } from './keys.ts';
 import { type Ledger, openLedger } from './ledger.ts';
+import { type Automatic, openAutomatic } from './logs/automatic.ts';
 import { type Logs, openLogs } from './logs/logs.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { type Operators, openOperators } from './operators/operators.ts';
@@ -53,6 +54,7 @@ export type Back = {
   readonly notices: Notices;
   readonly bulks: Bulks;
   readonly logs: Logs;
+  readonly automatic: Automatic;
   readonly errors: Errors;
   readonly sinks: Sinks;
   readonly newest: Newest;
@@ -193,6 +195,9 @@ export function openBack(world: World, log: Log, outside: Outside): Result<Back>
     stateOf: identities.stateOf,
   });
   undo.push(logs.close);
+  const automatic = openAutomatic({ ...shared, logs, settings: config.logs.automatic });
+  undo.push(automatic.stop);
+  fleet.attachBy(automatic.requestOf);
   const newest = createNewest(clock.wallMs);
   fleet.onSamples(newest.take);
   fleet.onNews(auditTold(audit));
@@ -225,6 +230,7 @@ export function openBack(world: World, log: Log, outside: Outside): Result<Back>
     operators,
     ...actors,
     logs,
+    automatic,
     errors,
     sinks,
     newest,

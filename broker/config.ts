@@ -7,6 +7,7 @@ import * as v from 'valibot';
 import { type Document, isNode, LineCounter, parseDocument } from 'yaml';
 import { ID_PATTERN, ID_RULE } from '../protocol/ids.ts';
 import { bulkSettings } from './config-bulk.ts';
+import { logSettings } from './config-logs.ts';
 import { type Found, group, objectAt, whole } from './config-parts.ts';
 import { openPlaces, type Places, placeSettings, settlePlaces } from './config-places.ts';
 import { RETENTION, type Retention, retentionSchema } from './config-retention.ts';
@@ -52,6 +53,7 @@ export const brokerSchema = v.strictObject(
       silentMsMax: v.optional(whole(1_000, 7 * DAY_MS), SILENT_MS_MAX),
     }),
     bulk: bulkSettings,
+    logs: logSettings,
     retention: retentionSchema,
     sinks: sinksSchema,
     // Before 0.4 it stood here; still read, as retention.ledger.bytesMax.

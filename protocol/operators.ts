@@ -9,7 +9,7 @@ export const OPERATOR_PATTERN = /^[a-z0-9][a-z0-9._@+-]{0,63}$/;
 export const OPERATOR_RULE =
   'use 1 to 64 of a-z, 0-9 and "._@+-", beginning with a letter or a digit';
 /** They stand in the audit log for who is no person. */
-const RESERVED = ['api-token', 'broker', 'unknown', 'anyone', 'nobody'];
+const RESERVED = ['api-token', 'broker', 'tillwatch', 'unknown', 'anyone', 'nobody'];
 
 /** Each ends in 256 random bits in base64url. */
 const TOKEN = /^two1\.(.{1,64})\.([A-Za-z0-9_-]{43})$/;

@@ -15,6 +15,7 @@ import { createMover, type FinishListener, type Move, type MoverOptions } from '
 import { isOpen, isUnanswered, type QueuedCommand, type QueueEvent } from './queue.ts';
 import {
   type Actor,
+  AUTOMATIC_OPERATOR,
   type CommandRequest,
   lostRight,
   OWN_OPERATOR,
@@ -149,8 +150,8 @@ const ASK_AGAIN = 'who still wants it asks for it again';
 function createReclaim({ audit, operators }: CommandsOptions) {
   return ({ command, bulk }: QueuedCommand): QueueEvent | undefined => {
     const { id, terminal, kind, operator } = command;
-    if (operators === undefined || bulk !== undefined || operator === OWN_OPERATOR)
-      return undefined;
+    const isOwn = operator === OWN_OPERATOR || operator === AUTOMATIC_OPERATOR;
+    if (operators === undefined || bulk !== undefined || isOwn) return undefined;
     const lost = lostRight(operator, catalogue[kind].role, operators.roleOf);
     if (lost === undefined) return undefined;
     const reason = `${lost}: ${ASK_AGAIN}`;

@@ -23,6 +23,8 @@ export type Actor = { readonly name: string; readonly role: Role };
 
 /** Who stands behind a command that nobody asked for. */
 export const OWN_OPERATOR = 'broker';
+/** The same, where it is something that an operator could have asked for. */
+export const AUTOMATIC_OPERATOR = 'tillwatch';
 
 export type CommandRequest = {
   readonly terminal: string;

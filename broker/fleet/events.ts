@@ -22,6 +22,8 @@ export type EventRow = {
   readonly kind: string;
   readonly component: string;
   readonly fields: Readonly<Record<string, unknown>>;
+  /** Of an incident's beginning: id of the request for its last lines. */
+  readonly logs?: string;
 };
 
 /** What an event must have; the times are the terminal's own, both included. */

@@ -25,7 +25,7 @@ import type { PresenceLimits } from './presence.ts';
 import { createRollup, type Rollup } from './rollup.ts';
 import { createSearch, type TerminalPage, type TerminalQuery } from './search.ts';
 import { EVENTS_MAX, type FleetStore, openFleetStore, REGISTRY_BYTES_MAX } from './store.ts';
-import { type IdentityOf, type TerminalView, viewOf } from './view.ts';
+import { type IdentityOf, type LogsOf, type TerminalView, viewOf, withLogs } from './view.ts';
 
 /** Presence is looked at, and sessions are written down, this often. */
 const TICK_MS = 1_000;
@@ -56,6 +56,8 @@ export type Fleet = FleetSessions & {
   readonly planner: Planner;
   /** Who says in views what is known of a terminal's identity. */
   readonly identifyBy: (identityOf: IdentityOf) => void;
+  /** Who says in views which request has the last lines of an incident. */
+  readonly attachBy: (logsOf: LogsOf) => void;
   /** Begins to follow the ledger; call it once everything that wants results has said so. */
   readonly start: () => void;
   /** Applies everything that lies in the ledger at once; for tests and for a broker that stops. */
@@ -157,15 +159,27 @@ function createNotice() {
   };
 }
 
-function createQueries(models: Models, clock: Clock) {
+function createQueries(models: Models, store: FleetStore, clock: Clock) {
   const rollUp = createRollup();
   let identityOf: IdentityOf = () => undefined;
+  let logsOf: LogsOf = () => undefined;
   const show = (model: TerminalModel): TerminalView =>
-    viewOf(model, clock.wallMs(), identityOf(model.id));
+    viewOf(model, clock.wallMs(), identityOf(model.id), logsOf);
+  const attach = (row: EventRow): EventRow => {
+    const { incident } = row.kind === 'incident_opened' ? row.fields : {};
+    return typeof incident === 'string' ? withLogs(row, logsOf(row.terminal, incident)) : row;
+  };
   const search = createSearch(show);
   return {
     identifyBy: (by: IdentityOf): void => {
       identityOf = by;
+    },
+    attachBy: (by: LogsOf): void => {
+      logsOf = by;
+    },
+    eventPage: (query: EventQuery): EventPage => {
+      const { events, ...page } = store.queryEvents(query);
+      return { ...page, events: events.map(attach) };
     },
     search: (query: TerminalQuery): Result<TerminalPage> => search(models.listed(), query),
     view: (id: string): TerminalView | undefined => {
@@ -235,7 +249,7 @@ export function openFleet(options: FleetOptions): Result<Fleet> {
     observations.tick();
   });
   return ok({
-    ...createQueries(models, clock),
+    ...createQueries(models, store, clock),
     database,
     planner: createPlanner({ database, models, store, terminals: options.terminals }),
     start: follower.start,
@@ -248,7 +262,6 @@ export function openFleet(options: FleetOptions): Result<Fleet> {
     sessionOpened: (id) => sessions.change(id, { kind: 'opened' }),
     sessionClosed: (id, why) => sessions.change(id, { kind: 'closed', why }),
     events: (query) => store.queryEvents(query).events,
-    eventPage: store.queryEvents,
     eventEdges: store.eventEdges,
     onEvents: notice.add,
     onResults: (handler) => {

@@ -31,7 +31,15 @@ export type IncidentView = {
   readonly reason: string;
   readonly openedMs: number;
   readonly quarantined: boolean;
+  /** Id of the request for its last lines, which the broker makes by itself. */
+  readonly logs?: string;
 };
+/** The request for the last lines of an incident, if there is one. */
+export type LogsOf = (terminal: string, incident: string) => string | undefined;
+export const withLogs = <T extends object>(
+  of: T,
+  logs: string | undefined,
+): T & { logs?: string } => (logs === undefined ? of : { ...of, logs });
 
 export type DeviceView = {
   readonly component: string;
@@ -140,6 +148,7 @@ export function viewOf(
   model: TerminalModel,
   nowMs: number,
   identity?: IdentityView | undefined,
+  logsOf: LogsOf = () => undefined,
 ): TerminalView {
   return {
     id: model.id,
@@ -163,7 +172,9 @@ export function viewOf(
     openIncidents: Object.entries(model.incidents)
       .filter(([component]) => own(model.components, component)?.listed !== false)
       .sort(byName)
-      .map(([component, { at: _, ...incident }]) => ({ component, ...incident })),
+      .map(([component, { at: _, ...incident }]) =>
+        withLogs({ component, ...incident }, logsOf(model.id, incident.incident)),
+      ),
     devices: Object.entries(model.devices)
       .sort(byName)
       .map(([, { signs, ...device }]) => ({ ...device, troubles: Object.values(signs) })),
