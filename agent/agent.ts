@@ -136,11 +136,8 @@ class RunningAgent implements Agent {
       ...{ ...ports, log },
       changed: (active, { reason, by, leftMs }) => {
         const until = active ? { untilMs: Math.round(outbox.time.nowMs() + leftMs) } : {};
-        log.warn(active ? 'the till is held' : 'the till is no longer held', {
-          reason,
-          by,
-          leftMs,
-        });
+        const what = active ? 'the till is held' : 'the till is no longer held';
+        log.warn(what, { reason, by, leftMs });
         this.#report('hold', { active, reason, by, ...until });
         this.#supervisor.hold(active);
       },
@@ -227,7 +224,7 @@ class RunningAgent implements Agent {
   }
 
   #keepHouse(): void {
-    const { config, counters, ladder, output, ports } = this.#rooms;
+    const { config, counters, intake, ladder, output, ports } = this.#rooms;
     counters.keep(this.#supervisor.components(), ports.clock.monotonicMs());
     this.#introduction.tell();
     ladder.keep();
@@ -235,6 +232,7 @@ class RunningAgent implements Agent {
     for (const { name } of config.components) {
       output.tidy(name, this.#supervisor.openOutput(name));
     }
+    intake.lookAtOwn();
     ports.files.makeDirectory(config.runDir, 0o700);
     this.#channel?.keep();
     this.#atTill.keep();
@@ -266,11 +264,13 @@ class RunningAgent implements Agent {
   }
 
   async #close(): Promise<void> {
-    const { counters, disk, ladder, outbox, output, log, locks, pulls, spans } = this.#rooms;
+    const { counters, disk, intake, ladder, outbox, output, log, locks, pulls, spans } =
+      this.#rooms;
     await this.#atTill.close();
     await this.#uplink?.stop();
     pulls.stop();
     disk.stop();
+    await intake.end(KEPT_MS_MAX);
     output.stop();
     this.#supervisor.end();
     await this.#channel?.close();

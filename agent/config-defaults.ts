@@ -15,6 +15,10 @@ export const DEFAULTS = {
   sampling: { everyMs: 15 * SECOND, sendMs: MINUTE, seriesMax: 150 },
   /** Of each component. Unread bytes beyond the rate are given up, counted and marked. */
   output: { bytesMax: 10 * MEBIBYTE, bytesPerSecondMax: MEBIBYTE },
+  /** Of each component, packed; five to ten times as much text. */
+  journal: { bytesMax: 50 * MEBIBYTE, days: 30 },
+  /** Of the line, over time; the rest is the till's and the store's. */
+  logs: { uplinkShare: 0.3 },
   version: 'unknown',
   run: 'managed',
   restart: 'permanent',

@@ -6,6 +6,7 @@ import { parsePublicKey } from '../protocol/commands.ts';
 import { COMMAND_KEYS_MAX } from '../protocol/limits.ts';
 import { COMPONENTS_MAX, componentSchema, hookEntries, rung } from './config-component.ts';
 import { DEFAULTS } from './config-defaults.ts';
+import { logsEntry } from './config-logs.ts';
 import { redactionEntry } from './config-redaction.ts';
 import { boundsEntry, brokerEntry } from './config-uplink.ts';
 import {
@@ -22,6 +23,7 @@ import {
   whole,
 } from './config-words.ts';
 
+const MEBIBYTE = 1024 ** 2;
 const GIBIBYTE = 1024 ** 3;
 
 const bytes = (min: number, max: number) => whole(min, max, 'a whole number of bytes');
@@ -77,6 +79,14 @@ export const agentSchema = strict({
     }),
     {},
   ),
+  /** Where output lies once it was taken: packed, without card data. */
+  journal: v.optional(
+    strict({
+      bytesMax: v.optional(bytes(MEBIBYTE, 10 * GIBIBYTE), DEFAULTS.journal.bytesMax),
+      days: v.optional(whole(1, 366, 'a whole number of days'), DEFAULTS.journal.days),
+    }),
+    {},
+  ),
   /** The rungs that are the whole till's; a rung without a command where it needs one is left out. */
   ladder: v.optional(
     strict({
@@ -104,6 +114,7 @@ export const agentSchema = strict({
   ),
   /** What else is taken out of everything that is kept or sent. */
   redaction: redactionEntry,
+  logs: logsEntry,
   disk: v.optional(
     strict({
       lowBytes: v.optional(bytes(0, 1024 * GIBIBYTE), DEFAULTS.disk.lowBytes),

@@ -4,6 +4,7 @@
 
 import { type JournalFile, judgeCrowd, withHole } from './capture.ts';
 import {
+  addHole,
   COMPRESSED_BYTES_MAX,
   decodeNote,
   encodeHoles,
@@ -52,6 +53,8 @@ export type JournalOptions = {
   readonly wallMs: () => number;
   readonly log: Log;
   readonly dropped: (reason: DropReason, bytes: number) => void;
+  /** What lies before it in that file was taken by whoever reads it. */
+  readonly takenTo?: (path: string) => number;
 };
 
 /** More of it is on the disk than its holes leave. */
@@ -64,6 +67,8 @@ export class Journal {
   readonly #o: JournalOptions;
   #retryAtMs = -Infinity;
   #holes = new Map<string, { readonly inode: number; readonly holes: readonly Hole[] }>();
+  /** Up to where its front was taken and freed. */
+  #freed = new Map<string, { readonly inode: number; readonly to: number }>();
 
   constructor(options: JournalOptions) {
     this.#o = options;
@@ -81,17 +86,22 @@ export class Journal {
     }
     const present = new Set(files.map(({ path }) => path));
     for (const path of this.#holes.keys()) if (!present.has(path)) this.#holes.delete(path);
+    for (const path of this.#freed.keys()) if (!present.has(path)) this.#freed.delete(path);
     return files;
   }
 
   /** A file with its holes, which are read once, and again when the disk holds more of it than they leave. */
   async known(stat: FileStat): Promise<JournalFile> {
+    return { ...stat, holes: this.#withFront(stat, await this.#known(stat)) };
+  }
+
+  async #known(stat: FileStat): Promise<readonly Hole[]> {
     const { path, inode, size } = stat;
     const cached = this.#holes.get(path);
     const isSame = cached?.inode === inode && (cached.holes.at(-1)?.to ?? 0) <= size;
-    if (isSame && !isUnfreed(stat, cached.holes)) return { ...stat, holes: cached.holes };
+    if (isSame && !isUnfreed(stat, cached.holes)) return cached.holes;
     const noted = await this.#noted(stat);
-    if (isSame && noted !== 'foreign') return { ...stat, holes: cached.holes };
+    if (isSame && noted !== 'foreign') return cached.holes;
     if (noted === 'foreign') await this.forget(path);
     const holes = typeof noted === 'string' ? await this.#guess(stat) : noted;
     this.#holes.set(path, { inode, holes });
@@ -99,7 +109,7 @@ export class Journal {
     if (holes === noted && isUnfreed(stat, holes) && !this.#isResting()) {
       for (const hole of holes) await this.#punch(path, hole);
     }
-    return { ...stat, holes };
+    return holes;
   }
 
   async #guess(stat: FileStat): Promise<readonly Hole[]> {
@@ -115,6 +125,7 @@ export class Journal {
   /** What was noted of it is of bytes that are gone. */
   async forget(path: string): Promise<void> {
     this.#holes.delete(path);
+    this.#freed.delete(path);
     await this.#o.disk.remove(sidecarOf(path));
   }
 
@@ -166,12 +177,37 @@ export class Journal {
     return bytes;
   }
 
-  async remove(file: JournalFile, reason: DropReason): Promise<void> {
+  get component(): string {
+    return this.#o.component;
+  }
+
+  /** What lies before `to` was taken by whoever reads it: it goes, and is neither lost nor missing. */
+  async take(file: JournalFile, to: number): Promise<void> {
+    if (this.#isResting()) return;
+    const freed = this.#freed.get(file.path);
+    const from = freed?.inode === file.inode ? freed.to : 0;
+    if (!(await this.#punch(file.path, { from: Math.max(0, from - OVERLAP_BYTES), to }))) return;
+    this.#freed.set(file.path, { inode: file.inode, to });
+    const known = this.#holes.get(file.path);
+    const left = known?.holes.filter((hole) => hole.to > to) ?? [];
+    if (known === undefined || left.length === known.holes.length) return;
+    this.#holes.set(file.path, { inode: file.inode, holes: left });
+    await this.#note(file);
+  }
+
+  /** With the front that was taken, which nobody has to be told of. */
+  #withFront({ path, size }: FileStat, holes: readonly Hole[]): readonly Hole[] {
+    const to = this.#o.takenTo?.(path) ?? 0;
+    if (to <= 0 || to > size) return holes;
+    const times = { firstMs: 0, lastMs: 0, reason: 'taken' as const };
+    return addHole(holes, { from: 0, to, bytes: to, ...times });
+  }
+
+  async remove(file: JournalFile, reason: DropReason | 'taken'): Promise<void> {
     const { disk, dropped } = this.#o;
     await disk.remove(file.path);
-    await disk.remove(sidecarOf(file.path));
-    this.#holes.delete(file.path);
-    dropped(reason, keptBytes(file.holes, { from: 0, to: file.size }));
+    await this.forget(file.path);
+    if (reason !== 'taken') dropped(reason, keptBytes(file.holes, { from: 0, to: file.size }));
   }
 
   /** The last way out: what is written meanwhile is lost. */
@@ -179,8 +215,7 @@ export class Journal {
     const { disk, log, wallMs, dropped, component } = this.#o;
     const kept = `${file.path.slice(0, -'.log'.length)}-${wallMs()}.log`;
     const done = await disk.cut(file.path, kept, bytesMax);
-    this.#holes.delete(file.path);
-    await disk.remove(sidecarOf(file.path));
+    await this.forget(file.path);
     const missing = file.size - keptBytes(file.holes, { from: 0, to: file.size });
     if (done.ok) dropped('truncated', Math.max(0, done.value - missing));
     const what = done.ok ? 'was cut: it printed more than is kept' : done.reason;
@@ -204,6 +239,7 @@ export class Journal {
     }));
     const rest = first.to > bytes ? [{ ...first, to: first.to - bytes }] : [];
     this.#holes.set(file.path, { inode: file.inode, holes: [...rest, ...shifted] });
+    this.#freed.delete(file.path);
     await this.#note(file);
     return bytes;
   }

@@ -2,15 +2,36 @@
 // not know how it works.
 
 import type { NewEvent } from '../protocol/events.ts';
-import type { PinnedOf } from './capture.ts';
+import type { JournalFile, PinnedOf } from './capture.ts';
 import type { DropReason } from './output-journal.ts';
-import type { Purge, Purged } from './output-purge.ts';
 import type { Clock, Log, Timers } from './ports.ts';
 import type { Puncher } from './punch.ts';
 import type { JournalDisk } from './system/journal-files.ts';
 
 /** How much room output may take: all of its bound, a quarter of it, or next to nothing. */
 export type OutputRoom = 'all' | 'quarter' | 'least';
+
+/** Who takes what is printed into the journal (logs/intake); in turn with all other looks. */
+export type OutputReader = {
+  /** @returns whether there is more to read at once. */
+  readonly lookAt: (
+    component: string,
+    keeper: {
+      /** Oldest first, the one that is written last. */
+      readonly files: readonly JournalFile[];
+      /** Of the component; else only of the one that is written. */
+      readonly isAll: boolean;
+      readonly open: string | undefined;
+      readonly free: (file: JournalFile, to: number) => Promise<void>;
+      readonly remove: (file: JournalFile) => Promise<void>;
+    },
+  ) => Promise<boolean>;
+  /** Bytes before it are taken, whatever becomes of the file. */
+  readonly readTo: (component: string, path: string) => number;
+  /** Bytes before it are in the journal and nulls in the file. */
+  readonly takenTo: (component: string, path: string) => number;
+  readonly began: (component: string, path: string) => void;
+};
 
 export type OutputOptions = {
   readonly logDir: string;
@@ -24,6 +45,7 @@ export type OutputOptions = {
   /** Still read by a request for logs: it stays, unless that would fill the disk. */
   readonly pinned: PinnedOf;
   readonly report: (event: NewEvent) => void;
+  readonly reader?: OutputReader;
   /** For tests. */
   readonly apparentBytesMax?: number;
 };
@@ -41,8 +63,8 @@ export type Output = {
   readonly tidy: (component: string, open: string | undefined) => void;
   readonly setRoom: (room: OutputRoom) => void;
   readonly readings: () => readonly OutputReading[];
-  /** What is older goes, in turn with all other looks. */
-  readonly purge: (component: string, purge: Purge) => Promise<Purged>;
+  /** A look now, however quiet it is; resolves when it is done, or nothing is known of that component yet. */
+  readonly press: (component: string) => Promise<void>;
   /** Resolves when all looks that were asked for are done. */
   readonly settled: () => Promise<void>;
   readonly stop: () => void;

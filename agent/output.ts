@@ -6,17 +6,12 @@
 // at a time, by nobody who watches.
 
 import { join } from 'node:path';
-import {
-  type JournalFile,
-  judgeRate,
-  judgeSize,
-  type PinnedOf,
-  PUNCH_BYTES_MIN,
-} from './capture.ts';
+import { type JournalFile, judgeRate, judgeSize, type PinnedOf } from './capture.ts';
 import { grow, isOver, tell } from './flood.ts';
 import { sizeText } from './logs/holes.ts';
+import { cutInstead, shorten } from './output-cut.ts';
 import { Journal, type Means } from './output-journal.ts';
-import { type Purge, type Purged, purgeJournal } from './output-purge.ts';
+import { readOn } from './output-reader.ts';
 import type { Output, OutputOptions, OutputReading, OutputRoom } from './output-types.ts';
 import { newWatch, type Watch } from './output-watch.ts';
 import type { FileStat } from './system/journal-files.ts';
@@ -27,23 +22,20 @@ export type { Output, OutputReading, OutputRoom } from './output-types.ts';
 export const PINNED_BYTES_MAX = 256 * 1024 * 1024;
 /** What stays of each component's output when the disk is short of room. */
 export const OUTPUT_BYTES_LEAST = 64 * 1024;
-/** A file whose size (not its blocks) passes this is shortened in front, far from what any file system takes. */
-export const APPARENT_BYTES_MAX = 2 ** 40;
 /** While it floods it is looked at more often: 50 MB/s would be 50 MB by the next second. */
 const FLOOD_LOOK_MS = 250;
+const CREDIT_MS_MAX = 1_000;
 /** Output of which nothing was seen for so long is looked at every other second: it is most of all output. */
 const QUIET_AFTER_MS = 30_000;
 const QUIET_LOOK_MS = 1_500;
 /** All files of a component are looked at this often, and whenever the open one grew by a share of the bound. */
 const ALL_EVERY_MS = 60_000;
 const GROWN_RATIO = 1 / 16;
-/** Of the bound, what is kept of a file that has to be cut. */
-const CUT_KEPT_RATIO = 1 / 2;
-
 class CapturedOutput implements Output {
   readonly #o: OutputOptions;
   readonly #watches = new Map<string, Watch>();
   readonly #waiting = new Map<string, string | undefined>();
+  readonly #pressed = new Map<string, (() => void)[]>();
   readonly #means: Means = { refused: undefined, said: '' };
   #room: OutputRoom = 'all';
   #working: Promise<void> | undefined;
@@ -54,8 +46,12 @@ class CapturedOutput implements Output {
     this.#o = options;
   }
 
-  readonly fileOf = (component: string, instance: string): string =>
-    join(this.#o.logDir, component, `${instance}.log`);
+  readonly fileOf = (component: string, instance: string): string => {
+    const path = join(this.#o.logDir, component, `${instance}.log`);
+    Object.assign(this.#watchOf(component), { begun: path, listedAtMs: -Infinity });
+    this.#o.reader?.began(component, path);
+    return path;
+  };
 
   readonly tidy = (component: string, open: string | undefined): void => {
     if (this.#stopped || this.#mayWait(component, open)) return;
@@ -89,16 +85,14 @@ class CapturedOutput implements Output {
     }));
   }
 
-  async purge(component: string, purge: Purge): Promise<Purged> {
-    while (this.#working !== undefined) await this.#working;
-    const { journal, open } = this.#watchOf(component);
-    const purging = purgeJournal(journal, open, this.#o.pinned, purge);
-    const settled = purging.then(
-      () => undefined,
-      () => undefined,
-    );
-    this.#working = settled.then(() => this.#work());
-    return await purging;
+  press(component: string): Promise<void> {
+    const watch = this.#watches.get(component);
+    if (this.#stopped || watch === undefined) return Promise.resolve();
+    return new Promise((done) => {
+      this.#pressed.set(component, [...(this.#pressed.get(component) ?? []), done]);
+      if (!this.#waiting.has(component)) this.#waiting.set(component, watch.open);
+      this.#working ??= this.#work();
+    });
   }
 
   async settled(): Promise<void> {
@@ -109,6 +103,7 @@ class CapturedOutput implements Output {
     this.#stopped = true;
     this.#cancelSoon?.();
     this.#waiting.clear();
+    for (const done of [...this.#pressed.values()].flat()) done();
     for (const [component, watch] of this.#watches) this.#tellFlood(component, watch, true);
   }
 
@@ -118,12 +113,15 @@ class CapturedOutput implements Output {
       if (next === undefined) break;
       const [component, open] = next;
       this.#waiting.delete(component);
+      const pressed = this.#pressed.get(component) ?? [];
+      this.#pressed.delete(component);
       try {
         await this.#look(component, open);
       } catch (error) {
         // Only a bug gets here; what components print must still be bounded.
         this.#o.log.error('output was not looked at', { component, reason: String(error) });
       }
+      for (const done of pressed) done();
     }
     this.#working = undefined;
     this.#lookSoon();
@@ -149,6 +147,7 @@ class CapturedOutput implements Output {
     const journal = new Journal({
       ...{ component, folder: join(logDir, component), means: this.#means },
       ...{ disk, puncher, log, monotonicMs, wallMs },
+      takenTo: (path) => this.#o.reader?.takenTo(component, path) ?? 0,
       dropped: (reason, bytes) => {
         if (bytes > 0) dropped[reason] = (dropped[reason] ?? 0) + bytes;
       },
@@ -164,13 +163,17 @@ class CapturedOutput implements Output {
     if (watch.open !== open) {
       this.#tellFlood(component, watch, true);
       Object.assign(watch, { open, seen: undefined, openBytes: 0, allAtMs: -Infinity });
-      watch.isEmptied = false;
+      Object.assign(watch, { isEmptied: false, listedAtMs: -Infinity });
     }
     const stat = open === undefined ? undefined : await disk.stat(open);
     if (stat !== undefined) {
       if (stat.size < (watch.seen?.size ?? 0)) await this.#emptied(component, watch, stat);
       watch.openBytes = stat.allocated;
       await this.#judgeRate(watch, stat);
+    }
+    const isMore = await readOn(watch, component, stat, this.#o);
+    if (isMore && !this.#stopped && !this.#waiting.has(component)) {
+      this.#waiting.set(component, open);
     }
     const now = clock.monotonicMs();
     const grown = watch.openBytes - watch.allBytes;
@@ -186,8 +189,10 @@ class CapturedOutput implements Output {
     watch.seen = { size: stat.size, ...now };
     if (seen?.size !== stat.size) watch.grownAtMs = now.atMs;
     if (seen === undefined || this.#means.refused !== undefined) return;
+    const read = this.#o.reader?.readTo(watch.journal.component, stat.path) ?? 0;
     const growth = {
-      ...{ from: seen.size, size: stat.size, elapsedMs: now.atMs - seen.atMs, bytesPerSecondMax },
+      ...{ from: Math.max(seen.size, read), size: stat.size, bytesPerSecondMax },
+      elapsedMs: this.#credit(watch, now.atMs - seen.atMs, stat.size - seen.size),
       pinned: this.#pinned(watch)(stat.path),
     };
     const pieces = judgeRate(growth);
@@ -199,6 +204,14 @@ class CapturedOutput implements Output {
       const bytes = await watch.journal.free(file, piece, hole, growth.pinned);
       if (bytes > 0) watch.flood = grow(watch.flood, bytes, now.atMs);
     }
+  }
+
+  /** What was not used counts for a second: looked at more often, no more of it is given up. */
+  #credit(watch: Watch, elapsedMs: number, grown: number): number {
+    const credit = Math.min(Math.max(elapsedMs, CREDIT_MS_MAX), watch.creditMs + elapsedMs);
+    const usedMs = (grown * 1_000) / this.#o.bytesPerSecondMax;
+    watch.creditMs = Math.max(0, credit - usedMs);
+    return credit;
   }
 
   /** Not by us: a component that opens its own output by name (`> /dev/stderr`) empties it. */
@@ -239,35 +252,15 @@ class CapturedOutput implements Output {
         if (this.#means.refused !== undefined) break;
         await watch.journal.free(file, range, hole, pinned(file.path));
       }
-      if (this.#means.refused !== undefined) await this.#cutInstead(watch, file, pinned);
+      if (this.#means.refused !== undefined)
+        await cutInstead(watch, file, this.#bytesMax(), pinned);
     }
-    await this.#shorten(watch, files, pinned);
+    await shorten(watch, files, pinned, this.#bytesMax(), this.#o);
     const left = await watch.journal.files();
     const sum = (of: readonly JournalFile[]) => of.reduce((all, file) => all + file.allocated, 0);
     watch.closedBytes = sum(left.filter(({ path }) => path !== watch.open));
     watch.openBytes = sum(left.filter(({ path }) => path === watch.open));
     Object.assign(watch, { allAtMs: clock.monotonicMs(), allBytes: watch.openBytes });
-  }
-
-  /** This file system frees nothing: a file is removed or cut as a whole. */
-  async #cutInstead(watch: Watch, file: JournalFile, pinned: PinnedOf): Promise<void> {
-    if (pinned(file.path) !== undefined) return;
-    if (file.path !== watch.open) await watch.journal.remove(file, 'truncated');
-    else if (file.allocated > this.#bytesMax()) {
-      await watch.journal.cut(file, this.#bytesMax() * CUT_KEPT_RATIO);
-      watch.seen = undefined;
-    }
-  }
-
-  async #shorten(watch: Watch, files: readonly JournalFile[], pinned: PinnedOf): Promise<void> {
-    const most = this.#o.apparentBytesMax ?? APPARENT_BYTES_MAX;
-    const file = files.find(({ path }) => path === watch.open);
-    if (file === undefined || file.size <= most || pinned(file.path) !== undefined) return;
-    const stat = await this.#o.disk.stat(file.path);
-    const gone = stat === undefined ? 0 : await watch.journal.shorten(file, stat.blockBytes);
-    // Bytes that cannot be taken out of the front: one cut in a terabyte.
-    if (gone < PUNCH_BYTES_MIN) await watch.journal.cut(file, this.#bytesMax() * CUT_KEPT_RATIO);
-    watch.seen = undefined;
   }
 
   /** @param isEnd the life is over, and its flood with it. */

@@ -13,10 +13,13 @@ import { openRing, type Ring } from './evidence/ring.ts';
 import { identityFor } from './identity/open.ts';
 import type { AgentIdentity } from './identity/types.ts';
 import { LadderFile } from './ladder-file.ts';
+import type { RealIntake } from './logs/intake/intake.ts';
+import { openLogRooms } from './logs/intake/open.ts';
+import type { JournalStore } from './logs/journal/types.ts';
 import { type OwnLog, openOwnLog } from './logs/own.ts';
 import { openPulls, type Pulls } from './logs/pulls.ts';
 import { createRedactions, type Redactions } from './logs/redactions.ts';
-import { createOutput, type Output } from './output.ts';
+import type { Output } from './output.ts';
 import type { Ports } from './ports.ts';
 import { createPuncher } from './punch.ts';
 import { openReserve } from './reserve.ts';
@@ -27,7 +30,7 @@ import { readSpace } from './system/space.ts';
 import { lockRunDir, type Release, realPorts } from './system.ts';
 import { OUTBOX_BYTES_MAX, openOutbox } from './telemetry/outbox.ts';
 import { Spans } from './telemetry/spans.ts';
-import { Tallies } from './telemetry/tallies.ts';
+import type { Tallies } from './telemetry/tallies.ts';
 import type { Outbox } from './telemetry/types.ts';
 import { AGENT_VERSION } from './version.ts';
 
@@ -50,6 +53,8 @@ export type Rooms = {
   readonly ladder: LadderFile;
   readonly output: Output;
   readonly tallies: Tallies;
+  readonly journal: JournalStore;
+  readonly intake: RealIntake;
   readonly pulls: Pulls;
   readonly redactions: Redactions;
   readonly ring: Ring;
@@ -126,17 +131,10 @@ export function openRooms(config: AgentConfig, locks: Release[], overrides: Over
     timers: ports.timers,
     ...{ clock, random, log },
   });
-  const tallies = new Tallies({
-    path: join(dataDir, 'tallies.json'),
-    components: config.components,
-    ...{ disk: realJournalDisk, read: files.read, write: writeDurablyLater },
-    ...{ clock, timers: ports.timers, log },
+  const logs = openLogRooms({
+    ...{ config, ports, log, ownLog, redactions, puncher, pinned: pulls.pinned },
+    report: (event) => outbox.addEvent(event),
   });
-  const captured = createOutput({
-    ...{ logDir, ...config.output, disk: realJournalDisk, clock, timers: ports.timers, log },
-    ...{ puncher, pinned: pulls.pinned, report: (event) => outbox.addEvent(event) },
-  });
-  const output = tallies.follow(captured);
   const spans = new Spans({
     path: join(dataDir, 'traces.json'),
     components: config.components.map(({ name }) => name),
@@ -147,14 +145,15 @@ export function openRooms(config: AgentConfig, locks: Release[], overrides: Over
   const ring = openRing({ folder: join(dataDir, 'evidence'), ...config.evidence, clock, log });
   const disk = keepDisk({
     ...{ dataDir, logDir, limits: config.disk, evidenceBytesMax: config.evidence.bytesMax },
-    ...{ readSpace, reserve, output, outbox, evidence: ring, hush: log.hush },
+    ...{ readSpace, reserve, outbox, evidence: ring, hush: log.hush },
+    output: { setRoom: logs.setRoom },
     ...{ report: (event) => outbox.addEvent(event), clock, timers: ports.timers, log },
   });
   const stopped = new Stopped({
     path: join(dataDir, 'stopped.json'),
     ...{ read: files.read, write: writeDurably, log },
   });
-  const kept = { outbox, disk, counters, budgets, ladder, output, pulls, redactions, ring, spans };
+  const kept = { outbox, disk, counters, budgets, ladder, pulls, redactions, ring, spans };
   const identity = identityFor(config, ports, outbox, log);
-  return { config, ports, log, locks, environment, tallies, identity, stopped, settings, ...kept };
+  return { config, ports, log, locks, environment, identity, stopped, settings, ...kept, ...logs };
 }

@@ -22,6 +22,8 @@ export type OwnLog = Log & {
   readonly setLevel: (level: LogLevel | undefined) => void;
   /** Written only where somebody asked for more. */
   readonly debug: Log['info'];
+  /** How many were written so far: whoever reads the file need not look while there are no more. */
+  readonly lines: () => number;
 };
 export type OwnLogOptions = { readonly found?: Found; readonly limits?: LogFileLimits };
 
@@ -41,11 +43,13 @@ const human = format.printf(({ level, message, timestamp, ...fields }) => {
 export function openOwnLog(path: string, toStderr: boolean, options: OwnLogOptions = {}): OwnLog {
   const { found, limits = LIMITS } = options;
   const file = openLogFile(path, limits);
+  let written = 0;
   const lines = new transports.Stream({
     stream: new Writable({
       decodeStrings: false,
       write: (line: string, _encoding, done) => {
         file.write(line);
+        written += 1;
         done();
       },
     }),
@@ -87,5 +91,5 @@ export function openOwnLog(path: string, toStderr: boolean, options: OwnLogOptio
     logger.level = level ?? USUAL;
   };
   const levels = { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
-  return { ...levels, end, hush, setLevel };
+  return { ...levels, end, hush, setLevel, lines: () => written };
 }

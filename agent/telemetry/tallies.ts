@@ -9,7 +9,6 @@ import { basename } from 'node:path';
 import type { Sample } from '../../protocol/metric-body.ts';
 import type { Result } from '../../protocol/result.ts';
 import type { LineCounter } from '../config-metrics.ts';
-import type { Output } from '../output-types.ts';
 import type { Clock, Log, Timers } from '../ports.ts';
 import type { JournalDisk } from '../system/journal-files.ts';
 import { compileCounter, type LinePattern } from './line-patterns.ts';
@@ -35,6 +34,8 @@ export const TALLY_BEHIND_BYTES_MAX = 8 * 1024 * 1024;
 /** Matching at one stretch, and how many of them a look may have. */
 const STRETCH_MS = 5;
 const STRETCHES_MAX = 10;
+/** Of one wait for what is behind. */
+const LOOKS_MAX = 20;
 /** Counts are worth a write so often, and a place alone less: what is read again costs nothing but time. */
 const COUNTED_WRITTEN_MS = 10_000;
 const PLACE_WRITTEN_MS = 60_000;
@@ -88,30 +89,6 @@ export class Tallies {
     this.#cancel = counted.length === 0 ? () => undefined : timers.every(TALLY_EVERY_MS, look);
   }
 
-  /** Hears where components print to from whoever is told already. */
-  follow(output: Output): Output {
-    return {
-      // Before it is started: killed right after that, nobody else would know of its output.
-      fileOf: (component, instance) => {
-        const path = output.fileOf(component, instance);
-        this.began(component, path);
-        return path;
-      },
-      readings: () => output.readings(),
-      settled: () => output.settled(),
-      purge: (component, purge) => output.purge(component, purge),
-      setRoom: (room) => output.setRoom(room),
-      tidy: (component, open) => {
-        this.began(component, open);
-        output.tidy(component, open);
-      },
-      stop: () => {
-        this.stop();
-        output.stop();
-      },
-    };
-  }
-
   began(component: string, open: string | undefined): void {
     const tally = this.#state.components[component];
     if (tally === undefined) return;
@@ -123,6 +100,20 @@ export class Tallies {
     this.#counted = true;
     this.#isUrgent = true;
     void this.save();
+  }
+
+  /** Before bytes of it go: those up to there are counted and that is written down, or the disk takes nothing. */
+  async reached(component: string, path: string, to: number): Promise<void> {
+    const tally = this.#state.components[component];
+    for (let look = 0; look < LOOKS_MAX; look += 1) {
+      const file = tally?.files.find((one) => one.path === path);
+      if (file === undefined || file.position >= to) break;
+      const before = file.position;
+      await this.look();
+      // Half a line, or a file before it that has more than one look of lines.
+      if (file.position === before && tally?.files[0] === file) break;
+    }
+    await this.save();
   }
 
   /** For a sample: what is on disk. A counter without labels is there before its first line. */

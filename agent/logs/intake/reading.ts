@@ -1,0 +1,132 @@
+// One file as it is read: how far, what stands there, and what it is known by. A file that was emptied, cut or replaced
+// by another is begun anew; so is one that was emptied and has grown past the place again, because what stands before
+// the place is neither what stood there nor the nulls that were put over it.
+
+import { crc32 } from 'node:zlib';
+import type { JournalFile } from '../../capture.ts';
+import { createJoiner, decodeText, type Joiner } from '../formats/index.ts';
+import { LineCutter, type Standing } from './lines.ts';
+import { type FileNote, MARK_BYTES, type Mark, NO_MARK, type NotedFile } from './note.ts';
+
+/** A place that can be written down: nothing before it is held in memory only. */
+export type SafePlace = {
+  readonly to: number;
+  readonly standing: Standing;
+  readonly mark: Mark;
+};
+
+const isNulls = (bytes: Buffer): boolean => bytes.every((byte) => byte === 0);
+
+export class Reading {
+  path: string;
+  readonly inode: number;
+  version: string;
+  cutter: LineCutter;
+  joiner: Joiner = createJoiner();
+  safe: SafePlace;
+  /** In the journal. */
+  to: number;
+  /** Nulls up to here, or freed. */
+  wipedTo: number;
+  /** Handed to whoever frees. */
+  freedTo = 0;
+  size = 0;
+  /** Its end was reached once: what comes now was printed now. */
+  isLive = false;
+  /** Since when a line waits for its end. */
+  partialSinceMs: number | undefined;
+  /** Since when a record waits for its next line. */
+  joinedSinceMs: number | undefined;
+  /** When it was found to have grown last. */
+  grownAtMs: number;
+  /** Of the last record that said one. */
+  timeMs: number | undefined;
+  /** What stood before `cutter.at` when it was read; none: only the mark is known. */
+  #tail: Buffer | undefined;
+
+  constructor(file: Pick<JournalFile, 'path' | 'inode'>, version: string, nowMs: number) {
+    this.path = file.path;
+    this.inode = file.inode;
+    this.version = version;
+    this.cutter = new LineCutter(decodeText, 0);
+    this.safe = { to: 0, standing: 'start', mark: NO_MARK };
+    this.to = 0;
+    this.wipedTo = 0;
+    this.grownAtMs = nowMs;
+  }
+
+  /** As the agent before left it. @param allocated bytes on the disk: before those all is freed. */
+  recall({ to, standing, mark }: NotedFile, file: JournalFile): void {
+    this.cutter = new LineCutter(decodeText, to, standing);
+    this.safe = { to, standing, mark };
+    this.to = to;
+    this.wipedTo = Math.max(0, Math.min(to, to - file.allocated));
+    this.freedTo = this.wipedTo;
+  }
+
+  get at(): number {
+    return this.cutter.at;
+  }
+
+  /** Bytes before it that tell whether it is still the same. */
+  get backBytes(): number {
+    return this.#tail?.length ?? this.safe.mark.bytes;
+  }
+
+  /** @param before the bytes before the place, as they are now. */
+  isSame(before: Buffer): boolean {
+    if (before.length < this.backBytes) return false;
+    const tail = this.#tail;
+    if (tail !== undefined) {
+      return before.every((byte, index) => byte === 0 || byte === tail[index]);
+    }
+    return isNulls(before) || this.safe.mark.crc === crc32(before);
+  }
+
+  /** @param bytes that were read, those before the place among them; `from` is the first one's place. */
+  remember(bytes: Buffer, from: number): void {
+    this.#mark(bytes, from);
+    this.#tail = Buffer.from(bytes.subarray(-MARK_BYTES));
+  }
+
+  #mark(bytes: Buffer, from: number): void {
+    const { to, mark } = this.safe;
+    if (mark.bytes > 0 || to <= from) return;
+    const before = bytes.subarray(Math.max(0, to - from - MARK_BYTES), to - from);
+    this.safe = { ...this.safe, mark: { bytes: before.length, crc: crc32(before) } };
+  }
+
+  /** Everything before it is whole, and not only in memory. */
+  settle(to: number, standing: Standing): void {
+    if (to !== this.safe.to) this.safe = { to, standing, mark: NO_MARK };
+    else if (standing !== this.safe.standing) this.safe = { ...this.safe, standing };
+  }
+
+  /** The same, between two pieces. */
+  settleNow(to: number, standing: Standing): void {
+    this.settle(to, standing);
+    const tail = this.#tail;
+    if (tail !== undefined) this.#mark(tail, this.at - tail.length);
+  }
+
+  restart(): void {
+    this.cutter = new LineCutter(decodeText, 0);
+    this.joiner = createJoiner();
+    this.safe = { to: 0, standing: 'start', mark: NO_MARK };
+    Object.assign(this, { to: 0, wipedTo: 0, freedTo: 0, partialSinceMs: undefined });
+    this.joinedSinceMs = undefined;
+    this.#tail = undefined;
+  }
+
+  /** Behind a hole nothing is known of what stood before. */
+  jump(to: number): void {
+    this.cutter.jump(to, false);
+    this.settle(to, 'half');
+    this.#tail = undefined;
+  }
+
+  note(): FileNote {
+    const { mark, standing } = this.safe;
+    return { inode: this.inode, version: this.version, mark, standing };
+  }
+}
