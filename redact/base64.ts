@@ -9,12 +9,12 @@ import type { Span } from './span.ts';
 
 /** Three ASCII digits, 0011xxxx each. Of a number in groups at least two groups have such a three. */
 const DIGITS = '[MNO][DTjz][AEIMQUYcgk][w-z0-5]';
-/** 5A 06 to 0A and 57 0C to 13, then a byte of two digits; the first byte on place 0, 1 or 2 of its group. */
+/** 5A 06 to 0A, 57 and 9F6B 0C to 13, then a byte of two digits; the first byte on place 0, 1 or 2 of its group. */
 const TAGS: readonly { readonly form: string; readonly place: number }[] = [
-  { form: 'Wg[YZcdghklop]|V(?:w[wx014589]|x[ABEFIJMN])', place: 0 },
-  { form: '[FVl1](?:o[G-K]|c[M-T])[M-Za]', place: 1 },
+  { form: 'Wg[YZcdghklop]|[Va](?:w[wx014589]|x[ABEFIJMN])', place: 0 },
+  { form: '(?:[FVl1](?:o[G-K]|c[M-T])|2s[M-T])[I-Za]', place: 1 },
   {
-    form: '[BFJNRVZdhlptx159](?:a(?:B[jklmz012]|C[D-GT-Wj-m])|X[DE][D-GT-Wj-mz012])',
+    form: '[BFJNRVZdhlptx159](?:a(?:B[i-myz012]|C[C-GS-Wi-m])|[Xr][DE][C-GS-Wi-myz012])',
     place: 2,
   },
 ];

@@ -19,7 +19,7 @@ const seedOf = (digit: string, gap: string): string =>
   `${digit}(?:(?:${gap})?${digit}){${DIGITS_MIN - 1}}`;
 
 const SPACE = '[ :,-]{0,2}';
-const NUL = '(?:\\0|\\\\+(?:u0000|x00|0))';
+const NUL = '(?:\\0|\\\\{1,8}(?:u0000|x00|0))';
 const CODES: readonly Code[] = [
   {
     // 34313131, 34 31 31 31, 34:31, 3431 3131
@@ -27,9 +27,14 @@ const CODES: readonly Code[] = [
     unit: `([2-7][0-9a-fA-F])${SPACE}`,
   },
   {
-    // UTF-16 in a dump, whichever byte comes first: 34 00 31 00, 00340031
+    // UTF-16 in a dump: 34 00 31 00
     ...{ seed: seedOf(`3\\d ?00${SPACE}`, `2[0bdeBDE] ?00${SPACE}`), radix: 16 },
     unit: `([2-7][0-9a-fA-F]) ?00${SPACE}`,
+  },
+  {
+    // With the other byte first: 00 34 00 31
+    ...{ seed: seedOf(`00 ?3\\d${SPACE}`, `00 ?2[0bdeBDE]${SPACE}`), radix: 16 },
+    unit: `00 ?([2-7][0-9a-fA-F])${SPACE}`,
   },
   {
     // \x34\x31, 0x34, 0x31
@@ -37,8 +42,8 @@ const CODES: readonly Code[] = [
     unit: `[0\\\\]x([2-7][0-9a-fA-F])${SPACE}`,
   },
   {
-    ...{ seed: seedOf('\\\\u003\\d', '\\\\+u00(?:2[0bdeBDE]|[aA]0)|[ .-]'), radix: 16 },
-    unit: '\\\\+u00([2-7][0-9a-fA-F])',
+    ...{ seed: seedOf('\\\\{1,8}u003\\d', '\\\\{1,8}u00(?:2[0bdeBDE]|[aA]0)|[ .-]'), radix: 16 },
+    unit: '\\\\{1,8}u00([2-7][0-9a-fA-F])',
   },
   {
     ...{ seed: seedOf('%3\\d', '%2[0bdeBDE]|[ .+-]'), radix: 16 },

@@ -5,6 +5,7 @@
 import { BASE64_TRIGGER, findBase64 } from './base64.ts';
 import { findCards } from './cards.ts';
 import { CODED_TRIGGER, findCoded } from './coded.ts';
+import { DUMP_TRIGGER, findDumps } from './dumps.ts';
 import { EMAIL_TRIGGER, findEmails } from './email.ts';
 import { EMV_TRIGGER, findEmv } from './emv.ts';
 import { findMessages, ISO_TRIGGER } from './iso8583.ts';
@@ -18,6 +19,7 @@ export const FINDERS: readonly Finder[] = [
   { name: 'keyed', trigger: KEYED_TRIGGER, find: findKeyed },
   { name: 'emv', trigger: EMV_TRIGGER, find: findEmv },
   { name: 'iso8583', trigger: ISO_TRIGGER, find: findMessages },
+  { name: 'dumps', trigger: DUMP_TRIGGER, find: findDumps },
   { name: 'cards', trigger: RUN_TRIGGER, find: findCards },
   { name: 'codes', trigger: CODE_TRIGGER, find: findCodes },
   { name: 'coded', trigger: CODED_TRIGGER, find: findCoded },

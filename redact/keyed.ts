@@ -87,7 +87,7 @@ const CLASSES: readonly Class[] = [
   },
 ];
 
-const QUOTE = '\\\\*["\']|%22|&quot;|&#34;';
+const QUOTE = '\\\\{0,8}["\']|%22|&quot;|&#34;';
 /** Between key and value. Of an element of XML, all that may stand before its end. */
 const BETWEEN = `(?:${QUOTE})?\\]?[ ]?(?:=>|[:=]|%3[adAD])[ ]{0,2}|(?<=<(?:/?\\w{1,20}:)?\\w{1,40})(?:[ ][^<>]{0,80})?>`;
 const SOURCE = `(?:${CLASSES.map(({ keys }) => `(${keys})`).join('|')})(${BETWEEN})(${QUOTE})?`;

@@ -15,7 +15,7 @@ export type Group = {
 const SEPARATOR = [
   '[ .+_\\t\\u00a0\\u2000-\\u2015\\u202f\\u2212-]',
   '\\u00c2\\u00a0|\\u00e2\\u0080[\\u0080-\\u0095\\u00af]',
-  '%(?:2[0dDeEbB]|09|[cC]2%[aA]0)|&(?:nbsp|#160|#x[aA]0|#32|#45);|\\\\+(?:t|u00[aA]0|u2007|u202[fF]|x[aA]0)',
+  '%(?:2[0dDeEbB]|09|[cC]2%[aA]0)|&(?:nbsp|#160|#x[aA]0|#32|#45);|\\\\{1,8}(?:t|u00[aA]0|u2007|u202[fF]|x[aA]0)',
 ].join('|');
 const RUN_SOURCE = `\\d(?:(?:${SEPARATOR}){0,3}\\d){${CARD_DIGITS_MIN - 1}`;
 /** True of every line that has a run. */

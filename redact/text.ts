@@ -66,11 +66,17 @@ export function findSpans(line: string): readonly Span[] {
   );
 }
 
+/** After a key, or in a list; a list of JSON is told from a row of CSV by what the line begins with. */
+function isBare(text: string, start: number): boolean {
+  const before = text.slice(Math.max(0, start - 4), start);
+  if (/"[ ]?:[ ]{0,2}$/.test(before)) return true;
+  return /[[,][ ]?$/.test(before) && /^\s{0,16}[[{]/.test(text);
+}
+
 /** A number of JSON that becomes a mark must become a string, or the line is no JSON any more. */
 function markIn(text: string, { start, end, mark }: Span): string {
-  const bare =
-    mark.startsWith('[') && /"[ ]?:[ ]?$/.test(text.slice(Math.max(0, start - 4), start));
-  return bare && ',}]'.includes(text[end] ?? '') ? `"${mark}"` : mark;
+  const isEnd = /^[ ]?[,}\]]/.test(text.slice(end, end + 2)) || end === text.length;
+  return mark.startsWith('[') && isEnd && isBare(text, start) ? `"${mark}"` : mark;
 }
 
 /** Puts the marks of `spans` into text[from, to). Spans that begin before `from` count from there. */

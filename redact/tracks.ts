@@ -16,8 +16,8 @@ const REST_CHARS_MAX = 80;
 const DISCRETIONARY_MIN = 7;
 
 // As they are, as a URL writes them, and as some JSON writers do (Gson) [RFC 8259 7].
-const CARET = /\^|%5[eE]|\\+u005[eE]|&#94;|&#x5[eE];/y;
-const EQUALS = /=|%3[dD]|\\+u003[dD]|&#61;|&#x3[dD];/y;
+const CARET = /\^|%5[eE]|\\{1,8}u005[eE]|&#94;|&#x5[eE];/y;
+const EQUALS = /=|%3[dD]|\\{1,8}u003[dD]|&#61;|&#x3[dD];/y;
 const HEX_D = /[dD]/y;
 const SENTINEL = /\?|%3[fF]/y;
 const TRACK_2_REST = /\d*(?:[fF](?![0-9a-fA-F]))?/y;

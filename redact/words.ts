@@ -11,7 +11,7 @@ const WHOLE_CARD_KEY = new RegExp(`^(?:${CARD_KEY})$`, 'i');
 export const isCardKey = (key: string): boolean => WHOLE_CARD_KEY.test(key);
 
 const CODE_SOURCE =
-  '(?<![a-z])(?:cvv2?|cvc2?|cav2|csc|cid|security[ _-]?code)\\\\*["\']?(?:[ ]?(?:is|[:=]|%3[ad])[ ]?|[ ])\\\\*["\']?(\\d{3,4})(?!\\d)';
+  '(?<![a-z])(?:cvv2?|cvc2?|cav2|csc|cid|security[ _-]?code)\\\\{0,8}["\']?(?:[ ]?(?:is|[:=]|%3[ad])[ ]?|[ ])\\\\{0,8}["\']?(\\d{3,4})(?!\\d)';
 export const CODE_TRIGGER = new RegExp(CODE_SOURCE, 'i');
 const CODE = new RegExp(CODE_SOURCE, 'gi');
 
