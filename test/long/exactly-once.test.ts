@@ -226,6 +226,7 @@ it(`every sample and event is in both databases once (TILLWATCH_SEED=${seed})`, 
     spoilClocks(),
   ]);
   for (const { relay } of tills) relay.set('open');
+  witness.quiet();
   const endMs = Date.now();
   const books: readonly Book[] = tills.map(({ id, kills, crashes }) => {
     const given = witness.given(id);

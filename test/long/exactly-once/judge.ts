@@ -42,8 +42,9 @@ export function lacking(raw: Raw, failures: Raw, book: Book): string | undefined
   const numbers = book.given.slice(0, book.upTo).map((_, index) => index + 1);
   const missing = numbers.filter((n) => {
     const givenMs = book.given[n - 1] ?? 0;
-    const isCut = ({ atMs }: Book['kills'][number]) =>
-      givenMs <= atMs + 100 && atMs - givenMs < UNTAKEN_MS;
+    // What a dead agent had asked for may be answered until there is another one.
+    const isCut = ({ atMs, againMs }: Book['kills'][number]) =>
+      givenMs <= againMs + 100 && atMs - givenMs < UNTAKEN_MS;
     return !seen.has(n) && !book.kills.some(isCut);
   });
   const untaken = failuresOf(failures, book.terminal);
