@@ -110,7 +110,7 @@ class RunningAgent implements Agent {
     });
     const { impossible } = this.#deeds;
     this.#commands = commandsFor(rooms, (command) => this.#deeds.obey(command), impossible);
-    rooms.pulls.start((...end) => this.#commands.done(...end));
+    for (const it of [rooms.pulls, rooms.tails]) it.start((...end) => this.#commands.done(...end));
   }
 
   #wires(): Wires {
@@ -268,7 +268,7 @@ class RunningAgent implements Agent {
       this.#rooms;
     await this.#atTill.close();
     await this.#uplink?.stop();
-    pulls.stop();
+    for (const it of [this.#rooms.tails, pulls]) it.stop();
     disk.stop();
     await intake.end(KEPT_MS_MAX);
     output.stop();

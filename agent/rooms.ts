@@ -17,8 +17,10 @@ import type { RealIntake } from './logs/intake/intake.ts';
 import { openLogRooms } from './logs/intake/open.ts';
 import type { JournalStore } from './logs/journal/types.ts';
 import { type OwnLog, openOwnLog } from './logs/own.ts';
-import { openPulls, type Pulls } from './logs/pulls.ts';
+import { openPulls } from './logs/pull/pulls.ts';
+import type { Pulls } from './logs/pull/types.ts';
 import { createRedactions, type Redactions } from './logs/redactions.ts';
+import { Tails } from './logs/tail/tails.ts';
 import type { Output } from './output.ts';
 import type { Ports } from './ports.ts';
 import { createPuncher } from './punch.ts';
@@ -26,6 +28,7 @@ import { openReserve } from './reserve.ts';
 import { Counters } from './restarts.ts';
 import { writeDurably, writeDurablyLater } from './system/disk.ts';
 import { realJournalDisk } from './system/journal-files.ts';
+import { startPull } from './system/pull-child.ts';
 import { readSpace } from './system/space.ts';
 import { lockRunDir, type Release, realPorts } from './system.ts';
 import { OUTBOX_BYTES_MAX, openOutbox } from './telemetry/outbox.ts';
@@ -56,6 +59,7 @@ export type Rooms = {
   readonly journal: JournalStore;
   readonly intake: RealIntake;
   readonly pulls: Pulls;
+  readonly tails: Tails;
   readonly redactions: Redactions;
   readonly ring: Ring;
   readonly spans: Spans;
@@ -122,18 +126,22 @@ export function openRooms(config: AgentConfig, locks: Release[], overrides: Over
     path: join(dataDir, 'ladder.json'),
     ...{ clock, files, log, timers: ports.timers, writeDurably: writeDurablyLater },
   });
+  const logs = openLogRooms({
+    ...{ config, ports, log, ownLog, redactions, puncher, pinned: () => undefined },
+    report: (event) => outbox.addEvent(event),
+  });
+  const names = config.components.map(({ name }) => name);
   const pulls = openPulls({
     path: join(dataDir, 'pulls.json'),
-    places: { logDir, ownLog, components: config.components.map(({ name }) => name) },
-    read: files.read,
-    write: writeDurably,
-    time: outbox.time,
-    timers: ports.timers,
+    folder: join(dataDir, 'journal'),
+    ...{ journal: logs.journal, intake: logs.intake, components: names, redactions, startPull },
+    ...{ rules: config.redaction.rules, share: config.logs.uplinkShare },
+    ...{ read: files.read, write: writeDurably, time: outbox.time, timers: ports.timers },
     ...{ clock, random, log },
   });
-  const logs = openLogRooms({
-    ...{ config, ports, log, ownLog, redactions, puncher, pinned: pulls.pinned },
-    report: (event) => outbox.addEvent(event),
+  const tails = new Tails({
+    ...{ pulls, intake: logs.intake, components: names, redactions, time: outbox.time },
+    ...{ clock, timers: ports.timers, log },
   });
   const spans = new Spans({
     path: join(dataDir, 'traces.json'),
@@ -153,7 +161,7 @@ export function openRooms(config: AgentConfig, locks: Release[], overrides: Over
     path: join(dataDir, 'stopped.json'),
     ...{ read: files.read, write: writeDurably, log },
   });
-  const kept = { outbox, disk, counters, budgets, ladder, pulls, redactions, ring, spans };
+  const kept = { outbox, disk, counters, budgets, ladder, pulls, tails, redactions, ring, spans };
   const identity = identityFor(config, ports, outbox, log);
   return { config, ports, log, locks, environment, identity, stopped, settings, ...kept, ...logs };
 }

@@ -89,6 +89,7 @@ export function openUplink(rooms: Rooms, sources: UplinkSources): Uplink {
       awayMs: absence.totalsMs(),
       certificateMs: identity.expiresMs(),
       unreadBytes: tallies.unreadBytes(),
+      tailDropped: rooms.tails.dropped(),
       spansDropped: rooms.spans.dropped(),
     }),
     asked: (component) => tallies.samples(component),
@@ -101,7 +102,7 @@ export function openUplink(rooms: Rooms, sources: UplinkSources): Uplink {
       path: join(config.dataDir, 'sampling.json'),
       ...{ read: ports.files.read, write: writeDurablyLater, clock, log },
     }),
-    redactions: () => redactions.list(pulls.counts()),
+    redactions: () => redactions.list(),
     redactionsMissed: () => {
       // With every sample: soon enough for what was held back because it had just been told.
       redactions.look();

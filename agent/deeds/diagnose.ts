@@ -1,7 +1,7 @@
 // One document about this till, for whoever helps from afar: what runs and how it is, what was seen before actions, what
 // waits to be sent, every hop on the way to the broker, certificates, clock, disk and the agent's last words. It goes
 // through the redactor as a whole before it is packed, whatever its parts have passed already, and is cut from its
-// log lines on until it fits. It travels as an answer to a request for logs does (agent/logs/pulls.ts).
+// log lines on until it fits. It travels as an answer to a request for logs does (agent/logs/pull/).
 
 import { freemem, loadavg, totalmem } from 'node:os';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ import { redactFields } from '../../redact/index.ts';
 import { readNetwork } from '../absence/network.ts';
 import { tillIdentity, wayOf } from '../identity/open.ts';
 import { knownTime } from '../link/judge.ts';
-import { savePacked } from '../logs/packed.ts';
+import { savePacked } from '../logs/pull/packed.ts';
 import { tryHops } from '../system/hops.ts';
 import { readSpace } from '../system/space.ts';
 import { AGENT_VERSION } from '../version.ts';

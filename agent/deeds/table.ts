@@ -9,6 +9,7 @@ import { obeyDrill } from '../drill/open.ts';
 import { dependants } from '../watchdog/plan.ts';
 import { reboot, restartAll } from './planned.ts';
 import { start, stop } from './running.ts';
+import { raisingWith } from './tail.ts';
 import { type Deed, type Desk, whyOf } from './types.ts';
 
 export type Deeds = { readonly [K in CommandKind]: Deed<K> };
@@ -130,8 +131,13 @@ export const deeds: Deeds = {
     run: (command, { drills, done }) => obeyDrill(drills, done, command),
   },
   logs: { run: (command, { rooms }) => rooms.pulls.begin(command) },
-  tail: { run: ({ id }, { done }) => done(id, false, 'not built') },
-  cancel_logs: { run: ({ id }, { done }) => done(id, false, 'not built') },
+  tail: { run: (command, desk) => desk.rooms.tails.begin(command, raisingWith(desk)) },
+  cancel_logs: {
+    run: ({ id, arguments: { request } }, { rooms, done }) => {
+      const isOpen = rooms.pulls.cancel(request) || rooms.tails.cancel(request);
+      done(id, true, isOpen ? 'it is ended' : 'it is not open here, and will not begin');
+    },
+  },
   trust: {
     run: ({ id, arguments: { renew = false, ...document } }, { rooms, done }) => {
       const applied = rooms.identity.applyTrust(document, renew);

@@ -288,7 +288,9 @@ class AgentLink implements Link {
   }
 
   #send(batch: Pick<Outgoing, 'stream' | 'bytes'>): void {
-    this.#silentSinceMs ??= this.#o.clock.monotonicMs();
+    // A word about a search is not answered.
+    const isAnswered = batch.stream !== 'logs' || this.#inFlight() > 0;
+    if (isAnswered) this.#silentSinceMs ??= this.#o.clock.monotonicMs();
     this.#stats.sentBatches += 1;
     this.#stats.sentBytes += batch.bytes.length;
     this.#session?.publish(upTopic(this.#o.terminal, batch.stream), batch.bytes);

@@ -2,7 +2,7 @@
 
 import type { Result } from '../../protocol/result.ts';
 import type { Credentials } from '../identity/types.ts';
-import type { Chunks } from '../logs/pulls.ts';
+import type { Chunks } from '../logs/pull/turns.ts';
 import type { Clock, Log, Timers } from '../ports.ts';
 import type { Outbox } from '../telemetry/types.ts';
 import type { BackoffPolicy } from './backoff.ts';

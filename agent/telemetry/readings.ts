@@ -75,6 +75,8 @@ export type AgentReading = {
   readonly spansDropped?: Readonly<Record<string, number>>;
   /** Bytes of component output that no counter has read, by component: they came too fast. */
   readonly unreadBytes?: Readonly<Record<string, number>>;
+  /** Records of live tails that were left out. */
+  readonly tailDropped?: number;
   readonly awayMs?: Readonly<Record<string, number>>;
   /** When its own certificate ends. */
   readonly certificateMs?: number | undefined;
@@ -257,6 +259,7 @@ export function agentSamples(agent: AgentReading): Sample[] {
       'component',
       Object.entries(agent.unreadBytes ?? {}),
     ),
+    ...(agent.tailDropped ? [sample('tillwatch_tail_dropped_total', agent.tailDropped)] : []),
     ...spanSamples(agent),
     ...maybe('tillwatch_certificate_expires_timestamp_seconds', seconds(agent.certificateMs), {
       use: 'terminal',
