@@ -19,6 +19,8 @@ export const RECORD_BYTES_MAX = 1024 * 1024;
 /** One search over everything kept looks through at most so much, for so long. */
 export const SEARCH_BYTES_MAX = 512 * 1024 * 1024;
 export const SEARCH_MS_MAX = 5_000;
+/** A terminal's clock may be ahead by so much before a record of it is older than its arrival. */
+const CLOCK_SLACK_MS = 3_600_000;
 /** Text of one search's matches. */
 const MATCH_CHARS_MAX = 4 * 1024 * 1024;
 
@@ -140,7 +142,8 @@ export async function searchAll(
   let searchedBytes = 0;
   let chars = 0;
   for (const view of views) {
-    if (view.what === 'diagnosis' || view.bytes === 0 || view.changedMs < sinceMs) continue;
+    const isOlder = view.changedMs + CLOCK_SLACK_MS < sinceMs;
+    if (view.what === 'diagnosis' || view.bytes === 0 || isOlder) continue;
     for await (const { found, bytes } of fitting(files, view, { text })) {
       searchedBytes += bytes;
       for (const one of found) {
