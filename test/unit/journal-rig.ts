@@ -34,6 +34,17 @@ export const noise = (bytes: number): string => {
 
 export const place = (to: number): Place[] => [{ path: '/logs/sale/1.log', inode: 7, to }];
 
+type File = Awaited<ReturnType<SegmentDisk['create']>>;
+const unsynced = (file: File): File => ({ ...file, sync: () => Promise.resolve() });
+
+/** The real one, but nothing waits for the platters. */
+const quickDisk: SegmentDisk = {
+  ...realSegmentDisk,
+  create: async (path) => unsynced(await realSegmentDisk.create(path)),
+  open: async (path) => unsynced(await realSegmentDisk.open(path)),
+  syncFolder: () => Promise.resolve(),
+};
+
 /** The real disk, until `fails` says what it answers. */
 export function failingDisk() {
   const state: { fails: ((what: string) => Error | undefined) | undefined; done: string[] } = {
@@ -45,7 +56,7 @@ export function failingDisk() {
     const error = state.fails?.(what);
     if (error !== undefined) throw error;
   };
-  const file = (real: Awaited<ReturnType<SegmentDisk['create']>>): typeof real => ({
+  const file = (real: File): File => ({
     ...real,
     write: async (bytes, at) => {
       try {
@@ -101,6 +112,7 @@ export function journalRig() {
     folder,
     clock: { wallMs: () => clock.wall, monotonicMs: () => clock.monotonic },
     log: { info: say, warn: say, error: say },
+    disk: quickDisk,
   };
   const openings: ReturnType<typeof openJournal>[] = [];
   return {

@@ -201,9 +201,18 @@ export const addSums = (one: Sum, two: Sum): Sum => ({
 
 const NO_BYTES = new Uint8Array(0);
 
+export type Shape = {
+  readonly goesOn?: boolean;
+  /** It stands in for a block of that length: what belongs to it is filled up with blanks. */
+  readonly bytes?: number;
+};
+
 /** The whole block: head, what belongs to it, records. */
-export function encodeBlock(sum: Sum, packed: Packed, meta: Meta, goesOn = false): Buffer {
-  const about = encodeMeta(meta);
+export function encodeBlock(sum: Sum, packed: Packed, meta: Meta, shape: Shape = {}): Buffer {
+  const { goesOn = false, bytes = 0 } = shape;
+  const fitting = encodeMeta(meta);
+  const blanks = Math.max(0, bytes - HEAD_BYTES - fitting.length - packed.bytes.length);
+  const about = blanks === 0 ? fitting : Buffer.concat([fitting, Buffer.alloc(blanks, ' ')]);
   const head = encodeHead({
     ...sum,
     ...{ codec: packed.codec, goesOn, ends: false, emptied: false },
@@ -215,13 +224,18 @@ export function encodeBlock(sum: Sum, packed: Packed, meta: Meta, goesOn = false
   return Buffer.concat([head, about, packed.bytes]);
 }
 
-/** The last of a segment: what all its blocks hold together, so that a search can pass it by as a whole. */
-export const encodeEnd = (sum: Sum): Buffer =>
+/**
+ * The last of a segment: what all its blocks hold together, so that a search can pass it by as a whole. It has no body;
+ * how many blocks there are stands in the place of its checksum.
+ */
+export const encodeEnd = (sum: Sum, blocks: number): Buffer =>
   encodeHead({
     ...sum,
     ...{ codec: CODECS.plain, goesOn: false, ends: true, emptied: false },
-    ...{ metaBytes: 0, packedBytes: 0, bodyCrc: crc32(NO_BYTES), metaCrc: crc32(NO_BYTES) },
+    ...{ metaBytes: 0, packedBytes: 0, bodyCrc: blocks, metaCrc: crc32(NO_BYTES) },
   });
+
+export const blocksOfEnd = ({ bodyCrc }: Head): number => bodyCrc;
 
 /** A head in the place of another whose records go: as long as it was, what belongs to it stays. */
 export const encodeEmptied = (head: Head): Buffer =>

@@ -68,11 +68,6 @@ export class ComponentJournal {
 
   readonly pathOf = (number: number): string => join(this.folder, segmentName(number));
 
-  /** The newest segment, which may still be written; undefined: all are closed. */
-  get openNumber(): number | undefined {
-    return this.#tail === undefined ? undefined : this.#segments.at(-1)?.number;
-  }
-
   async append(
     records: readonly JournalRecord[],
     meta: Meta,
@@ -109,7 +104,7 @@ export class ComponentJournal {
       const goesOn = index < pieces.length - 1;
       const { raw, sum: own } = encodeRecords(piece);
       const about = goesOn ? { ...meta, places: undefined, note: undefined } : meta;
-      blocks.push(encodeBlock(own, packBody(raw), about, goesOn));
+      blocks.push(encodeBlock(own, packBody(raw), about, { goesOn }));
       sum = addSums(sum, own);
     }
     const [only] = blocks;
@@ -159,7 +154,7 @@ export class ComponentJournal {
     try {
       // Without it a search reads all heads: nothing depends on it.
       const { file } = await this.#writable();
-      await file.write(encodeEnd(segment.sum), this.#tail);
+      await file.write(encodeEnd(segment.sum, segment.blocks), this.#tail);
     } catch {
       this.#isTorn = true;
     }
@@ -221,6 +216,24 @@ export class ComponentJournal {
 
   count(why: Dropped, records: number): void {
     if (records > 0) this.dropped[why] = (this.dropped[why] ?? 0) + records;
+  }
+
+  /** Segments that are replaced by others lie there still. */
+  get isUntidy(): boolean {
+    return this.#loaded.replaced.length > 0;
+  }
+
+  /** The last append was the last of its segment. */
+  get justEnded(): boolean {
+    return this.#tail === undefined;
+  }
+
+  get closed(): readonly Segment[] {
+    return this.#tail === undefined ? this.#segments : this.#segments.slice(0, -1);
+  }
+
+  get disk(): SegmentDisk {
+    return this.#disk;
   }
 
   /** What an agent that was killed left: segments that others replace, and halves of those that were to. */

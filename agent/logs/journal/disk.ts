@@ -14,6 +14,7 @@ export type SegmentFile = {
   readonly truncate: (size: number) => Promise<void>;
   /** Bytes of the disk that it takes. */
   readonly allocated: () => Promise<number>;
+  readonly size: () => Promise<number>;
   readonly close: () => Promise<void>;
 };
 
@@ -56,6 +57,7 @@ const segmentFile = (file: FileHandle): SegmentFile => ({
   sync: () => file.datasync(),
   truncate: (size) => file.truncate(size),
   allocated: async () => (await file.stat()).blocks * STAT_BLOCK_BYTES,
+  size: async () => (await file.stat()).size,
   close: () => file.close(),
 });
 

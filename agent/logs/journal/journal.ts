@@ -9,6 +9,8 @@ import { fail, type Result } from '../../../protocol/result.ts';
 import type { Clock, Log } from '../../ports.ts';
 import { ComponentJournal } from './component.ts';
 import { realSegmentDisk, type SegmentDisk } from './disk.ts';
+import { mergeSegment, NEW_SUFFIX, shouldMerge } from './merge.ts';
+import { type Purged, purgeComponent } from './purge.ts';
 import {
   JOURNAL_BYTES_MAX,
   JOURNAL_DAYS,
@@ -48,6 +50,7 @@ class Journal implements JournalStore {
   #turn: Promise<unknown> = Promise.resolve();
   #waiting = 0;
   #said = '';
+  #merging = false;
   #age: { readonly atMs: number; readonly offsetMs: number } | undefined;
   #oldBeforeMs = Number.NEGATIVE_INFINITY;
 
@@ -68,7 +71,8 @@ class Journal implements JournalStore {
         component,
       });
     }
-    const halves = namesIn(folder).filter((name) => name.endsWith('.new'));
+    const halves = namesIn(folder).filter((name) => name.endsWith(NEW_SUFFIX));
+    if (halves.length === 0 && !journal.isUntidy) return journal;
     void this.#inTurn(() => journal.tidy(halves.map((name) => join(folder, name))));
     return journal;
   }
@@ -102,10 +106,31 @@ class Journal implements JournalStore {
       const meta = { redactor, places, note: note ?? (journal.note || undefined) };
       const done = await journal.append(records, meta, this.#segmentBytes());
       this.#tell(done);
+      if (journal.justEnded) this.#mergeLater(component, journal);
       await this.#retain(component, journal);
       return done;
     });
   };
+
+  /** One at a time, in a turn of its own: an append that waits comes first. */
+  #mergeLater(component: string, journal: ComponentJournal): void {
+    if (this.#merging) return;
+    this.#merging = true;
+    void this.#inTurn(async () => {
+      this.#merging = false;
+      const pinnedTo = this.#pinnedTo(component);
+      const small = journal.closed.find((segment) => shouldMerge(segment, pinnedTo));
+      if (small === undefined) return;
+      try {
+        await mergeSegment(journal, small);
+      } catch (error) {
+        // A full disk: it stays as it is until the next segment is closed.
+        this.#o.log.warn('a segment of the journal cannot be packed better', {
+          ...{ component, reason: String(error) },
+        });
+      }
+    });
+  }
 
   #segmentBytes(): number {
     return segmentBytesMax(roomBytes(this.#o.bytesMax, this.#room));
@@ -170,7 +195,12 @@ class Journal implements JournalStore {
     });
   };
 
-  readonly purge = async () => await Promise.resolve({ bytes: 0, records: 0, kept: 0 });
+  readonly purge = async (component: string, beforeMs: number): Promise<Purged> =>
+    await this.#inTurn(async () => {
+      const journal = this.#journals.get(component);
+      if (journal === undefined) return { bytes: 0, records: 0, kept: 0 };
+      return await purgeComponent(journal, beforeMs, this.#pinnedTo(component));
+    });
 
   readonly setRoom = (room: Room): void => {
     if (room === this.#room) return;

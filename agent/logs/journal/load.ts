@@ -5,7 +5,15 @@
 import { closeSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { addSums, decodeMeta, HEAD_BYTES, type Head, NOTHING, type Sum } from './block.ts';
+import {
+  addSums,
+  blocksOfEnd,
+  decodeMeta,
+  HEAD_BYTES,
+  type Head,
+  NOTHING,
+  type Sum,
+} from './block.ts';
 import {
   Bytes,
   endOf,
@@ -25,6 +33,8 @@ export type Segment = {
   bytes: number;
   blocks: number;
   sum: Sum;
+  /** It holds the blocks of another, packed better. */
+  readonly isMerged?: boolean;
 };
 
 export type Loaded = {
@@ -110,7 +120,7 @@ function withBytes<T>(path: string, use: (bytes: Bytes, size: number) => T): T |
 function loadClosed(path: string, number: number): Segment | undefined {
   return withBytes(path, (bytes, size) => {
     const end = endOf(bytes, size);
-    if (end !== undefined) return { number, bytes: size, blocks: 0, sum: end };
+    if (end !== undefined) return { number, bytes: size, blocks: blocksOfEnd(end), sum: end };
     const { sum, blocks } = walk(bytes, size, false);
     return { number, bytes: size, blocks, sum };
   });
@@ -128,12 +138,6 @@ function loadNewest(path: string, number: number): Newest | undefined {
   });
 }
 
-/** Segments that another one replaces: the agent was killed before it removed them. */
-const replacedIn = (folder: string, numbers: readonly number[]): number[] =>
-  numbers
-    .map((number) => replacesOf(join(folder, segmentName(number))))
-    .filter((number) => numbers.includes(number));
-
 /** Where the newest segment says nothing of them (it is destroyed): the newest word of those before. */
 function olderMarks(folder: string, numbers: readonly number[], marks: Marks): Marks {
   let { places, note } = marks;
@@ -149,7 +153,9 @@ function olderMarks(folder: string, numbers: readonly number[], marks: Marks): M
 
 export function loadComponent(folder: string): Loaded {
   const all = segmentsIn(folder);
-  const replaced = replacedIn(folder, all);
+  const stands = new Map(all.map((n) => [n, replacesOf(join(folder, segmentName(n)))]));
+  // Another one replaces them: the agent was killed before it removed them.
+  const replaced = [...stands.values()].filter((number) => all.includes(number));
   const numbers = all.filter((number) => !replaced.includes(number));
   const last = numbers.at(-1);
   const newest = last === undefined ? undefined : loadNewest(join(folder, segmentName(last)), last);
@@ -162,8 +168,12 @@ export function loadComponent(folder: string): Loaded {
   if (newest !== undefined) segments.push(newest.segment);
   // One that cannot be opened still has its number.
   else if (last !== undefined) segments.push({ number: last, bytes: 0, blocks: 0, sum: NOTHING });
+  const marked = segments.map((segment) => ({
+    ...segment,
+    isMerged: (stands.get(segment.number) ?? 0) > 0,
+  }));
   return {
-    segments,
+    segments: marked,
     tail: newest?.tail,
     isTorn: newest?.isTorn ?? false,
     places: marks.places ?? [],

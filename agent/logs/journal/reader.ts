@@ -97,6 +97,7 @@ class Reader implements JournalReader {
           continue;
         }
         const { at, head } = found;
+        if (head.ends) break;
         if (touches(head, window)) held.push(this.#refOf(component, segment, at, head, bytes));
         // Of an append in several blocks none counts before the last of them is there.
         if (head.goesOn) continue;
@@ -134,7 +135,8 @@ class Reader implements JournalReader {
       return fail(GONE);
     }
     const head = bytes.head(at);
-    if (head?.emptied === true) {
+    // Purged, as a whole or in part.
+    if (head?.emptied === true || (head !== undefined && head.records !== records)) {
       this.#miss({ gone: 1 });
       return fail(GONE);
     }

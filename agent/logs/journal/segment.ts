@@ -32,7 +32,7 @@ export function encodeSegmentHead(replaces: number): Buffer {
   return bytes;
 }
 
-function decodeReplaces(bytes: Buffer): number {
+export function decodeReplaces(bytes: Buffer): number {
   const isOurs =
     bytes.length >= SEGMENT_HEAD_BYTES &&
     bytes.readUInt32LE(0) === MAGIC &&
