@@ -7,8 +7,8 @@ import type { Span } from './span.ts';
 
 const OFFSET = '(?<![0-9A-Za-z])(?:[0-9a-fA-F]{3,7}0(?:: {0,2}| {2,3})|0[0-9a-fA-F]{4,6}0 )';
 const BYTES = '[0-9a-fA-F]{2}(?:[0-9a-fA-F]{2})?(?: {1,2}|(?![^|]))';
-/** The first two bytes are cheap to ask for. */
-export const DUMP_TRIGGER = new RegExp(`${OFFSET}${BYTES}`);
+/** The end of an offset and a byte, which are quick to ask for. */
+export const DUMP_TRIGGER = /0[: ](?<=(?<![0-9A-Za-z])[0-9a-fA-F]{4,8}[: ]) {0,2}[0-9a-fA-F]{2}/;
 const ROW = new RegExp(`${OFFSET}((?:${BYTES}){1,16})`, 'g');
 const ROW_BYTES_MAX = 16;
 const DIGITS_MIN = 3;

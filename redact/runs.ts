@@ -19,7 +19,7 @@ const SEPARATOR = [
 ].join('|');
 const RUN_SOURCE = `\\d(?:(?:${SEPARATOR}){0,3}\\d){${CARD_DIGITS_MIN - 1}`;
 /** True of every line that has a run. */
-export const RUN_TRIGGER = new RegExp(`${RUN_SOURCE}}`);
+export const RUN_TRIGGER = new RegExp(`(?<!\\d)${RUN_SOURCE}}`);
 const RUN = new RegExp(`${RUN_SOURCE},}`, 'g');
 const PART = new RegExp(`((?:${SEPARATOR}){0,3})(\\d+)`, 'g');
 

@@ -21,7 +21,10 @@ export type Span = {
 
 export type Finder = {
   readonly name: string;
-  /** Cheap, without `g`: true of every line in which `find` can find something. */
+  /**
+   * Cheap, without `g`: true of every line in which `find` can find something. It is asked of many lines at once,
+   * each with its `\n`, which it may match. Quick is what begins with a rare character and looks behind from there.
+   */
   readonly trigger: RegExp;
   /** Of one line; linear; finds nothing in marks. @returns spans in order, none over another. */
   readonly find: (line: string) => Span[];

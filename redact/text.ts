@@ -11,6 +11,7 @@ export type Redacted = { readonly text: string; readonly counts: Counts };
 type Ranked = Span & { readonly rank: number };
 
 const NONE: readonly Span[] = [];
+const LINE_END = 0x0a;
 
 /** Of what was redacted before nothing is found again, whatever the finders think of a mark. */
 function outsideMarks(line: string, spans: readonly Ranked[]): readonly Ranked[] {
@@ -48,21 +49,33 @@ function joined(ranked: readonly Ranked[], line: string): Span[] {
   return spans;
 }
 
-/** @param line without its end. @returns spans in order, none over another. */
-export function findSpans(line: string): readonly Span[] {
-  let ranked: readonly Ranked[] | undefined;
+/** @param ranks of the finders to ask. @returns spans in order, none over another. */
+function spansOf(line: string, ranks: Iterable<number>): readonly Span[] {
+  let ranked: Ranked[] | undefined;
   const { finders } = activeFinders();
-  for (let rank = 0; rank < finders.length; rank += 1) {
-    const finder = finders[rank];
-    if (finder === undefined || !finder.trigger.test(line)) continue;
-    const spans = finder.find(line);
-    if (spans.length > 0) ranked = [...(ranked ?? []), ...spans.map((s) => ({ ...s, rank }))];
+  for (const rank of ranks) {
+    for (const span of finders[rank]?.find(line) ?? NONE) {
+      ranked ??= [];
+      ranked.push({ ...span, rank });
+    }
   }
   if (ranked === undefined) return NONE;
   const unmarked = line.includes('[') ? outsideMarks(line, ranked) : ranked;
   return joined(
     unmarked.filter((span) => !isAllowed(line, span)),
     line,
+  );
+}
+
+/** @param line without its end. @returns spans in order, none over another. */
+export function findSpans(line: string): readonly Span[] {
+  const ended = `${line}\n`;
+  return spansOf(
+    line,
+    activeFinders().triggers.flatMap((trigger, rank) => {
+      trigger.lastIndex = 0;
+      return trigger.test(ended) ? [rank] : [];
+    }),
   );
 }
 
@@ -98,27 +111,49 @@ export function applySpans(
   return out + text.slice(Math.min(at, to), to);
 }
 
+/** The beginnings of lines in which something may be, each with the finders to ask. */
+function candidates(text: string): Map<number, number[]> | undefined {
+  let found: Map<number, number[]> | undefined;
+  const { triggers } = activeFinders();
+  for (let rank = 0; rank < triggers.length; rank += 1) {
+    const trigger = triggers[rank];
+    if (trigger === undefined) continue;
+    trigger.lastIndex = 0;
+    while (trigger.test(text)) {
+      // The last character that it matched, or the one before when that ends the line.
+      const last = trigger.lastIndex - 1;
+      const hit = text.charCodeAt(last) === LINE_END ? last - 1 : last;
+      const start = text.lastIndexOf('\n', hit) + 1;
+      found ??= new Map();
+      const ranks = found.get(start);
+      if (ranks === undefined) found.set(start, [rank]);
+      else ranks.push(rank);
+      const end = text.indexOf('\n', Math.max(hit, start));
+      if (end < 0) break;
+      trigger.lastIndex = end + 1;
+    }
+  }
+  return found;
+}
+
 /** @param text of which no line is longer than LINE_CHARS_MAX; see stream.ts for any other. */
 export function redactText(text: string): Redacted {
-  const { trigger } = activeFinders();
+  const ended = text.endsWith('\n') ? text : `${text}\n`;
+  const lines = candidates(ended);
+  if (lines === undefined) return { text, counts: NO_COUNTS };
   let counts: Record<keyof Counts, number> | undefined;
   let out = '';
   /** Up to here the text is in `out`. */
   let copied = 0;
-  trigger.lastIndex = 0;
-  while (trigger.test(text)) {
-    const hit = trigger.lastIndex - 1;
-    const start = text.lastIndexOf('\n', hit) + 1;
-    const next = text.indexOf('\n', hit);
-    const end = next < 0 ? text.length : next;
-    const line = start === 0 && end === text.length ? text : text.slice(start, end);
-    const spans = findSpans(line);
-    if (spans.length > 0) {
-      counts ??= { ...NO_COUNTS };
-      out += text.slice(copied, start) + applySpans(line, spans, 0, line.length, counts);
-      copied = end;
-    }
-    trigger.lastIndex = end;
+  const starts = [...lines.keys()].sort((a, b) => a - b);
+  for (const start of starts) {
+    const end = ended.indexOf('\n', start);
+    const line = ended.slice(start, end);
+    const spans = spansOf(line, lines.get(start) ?? []);
+    if (spans.length === 0) continue;
+    counts ??= { ...NO_COUNTS };
+    out += text.slice(copied, start) + applySpans(line, spans, 0, line.length, counts);
+    copied = end;
   }
   if (counts === undefined) return { text, counts: NO_COUNTS };
   return { text: out + text.slice(copied), counts };
