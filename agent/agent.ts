@@ -264,8 +264,8 @@ class RunningAgent implements Agent {
   }
 
   async #close(): Promise<void> {
-    const { counters, disk, intake, ladder, outbox, output, log, locks, pulls, spans } =
-      this.#rooms;
+    const { counters, disk, errorKinds, intake, ladder, locks, log } = this.#rooms;
+    const { outbox, output, pulls, spans } = this.#rooms;
     await this.#atTill.close();
     await this.#uplink?.stop();
     for (const it of [this.#rooms.tails, pulls]) it.stop();
@@ -276,8 +276,8 @@ class RunningAgent implements Agent {
     await this.#channel?.close();
     ladder.keep(true);
     this.#saveBudgets();
-    const kept = Promise.all([counters.saveAll(), ladder.settled(), spans.settled()]);
-    await within(this.#rooms.ports.timers, KEPT_MS_MAX, kept);
+    const kept = [counters.saveAll(), ladder.settled(), spans.settled(), errorKinds.stop()];
+    await within(this.#rooms.ports.timers, KEPT_MS_MAX, Promise.all(kept));
     outbox.close();
     // Last of all: until here a hang of the agent is still the machine's watchdog's to end.
     this.#alive.ended();

@@ -16,6 +16,8 @@ import { LadderFile } from './ladder-file.ts';
 import type { RealIntake } from './logs/intake/intake.ts';
 import { openLogRooms } from './logs/intake/open.ts';
 import type { JournalStore } from './logs/journal/types.ts';
+import type { ErrorKinds } from './logs/kinds/kinds.ts';
+import { kindsOf } from './logs/kinds/open.ts';
 import { type OwnLog, openOwnLog } from './logs/own.ts';
 import { openPulls } from './logs/pull/pulls.ts';
 import type { Pulls } from './logs/pull/types.ts';
@@ -61,6 +63,7 @@ export type Rooms = {
   readonly pulls: Pulls;
   readonly tails: Tails;
   readonly redactions: Redactions;
+  readonly errorKinds: ErrorKinds;
   readonly ring: Ring;
   readonly spans: Spans;
   readonly identity: AgentIdentity;
@@ -130,6 +133,7 @@ export function openRooms(config: AgentConfig, locks: Release[], overrides: Over
     ...{ config, ports, log, ownLog, redactions, puncher, pinned: () => undefined },
     report: (event) => outbox.addEvent(event),
   });
+  const errorKinds = kindsOf({ dataDir, ports, outbox, intake: logs.intake, log });
   const names = config.components.map(({ name }) => name);
   const pulls = openPulls({
     path: join(dataDir, 'pulls.json'),
@@ -163,5 +167,6 @@ export function openRooms(config: AgentConfig, locks: Release[], overrides: Over
   });
   const kept = { outbox, disk, counters, budgets, ladder, pulls, tails, redactions, ring, spans };
   const identity = identityFor(config, ports, outbox, log);
-  return { config, ports, log, locks, environment, identity, stopped, settings, ...kept, ...logs };
+  const own = { locks, environment, identity, stopped, settings, errorKinds };
+  return { config, ports, log, ...own, ...kept, ...logs };
 }

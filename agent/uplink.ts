@@ -6,6 +6,7 @@ import { Absence } from './absence/keeper.ts';
 import { Doubts } from './identity/doubts.ts';
 import { wayOf } from './identity/open.ts';
 import { type Link, startLink } from './link/link.ts';
+import { logReading } from './logs/kinds/open.ts';
 import type { Rooms } from './rooms.ts';
 import { writeDurablyLater } from './system/disk.ts';
 import { parseWritten } from './telemetry/disk-samples.ts';
@@ -86,8 +87,7 @@ export function openUplink(rooms: Rooms, sources: UplinkSources): Uplink {
     ...config.sampling,
     ...readings,
     more: () => ({
-      awayMs: absence.totalsMs(),
-      certificateMs: identity.expiresMs(),
+      ...{ awayMs: absence.totalsMs(), certificateMs: identity.expiresMs() },
       unreadBytes: tallies.unreadBytes(),
       tailDropped: rooms.tails.dropped(),
       spansDropped: rooms.spans.dropped(),
@@ -108,8 +108,10 @@ export function openUplink(rooms: Rooms, sources: UplinkSources): Uplink {
       redactions.look();
       return redactions.missedCounts();
     },
+    logs: () => logReading(rooms),
     diskStats: () => ({
       ...{ level: disk.level(), levels: disk.levels(), output: output.readings() },
+      ...{ journal: rooms.journal.readings(), behind: rooms.intake.behind() },
       writtenBytes: parseWritten(ports.files.read('/proc/self/io')),
     }),
     ...{ outbox, link, clock, timers, log },
