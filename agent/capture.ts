@@ -24,6 +24,8 @@ export type JournalFile = {
   readonly allocated: number;
   readonly modifiedMs: number;
   readonly holes: readonly Hole[];
+  /** Bytes before it are taken (logs/intake): nobody misses them, freed or not yet. */
+  readonly takenTo?: number;
 };
 export type Surplus = {
   readonly remove: readonly JournalFile[];
@@ -32,7 +34,7 @@ export type Surplus = {
 /** What an open request for logs still reads of a file. */
 export type PinnedOf = (path: string) => Range | undefined;
 
-const lengthOf = (ranges: readonly Range[]): number =>
+export const lengthOf = (ranges: readonly Range[]): number =>
   ranges.reduce((sum, { from, to }) => sum + to - from, 0);
 
 /** What of a stretch is there. */
@@ -47,6 +49,10 @@ export function keptOf(holes: readonly Range[], { from, to }: Range): Range[] {
   if (at < to) kept.push({ from: at, to });
   return kept.filter((piece) => piece.to > piece.from);
 }
+
+/** What of a file is there and was not taken. */
+export const leftOf = ({ size, holes, takenTo = 0 }: JournalFile): Range[] =>
+  keptOf([{ from: 0, to: takenTo }, ...holes], { from: 0, to: size });
 
 const without = (ranges: readonly Range[], pinned: Range | undefined): Range[] =>
   pinned === undefined ? [...ranges] : ranges.flatMap((range) => keptOf([pinned], range));
@@ -102,7 +108,8 @@ export function judgeSize(
   const punch: { file: JournalFile; ranges: Range[] }[] = [];
   let excess = total - bytesMax * KEPT_RATIO;
   for (const file of rest) {
-    const { path, size, holes, allocated } = file;
+    const { path, holes, allocated } = file;
+    const left = leftOf(file);
     if (excess < SLACK_BYTES) break;
     if (mayGo(file) && allocated <= excess) {
       remove.push(file);
@@ -110,8 +117,8 @@ export function judgeSize(
       continue;
     }
     const stays = path === open ? bytesMax * NEWEST_RATIO : 0;
-    const most = Math.min(excess, keptBytes(holes, { from: 0, to: size }) - stays);
-    const there = without(keptOf(holes, { from: 0, to: size }), pinnedOf(path));
+    const most = Math.min(excess, lengthOf(left) - stays);
+    const there = without(left, pinnedOf(path));
     const taken = oldestOf(there, Math.floor(most));
     if (lengthOf(taken) < SLACK_BYTES) continue;
     punch.push({ file, ranges: joined(taken, holes) });

@@ -10,6 +10,7 @@ import type { Hooks } from './hooks.ts';
 import type { Log, Ports } from './ports.ts';
 import type { Control } from './watchdog/control.ts';
 import type { ComponentEvent } from './watchdog/model.ts';
+import type { ReadTail } from './watchdog/probes-log.ts';
 
 export type Hands = {
   readonly ports: Ports;
@@ -20,6 +21,13 @@ export type Hands = {
   /** PATH, HOME, LANG and TZ of the agent: all that a component inherits. */
   readonly inherited: Readonly<Record<string, string>>;
   readonly logFileOf: (component: string, instance: string) => string;
+  /** The newest lines that were printed there, wherever they lie by now; `now` waits for no disk. */
+  readonly lastWords?: {
+    readonly now: (component: string, path: string) => readonly string[];
+    readonly soon: (component: string, path: string) => Promise<readonly string[]>;
+  };
+  /** As a probe reads output that is taken away behind it. */
+  readonly outputTail?: (path: string) => ReadTail;
   readonly send: (component: string, message: ToComponent) => boolean;
   /** Of the main thread, from the component's witness. */
   readonly askStack: (component: string) => Promise<StackAnswer | undefined>;

@@ -54,7 +54,8 @@ function startProbes(component: Component, hands: Hands): void {
       component.answers.set(probe, reason);
       hands.push(component.name, { kind: 'probe', probe, ok, reason });
     };
-    return startProbe(spec, { ...hands.ports, log: hands.log }, told, { env, ownOutput });
+    const context = { env, ownOutput, readOwn: hands.outputTail };
+    return startProbe(spec, { ...hands.ports, log: hands.log }, told, context);
   });
   const { progress } = component.config;
   if (progress === undefined) return;

@@ -2,9 +2,8 @@
 // where nothing else works, cut. Holes are kept in memory and noted beside the file before its bytes go, so that
 // an agent that is killed in between finds them noted and frees them again: nothing is lost that is not told.
 
-import { type JournalFile, judgeCrowd, withHole } from './capture.ts';
+import { type JournalFile, judgeCrowd, leftOf, lengthOf, withHole } from './capture.ts';
 import {
-  addHole,
   COMPRESSED_BYTES_MAX,
   decodeNote,
   encodeHoles,
@@ -92,7 +91,9 @@ export class Journal {
 
   /** A file with its holes, which are read once, and again when the disk holds more of it than they leave. */
   async known(stat: FileStat): Promise<JournalFile> {
-    return { ...stat, holes: this.#withFront(stat, await this.#known(stat)) };
+    const holes = await this.#known(stat);
+    const takenTo = this.#o.takenTo?.(stat.path) ?? 0;
+    return { ...stat, holes, takenTo: takenTo <= stat.size ? takenTo : 0 };
   }
 
   async #known(stat: FileStat): Promise<readonly Hole[]> {
@@ -195,19 +196,11 @@ export class Journal {
     await this.#note(file);
   }
 
-  /** With the front that was taken, which nobody has to be told of. */
-  #withFront({ path, size }: FileStat, holes: readonly Hole[]): readonly Hole[] {
-    const to = this.#o.takenTo?.(path) ?? 0;
-    if (to <= 0 || to > size) return holes;
-    const times = { firstMs: 0, lastMs: 0, reason: 'taken' as const };
-    return addHole(holes, { from: 0, to, bytes: to, ...times });
-  }
-
   async remove(file: JournalFile, reason: DropReason | 'taken'): Promise<void> {
     const { disk, dropped } = this.#o;
     await disk.remove(file.path);
     await this.forget(file.path);
-    if (reason !== 'taken') dropped(reason, keptBytes(file.holes, { from: 0, to: file.size }));
+    if (reason !== 'taken') dropped(reason, lengthOf(leftOf(file)));
   }
 
   /** The last way out: what is written meanwhile is lost. */

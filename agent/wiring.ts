@@ -55,6 +55,8 @@ export function handsFor(rooms: Rooms, wires: Wires): Omit<Hands, 'push'> {
     socketPath: socketPath(runDir),
     inherited: Object.fromEntries(inherited),
     logFileOf: output.fileOf,
+    lastWords: rooms.intake.words,
+    outputTail: (path) => rooms.intake.shadows.over(path),
     report: (event) => {
       report(withTrace(event));
       spans.told(event);

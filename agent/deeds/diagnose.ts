@@ -55,7 +55,9 @@ async function disk({ rooms }: Desk): Promise<unknown> {
   const { config } = rooms;
   const { dataDir, runDir, logDir } = config;
   const [data, run, logs] = await Promise.all([dataDir, runDir, logDir].map(readSpace));
-  return { level: rooms.disk.level(), data, run, logs, output: rooms.output.readings() };
+  const journal = { journal: rooms.journal.readings(), behind: rooms.intake.behind() };
+  const output = rooms.output.readings();
+  return { level: rooms.disk.level(), data, run, logs, output, ...journal };
 }
 
 function clocks({ rooms }: Desk): unknown {

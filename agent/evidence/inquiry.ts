@@ -5,6 +5,7 @@
 
 import type { StackAnswer } from '../channel/ask.ts';
 import { topFrameOf } from '../channel/ask.ts';
+import type { Hands } from '../hands.ts';
 import type { Log, Ports } from '../ports.ts';
 import type { Exit, Life } from '../watchdog/control.ts';
 import { type Evidence, lastLines } from '../watchdog/evidence.ts';
@@ -39,6 +40,7 @@ export type InquiryOptions = {
   readonly push: (component: string, event: ComponentEvent) => void;
   /** Tests bring one that hangs. */
   readonly readLines?: (path: string) => Promise<string[]>;
+  readonly lastWords?: Hands['lastWords'];
 };
 
 export type Inquiry = {
@@ -120,7 +122,10 @@ export function createInquiry(options: InquiryOptions): Inquiry {
         : ask(name, life).then((js) => {
             parts.js = js;
           }, tell('stack'));
-    const lines = readLines(life?.logFile ?? '').then((logLines) => {
+    const path = life?.logFile ?? '';
+    const { lastWords } = options;
+    const asked = lastWords === undefined ? readLines(path) : lastWords.soon(name, path);
+    const lines = asked.then((logLines) => {
       parts.logLines = logLines;
     }, tell('last lines'));
     return new Promise((done) => {
@@ -159,11 +164,13 @@ export function createInquiry(options: InquiryOptions): Inquiry {
 export function exitEvidence(
   subject: Subject,
   { code, signal }: Exit,
-  { ports, ring }: Pick<InquiryOptions, 'ports' | 'ring'>,
+  { ports, ring, lastWords }: Pick<InquiryOptions, 'ports' | 'ring' | 'lastWords'>,
 ): Record<string, unknown> {
+  const path = subject.life?.logFile ?? '';
   // Just written, so it is in memory and costs some microseconds.
-  const text = ports.files.readEnd(subject.life?.logFile ?? '', CRASH_LINES_BYTES_MAX) ?? '';
-  const logLines = lastLines(text, { isCut: Buffer.byteLength(text) >= CRASH_LINES_BYTES_MAX });
+  const text = lastWords ? '' : (ports.files.readEnd(path, CRASH_LINES_BYTES_MAX) ?? '');
+  const isCut = Buffer.byteLength(text) >= CRASH_LINES_BYTES_MAX;
+  const logLines = lastWords?.now(subject.name, path) ?? lastLines(text, { isCut });
   const what = { phase: 'exit', incident: undefined, system: undefined } as const;
   const parts = { js: undefined, logLines };
   return keep(

@@ -7,8 +7,8 @@ import { closeSync, constants, fstatSync, openSync, readFileSync, readSync } fro
 import { crc32 } from 'node:zlib';
 import * as v from 'valibot';
 
-/** Each with the words for it; `unknown`: the note was lost; `taken`: it lies in the journal. */
-export const HOLE_REASONS = ['rate', 'size', 'disk', 'purged', 'unknown', 'taken'] as const;
+/** Each with the words for it; `unknown`: the note was lost. */
+export const HOLE_REASONS = ['rate', 'size', 'disk', 'purged', 'unknown'] as const;
 export type HoleReason = (typeof HOLE_REASONS)[number];
 
 /** Kept pieces of a flood lie between holes; the oldest is given up when there are more. */
@@ -217,7 +217,6 @@ export function holeText({ bytes, firstMs, lastMs, reason, limit = 0 }: Hole, of
     case 'purged':
       return `[tillwatch: ${what}: an operator deleted what was older than ${clockText(lastMs + offsetMs)}]`;
     case 'unknown':
-    case 'taken':
       return `[tillwatch: ${what}]`;
   }
 }

@@ -19,6 +19,7 @@ export type IntakeDisk = {
   readonly wipe: (path: string, inode: number, ranges: readonly Range[]) => Promise<boolean>;
   /** At once, of the last `bytesMax` behind `at`; empty when there is nothing. */
   readonly unread: (path: string, at: number, bytesMax: number) => Buffer;
+  readonly unreadLater: (path: string, at: number, bytesMax: number) => Promise<Buffer>;
 };
 
 const NULLS = Buffer.alloc(64 * 1024);
@@ -69,6 +70,22 @@ function unread(path: string, at: number, bytesMax: number): Buffer {
   }
 }
 
+async function unreadLater(path: string, at: number, bytesMax: number): Promise<Buffer> {
+  let file: FileHandle | undefined;
+  try {
+    file = await open(path, READ_PLAIN);
+    const { size } = await file.stat();
+    const from = Math.max(at, size - bytesMax);
+    const bytes = Buffer.alloc(Math.max(0, size - from));
+    const { bytesRead } = await file.read(bytes, 0, bytes.length, from);
+    return bytes.subarray(0, bytesRead);
+  } catch {
+    return Buffer.alloc(0); // as above
+  } finally {
+    await file?.close().catch(() => undefined);
+  }
+}
+
 export const realIntakeDisk: IntakeDisk = {
   read: (path, inode, at, into) =>
     withInode(path, READ_PLAIN, inode, async (file) => {
@@ -83,4 +100,5 @@ export const realIntakeDisk: IntakeDisk = {
     return done === true;
   },
   unread,
+  unreadLater,
 };

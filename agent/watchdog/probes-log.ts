@@ -4,7 +4,7 @@
 // are matched, so that half a line never counts; the time of matching is bounded too, whatever the pattern.
 
 import { codeOf } from '../system/files.ts';
-import { type FileFacts, readTail, type Stretch } from '../system/tail.ts';
+import { type FileFacts, readTail, type Stretch, type Tail } from '../system/tail.ts';
 import { delay } from './hands.ts';
 import { compilePattern, type Pattern } from './patterns.ts';
 import type { Answer, Asker, ProbePorts, ProbeSpec } from './probes.ts';
@@ -24,12 +24,19 @@ const PARTIAL_BYTES_MAX = 8 * 1024;
 const TOLD_CHARS_MAX = 80;
 const LINE_END = 10;
 
+/** The file, or what stood in it before intake took it (logs/intake/shadows.ts). */
+export type ReadTail = (
+  path: string,
+  choose: (facts: FileFacts) => Stretch | undefined,
+) => Promise<Tail | undefined>;
+
 /** Walks along one file. `from`: where it begins is the file's end, or as far back as one look reads. */
 export class Tailer {
   readonly #from: 'end' | 'recent';
   #id: string | undefined;
   #position = 0;
   #partial: Buffer = Buffer.alloc(0);
+  #isNew = true;
   /** Something was added at the last look. */
   #grown = false;
   /** Bytes that no look has read: too many at once. */
@@ -65,6 +72,9 @@ export class Tailer {
 
   /** @returns the lines that are now whole; a last one without an end when nothing follows it. */
   take(read: Buffer): string[] {
+    // Taken into the journal before this look, by an agent before this one.
+    if (this.#isNew && read[0] === 0) this.began = 'unseen';
+    if (read.length > 0) this.#isNew = false;
     this.#position += read.length;
     if (read.length === 0 && this.#partial.length === 0) return [];
     const all = Buffer.concat([this.#partial, read]);
@@ -153,7 +163,12 @@ class Hearing {
 const told = (pattern: string): string => `"${pattern.slice(0, TOLD_CHARS_MAX)}"`;
 
 /** @param own the output file of the present life, for a probe that names no other. */
-export function logAsker(spec: LogSpec, ports: ProbePorts, own: string | undefined): Asker {
+export function logAsker(
+  spec: LogSpec,
+  ports: ProbePorts,
+  own: string | undefined,
+  readOwn: ReadTail = readTail,
+): Asker {
   const { clock, log } = ports;
   const path = spec.path ?? own ?? '';
   const tailer = new Tailer(spec.path === undefined ? 'recent' : 'end');
@@ -193,7 +208,8 @@ export function logAsker(spec: LogSpec, ports: ProbePorts, own: string | undefin
   async function look(): Promise<Answer> {
     if (path === '') return { ok: undefined, reason: 'it has no output file of its own' };
     patterns ??= await compile();
-    const tail = await readTail(path, (facts) => tailer.choose(facts));
+    const read = spec.path === undefined ? readOwn : readTail;
+    const tail = await read(path, (facts) => tailer.choose(facts));
     const now = clock.monotonicMs();
     if (tail === undefined) {
       // Our own file: it was not given one (a full disk), and cannot be blamed for what it cannot write.

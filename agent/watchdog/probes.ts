@@ -10,7 +10,7 @@ import type { Cancel, Log, Ports } from '../ports.ts';
 import { loadHttp } from '../system/http.ts';
 import { execAsk } from './probes-exec.ts';
 import { fileAsker } from './probes-file.ts';
-import { logAsker } from './probes-log.ts';
+import { logAsker, type ReadTail } from './probes-log.ts';
 
 type Rhythm = { readonly everyMs: number; readonly timeoutMs: number };
 export type ProbeSpec = Rhythm &
@@ -124,7 +124,15 @@ export type ProbeContext = {
   readonly env?: Readonly<Record<string, string>> | undefined;
   /** The output file of the present life, for a log probe that names no other. */
   readonly ownOutput?: string | undefined;
+  /** How that is read, where others take it away meanwhile. */
+  readonly readOwn?: ((path: string) => ReadTail) | undefined;
 };
+
+const ownTail = (
+  spec: ProbeSpec & { kind: 'log' },
+  { ownOutput, readOwn }: ProbeContext,
+): ReadTail | undefined =>
+  spec.path === undefined && ownOutput !== undefined ? readOwn?.(ownOutput) : undefined;
 
 function askerOf(spec: ProbeSpec, ports: ProbePorts, context: ProbeContext): Asker {
   switch (spec.kind) {
@@ -135,7 +143,7 @@ function askerOf(spec: ProbeSpec, ports: ProbePorts, context: ProbeContext): Ask
     case 'exec':
       return { ask: execAsk(ports, spec.command, context.env ?? {}) };
     case 'log':
-      return logAsker(spec, ports, context.ownOutput);
+      return logAsker(spec, ports, context.ownOutput, ownTail(spec, context));
     case 'file':
       return fileAsker(spec, ports);
   }

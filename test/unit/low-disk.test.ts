@@ -144,10 +144,29 @@ describe('the keeper of the disk', () => {
     expect(told).toEqual(['1']);
     expect(made).toHaveLength(1);
     expect(
-      diskSamples({ level: kept.level(), levels: kept.levels(), output: [], writtenBytes: 7 }),
+      diskSamples({
+        journal: [{ component: 'sale', bytes: 3, records: { size: 2 } }],
+        behind: [{ component: 'sale', bytes: 5 }],
+        level: kept.level(),
+        levels: kept.levels(),
+        writtenBytes: 7,
+        output: [{ component: 'sale', bytes: 4, dropped: { rate: 6 } }],
+      }),
     ).toEqual([
       { name: 'tillwatch_disk_level', labels: { level: 'normal' }, value: 0 },
       { name: 'tillwatch_disk_level', labels: { level: 'reserve' }, value: 1 },
+      { name: 'tillwatch_journal_bytes', labels: { component: 'sale' }, value: 7 },
+      {
+        name: 'tillwatch_journal_records_dropped_total',
+        labels: { component: 'sale', reason: 'size' },
+        value: 2,
+      },
+      { name: 'tillwatch_journal_behind_bytes', labels: { component: 'sale' }, value: 5 },
+      {
+        name: 'tillwatch_journal_dropped_bytes_total',
+        labels: { component: 'sale', reason: 'rate' },
+        value: 6,
+      },
       { name: 'tillwatch_agent_written_bytes_total', labels: {}, value: 7 },
     ]);
     kept.stop();

@@ -13,6 +13,7 @@ import { Shadows } from './shadows.ts';
 import { Taker } from './taker.ts';
 import type { Keeper } from './taker-types.ts';
 import type { Behind, Intake, ListenOptions, RecordCount, RecordListener } from './types.ts';
+import { type LastWords, lastWords } from './words.ts';
 
 /** Somebody looks on: four times a second. */
 const URGENT_LOOK_MS = 250;
@@ -39,6 +40,7 @@ export type Presser = (component: string) => Promise<void>;
 
 export class RealIntake implements Intake {
   readonly shadows = new Shadows();
+  readonly words: LastWords;
   readonly #o: IntakeOptions;
   readonly #takers = new Map<string, Taker>();
   readonly #forced = new Set<string>();
@@ -53,6 +55,11 @@ export class RealIntake implements Intake {
   constructor(options: IntakeOptions) {
     this.#o = options;
     const { components, own } = options;
+    this.words = lastWords(options.disk, (component, path) => {
+      const taker = this.#takers.get(component);
+      const lines = (most: number): readonly string[] => taker?.last.list(most, path) ?? [];
+      return { lines, to: taker?.safeTo(path) ?? 0 };
+    });
     for (const { name, version } of components) {
       this.#takers.set(
         name,

@@ -2,25 +2,16 @@
 // where the file holds nulls by now, the probe sees what stood there. In memory only, because it may be card data,
 // and no more of it than a probe reads at one look.
 
-import type { FileFacts, Stretch, Tail } from '../../system/tail.ts';
+import { readTail } from '../../system/tail.ts';
+import type { ReadTail } from '../../watchdog/probes-log.ts';
 
 /** As much as the `log` probe reads at one look (watchdog/probes-log.ts). */
 export const SHADOW_BYTES_MAX = 512 * 1024;
-
-export type ReadTail = (
-  path: string,
-  choose: (facts: FileFacts) => Stretch | undefined,
-) => Promise<Tail | undefined>;
 
 type Piece = { readonly from: number; readonly bytes: Buffer };
 
 export class Shadows {
   readonly #byPath = new Map<string, { pieces: Piece[]; bytes: number }>();
-
-  /** Output of that file is kept from now on. */
-  open(path: string): void {
-    if (!this.#byPath.has(path)) this.#byPath.set(path, { pieces: [], bytes: 0 });
-  }
 
   /** Of a component's folder only the newest file has a probe. */
   close(folder: string, open: string): void {
@@ -41,8 +32,9 @@ export class Shadows {
     }
   }
 
-  /** @returns how a probe reads: the file, and what stood in it. */
-  over(readTail: ReadTail): ReadTail {
+  /** @returns how a probe reads that file: what stands in it, and what stood there since it is asked for. */
+  over(of: string): ReadTail {
+    if (!this.#byPath.has(of)) this.#byPath.set(of, { pieces: [], bytes: 0 });
     return async (path, choose) => {
       let from = 0;
       const tail = await readTail(path, (facts) => {

@@ -59,6 +59,11 @@ export class Taker {
     return this.#of(path)?.at ?? 0;
   }
 
+  /** Records of what stands before are made; what stands behind may still be half of one. */
+  safeTo(path: string): number {
+    return this.#of(path)?.safe.to ?? this.#noted.files.find((one) => one.path === path)?.to ?? 0;
+  }
+
   takenTo(path: string): number {
     return this.#of(path)?.wipedTo ?? 0;
   }

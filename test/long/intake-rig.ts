@@ -1,0 +1,65 @@
+// What intake left behind, for tests: all records of a journal, as a reader of another process finds them.
+
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { type AgentConfig, loadConfig } from '../../agent/config.ts';
+import { openLogRooms } from '../../agent/logs/intake/open.ts';
+import type { RecordCount } from '../../agent/logs/intake/types.ts';
+import { openReader } from '../../agent/logs/journal/reader.ts';
+import type { JournalRecord } from '../../agent/logs/journal/types.ts';
+import { openOwnLog } from '../../agent/logs/own.ts';
+import { createRedactions } from '../../agent/logs/redactions.ts';
+import { createPuncher } from '../../agent/punch.ts';
+import { realPorts } from '../../agent/system.ts';
+import type { NewEvent } from '../../protocol/events.ts';
+
+export function configOf(folder: string, version = '1', more = ''): AgentConfig {
+  const text = `
+terminal: lane-1
+dataDir: ${folder}
+runDir: ${join(folder, 'run')}
+output: { bytesMax: 16777216, bytesPerSecondMax: 1073741824 }
+components:
+  - { name: sale, version: "${version}", command: [/bin/true] }
+${more}`;
+  const loaded = loadConfig(text, folder);
+  if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
+  return loaded.config;
+}
+
+export function recordsIn(folder: string, component = 'sale'): JournalRecord[] {
+  const reader = openReader(join(folder, 'journal'));
+  const all: JournalRecord[] = [];
+  for (const block of reader.blocks(component, { sinceMs: 0, untilMs: 9e15 })) {
+    const read = reader.read(block);
+    if (!read.ok) throw new Error(read.reason);
+    all.push(...read.value);
+  }
+  reader.close();
+  return all;
+}
+
+export function openRig(folder: string, version = '1', more = '') {
+  mkdirSync(folder, { recursive: true });
+  const ports = realPorts();
+  const ownLog = join(folder, 'agent.log');
+  const log = openOwnLog(ownLog, false);
+  const events: NewEvent[] = [];
+  const redactions = createRedactions(ports.clock);
+  const rooms = openLogRooms({
+    ...{ config: configOf(folder, version, more), ports, log, ownLog, redactions },
+    puncher: createPuncher(ports, join(folder, 'said')),
+    pinned: () => undefined,
+    report: (event) => events.push(event),
+  });
+  return { ...rooms, log, redactions, events };
+}
+
+/** As the next agent finds them. */
+export function countsIn(folder: string): readonly RecordCount[] {
+  const { intake, output } = openRig(folder);
+  const counts = intake.counts();
+  intake.stop();
+  output.stop();
+  return counts;
+}

@@ -1,0 +1,162 @@
+// Intake over real files: what became of output while nobody looked, and what the next agent finds.
+
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openRig, recordsIn } from '../long/intake-rig.ts';
+
+let folder: string;
+let file: string;
+let rigs: ReturnType<typeof openRig>[];
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'tw-intake-'));
+  file = join(folder, 'logs', 'sale', 'a.log');
+  mkdirSync(join(folder, 'logs', 'sale'), { recursive: true });
+  rigs = [];
+});
+afterEach(async () => {
+  for (const rig of rigs) await close(rig);
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function open(version?: string, more?: string) {
+  const rig = openRig(folder, version, more);
+  rigs.push(rig);
+  return rig;
+}
+async function close(rig: ReturnType<typeof openRig>): Promise<void> {
+  rigs = rigs.filter((one) => one !== rig);
+  rig.intake.stop();
+  rig.output.stop();
+  await rig.log.end();
+  rig.journal.close();
+  await rig.journal.settled();
+}
+async function take(
+  { output, intake }: ReturnType<typeof openRig>,
+  path: string | undefined = file,
+) {
+  output.tidy('sale', path);
+  await output.settled();
+  await intake.catchUp(['sale', 'agent'], 5_000);
+}
+const texts = (component?: string): string[] =>
+  recordsIn(folder, component).map(({ text }) => text);
+
+describe('output that was taken', () => {
+  it('lies in the journal without card data and is nulls where it stood', async () => {
+    const rig = open('4.2');
+    const heard: string[] = [];
+    rig.intake.listen((component, { text }) => heard.push(`${component}: ${text}`));
+    writeFileSync(file, '2026-11-22T10:00:00Z ERROR card 4111111111111111\n  at a.js:1\nplain\n');
+    await take(rig);
+    const told = '2026-11-22T10:00:00Z ERROR card [PAN visa ....1111]\n  at a.js:1';
+    expect(recordsIn(folder)).toMatchObject([
+      {
+        timeMs: Date.UTC(2026, 10, 22, 10),
+        guessed: false,
+        level: 'error',
+        version: '4.2',
+        text: told,
+      },
+      { guessed: true, text: 'plain' },
+    ]);
+    expect(heard).toEqual([`sale: ${told}`, 'sale: plain']);
+    expect(readFileSync(file).every((byte) => byte === 0)).toBe(true);
+    expect(rig.intake.lastLines('sale', 2)).toEqual(['  at a.js:1', 'plain']);
+    expect(rig.redactions.list()).toMatchObject([{ where: 'journal', kind: 'pan', count: 1 }]);
+    expect(rig.intake.behind()).toEqual([]);
+  });
+
+  it('is not taken again by the next agent, which counts on and knows who printed what', async () => {
+    writeFileSync(file, 'one\n');
+    const first = open('1');
+    await take(first);
+    appendFileSync(file, 'two\n');
+    await close(first);
+    const second = open('2');
+    await take(second);
+    const other = second.output.fileOf('sale', 'b');
+    writeFileSync(other, 'three WARN\n[WARN] four\n');
+    await take(second, other);
+    expect(recordsIn(folder).map(({ text, version }) => `${version} ${text}`)).toEqual([
+      '1 one',
+      '1 two',
+      '2 three WARN',
+      '2 [WARN] four',
+    ]);
+    const counts = second.intake.counts().filter(({ component }) => component === 'sale');
+    expect(counts.reduce((sum, { count }) => sum + count, 0)).toBe(4);
+    expect(second.intake.versionOf('sale')).toBe('2');
+  });
+
+  it('and was emptied since is read from its begin, also when it has grown beyond the place', async () => {
+    const rig = open();
+    writeFileSync(file, 'old one\nold two\n');
+    await take(rig);
+    truncateSync(file);
+    appendFileSync(file, 'new one\n');
+    await take(rig);
+    truncateSync(file);
+    appendFileSync(file, 'newer, and longer than what stood there\nand more\n');
+    await take(rig);
+    await close(rig);
+    truncateSync(file);
+    appendFileSync(
+      file,
+      'newest, while no agent ran, and longer than what stood there before it\n',
+    );
+    await take(open());
+    expect(texts()).toEqual([
+      ...['old one', 'old two', 'new one', 'newer, and longer than what stood there', 'and more'],
+      'newest, while no agent ran, and longer than what stood there before it',
+    ]);
+  });
+
+  it('of lives that are over comes first, with its half line, and its files go', async () => {
+    writeFileSync(join(folder, 'logs', 'sale', 'old.log'), 'dead\nhalf a li');
+    writeFileSync(file, 'alive\nnot yet');
+    const rig = open();
+    await take(rig);
+    expect(texts()).toEqual(['dead', 'half a li', 'alive']);
+    rmSync(file);
+    await take(rig);
+    expect(existsSync(join(folder, 'logs', 'sale', 'old.log'))).toBe(true);
+  });
+
+  it('that came too fast has a record in its place, and nothing of it is counted twice', async () => {
+    const rig = open('1', '');
+    writeFileSync(file, 'before\n');
+    await take(rig);
+    await close(rig);
+    const flood = openRig(folder, '1', '');
+    rigs.push(flood);
+    await take(flood);
+    expect(texts()).toEqual(['before']);
+  });
+});
+
+describe('the agent’s own log', () => {
+  it('is a component like any other, and read on when it is rotated', async () => {
+    const rig = open();
+    rig.log.warn('first');
+    await take(rig);
+    const own = join(folder, 'agent.log');
+    renameSync(own, join(folder, 'agent1.log'));
+    writeFileSync(own, '{"level":"info","message":"second"}\n');
+    await take(rig);
+    expect(texts('agent').map((text) => JSON.parse(text).message)).toEqual(['first', 'second']);
+    expect(readFileSync(own, 'utf8')).toContain('second');
+  });
+});
