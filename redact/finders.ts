@@ -11,7 +11,7 @@ import { EMV_TRIGGER, findEmv } from './emv.ts';
 import { findMessages, ISO_TRIGGER } from './iso8583.ts';
 import { findKeyed, KEYED_TRIGGER } from './keyed.ts';
 import { RUN_TRIGGER } from './runs.ts';
-import { findSecrets, SECRET_TRIGGER } from './secrets.ts';
+import { findSecrets, PEM_TRIGGER, SECRET_TRIGGER } from './secrets.ts';
 import type { Finder } from './span.ts';
 import { CODE_TRIGGER, findCodes } from './words.ts';
 
@@ -24,6 +24,7 @@ export const FINDERS: readonly Finder[] = [
   { name: 'codes', trigger: CODE_TRIGGER, find: findCodes },
   { name: 'coded', trigger: CODED_TRIGGER, find: findCoded },
   { name: 'secrets', trigger: SECRET_TRIGGER, find: findSecrets },
+  { name: 'pem', trigger: PEM_TRIGGER, find: findSecrets },
   { name: 'base64', trigger: BASE64_TRIGGER, find: findBase64 },
   { name: 'email', trigger: EMAIL_TRIGGER, find: findEmails },
 ];

@@ -9,14 +9,16 @@ type Class = {
   readonly keys: string;
   readonly kind: Kind;
   readonly mark: string;
-  /** What a value must look like; in quotes anything goes unless `strict`. */
+  /** What a value must look like; with `quoted`, anything goes in quotes. */
   readonly fits: RegExp;
-  readonly strict?: boolean;
+  readonly quoted?: boolean;
   /** Whether the value may be several words. */
   readonly words?: boolean;
 };
 
 const J = '[ _-]?';
+/** Where a key begins: after no letter or digit but those of an escape of a URL. */
+const B = '(?:(?<![a-z0-9])|(?<=%[2-7][0-9a-f]))';
 /** A field by number, as hosts and their libraries log it: DE2, DE002, F035, field 35, bit[52], id="2". */
 const field = (numbers: string): string =>
   `(?<![a-z0-9])(?:de|df|f|p|s|fld|field|bit|data${J}element|isofield)${J}[\\[(#]?0{0,2}(?:${numbers})[\\])]?(?![0-9])|(?<=<field[^<>]{0,20} )id="0{0,2}(?:${numbers})"[ ]value`;
@@ -27,27 +29,31 @@ const HEXES = /^(?:0x)?[0-9a-f][0-9a-f :-]{6,}/i;
 const CLASSES: readonly Class[] = [
   {
     ...{ kind: 'key', mark: '[REMOVED]', fits: ANY },
-    keys: `(?<![a-z0-9])(?:track${J}[123](?:${J}(?:data|equivalent(?:${J}data)?))?|cvv2?|cvc2?|cav2|csc|pin|pin${J}(?:block|data)|ksn|icc${J}data|mag${J}stripe(?:${J}data)?)`,
+    keys: `${B}(?:track${J}[123](?:${J}(?:data|equivalent(?:${J}data)?))?|pin${J}(?:block|data)|ksn|icc${J}data|mag${J}stripe(?:${J}data)?)`,
+  },
+  {
+    ...{ kind: 'key', mark: '[REMOVED]', fits: /\d/, quoted: true },
+    keys: `${B}(?:cvv2?|cvc2?|cav2|csc|pin)`,
   },
   {
     ...{ kind: 'key', mark: '[REMOVED]', fits: /[0-9]{4}|^[0-9a-f ]{8}|\d{3}$/i },
-    keys: `(?<![a-z0-9])(?:(?:card${J})?pan|primary${J}account${J}number|card${J}n(?:o|r|um|umber)|card${J}data|track(?:${J}data)?|cid|emv(?:${J}data)?|tlv(?:${J}data)?|chip${J}data)`,
+    keys: `${B}(?:(?:card${J})?pan|primary${J}account${J}number|card${J}n(?:o|r|um|umber)|card${J}data|track(?:${J}data)?|cid|emv(?:${J}data)?|tlv(?:${J}data)?|chip${J}data)`,
   },
-  { kind: 'emv', mark: '[EMV]', fits: /\d{8}|(?:\d[ -]?){12}/, strict: true, keys: field('2') },
+  { kind: 'emv', mark: '[EMV]', fits: /\d{8}|(?:\d[ -]?){12}/, keys: field('2') },
   {
-    ...{ kind: 'emv', mark: '[EMV]', fits: /\d{8}|[\^=]|(?:[0-9a-f]{2} ){8}/i, strict: true },
+    ...{ kind: 'emv', mark: '[EMV]', fits: /\d{8}|[\^=]|(?:[0-9a-f]{2} ){8}/i },
     keys: field('35|36|45'),
   },
-  { kind: 'emv', mark: '[EMV]', fits: HEXES, strict: true, keys: field('52|55') },
+  { kind: 'emv', mark: '[EMV]', fits: HEXES, keys: field('52|55') },
   {
-    ...{ kind: 'emv', mark: '[EMV]', strict: true },
+    ...{ kind: 'emv', mark: '[EMV]' },
     fits: /^(?:0x)?(?:[0-9a-f]{2}[ :-]?){3}|^[a-z .]{2,26}\/[a-z .]{0,26}$/i,
-    keys: '(?<![a-z0-9])(?:tag[ _-]?)?(?:5F20|5F24|9F1F|9F20|9F6B)',
+    keys: `${B}(?:tag[ _-]?)?(?:5F20|5F24|9F1F|9F20|9F6B)`,
   },
   {
-    ...{ kind: 'emv', mark: '[EMV]', strict: true },
+    ...{ kind: 'emv', mark: '[EMV]' },
     fits: /^(?:0x)?(?:[0-9a-f]{2}[ :-]?){7}/i,
-    keys: '(?<![a-z0-9])(?:(?:tag|0x)[ _-]?)?(?:5A|57|56|99)',
+    keys: '(?<![a-z0-9:.,])(?:(?:tag|0x)[ _-]?)?(?:5A|57|56|99)',
   },
   {
     ...{ kind: 'name', mark: '[NAME]', fits: /[a-z\u0080-\uffff]{2}/i, words: true },
@@ -58,21 +64,20 @@ const CLASSES: readonly Class[] = [
       kind: 'phone',
       mark: '[PHONE]',
       fits: /^(?:\+|%2b)?[(\d][\d ()/.-]{4,20}$/i,
-      strict: true,
     },
     keys: `(?:phone|msisdn|telefon|(?<![a-z])(?:mobile|tel|fax|cell))(?:${J}(?:no|nr|number))?`,
     words: true,
   },
   {
-    ...{ kind: 'key', mark: '[REMOVED]', fits: /\d{5}/, strict: true },
+    ...{ kind: 'key', mark: '[REMOVED]', fits: /\d{5}/ },
     keys: `(?<![a-z])(?:loyalty|member(?:ship)?|bonus|reward|payback|club|customer${J}card)(?:${J}(?:card|id|no|nr|number|account)){0,2}`,
   },
   {
     ...{ kind: 'secret', mark: '[SECRET]', fits: /^[^/\s]/ },
-    keys: `pass(?:word|wd|phrase|code)|passwort|(?<![a-z])pwd|secret|(?:secret|api|private|access|account|signing|encryption)${J}key(?:${J}id)?|(?:auth|access|refresh|id|session|bearer|csrf|enrol(?:l?ment)?)${J}token|session${J}?id|connection${J}string`,
+    keys: `pass(?:word|wd|phrase|code)|passwort|(?<![a-z])pwd|secret|(?:secret|api|private|access|account|signing|encryption)${J}key(?:${J}id)?|(?:auth|access|refresh|id|session|bearer|csrf|enrol(?:l?ment)?)${J}token|connection${J}string`,
   },
   {
-    ...{ kind: 'secret', mark: '[SECRET]', fits: /^(?=\S*\d)\S{8}/, strict: true },
+    ...{ kind: 'secret', mark: '[SECRET]', fits: /^(?=\S*\d)\S{8}/ },
     keys: '(?<![a-z])(?:token|credentials?)',
   },
   {
@@ -80,10 +85,9 @@ const CLASSES: readonly Class[] = [
       kind: 'secret',
       mark: '[SECRET]',
       fits: /^[^=\s]{1,64}=|^\S{12}/,
-      strict: true,
       words: true,
     },
-    keys: '(?<![a-z])(?:set-)?cookie',
+    keys: `(?<![a-z])(?:(?:set-)?cookie|j?session${J}id)`,
   },
 ];
 
@@ -91,8 +95,22 @@ const QUOTE = '\\\\{0,8}["\']|%22|&quot;|&#34;';
 /** Between key and value. Of an element of XML, all that may stand before its end. */
 const BETWEEN = `(?:${QUOTE})?\\]?[ ]?(?:=>|[:=]|%3[adAD])[ ]{0,2}|(?<=<(?:/?\\w{1,20}:)?\\w{1,40})(?:[ ][^<>]{0,80})?>`;
 const SOURCE = `(?:${CLASSES.map(({ keys }) => `(${keys})`).join('|')})(${BETWEEN})(${QUOTE})?`;
-export const KEYED_TRIGGER = new RegExp(SOURCE, 'i');
 const KEYED = new RegExp(SOURCE, 'gi');
+
+/**
+ * How keys end. The look for lines starts at what stands behind a key, which is rare, and only then goes back: some
+ * twenty times as quick as looking for each key at each letter. A test holds it against the keys themselves.
+ */
+const TAILS = [
+  'ata|club|(?:car|war|wor|ssw|pw|i)d|(?:rip|nam|hon|bil|ras|cod|oki|"[ ]valu)e|ring|(?:loc|rac|bac)k',
+  '(?:te|cel|tia)l|num|(?:pi|ks|pa|isd|efo|oke)n|no|ship|(?:mbe|n|lde|abe)r|(?:onu|tial)s',
+  '(?:len|oun|wor|cre)t|(?:em|tl|v)v|fax|(?:alt|ke)y|[vs]c|k[ _-]?[123]|[vac][vc]2|v2',
+  '[a-z][ _-]?[\\[(#]?0{0,2}(?:2|35|36|45|52|55)[\\])]?|2[04]|6b|1f',
+  '(?<![0-9:.,])(?:57|56|99)|5a',
+].join('|');
+const MARK_OF_KEY = `(?:[:=]|%3[ad])(?<=(?:${TAILS})(?:${QUOTE})?\\]?[ ]?(?:[:=]|%3[ad]))`;
+const ELEMENT = `<[\\w:.-]{1,60}(?<=${TAILS})[ >]`;
+export const KEYED_TRIGGER = new RegExp(`${MARK_OF_KEY}|${ELEMENT}`, 'i');
 
 /** Of a value: more than any track; what is longer is cut here and searched like all text. */
 const VALUE_CHARS_MAX = 256;
@@ -147,7 +165,7 @@ export function findKeyed(text: string): Span[] {
     const end = valueEnd(text, start, quote, between, one?.words === true);
     const value = text.slice(start, end);
     if (one === undefined || isKept(value)) continue;
-    const isFree = quote !== '' && one.strict !== true && one.fits === ANY;
+    const isFree = quote !== '' && one.quoted === true;
     if (!isFree && !one.fits.test(value)) continue;
     KEYED.lastIndex = Math.max(KEYED.lastIndex, end);
     spans.push({ kind: one.kind, start, end, mark: one.mark });
