@@ -26,10 +26,12 @@ import { openKeys } from './keys.ts';
 import { type Ledger, openLedger } from './ledger.ts';
 import { type Automatic, openAutomatic } from './logs/automatic.ts';
 import { type Logs, openLogs } from './logs/logs.ts';
+import { openLogStore } from './logs/store.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { type Operators, openOperators } from './operators/operators.ts';
 import type { Log } from './ports.ts';
 import { openRetention } from './retention.ts';
+import { joinSinks, startLoki } from './sinks/loki.ts';
 import { type Sinks, startSinks } from './sinks/sinks.ts';
 import type { Trust } from './trust/types.ts';
 import { BROKER_VERSION } from './version.ts';
@@ -170,6 +172,28 @@ function openActors(
   return { commands, identities, notices, bulks };
 }
 
+/** Where what the ledger and received logs hold goes to. */
+function openSinks(
+  { config, timers, undo }: World,
+  { ledger, fleet, logs }: Pick<Back, 'ledger' | 'fleet' | 'logs'>,
+  log: Log,
+): Sinks {
+  const { dataDir, retention, sinks: wanted } = config;
+  const shared = { deadLetters: retention.deadLetters, timers, log };
+  const ofLedger = startSinks({
+    ...{ config: wanted, path: join(dataDir, 'sinks.db'), onStores: fleet.onStores },
+    ...{ ...shared, ledger },
+  });
+  const ofLogs = startLoki({
+    ...{ sinks: wanted.loki, path: join(dataDir, 'loki.db'), folder: join(dataDir, 'logs') },
+    ...{ ...shared, records: openLogStore(fleet.database), storeOf: fleet.storeOf },
+    onChange: logs.onChange,
+  });
+  const sinks = joinSinks(ofLedger, ofLogs);
+  undo.push(sinks.stop);
+  return sinks;
+}
+
 export function openBack(world: World, log: Log, outside: Outside): Result<Back> {
   const { config, clock, timers, undo } = world;
   const { dataDir, retention } = config;
@@ -203,14 +227,9 @@ export function openBack(world: World, log: Log, outside: Outside): Result<Back>
   fleet.onNews(auditTold(audit));
   const errors = openErrors({ fleet, clock, ageMsMax: retention.events.days * DAY_MS });
   fleet.onSamples(createDeliveryLag(metrics.deliveryLagSeconds));
-  const { database, onStores } = fleet;
+  const { database } = fleet;
   undo.push(openRetention({ ...shared, database, retention, logs, errors }).stop);
-  const sinks = startSinks({
-    ...{ config: config.sinks, deadLetters: retention.deadLetters, ledger, timers, log },
-    path: join(dataDir, 'sinks.db'),
-    onStores,
-  });
-  undo.push(sinks.stop);
+  const sinks = openSinks(world, { ledger, fleet, logs }, log);
   metrics.watch({
     sessions: operators.sessions,
     identities: identities.counts,

@@ -223,7 +223,7 @@ export const shapes = {
     sinks: list(
       object({
         name: text,
-        kind: oneOf(['remote_write', 'traces']),
+        kind: oneOf(['remote_write', 'traces', 'loki']),
         url: text,
         up: { type: ['boolean', 'null'], description: 'null: not asked yet' },
         ...{ behindBatches: count, behindSeconds: number, taken: count, lastError: text },

@@ -19,13 +19,13 @@ const TELL_MS = 100;
 const HEAP_MB_MAX = 768;
 
 export type SinkStatus = LoopStatus & {
-  readonly kind: 'remote_write' | 'traces';
+  readonly kind: 'remote_write' | 'traces' | 'loki';
   /** Without credentials. */
   readonly url: string;
 };
 
 export type SinksOptions = {
-  readonly config: SinksConfig;
+  readonly config: Omit<SinksConfig, 'loki'>;
   readonly deadLetters: DeadLetterLimits;
   /** Of sinks.db. */
   readonly path: string;
@@ -53,7 +53,7 @@ type Totals = {
 };
 
 /** The worker tells what happened since it told last, so that its restart sets nothing back to 0. */
-function createTotals(names: readonly string[]) {
+export function createTotals(names: readonly string[]) {
   const totals = new Map<string, Totals>(
     names.map((name) => [name, { requests: {}, items: 0, deadLetters: {} }]),
   );
@@ -74,7 +74,7 @@ function createTotals(names: readonly string[]) {
 }
 
 /** Says each change of a sink's state once. */
-function createTeller(log: Log) {
+export function createTeller(log: Log) {
   const said = new Map<string, { up: boolean | undefined; sentences: string; error: string }>();
   return ({ name, up, sentences, lastError, behindBatches }: LoopStatus): void => {
     const before = said.get(name) ?? { up: undefined, sentences: '', error: '' };
