@@ -47,6 +47,16 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
     options: '[--n ROUNDS]',
     load: () => import('./command.ts'),
   },
+  logs: {
+    what: 'the first line, 100 MB, a bad line, a window of a gigabyte, sales beside a search',
+    options: '[--n ROUNDS] [--seed NUMBER] [--only onlineMs,healthy,slow,window,sales]',
+    load: () => import('./logs.ts'),
+  },
+  redact: {
+    what: 'what the redactor finds, what it takes wrongly, how quick it is beside grep',
+    options: '[--n LINES] [--seed NUMBER]',
+    load: () => import('./redact.ts'),
+  },
   footprint: {
     what: 'what the agent costs a till at rest',
     options: '[--seconds TIME]',
