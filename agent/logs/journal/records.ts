@@ -3,6 +3,7 @@
 // texts stand together, because each packs better among its like; no text holds a line end or a quote for the sake
 // of the format, so nothing is escaped and a text is read by its place. Pure.
 
+import { isAscii } from 'node:buffer';
 import type { LogLevel } from '../../../protocol/catalogue.ts';
 import { fail, ok, type Result } from '../../../protocol/result.ts';
 import { DAMAGED, LEVELS, levelBit, type Sum } from './block.ts';
@@ -121,24 +122,53 @@ export function encodeRecords(records: readonly JournalRecord[]): Encoded {
   return { raw, sum };
 }
 
+type Texts = (length: number) => string;
+
+/** Of letters of one byte each, which most output is, all texts are made at once and then only cut. */
+function textsOf(reader: Reader): Texts {
+  const rest = reader.bytes.subarray(reader.at);
+  if (!isAscii(rest)) return (length) => reader.text(length);
+  const all = rest.toString('latin1');
+  let at = 0;
+  return (length) => {
+    const text = all.slice(at, at + length);
+    if (text.length !== length) throw new Error(DAMAGED);
+    at += length;
+    return text;
+  };
+}
+
 /** @throws when the bytes are none of ours, which a checksum should have told. */
 function decodeRows(raw: Uint8Array): JournalRecord[] {
   const reader = new Reader(raw);
   const versions: string[] = [];
   for (let left = reader.count(); left > 0; left -= 1) versions.push(reader.text(reader.count()));
   const count = reader.count();
-  const rows: (Omit<JournalRecord, 'text'> & { length: number })[] = [];
+  // Rows first, texts behind them: read with two places at once.
+  const rowsAt = reader.at;
+  let textBytes = 0;
+  for (let left = count; left > 0; left -= 1) {
+    reader.count();
+    reader.at += 1;
+    reader.count();
+    textBytes += reader.count();
+  }
+  if (reader.at + textBytes !== raw.length) throw new Error(DAMAGED);
+  const text = textsOf(reader);
+  const rows = new Reader(raw);
+  rows.at = rowsAt;
+  const records: JournalRecord[] = [];
   let timeMs = 0;
   for (let left = count; left > 0; left -= 1) {
-    timeMs += reader.difference();
-    const flags = reader.bytes[reader.at++] ?? 0;
+    timeMs += rows.difference();
+    const flags = rows.bytes[rows.at++] ?? 0;
     const named = LEVELS[flags & LEVEL_MASK];
     const level = named === 'none' ? undefined : named;
-    const version = versions[reader.count()] ?? '';
-    const length = reader.count();
-    rows.push({ timeMs, guessed: (flags & GUESSED) !== 0, level, version, length });
+    const version = versions[rows.count()] ?? '';
+    const guessed = (flags & GUESSED) !== 0;
+    records.push({ timeMs, guessed, level, text: text(rows.count()), version });
   }
-  return rows.map(({ length, ...row }) => ({ ...row, text: reader.text(length) }));
+  return records;
 }
 
 export function decodeRecords(raw: Uint8Array): Result<readonly JournalRecord[]> {

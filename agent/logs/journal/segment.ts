@@ -49,6 +49,7 @@ export type Found =
 export class Bytes {
   readonly #file: number;
   readonly #buffer = Buffer.allocUnsafe(READ_BYTES);
+  #scratch = Buffer.alloc(0);
   #from = 0;
   #length = 0;
 
@@ -68,9 +69,10 @@ export class Bytes {
     return decodeHead(this.#buffer.subarray(0, this.#length), at - this.#from);
   }
 
-  /** Less where the file ends. */
+  /** Less where the file ends. Good until the next read: a search of hours leaves no rubbish behind. */
   read(at: number, length: number): Buffer {
-    const bytes = Buffer.allocUnsafe(length);
+    if (this.#scratch.length < length) this.#scratch = Buffer.allocUnsafeSlow(length);
+    const bytes = this.#scratch.subarray(0, length);
     let filled = 0;
     while (filled < length) {
       const count = readSync(this.#file, bytes, filled, length - filled, at + filled);
