@@ -40,6 +40,7 @@ const waiting = [
   'slow-disk',
   'link',
   'logs',
+  'logs-cards',
   'outbox-process',
   'mosquitto',
   'metrics',

@@ -20,24 +20,27 @@ export type LogView = {
 
 export class LogsRig {
   readonly till = new Rig();
-  readonly #dataDir = join(this.till.folder, 'broker');
+  readonly brokerDir = join(this.till.folder, 'broker');
   readonly #file = join(this.till.folder, 'broker.yaml');
   #broker: ChildProcess | undefined;
   #ports = { mqttPort: 0, httpPort: 0 };
+  /** Where the agent finds the broker: it, or somebody in between. */
+  mqttPort = 0;
   url = '';
   token = '';
 
   /** At the same ports as before, if it ran before. */
-  async startBroker(): Promise<void> {
-    mkdirSync(this.#dataDir, { recursive: true });
+  async startBroker(more: object = {}): Promise<void> {
+    mkdirSync(this.brokerDir, { recursive: true });
     const { mqttPort, httpPort } = this.#ports;
     const host = '127.0.0.1';
     const config = {
-      ...{ dataDir: this.#dataDir, terminals: [{ id: 'lane-1', store: 's-1' }] },
+      ...{ dataDir: this.brokerDir, terminals: [{ id: 'lane-1', store: 's-1' }] },
       ...{ plainText: true, mqtt: { host, port: mqttPort }, http: { host, port: httpPort } },
+      ...more,
     };
     writeFileSync(this.#file, stringify(config));
-    const ready = join(this.#dataDir, 'broker.json');
+    const ready = join(this.brokerDir, 'broker.json');
     rmSync(ready, { force: true });
     this.#broker = spawn(process.execPath, [resolve('broker/main.ts'), '--config', this.#file], {
       stdio: 'ignore',
@@ -45,8 +48,9 @@ export class LogsRig {
     await until('the broker is there', () => existsSync(ready));
     const facts = JSON.parse(readFileSync(ready, 'utf8'));
     this.#ports = facts;
+    if (this.mqttPort === 0) this.mqttPort = facts.mqttPort;
     this.url = facts.url;
-    this.token = readFileSync(join(this.#dataDir, 'api-token'), 'utf8').trim();
+    this.token = readFileSync(join(this.brokerDir, 'api-token'), 'utf8').trim();
   }
 
   async killBroker(): Promise<void> {
@@ -56,14 +60,15 @@ export class LogsRig {
   }
 
   configure(component: readonly (string | number)[]): void {
-    const key = readFileSync(join(this.#dataDir, 'command-key.pub'), 'utf8').trim();
-    const command = [
-      process.execPath,
-      resolve('test/real/log-writer.ts'),
-      ...component.map(String),
-    ];
+    const writer = resolve('test/real/log-writer.ts');
+    this.configureCommand([process.execPath, writer, ...component.map(String)]);
+  }
+
+  /** @param command of the component `till`. */
+  configureCommand(command: readonly string[]): void {
+    const key = readFileSync(join(this.brokerDir, 'command-key.pub'), 'utf8').trim();
     this.till.configure([{ name: 'till', command, version: '1.0.0', channel: false }], {
-      broker: { plainText: true, host: '127.0.0.1', port: this.#ports.mqttPort },
+      broker: { plainText: true, host: '127.0.0.1', port: this.mqttPort },
       link: { reconnectMsMin: 50, reconnectMsMax: 200 },
       trust: { commandKeys: [key] },
       output: { bytesMax: 1024 ** 3, bytesPerSecondMax: 1024 ** 3 },
@@ -113,13 +118,13 @@ export class LogsRig {
   }
 
   stored(id: string): Buffer {
-    return readFileSync(join(this.#dataDir, 'logs', `${id}.log`));
+    return readFileSync(join(this.brokerDir, 'logs', `${id}.log`));
   }
 
   /** Files of the broker and of the agent, but not what the component printed, that hold a text. */
   filesWith(text: string): string[] {
     const data = join(this.till.folder, 'data');
-    return [this.#dataDir, data].flatMap((folder) =>
+    return [this.brokerDir, data].flatMap((folder) =>
       readdirSync(folder, { recursive: true, withFileTypes: true })
         .filter((entry) => entry.isFile())
         .map((entry) => join(entry.parentPath, entry.name))
