@@ -84,7 +84,7 @@ const newRecord = (ask: Ask, wanted: Wanted, now: number): LogRecord => ({
 export type Shelf = {
   readonly store: Pick<LogStore, 'get' | 'save'>;
   /** Makes room for one more. @returns whether there is any. */
-  readonly trim: () => boolean;
+  readonly trim: (what: LogKind) => boolean;
   readonly view: (record: LogRecord) => LogView;
 };
 
@@ -104,7 +104,7 @@ export function createAsking(options: LogsOptions, { store, trim, view }: Shelf)
 
   /** Both, in one transaction. */
   function queue(record: LogRecord, wish: CommandRequest): LogRecord | Refusal {
-    if (!trim()) {
+    if (!trim(record.what ?? 'lines')) {
       return refuse('too_many', `${keptMax} requests for logs have not been answered yet`);
     }
     const created = commands.create(wish);

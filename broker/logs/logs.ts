@@ -90,9 +90,13 @@ export function openLogs(options: LogsOptions): Logs {
   followCommands(ending);
   const asking = createAsking(options, { store, trim, view });
 
-  /** Makes room for one more. @returns whether there is any. */
-  function trim(): boolean {
-    const all = store.oldestFirst();
+  /**
+   * Makes room for one more. What the broker asks for by itself has a shelf of its own: a bad day must not push out
+   * what somebody asked for. @returns whether there is any.
+   */
+  function trim(what: LogKind): boolean {
+    const isOwn = (kind?: LogKind): boolean => kind === 'incident';
+    const all = store.oldestFirst().filter((record) => isOwn(record.what) === isOwn(what));
     const surplus = all.length + 1 - keptMax;
     const ended = all.filter((record) => !isUnderWay(view(record)));
     const gone = surplus <= 0 ? [] : ended.slice(0, surplus);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { CONFIG_BYTES_MAX, formatProblem, loadConfig } from '../../broker/config.ts';
+import { AUTOMATIC_DEFAULT } from '../../broker/config-logs.ts';
 import { RETENTION_DEFAULT } from '../../broker/config-retention.ts';
 import { SINKS_DEFAULT } from '../../broker/config-sinks.ts';
 
@@ -32,6 +33,7 @@ describe("the broker's configuration", () => {
         terminals: [],
         acceptUnknown: false,
         presence: { lateMs: 90_000, lostMs: 300_000, silentMsMax: 7_200_000 },
+        logs: { automatic: AUTOMATIC_DEFAULT },
         retention: RETENTION_DEFAULT,
         sinks: SINKS_DEFAULT,
         limits: {
@@ -146,6 +148,15 @@ colour: blue
     const told = problems(text);
     expect(told.length).toBeGreaterThan(0);
     expect(told[0]).toContain(sentence);
+  });
+
+  test.each([
+    ['logs: { automatic: { perDay: -1 } }', 'logs.automatic.perDay: must be a whole number from 0'],
+    ['logs: { automatic: { perDay: 2.5 } }', 'logs.automatic.perDay: must be a whole number'],
+    ['logs: { automatic: { bytes: 1 } }', 'logs.automatic.bytes: is not a setting'],
+    ['logs: { automatic: off }', 'logs.automatic: must be a group of settings'],
+  ])('refuses a wrong budget of automatic requests: %s', (text, sentence) => {
+    expect(problems(text)).toEqual([expect.stringContaining(sentence)]);
   });
 
   test('tells a hundred problems of a file that has thousands', () => {

@@ -4,7 +4,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { AUTOMATIC_DEFAULT } from '../../broker/config-logs.ts';
 import { AFTER_MS, INCIDENT_BYTES, openAutomatic } from '../../broker/logs/automatic.ts';
 import { happened, quiet, START_MS } from './fleet-rig.ts';
-import { inventory, open } from './http-rig.ts';
+import { inventory, LOGS_KEPT, open } from './http-rig.ts';
 
 const opened = (incident: string, component = 'sale', timeMs = START_MS) =>
   happened(timeMs, {
@@ -129,6 +129,17 @@ describe('an incident of a component', () => {
     tell(opened('i-1'));
     time.pass(60_000);
     expect(incidents()).toEqual([]);
+  });
+
+  it('never pushes out what somebody asked for', async () => {
+    const { tell, incidents, time, post, logs } = await begin({ perDay: 999, bytesMax: 1e9 });
+    const ask = { sinceMs: 1, untilMs: 2, reason: 'receipts are missing', expiresMs: 1_000 };
+    await post('/api/v1/terminals/lane-1/logs', ask);
+    time.pass(5_000);
+    for (let n = 0; n < 3 * LOGS_KEPT; n += 1) tell(opened(`i-${n}`));
+    time.pass(20_000);
+    expect(incidents()).toHaveLength(LOGS_KEPT);
+    expect(logs.list({ what: 'lines' })).toHaveLength(1);
   });
 
   it('of a terminal whose clock is a year ahead waits no longer', async () => {
