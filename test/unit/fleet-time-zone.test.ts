@@ -2,10 +2,15 @@
 
 import { describe, expect, it } from 'vitest';
 import { happened, rig, START_MS } from './fleet-rig.ts';
-import { inventory } from './http-rig.ts';
 
-const saying = (timeZone: unknown, timeMs = START_MS) =>
-  happened(timeMs, { ...inventory, fields: { ...inventory.fields, timeZone } });
+const saying = (timeZone: string | undefined, timeMs = START_MS) =>
+  happened(timeMs, {
+    ...{ kind: 'inventory', component: '' },
+    fields: {
+      ...{ agent: '0.1.0', os: 'Linux', hostname: 'till', components: [] },
+      ...(timeZone !== undefined && { timeZone }),
+    },
+  });
 
 describe('the time zone of a terminal', () => {
   it('is that of its newest inventory, and none where that says none', () => {
