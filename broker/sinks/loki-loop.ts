@@ -52,6 +52,16 @@ type Waiting = { readonly answer: Answer; readonly sinceMs: number };
 
 const urgency = ({ source }: Answer): number => (source === 'pull' ? 1 : 0);
 
+/** Deleted at the centre before it was taken: one dead letter, because nobody knows how many records it was. */
+const lost = ({ terminal, bytes, request }: Answer): Part => {
+  const sentence = `the lines of request ${request} were deleted before they were taken`;
+  return {
+    entries: [],
+    buried: [{ terminal, reason: 'expired', sentence, count: 1 }],
+    until: bytes,
+  };
+};
+
 class Forwarding implements LokiLoop {
   readonly #o: LokiLoopOptions;
   readonly #forwarded: Map<string, Forwarded>;
@@ -149,7 +159,8 @@ class Forwarding implements LokiLoop {
     if (known === undefined) return;
     const path = join(this.#o.folder, `${request}.log`);
     const part = readPart(path, known.origin, known.bytes, bytes, ended);
-    if (part === 'gone' || part === 'nothing') this.#settle(answer);
+    if (part === 'gone') await this.#pass(answer, known.origin, lost(answer));
+    else if (part === 'nothing') this.#settle(answer);
     else await this.#pass(answer, known.origin, part);
   }
 

@@ -14,6 +14,11 @@ const pack = promisify(gzip);
 /** Requests for one batch at most: what is left of it then is bad as well, or nothing is, and a person has to look. */
 const REQUESTS_MAX = 500;
 const SAMPLE_CHARS = 120;
+/**
+ * Who refuses everything from the beginning and gives no reason that lies in a line is set up wrongly, more likely
+ * than not: so often (an hour, with the pauses between) the same is sent again before it is given up.
+ */
+export const DOUBTS_MAX = 60;
 
 export type PushOptions = {
   readonly url: string;
@@ -56,6 +61,14 @@ export function createPush({ url, tenant, client, onRequest }: PushOptions) {
     return verdict;
   }
 
+  let hasTaken = false;
+  let doubts = 0;
+  const isDoubtful = ({ reason }: Bad): boolean => {
+    if (hasTaken || (reason !== 'refused' && reason !== 'invalid')) return false;
+    doubts += 1;
+    return doubts <= DOUBTS_MAX;
+  };
+
   /** @param entries in any order; none is left undecided but by `again`. */
   async function send(entries: readonly Entry[]): Promise<SendResult> {
     const open: (readonly Entry[])[] = [entries];
@@ -78,14 +91,17 @@ export function createPush({ url, tenant, client, onRequest }: PushOptions) {
       if (verdict.kind === 'again') return againOf(verdict);
       if (verdict.kind === 'taken') {
         items += some.length;
+        hasTaken = true;
         continue;
       }
       const told = meant(some, verdict);
       if (told !== undefined) {
         giveUp(told.old, verdict);
         open.push(told.others);
-      } else if (some.length === 1) giveUp(some, verdict);
-      else if (requests >= REQUESTS_MAX) {
+      } else if (some.length === 1) {
+        if (isDoubtful(verdict)) return { kind: 'again', reason: verdict.sentence };
+        giveUp(some, verdict);
+      } else if (requests >= REQUESTS_MAX) {
         // Refused one and all, it is more likely a setting than a thousand bad lines.
         if (items === 0) return { kind: 'again', reason: verdict.sentence };
         giveUp(some, verdict);
