@@ -284,7 +284,8 @@ export class Journal {
   /** Lines that are kept are whole, where a line end is near. */
   async #atLines(file: JournalFile, { from, to }: Range): Promise<Range> {
     const { disk } = this.#o;
-    const behindHole = from === 0 || holeAt(this.#holesOf(file), from - 1) !== undefined;
+    const isTaken = from <= (file.takenTo ?? 0);
+    const behindHole = isTaken || holeAt(this.#holesOf(file), from - 1) !== undefined;
     const first = behindHole ? from : ((await disk.lineStart(file.path, from)) ?? from);
     const last = (await disk.lineStart(file.path, to)) ?? to;
     return { from: first, to: Math.min(last, file.size) };

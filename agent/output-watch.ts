@@ -3,6 +3,9 @@
 import type { Flood } from './flood.ts';
 import type { DropReason, Journal } from './output-journal.ts';
 
+/** What was not used of the rate counts for so long. */
+export const CREDIT_MS_MAX = 1_000;
+
 export type Watch = {
   readonly journal: Journal;
   readonly dropped: Partial<Record<DropReason, number>>;
@@ -29,6 +32,6 @@ export type Watch = {
 
 export const newWatch = (journal: Journal, dropped: Watch['dropped']): Watch => ({
   ...{ journal, dropped, open: undefined, seen: undefined, flood: undefined, isEmptied: false },
-  ...{ creditMs: 0, begun: undefined, listedAtMs: -Infinity, hasOthers: false },
+  ...{ creditMs: CREDIT_MS_MAX, begun: undefined, listedAtMs: -Infinity, hasOthers: false },
   ...{ grownAtMs: 0, openBytes: 0, closedBytes: 0, allAtMs: -Infinity, allBytes: 0 },
 });

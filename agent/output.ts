@@ -13,7 +13,7 @@ import { cutInstead, shorten } from './output-cut.ts';
 import { Journal, type Means } from './output-journal.ts';
 import { readOn } from './output-reader.ts';
 import type { Output, OutputOptions, OutputReading, OutputRoom } from './output-types.ts';
-import { newWatch, type Watch } from './output-watch.ts';
+import { CREDIT_MS_MAX, newWatch, type Watch } from './output-watch.ts';
 import type { FileStat } from './system/journal-files.ts';
 
 export type { Output, OutputReading, OutputRoom } from './output-types.ts';
@@ -24,7 +24,6 @@ export const PINNED_BYTES_MAX = 256 * 1024 * 1024;
 export const OUTPUT_BYTES_LEAST = 64 * 1024;
 /** While it floods it is looked at more often: 50 MB/s would be 50 MB by the next second. */
 const FLOOD_LOOK_MS = 250;
-const CREDIT_MS_MAX = 1_000;
 /** Output of which nothing was seen for so long is looked at every other second: it is most of all output. */
 const QUIET_AFTER_MS = 30_000;
 const QUIET_LOOK_MS = 1_500;

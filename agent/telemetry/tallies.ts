@@ -113,6 +113,8 @@ export class Tallies {
       // Half a line, or a file before it that has more than one look of lines.
       if (file.position === before && tally?.files[0] === file) break;
     }
+    // What is being written just now may be older.
+    await this.save();
     await this.save();
   }
 

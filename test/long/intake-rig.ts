@@ -13,15 +13,17 @@ import { createPuncher } from '../../agent/punch.ts';
 import { realPorts } from '../../agent/system.ts';
 import type { NewEvent } from '../../protocol/events.ts';
 
-export function configOf(folder: string, version = '1', more = ''): AgentConfig {
+const GIBIBYTE = 1024 ** 3;
+
+export function configOf(folder: string, version = '1', rate = GIBIBYTE): AgentConfig {
   const text = `
 terminal: lane-1
 dataDir: ${folder}
 runDir: ${join(folder, 'run')}
-output: { bytesMax: 16777216, bytesPerSecondMax: 1073741824 }
+output: { bytesMax: 16777216, bytesPerSecondMax: ${rate} }
 components:
   - { name: sale, version: "${version}", command: [/bin/true] }
-${more}`;
+`;
   const loaded = loadConfig(text, folder);
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
   return loaded.config;
@@ -39,20 +41,26 @@ export function recordsIn(folder: string, component = 'sale'): JournalRecord[] {
   return all;
 }
 
-export function openRig(folder: string, version = '1', more = '') {
+export function openRig(folder: string, version = '1', rate?: number) {
   mkdirSync(folder, { recursive: true });
-  const ports = realPorts();
+  const real = realPorts();
+  let laterMs = 0;
+  const monotonicMs = (): number => real.clock.monotonicMs() + laterMs;
+  const ports = { ...real, clock: { ...real.clock, monotonicMs } };
   const ownLog = join(folder, 'agent.log');
   const log = openOwnLog(ownLog, false);
   const events: NewEvent[] = [];
   const redactions = createRedactions(ports.clock);
   const rooms = openLogRooms({
-    ...{ config: configOf(folder, version, more), ports, log, ownLog, redactions },
+    ...{ config: configOf(folder, version, rate), ports, log, ownLog, redactions },
     puncher: createPuncher(ports, join(folder, 'said')),
     pinned: () => undefined,
     report: (event) => events.push(event),
   });
-  return { ...rooms, log, redactions, events };
+  const pass = (ms: number): void => {
+    laterMs += ms;
+  };
+  return { ...rooms, log, redactions, events, pass };
 }
 
 /** As the next agent finds them. */

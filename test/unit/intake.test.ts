@@ -30,8 +30,8 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-function open(version?: string, more?: string) {
-  const rig = openRig(folder, version, more);
+function open(version?: string, rate?: number) {
+  const rig = openRig(folder, version, rate);
   rigs.push(rig);
   return rig;
 }
@@ -135,15 +135,82 @@ describe('output that was taken', () => {
     expect(existsSync(join(folder, 'logs', 'sale', 'old.log'))).toBe(true);
   });
 
-  it('that came too fast has a record in its place, and nothing of it is counted twice', async () => {
-    const rig = open('1', '');
+  it('goes within seconds also when nobody asks, and so does a line that never ends', async () => {
+    const rig = open();
+    const look = async (): Promise<void> => {
+      rig.output.tidy('sale', file);
+      await rig.output.settled();
+    };
+    writeFileSync(file, 'card 4111111111111111\nenter 37828224');
+    await look();
+    await look();
+    expect(texts()).toEqual([]);
+    expect(readFileSync(file, 'utf8')).toContain('4111');
+    rig.pass(11_000);
+    await look();
+    expect(texts()).toEqual(['card [PAN visa ....1111]', 'enter [cut]']);
+    expect(readFileSync(file).every((byte) => byte === 0)).toBe(true);
+    appendFileSync(file, '6310005\n');
+    await look();
+    rig.pass(11_000);
+    await look();
+    expect(texts().at(-1)).toBe('[cut]');
+  });
+
+  it('of a life that is over goes with its file, once nobody writes there any more', async () => {
+    const old = join(folder, 'logs', 'sale', 'old.log');
+    writeFileSync(old, 'dead\n');
+    writeFileSync(file, 'alive\n');
+    const rig = open();
+    await take(rig);
+    appendFileSync(old, 'from its grave\n');
+    rig.pass(20_000);
+    await take(rig);
+    expect(existsSync(old)).toBe(true);
+    rig.pass(31_000);
+    await take(rig);
+    expect(existsSync(old)).toBe(false);
+    expect(existsSync(file)).toBe(true);
+    expect(texts()).toEqual(['dead', 'alive', 'from its grave']);
+    expect(rig.output.readings()[0]?.dropped).toEqual({});
+  });
+
+  it('that came too fast has a record in its place, and what was kept of it comes once', async () => {
+    const rig = open('1', 100_000);
     writeFileSync(file, 'before\n');
     await take(rig);
+    const lines = Array.from({ length: 20_000 }, (_, n) => `line ${n} ${'x'.repeat(100)}\n`);
+    appendFileSync(file, lines.join(''));
+    await take(rig);
+    const all = recordsIn(folder);
+    expect(all[0]?.text).toBe('before');
+    expect(all[1]).toMatchObject({ level: 'warn' });
+    expect(all[1]?.text).toMatch(
+      /^\[tillwatch: \d\.\d MB not kept here, .*: more than 97.7 KB a second\]$/,
+    );
+    const kept = all.slice(2).map(({ text }) => Number(/^line (\d+) x{100}$/.exec(text)?.[1]));
+    expect(kept.length).toBeGreaterThan(500);
+    const first = 20_000 - kept.length;
+    expect(kept).toEqual(Array.from({ length: kept.length }, (_, n) => first + n));
+    const sum = rig.intake.counts().reduce((all, { count }) => all + count, 0);
+    expect(sum).toBe(recordsIn(folder, 'agent').length + all.length);
     await close(rig);
-    const flood = openRig(folder, '1', '');
-    rigs.push(flood);
-    await take(flood);
-    expect(texts()).toEqual(['before']);
+    await take(open());
+    expect(recordsIn(folder)).toHaveLength(all.length);
+  });
+
+  it('that the journal does not take stays where it is, bounded in memory, until it does', async () => {
+    writeFileSync(join(folder, 'journal'), 'in the way');
+    const rig = open();
+    const text = Array.from({ length: 20_000 }, (_, n) => `line ${n} ${'x'.repeat(80)}\n`).join('');
+    writeFileSync(file, text);
+    await take(rig);
+    expect(rig.intake.behind()).toContainEqual({ component: 'sale', bytes: text.length });
+    expect(readFileSync(file, 'utf8')).toBe(text);
+    rmSync(join(folder, 'journal'));
+    await take(rig);
+    expect(rig.intake.behind()).toEqual([]);
+    expect(recordsIn(folder)).toHaveLength(20_000);
   });
 });
 

@@ -1,7 +1,7 @@
 // Records of one component that are not in the journal yet, and what was counted with them. Both become true with the
 // same block: what the journal did not take is not counted, and stays held.
 
-import type { Clock, Log } from '../../ports.ts';
+import type { Log } from '../../ports.ts';
 import { readRecord } from '../formats/index.ts';
 import type { JournalRecord, JournalStore } from '../journal/types.ts';
 import { encodeNote, type RecordCounts } from './note.ts';
@@ -19,7 +19,6 @@ const RECORD_BYTES = 64;
 
 export class Held {
   readonly #o: HeldOptions;
-  readonly #clock: Clock;
   #records: JournalRecord[] = [];
   /** As they lie in the journal. */
   counts: RecordCounts;
@@ -27,19 +26,22 @@ export class Held {
   sinceMs = 0;
   #isRefused = false;
 
-  constructor(options: HeldOptions, counts: RecordCounts, clock: Clock) {
+  constructor(options: HeldOptions, counts: RecordCounts) {
     this.#o = options;
     this.counts = counts;
-    this.#clock = clock;
   }
 
-  /** @param own of a line that is ours and says its level and time. */
+  /**
+   * @param own of a line that is ours and says its level and time.
+   * @param sinceMs monotonic: since when its first line is known.
+   */
   add(
     reading: Reading,
     text: string,
     nowMs: number,
     redact: (text: string) => string,
     own: { readonly level?: 'warn' | undefined; readonly timeMs?: number | undefined },
+    sinceMs: number,
   ): JournalRecord {
     const said = own.level === undefined ? readRecord(text, nowMs) : own;
     if (said.timeMs !== undefined && own.level === undefined) reading.timeMs = said.timeMs;
@@ -51,7 +53,7 @@ export class Held {
       text: redact(text),
       version: reading.version,
     };
-    if (this.bytes === 0) this.sinceMs = this.#clock.monotonicMs();
+    this.sinceMs = this.bytes === 0 ? sinceMs : Math.min(this.sinceMs, sinceMs);
     this.#records.push(record);
     this.bytes += record.text.length + RECORD_BYTES;
     return record;

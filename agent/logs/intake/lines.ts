@@ -53,6 +53,11 @@ export class LineCutter {
     this.standing = standing;
   }
 
+  /** Where that line begins. */
+  get heldFrom(): number {
+    return this.#from;
+  }
+
   /** Bytes of a line that has not ended. */
   get heldBytes(): number {
     return this.#bytes;

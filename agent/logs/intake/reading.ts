@@ -33,10 +33,10 @@ export class Reading {
   size = 0;
   /** Its end was reached once: what comes now was printed now. */
   isLive = false;
-  /** Since when a line waits for its end. */
-  partialSinceMs: number | undefined;
-  /** Since when a record waits for its next line. */
-  joinedSinceMs: number | undefined;
+  /** A line that waits for its end: where it begins, and since when. */
+  partial: { readonly from: number; readonly sinceMs: number } | undefined;
+  /** A record that may go on: when it began, and when its last line came. */
+  joined: { readonly sinceMs: number; readonly lastMs: number } | undefined;
   /** When it was found to have grown last. */
   grownAtMs: number;
   /** Of the last record that said one. */
@@ -113,8 +113,7 @@ export class Reading {
     this.cutter = new LineCutter(decodeText, 0);
     this.joiner = createJoiner();
     this.safe = { to: 0, standing: 'start', mark: NO_MARK };
-    Object.assign(this, { to: 0, wipedTo: 0, freedTo: 0, partialSinceMs: undefined });
-    this.joinedSinceMs = undefined;
+    Object.assign(this, { to: 0, wipedTo: 0, freedTo: 0, partial: undefined, joined: undefined });
     this.#tail = undefined;
   }
 

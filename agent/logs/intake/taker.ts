@@ -40,9 +40,9 @@ export class Taker {
 
   constructor(options: TakerOptions) {
     this.#o = options;
-    const { store, component, clock } = options;
+    const { store, component } = options;
     this.#noted = decodeNote(store.note(component), store.places(component));
-    this.#held = new Held(options, this.#noted.counts, clock);
+    this.#held = new Held(options, this.#noted.counts);
   }
 
   counts() {
@@ -180,21 +180,23 @@ export class Taker {
       return;
     }
     const { joiner } = reading;
+    const now = this.#o.clock.monotonicMs();
     const isFirst = joiner.held() === 0;
     const ended = joiner.push(text);
     for (const record of ended) this.#emit(reading, record);
+    const isNew = isFirst || ended.length > 0;
+    reading.joined = { sinceMs: isNew ? now : (reading.joined?.sinceMs ?? now), lastMs: now };
     this.#version(reading, from);
     // Line ends of another kind stand within it: no place is between them.
     if (text.includes('\n')) this.#end(reading);
-    reading.joinedSinceMs = this.#o.clock.monotonicMs();
     if (joiner.held() === 0) reading.settle(to, standing);
     // Everything before this line went out, and the record that it begins may go on.
-    else if (isFirst || ended.length > 0) reading.settle(from, before);
+    else if (isNew) reading.settle(from, before);
   }
 
   #end(reading: Reading): void {
     for (const record of reading.joiner.end()) this.#emit(reading, record);
-    reading.joinedSinceMs = undefined;
+    reading.joined = undefined;
   }
 
   #tellHole(reading: Reading, file: JournalFile, hole: Hole): void {
@@ -209,7 +211,9 @@ export class Taker {
   #emit(reading: Reading, text: string, level?: 'warn', timeMs?: number): void {
     if (text === '') return;
     const { clock, redact, emit } = this.#o;
-    const record = this.#held.add(reading, text, clock.wallMs(), redact, { level, timeMs });
+    const since = reading.joined?.sinceMs ?? clock.monotonicMs();
+    const own = { level, timeMs };
+    const record = this.#held.add(reading, text, clock.wallMs(), redact, own, since);
     this.last.add(reading.path, record.text);
     emit(record);
   }
@@ -217,14 +221,17 @@ export class Taker {
   /** Nothing more is there now: what waits for its next line or its end may have waited long enough. */
   #rest(reading: Reading, isClosed: boolean, isForced: boolean): void {
     const now = this.#o.clock.monotonicMs();
-    const { cutter, joinedSinceMs } = reading;
+    const { cutter } = reading;
     const isPartial = cutter.heldBytes > 0;
-    reading.partialSinceMs = isPartial ? (reading.partialSinceMs ?? now) : undefined;
-    const isOld = now - (reading.partialSinceMs ?? now) >= HELD_MS_MAX;
-    if ((isPartial && isOld) || isClosed) {
+    const known = reading.partial?.from === cutter.heldFrom ? reading.partial : undefined;
+    const partial = isPartial ? (known ?? { from: cutter.heldFrom, sinceMs: now }) : undefined;
+    reading.partial = partial;
+    const isOld = partial !== undefined && now - partial.sinceMs >= HELD_MS_MAX;
+    if (isOld || isClosed) {
       for (const line of cutter.breakOff(isClosed)) this.#take(reading, line);
+      if (isOld) reading.joined = { sinceMs: partial.sinceMs, lastMs: partial.sinceMs };
     }
-    const isWhole = now - (joinedSinceMs ?? now) >= JOIN_MS || isForced || isClosed;
+    const isWhole = now - (reading.joined?.lastMs ?? now) >= JOIN_MS || isForced || isClosed;
     if (reading.joiner.held() > 0 && isWhole) {
       this.#end(reading);
       reading.settleNow(cutter.at - cutter.heldBytes, cutter.standing);
