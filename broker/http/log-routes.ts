@@ -74,12 +74,12 @@ function addAsks(app: FastifyInstance, logs: LogRouteOptions['logs']): void {
       if (wrong !== undefined) return sendProblem(reply, 422, wrong);
       const asked = logs.createForAll({ ...lines, ...wishOf(request, reply, request.body) });
       if (!asked.ok) return sendRefusal(reply, asked);
-      const { group, leftOut } = asked;
+      const { group, leftOut: skipped } = asked;
       const requests = asked.requests.map(({ id, terminal, state, connected }) => ({
         ...{ id, terminal, state, connected },
       }));
       const location = `/api/v1/logs?group=${group}`;
-      return reply.code(202).header('location', location).send({ group, requests, leftOut });
+      return reply.code(202).header('location', location).send({ group, requests, skipped });
     },
   );
   app.post<Tail>(

@@ -62,7 +62,10 @@ export const logShapes = {
   LogGroup: object({
     group: text,
     requests: list(object({ id: text, terminal: text, state, connected: flag })),
-    leftOut: list(object({ terminal: text, reason: text })),
+    skipped: {
+      ...list(object({ terminal: text, reason: text })),
+      description: 'fit the selector and cannot be asked',
+    },
   }),
   LogState: object({ id: text, state }),
   LogRequest: request,
