@@ -80,24 +80,23 @@ const NAME: string = '@arcjet/redact';
 const arcjet = (await import(NAME).catch(() => undefined)) as Arcjet | undefined;
 
 describe.skipIf(arcjet === undefined)('@arcjet/redact (skipped where it is not installed)', () => {
-  const isFound = async (text: string): Promise<boolean> => {
-    // It looks at words: what stands around a number must be blanks.
-    const words = text.replace(/[^0-9 .\n-]/g, ' ');
-    for (const one of [text, words]) {
-      const out = await arcjet?.redact(one, { entities: ['credit-card-number'] });
-      if (out !== undefined && out[0] !== one) return true;
+  /** How many cards it sees; in blocks of lines, because each call costs some milliseconds. */
+  const count = async (texts: readonly string[]): Promise<number> => {
+    let found = 0;
+    for (let at = 0; at < texts.length; at += 100) {
+      const block = texts.slice(at, at + 100).join('\n');
+      // It looks at words: a second time what stands around a number is made blanks.
+      for (const one of [block, block.replace(/[^0-9 .\n-]/g, ' ')]) {
+        const [out = ''] = (await arcjet?.redact(one, { entities: ['credit-card-number'] })) ?? [];
+        found += out.match(/<Redacted/g)?.length ?? 0;
+      }
     }
-    return false;
-  };
-  const count = async (texts: readonly string[]): Promise<string[]> => {
-    const found: string[] = [];
-    for (const text of texts) if (await isFound(text)) found.push(text);
     return found;
   };
 
-  it('finds cards in the corpus, and in no line that was redacted', async () => {
-    expect((await count(raw)).length / raw.length).toBeGreaterThan(0.15);
-    expect(await count(redacted)).toEqual([]);
+  it('finds cards in the corpus, and none in what was redacted', async () => {
+    expect(await count(raw)).toBeGreaterThan(500);
+    expect(await count(redacted)).toBe(0);
   });
 });
 
