@@ -1,5 +1,6 @@
 // Lines as real loggers print them, and what is read from them. Times without a zone are the terminal's own.
 
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readLine, readRecord } from '../../agent/logs/formats/index.ts';
 
@@ -300,6 +301,26 @@ describe('a line says when and how serious', () => {
     const from = performance.now();
     for (const line of long) for (let n = 0; n < 10; n += 1) readLine(line, NEAR);
     expect(performance.now() - from).toBeLessThan(2_000);
+  });
+});
+
+describe('whatever a line is', () => {
+  const pieces = fc.constantFrom(
+    ...ROWS.flatMap(([, line]) => line.split(/(?=[ ,:[\]|"{}=])/)),
+    ...['\t', '  ', '<', '\ud83e', '9'.repeat(30), '{"time":', '-', '\u2402'],
+  );
+  it('is read without an error, and a time is one of this century', () => {
+    const lines = fc.array(fc.oneof(pieces, fc.string()), { maxLength: 20 });
+    fc.assert(
+      fc.property(lines, fc.option(fc.integer(), { nil: undefined }), (all, nearMs) => {
+        const { timeMs, message } = readLine(all.join(''), nearMs);
+        const earliest = Date.UTC(1999, 11, 31);
+        if (timeMs !== undefined) expect(timeMs >= earliest && timeMs < Date.UTC(2101)).toBe(true);
+        expect(typeof (message ?? '')).toBe('string');
+        readRecord(all.join('\n'), nearMs);
+      }),
+      { numRuns: 2_000 },
+    );
   });
 });
 

@@ -107,7 +107,8 @@ class Journal implements JournalStore {
       const done = await journal.append(records, meta, this.#segmentBytes());
       this.#tell(done);
       if (journal.justEnded) this.#mergeLater(component, journal);
-      await this.#retain(component, journal);
+      if (this.#judgeAge()) await this.#retainAll();
+      else await this.#retain(component, journal);
       return done;
     });
   };
@@ -152,7 +153,6 @@ class Journal implements JournalStore {
   }
 
   async #retain(component: string, journal: ComponentJournal): Promise<void> {
-    this.#judgeAge();
     const { bytesMax } = this.#o;
     const surplus = judgeSegments({
       segments: journal.segments,
@@ -162,15 +162,21 @@ class Journal implements JournalStore {
     if (surplus.length > 0) await journal.remove(surplus);
   }
 
-  #judgeAge(): void {
+  async #retainAll(): Promise<void> {
+    for (const [component, journal] of this.#journals) await this.#retain(component, journal);
+  }
+
+  /** @returns whether it was time to. */
+  #judgeAge(): boolean {
     const { clock, days } = this.#o;
     const atMs = clock.monotonicMs();
-    if (this.#age !== undefined && atMs - this.#age.atMs < AGE_EVERY_MS) return;
+    if (this.#age !== undefined && atMs - this.#age.atMs < AGE_EVERY_MS) return false;
     const offsetMs = clock.wallMs() - atMs;
     const isEven =
       this.#age !== undefined && Math.abs(offsetMs - this.#age.offsetMs) <= CLOCK_STEP_MS_MAX;
     this.#age = { atMs, offsetMs };
     this.#oldBeforeMs = isEven ? clock.wallMs() - days * DAY_MS : Number.NEGATIVE_INFINITY;
+    return true;
   }
 
   readonly places = (component: string): readonly Place[] =>
@@ -190,9 +196,7 @@ class Journal implements JournalStore {
 
   readonly unpin = (id: string): void => {
     if (!this.#pins.delete(id)) return;
-    void this.#inTurn(async () => {
-      for (const [component, journal] of this.#journals) await this.#retain(component, journal);
-    });
+    void this.#inTurn(() => this.#retainAll());
   };
 
   readonly purge = async (component: string, beforeMs: number): Promise<Purged> =>
@@ -205,9 +209,7 @@ class Journal implements JournalStore {
   readonly setRoom = (room: Room): void => {
     if (room === this.#room) return;
     this.#room = room;
-    void this.#inTurn(async () => {
-      for (const [component, journal] of this.#journals) await this.#retain(component, journal);
-    });
+    void this.#inTurn(() => this.#retainAll());
   };
 
   readonly readings = () =>

@@ -81,14 +81,6 @@ const usable = (ms: number, before: number): number =>
 
 const levelIndex = (level: LogLevel | undefined): number => LEVELS.indexOf(level ?? 'none');
 
-/** Half a character at the end of one and half at the start of the next would become one, and shorter. */
-const encodeTexts = (records: readonly JournalRecord[]): Buffer => {
-  const bytes = records.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0);
-  const texts = Buffer.from(records.map(({ text }) => text).join(''));
-  if (texts.length === bytes) return texts;
-  return Buffer.from(records.map(({ text }) => text.toWellFormed()).join(''));
-};
-
 export type Encoded = { readonly raw: Uint8Array; readonly sum: Sum };
 
 export function encodeRecords(records: readonly JournalRecord[]): Encoded {
@@ -96,7 +88,10 @@ export function encodeRecords(records: readonly JournalRecord[]): Encoded {
   const numbers = new Map(versions.map((version, number) => [version, number]));
   const table = versions.map((version) => Buffer.from(version));
   const tableBytes = table.reduce((sum, version) => sum + version.length + 5, 5);
-  const rows = new Writer(tableBytes + records.length * ROW_BYTES_MAX + 5);
+  const lengths = records.map(({ text }) => Buffer.byteLength(text));
+  const textBytes = lengths.reduce((sum, length) => sum + length, 0);
+  // One buffer for all of it: in the agent every copy is memory.
+  const rows = new Writer(tableBytes + records.length * ROW_BYTES_MAX + 5 + textBytes);
   rows.count(versions.length);
   for (const version of table) {
     rows.count(version.length);
@@ -105,19 +100,19 @@ export function encodeRecords(records: readonly JournalRecord[]): Encoded {
   rows.count(records.length);
   let before = 0;
   let [levels, firstMs, lastMs] = [0, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  for (const { timeMs, guessed, level, version, text } of records) {
+  for (const [index, { timeMs, guessed, level, version }] of records.entries()) {
     const ms = usable(timeMs, before);
     rows.difference(ms - before);
     before = ms;
     rows.bytes[rows.at++] = levelIndex(level) | (guessed ? GUESSED : 0);
     rows.count(numbers.get(version) ?? 0);
-    rows.count(Buffer.byteLength(text));
+    rows.count(lengths[index] ?? 0);
     levels |= levelBit(level ?? 'none');
     firstMs = Math.min(firstMs, ms);
     lastMs = Math.max(lastMs, ms);
   }
-  const texts = encodeTexts(records);
-  const raw = Buffer.concat([rows.bytes.subarray(0, rows.at), texts]);
+  for (const { text } of records) rows.at += rows.bytes.write(text, rows.at);
+  const raw = rows.bytes.subarray(0, rows.at);
   const sum = { levels, rawBytes: raw.length, records: records.length, firstMs, lastMs };
   return { raw, sum };
 }

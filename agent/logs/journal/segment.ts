@@ -71,6 +71,9 @@ export class Bytes {
 
   /** Less where the file ends. Good until the next read: a search of hours leaves no rubbish behind. */
   read(at: number, length: number): Buffer {
+    if (at >= this.#from && at + length <= this.#from + this.#length) {
+      return this.#buffer.subarray(at - this.#from, at - this.#from + length);
+    }
     if (this.#scratch.length < length) this.#scratch = Buffer.allocUnsafeSlow(length);
     const bytes = this.#scratch.subarray(0, length);
     let filled = 0;
