@@ -25,8 +25,36 @@ describe('the sinks of the configuration', () => {
           batchSamples: 4_000,
         },
       ],
+      loki: [],
       seriesPerTerminal: 300,
     });
+  });
+
+  it('may be a Loki, or what speaks its push API elsewhere', () => {
+    const { loki } = sinks(`
+loki:
+  - http://127.0.0.1:3100
+  - { url: "http://db:9428", name: victoria-logs, path: /insert/loki/api/v1/push, kinds: [tail] }
+  - { url: "https://logs.example.com/push", tenant: shops, bearerTokenFile: /etc/token }
+`);
+    expect(loki[0]).toEqual({
+      kind: 'loki',
+      name: '127.0.0.1:3100',
+      url: 'http://127.0.0.1:3100/loki/api/v1/push',
+      headers: {},
+      timeoutMs: 30_000,
+      kinds: ['pull', 'tail', 'incident'],
+    });
+    expect(loki.slice(1)).toMatchObject([
+      {
+        ...{ name: 'victoria-logs', url: 'http://db:9428/insert/loki/api/v1/push' },
+        kinds: ['tail'],
+      },
+      {
+        ...{ url: 'https://logs.example.com/push', tenant: 'shops' },
+        bearerTokenFile: '/etc/token',
+      },
+    ]);
   });
 
   it('may be several, elsewhere, with a tenant, a token and a path of their own', () => {
@@ -78,7 +106,16 @@ traces: http://collector:4318
       'must be a whole number from 100 to 300000',
     ],
     ['remoteWrite: [http://db, http://db/x]', 'two sinks are called "db": give one of them a name'],
-    ['loki: http://db', 'sinks.loki: is not a setting that the broker knows'],
+    ['loki: { url: "http://db", kinds: [metrics] }', 'must be a list of pull, tail, incident'],
+    ['loki: { url: "http://db", path: loki }', 'sinks.loki.path: must be the path of an address'],
+    ['loki: { url: "http://db/x", path: /y }', 'stands in the url already: leave one of them out'],
+    [
+      'loki: { url: "http://db", tenant: "a b" }',
+      'sinks.loki.tenant: must be the name of a tenant',
+    ],
+    ['loki: { url: "http://db", batchSamples: 5 }', 'sinks.loki.batchSamples: is not a setting'],
+    ['loki: http://db\nremoteWrite: http://db', 'two sinks are called "db"'],
+    ['lokki: http://db', 'sinks.lokki: is not a setting that the broker knows'],
     [
       'traces: { url: "http://db", batchSamples: 5 }',
       'sinks.traces.batchSamples: is not a setting',
