@@ -19,10 +19,16 @@ const TAGS: readonly { readonly form: string; readonly place: number }[] = [
   },
 ];
 const SEED = new RegExp([`(${DIGITS})`, ...TAGS.map(({ form }) => `(${form})`)].join('|'), 'g');
-const ANY_SEED = [DIGITS, ...TAGS.map(({ form }) => form)].join('|');
+/** The same seeds, each asked for at its rarest character: small letters are in every line. */
+const RARE_FIRST: readonly string[] = [
+  DIGITS,
+  'Wg[YZcdghklop]|[wx](?<=[Va][wx])(?:(?<=w)[wx014589]|(?<=x)[ABEFIJMN])',
+  '[G-KM-T](?<=[FVl1](?:o[G-K]|c[M-T])|2s[M-T])[I-Za]',
+  '[B-E](?<=[BFJNRVZdhlptx159](?:a[BC]|[Xr][DE]))(?:(?<=aB)[i-myz012]|(?<=aC)[C-GS-Wi-m]|(?<=[Xr][DE])[C-GS-Wi-myz012])',
+];
 /** A seed is worth a look only in a word that is long enough for a number. */
 export const BASE64_TRIGGER = new RegExp(
-  `(?:${ANY_SEED})(?:[0-9A-Za-z+/_-]{8}|(?<=[0-9A-Za-z+/_-]{12}))`,
+  `(?:${RARE_FIRST.join('|')})(?:[0-9A-Za-z+/_-]{8}|(?<=[0-9A-Za-z+/_-]{12}))`,
 );
 /** How many characters of its group of four stand before a seed: of digits, then of the three places. */
 const CHARS_BEFORE = [0, 0, 1, 2];

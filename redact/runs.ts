@@ -18,9 +18,15 @@ const SEPARATOR = [
   '%(?:2[0dDeEbB]|09|[cC]2%[aA]0)|&(?:nbsp|#160|#x[aA]0|#32|#45);|\\\\{1,8}(?:t|u00[aA]0|u2007|u202[fF]|x[aA]0)',
 ].join('|');
 const RUN_SOURCE = `\\d(?:(?:${SEPARATOR}){0,3}\\d){${CARD_DIGITS_MIN - 1}`;
-/** True of every line that has a run. */
-export const RUN_TRIGGER = new RegExp(`(?<!\\d)${RUN_SOURCE}}`);
-const RUN = new RegExp(`${RUN_SOURCE},}`, 'g');
+/**
+ * A bare row of digits with which no issuer's numbers begin and after which no track can go on, as every line of
+ * JSON has one for its time; not behind an escape, whose digits are none of the number's (withoutEscape).
+ */
+const HARMLESS_RUN = '(?<![%ux])[0179]\\d{11,18}[,}\\s"\';]';
+/** True of every line that has a run in which something can be. */
+export const RUN_TRIGGER = new RegExp(`(?<!\\d)(?!${HARMLESS_RUN})${RUN_SOURCE}}`);
+const RUN = new RegExp(`(?<!\\d)(?!${HARMLESS_RUN})${RUN_SOURCE},}`, 'g');
+const BARE = /^\d+$/;
 const PART = new RegExp(`((?:${SEPARATOR}){0,3})(\\d+)`, 'g');
 
 /** `%22`, `\\u0022` and `\\x22` end in digits that are no digits of what follows [RFC 3986 2.1, RFC 8259 7]. */
@@ -28,6 +34,7 @@ const ESCAPE = /(?:%|\\u|\\x)$/;
 
 /** Groups of the run at `start`; `run` is its text. */
 function groupsOf(run: string, start: number): Group[] {
+  if (BARE.test(run)) return [{ start, end: start + run.length, separator: '' }];
   const groups: Group[] = [];
   for (const { 1: separator = '', 2: digits = '', index } of run.matchAll(PART)) {
     const from = start + index + separator.length;
