@@ -17,7 +17,9 @@ const TERMINALS = [
 ];
 
 function centre(more: Partial<ErrorsOptions> = {}) {
-  const back = rig({ terminals: TERMINALS });
+  // Nothing ticks while days pass; the ledger is drained by hand.
+  const timers = { after: () => () => undefined, every: () => () => undefined };
+  const back = rig({ terminals: TERMINALS, timers });
   const { fleet, time, terminals } = back;
   const options = { fleet, clock: time.clock, ageMsMax: 90 * DAY_MS, ...more };
   const errors = openErrors(options);
