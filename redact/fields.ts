@@ -3,6 +3,7 @@
 // depth and width, because a record can hold anything; what is beyond the bounds is not written at all.
 
 import { customOfKey } from './active.ts';
+import { keyedMark } from './keyed.ts';
 import { addCounts, type Counts, LINE_CHARS_MAX, NO_COUNTS } from './span.ts';
 import { openRedactStream } from './stream.ts';
 import { redactText } from './text.ts';
@@ -35,9 +36,9 @@ class Walk {
     if (isCardKey(key)) return this.#card(value);
     const rule = key === '' ? undefined : customOfKey(key);
     if (rule !== undefined) return this.#custom(value, `[CUSTOM ${rule}]`);
-    if (typeof value === 'string') return this.#text(value);
+    if (typeof value === 'string') return this.#keyed(key, value) ?? this.#text(value);
     if (typeof value === 'number' || typeof value === 'bigint') {
-      const text = this.#text(String(value));
+      const text = this.#keyed(key, String(value)) ?? this.#text(String(value));
       return text === String(value) ? value : text;
     }
     if (typeof value !== 'object') return value;
@@ -61,6 +62,14 @@ class Walk {
     const { value, counts } = redactString(text);
     if (counts !== NO_COUNTS) this.counts = addCounts(this.counts, counts);
     return value;
+  }
+
+  /** Names, phone numbers, secrets and the like, which only the key tells. */
+  #keyed(key: string, value: string): string | undefined {
+    const found = keyedMark(key, value);
+    if (found === undefined) return undefined;
+    this.counts = addCounts(this.counts, { ...NO_COUNTS, [found.kind]: 1 });
+    return found.mark;
   }
 
   #custom(value: unknown, mark: string): string {

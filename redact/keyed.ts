@@ -172,3 +172,14 @@ export function findKeyed(text: string): Span[] {
   }
   return spans;
 }
+
+const KEY_CHARS_MAX = 64;
+
+/** Of a record that is still an object: what the key says of its value, asked as if both stood in JSON. */
+export function keyedMark(key: string, value: string): Span | undefined {
+  const head = `"${key}":"`;
+  if (key === '' || key.length > KEY_CHARS_MAX || !KEYED_TRIGGER.test(head)) return undefined;
+  const quoted = value.slice(0, VALUE_CHARS_MAX / 2).replace(/["\\\n]/g, '_');
+  const [span] = findKeyed(`${head}${quoted}"`);
+  return span?.start === head.length ? span : undefined;
+}

@@ -4,7 +4,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { FINDERS } from '../../redact/finders.ts';
-import { NO_COUNTS, redactString } from '../../redact/index.ts';
+import { NO_COUNTS, redactFields, redactString } from '../../redact/index.ts';
 import { cards } from './redact-corpus.ts';
 import { moreEncodings } from './redact-encodings.ts';
 
@@ -107,5 +107,27 @@ describe('the quick look of each finder', () => {
         }
       }
     }
+  });
+});
+
+describe('a record that is still an object', () => {
+  it('loses what only the key tells, and keeps its shape', () => {
+    const record = {
+      customer: { customerName: 'Jane "J" Doe', phone: '+49 30 1234567', loyalty_id: 7781234 },
+      ...{ dbPassword: 'x', token: 'expired', name: 'checkout', component: 'sale', items: 3 },
+    };
+    const { value, counts } = redactFields(record);
+    expect(value).toEqual({
+      customer: { customerName: '[NAME]', phone: '[PHONE]', loyalty_id: '[REMOVED]' },
+      ...{
+        dbPassword: '[SECRET]',
+        token: 'expired',
+        name: 'checkout',
+        component: 'sale',
+        items: 3,
+      },
+    });
+    expect(counts).toEqual({ ...NO_COUNTS, name: 1, phone: 1, key: 1, secret: 1 });
+    expect(redactFields(value)).toEqual({ value, counts: NO_COUNTS });
   });
 });
