@@ -64,7 +64,7 @@ async function readFilter({ level, component, text, pattern }: Query) {
   return { ok: true, filter: isNone ? undefined : filter } as const;
 }
 
-function addContent(app: FastifyInstance, logs: Shelf): void {
+function addContent(app: FastifyInstance, { logs, nowMs }: LogRouteOptions): void {
   app.get<Content>(
     '/logs/:id/content',
     { schema: logSchemas.content, config: ONCALL },
@@ -84,7 +84,7 @@ function addContent(app: FastifyInstance, logs: Shelf): void {
       if (isWhole) return sendBytes(reply, logs, view, Number(offset ?? 0));
       if (offset !== undefined) return sendProblem(reply, 422, BOTH);
       const type = format === 'text' ? 'text/plain' : 'application/x-ndjson';
-      const body = readContent(logs, view, wanted.filter ?? {}, format);
+      const body = readContent(logs, view, wanted.filter ?? {}, format, nowMs);
       return reply.header('content-type', `${type}; charset=utf-8`).send(body);
     },
   );
@@ -92,7 +92,7 @@ function addContent(app: FastifyInstance, logs: Shelf): void {
 
 export function addLogContentRoutes(app: FastifyInstance, options: LogRouteOptions): void {
   const { logs, nowMs } = options;
-  addContent(app, logs);
+  addContent(app, options);
   let searches = 0;
   app.get<Search>(
     '/logs/search',

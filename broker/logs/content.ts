@@ -16,6 +16,8 @@ import type { LogView } from './view.ts';
 
 /** Bytes of one record; what goes on beyond them is taken for another one. */
 export const RECORD_BYTES_MAX = 1024 * 1024;
+/** Work for one answer, without the time in which its reader is waited for. */
+const WORK_MS_MAX = 30_000;
 /** One search over everything kept looks through at most so much, for so long. */
 export const SEARCH_BYTES_MAX = 512 * 1024 * 1024;
 export const SEARCH_MS_MAX = 5_000;
@@ -71,6 +73,8 @@ export function fits(record: LogRecord, { level, component, text, finds }: Filte
 const readPiece = (lines: string, timeMs: number): LogRecord =>
   parseRecord(lines) ?? { timeMs, guessed: true, level: undefined, component: '', text: lines };
 
+const TOO_SLOW = 'this expression takes too long: leave it out, or read the whole text';
+
 type Of = Pick<LogView, 'id' | 'terminal' | 'sinceMs' | 'bytes'>;
 type Fitting = Piece & { readonly record: LogRecord };
 
@@ -78,20 +82,25 @@ async function* fitting(
   files: Pick<LogFiles, 'read'>,
   view: Of,
   filter: Filter,
+  nowMs: () => number,
 ): AsyncGenerator<{ readonly found: readonly Fitting[]; readonly bytes: number }> {
   if (view.bytes === 0) return;
+  let workedMs = 0;
   // Once, not for each record.
   const wanted = { ...filter, text: filter.text?.toLowerCase() };
   let { sinceMs: timeMs } = view;
   for await (const some of pieces(files.read(view.id, 0, view.bytes))) {
     const found: Fitting[] = [];
     let bytes = 0;
+    const startMs = nowMs();
     for (const piece of some) {
       const record = readPiece(piece.lines, timeMs);
       timeMs = record.timeMs;
       bytes += piece.lines.length;
       if (fits(record, wanted)) found.push({ ...piece, record });
     }
+    workedMs += Math.max(0, nowMs() - startMs);
+    if (workedMs > WORK_MS_MAX) throw new Error(TOO_SLOW);
     yield { found, bytes };
   }
 }
@@ -107,9 +116,10 @@ export function readContent(
   view: Of,
   filter: Filter,
   format: 'text' | 'jsonl',
+  nowMs: () => number,
 ): Readable {
   async function* parts() {
-    for await (const { found } of fitting(files, view, filter)) {
+    for await (const { found } of fitting(files, view, filter, nowMs)) {
       const lines = found.map((one) =>
         format === 'text' ? `${one.lines}\n` : `${JSON.stringify(shownOf(one, view))}\n`,
       );
@@ -144,7 +154,7 @@ export async function searchAll(
   for (const view of views) {
     const isOlder = view.changedMs + CLOCK_SLACK_MS < sinceMs;
     if (view.what === 'diagnosis' || view.bytes === 0 || isOlder) continue;
-    for await (const { found, bytes } of fitting(files, view, { text })) {
+    for await (const { found, bytes } of fitting(files, view, { text }, nowMs)) {
       searchedBytes += bytes;
       for (const one of found) {
         if (one.record.timeMs < sinceMs) continue;

@@ -17,6 +17,8 @@ const TEXT =
   lineOf('Paid 12.50', 2).replace('[sale]', '[sync]') +
   lineOf('void', 3, 'W');
 
+const TEN_LINES = Array.from({ length: 10 }, () => Buffer.from(lineOf('one')));
+
 async function received(text = TEXT) {
   const rig = await wire();
   const id = await rig.ask();
@@ -99,8 +101,10 @@ describe('what has arrived', () => {
 
 describe('records of a file', () => {
   const view = { id: 'x', terminal: 'lane-1', sinceMs: 7, bytes: 1 };
+  let clockMs = 0;
   const all = async (bytes: readonly Buffer[], filter = {}) => {
-    const parts = readContent({ read: () => Readable.from(bytes) }, view, filter, 'jsonl');
+    const files = { read: () => Readable.from(bytes) };
+    const parts = readContent(files, view, filter, 'jsonl', () => clockMs);
     const text = (await parts.toArray()).join('');
     return text === '' ? [] : objects(text);
   };
@@ -123,10 +127,24 @@ describe('records of a file', () => {
     expect(found[0]).toMatchObject({ timeMs: 7, guessed: true, level: null, component: '' });
   });
 
-  it('are searched in linear time by a hostile expression', async () => {
-    const hostile = await readPattern('(a+)+$');
-    const text = lineOf(`${'a'.repeat(20_000)}!`);
-    const finds = hostile.ok ? hostile.value : undefined;
-    expect(await all([Buffer.from(text)], { finds })).toEqual([]);
+  it.each(['(a+)+$', `${'('.repeat(499)}a${')'.repeat(499)}*!`, '(x+x+)+y'])(
+    'are searched in linear time by a hostile expression: %.12s',
+    async (pattern) => {
+      const hostile = await readPattern(pattern);
+      const finds = hostile.ok ? hostile.value : undefined;
+      expect(finds).toBeDefined();
+      const text = lineOf(`${'a'.repeat(60_000)}?`);
+      expect(await all([Buffer.from(text)], { finds })).toEqual([]);
+    },
+    5_000,
+  );
+
+  it('are not read any more once that has taken too long', async () => {
+    const finds = () => {
+      clockMs += 10_000;
+      return false;
+    };
+    const slow = all([Buffer.from(lineOf('one').repeat(2)), ...TEN_LINES], { finds });
+    await expect(slow).rejects.toThrow(/takes too long/);
   });
 });
