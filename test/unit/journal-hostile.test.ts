@@ -8,12 +8,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { decodeHoles, encodeHoles, readHoles, sidecarOf } from '../../agent/logs/holes.ts';
 import { bytesOf, componentSource, findSegments, openMerge } from '../../agent/logs/journal.ts';
-import { openPulls } from '../../agent/logs/pulls.ts';
 import { realJournalDisk } from '../../agent/system/journal-files.ts';
-import { realPorts } from '../../agent/system.ts';
-import { ok } from '../../protocol/result.ts';
-import { quiet } from './fleet-rig.ts';
-import { commandFor } from './logs-rig.ts';
 
 const NOON = Date.UTC(2026, 10, 23, 12);
 const MEBIBYTE = 1024 * 1024;
@@ -71,53 +66,6 @@ describe('a note of holes', () => {
     const merge = openMerge(find());
     expect(merge.ok && merge.value.next()?.text.length).toBeGreaterThan(10_000);
     if (merge.ok) merge.value.close();
-  });
-});
-
-describe('a request for logs', () => {
-  const { clock, timers } = realPorts();
-  const pullsOf = () =>
-    openPulls({
-      ...{ path: 'pulls.json', places: { logDir: folder, ownLog: '/none', components: ['sale'] } },
-      ...{ read: () => undefined, write: () => ok(undefined) },
-      time: { nowMs: clock.wallMs, offsetMs: () => 0, known: () => true, learn: () => true },
-      ...{ clock, timers, random: () => 0, log: quiet },
-    });
-  const command = (bytesMax: number) => ({
-    ...commandFor({ bytesMax, sinceMs: 0 }),
-    expiresMs: Date.now() + 60_000,
-  });
-
-  it('never stops the agent, be the output two million empty lines', async () => {
-    writeFileSync(path, `${line(1)}${'\n'.repeat(2_000_000)}${line(2)}`);
-    const pulls = pullsOf();
-    const told: string[] = [];
-    pulls.start((_command, _succeeded, reason) => told.push(reason));
-    let longestMs = 0;
-    let seenMs = performance.now();
-    const beat = setInterval(() => {
-      longestMs = Math.max(longestMs, performance.now() - seenMs);
-      seenMs = performance.now();
-    }, 5);
-    pulls.begin(command(200_000));
-    while (pulls.pinned(path) === undefined || pulls.take() === undefined) {
-      expect(told).toEqual([]);
-      await new Promise((done) => setTimeout(done, 5));
-    }
-    clearInterval(beat);
-    pulls.stop();
-    // What it takes on a machine that is starved; planned in one go it is seconds on any.
-    expect(longestMs).toBeLessThan(400);
-  });
-
-  it('keeps what it asks about from its first moment', () => {
-    writeFileSync(path, `${line(1)}${'\n'.repeat(200_000)}`);
-    const pulls = pullsOf();
-    pulls.start(() => undefined);
-    pulls.begin(command(1_000));
-    expect(pulls.pinned(path)).toBeDefined();
-    expect(pulls.pinned(join(folder, 'sync', 'a.log'))).toBeUndefined();
-    pulls.stop();
   });
 });
 

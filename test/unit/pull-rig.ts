@@ -77,6 +77,8 @@ export function chunkOf(bytes: Uint8Array): LogChunk {
 export type Made = {
   plan: Plan | undefined;
   chunks: LogChunk[];
+  /** As they travel. */
+  sent: Uint8Array[];
   end: End | undefined;
   progress: Progress[];
   reason: string;
@@ -90,7 +92,15 @@ export async function work(
   monotonicMs = () => performance.now(),
 ): Promise<Made> {
   const made: Made = {
-    ...{ plan: undefined, chunks: [], end: undefined, progress: [], reason: '', text: '' },
+    ...{
+      plan: undefined,
+      chunks: [],
+      sent: [],
+      end: undefined,
+      progress: [],
+      reason: '',
+      text: '',
+    },
   };
   await runWork({
     ...{ job: JSON.parse(JSON.stringify(job)), reader, control: new Control(job), monotonicMs },
@@ -98,7 +108,10 @@ export async function work(
       plan: (plan) => {
         made.plan = JSON.parse(JSON.stringify(plan));
       },
-      chunk: ({ bytes }) => made.chunks.push(chunkOf(bytes)),
+      chunk: ({ bytes }) => {
+        made.sent.push(bytes);
+        made.chunks.push(chunkOf(bytes));
+      },
       progress: (progress) => made.progress.push(progress),
       end: (end) => {
         made.end = end;
