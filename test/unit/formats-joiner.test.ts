@@ -23,10 +23,7 @@ const TRACES: readonly (readonly [what: string, text: string])[] = [
   ],
   [
     'JavaScript with a cause',
-    'Error: a\n    at x (y.js:1) {\n  [cause]: Error: b\n      at z (y.js:2)\n}'.replace(
-      '\n}',
-      '\n  }',
-    ),
+    'Error: a\n    at x (y.js:1) {\n  [cause]: Error: b\n      at z (y.js:2)\n}',
   ],
   [
     'JavaScript below a logger',

@@ -1,6 +1,13 @@
 // The journal as its writer sees it: appends, places, what a restart finds, full disks and bounds.
 
-import { appendFileSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openReader } from '../../agent/logs/journal/reader.ts';
@@ -174,6 +181,22 @@ describe('the journal', () => {
     await journal.append('sale', [record(7, later)], place(7), STAMP);
     expect(journal.readings()[0]?.records['age']).toBeGreaterThan(0);
     expect(rig.texts('sale').at(-1)).toBe('record 7');
+  });
+
+  it('goes on when somebody removes its files, and never writes over one', async () => {
+    const journal = rig.open();
+    await journal.append('sale', [record(1)], place(1), STAMP);
+    rmSync(join(rig.folder, 'sale'), { recursive: true });
+    expect((await journal.append('sale', [record(2)], place(2), STAMP)).ok).toBe(true);
+    expect(rig.texts('sale')).toEqual(['record 2']);
+    await journal.append('sync', [record(3)], place(3), STAMP);
+    const unseen = readFileSync(newest());
+    const other = join(rig.folder, 'hardware', '00000001.seg');
+    mkdirSync(join(rig.folder, 'hardware'));
+    const again = rig.open();
+    writeFileSync(other, unseen);
+    expect((await again.append('hardware', [record(4)], place(4), STAMP)).ok).toBe(true);
+    expect(rig.texts('hardware')).toEqual(['record 2', 'record 4']);
   });
 
   it('is not stopped by rubbish in its folder', async () => {

@@ -38,6 +38,8 @@ const EXCEPTION = /^(?:[a-z_$][\w$]*\.)+[A-Z][\w$]*(?:Exception|Error|Throwable)
 const JUL = /^[A-Z][a-z]{2} \d{1,2}, \d{4},? \d{1,2}:\d\d:\d\d\s?[AP]M [\w.$]+ [\w$<>]+$/;
 const JUL_SECOND = /^(?:SEVERE|WARNING|INFO|CONFIG|FINE|FINER|FINEST): /;
 
+/** The end of an object that was printed with what belongs to it, as Node does with an error that has a cause. */
+const BRACES = /^[}\])]{1,4}[,;]?$/;
 /** What stands at the margin of JSON that is printed over lines. */
 const IN_JSON = /^(?:["}\]{[]|\d+,?\s*$)/;
 
@@ -135,6 +137,7 @@ class LineJoiner implements Joiner {
     if (this.#kind === 'go') return GO_LINE.test(line) || GO.test(line);
     if (GO.test(line) && first === 103) return false;
     if (CAUSE.test(line)) return true;
+    if (isOwn && BRACES.test(line)) return isIndented(this.#lines.at(-1)?.charCodeAt(0) ?? 0);
     // The exception below the line of the logger that tells of it.
     return isOwn && this.#lines.length === 1 && EXCEPTION.test(line);
   }

@@ -18,6 +18,8 @@ const BLOCKS_MAX = 2_000;
 /** Between two there is room for one that replaces the first (merge.ts). */
 export const NUMBER_STEP = 2;
 
+const CREATE_TRIES_MAX = 1_000;
+
 type Open = { readonly file: SegmentFile; readonly segment: Segment };
 
 const reasonOf = (error: unknown): string =>
@@ -117,6 +119,12 @@ export class ComponentJournal {
     if (this.#tail === undefined) return await this.#begin();
     const segment = this.#segments.at(-1);
     if (segment === undefined) return await this.#begin();
+    // Somebody has removed it by hand: what is written there would be nowhere.
+    if (this.#open !== undefined && !(await this.#open.file.isThere())) {
+      this.#tail = undefined;
+      await this.#letGo();
+      return await this.#begin();
+    }
     this.#open ??= { file: await this.#disk.open(this.pathOf(segment.number)), segment };
     if (this.#isTorn) {
       await this.#open.file.truncate(this.#tail);
@@ -127,17 +135,14 @@ export class ComponentJournal {
 
   async #begin(): Promise<Open> {
     await this.#disk.makeFolder(this.folder);
-    const number = (this.#segments.at(-1)?.number ?? 1 - NUMBER_STEP) + NUMBER_STEP;
-    const path = this.pathOf(number);
-    // Left over when its first append failed: it is empty, or we would know it.
-    await this.#disk.remove(path);
-    const file = await this.#disk.create(path);
+    const { number, file } = await this.#create();
     const segment = { number, bytes: SEGMENT_HEAD_BYTES, blocks: 0, sum: NOTHING };
     try {
       await file.write(encodeSegmentHead(0), 0);
       await this.#disk.syncFolder(this.folder);
     } catch (error) {
       await file.close().catch(() => undefined);
+      await this.#disk.remove(this.pathOf(number)).catch(() => undefined);
       throw error;
     }
     this.#segments.push(segment);
@@ -145,6 +150,19 @@ export class ComponentJournal {
     this.#isTorn = false;
     this.#open = { file, segment };
     return this.#open;
+  }
+
+  /** A file that nobody knew of, because it could not be listed at the start, is never written over. */
+  async #create(): Promise<{ number: number; file: SegmentFile }> {
+    let number = (this.#segments.at(-1)?.number ?? 1 - NUMBER_STEP) + NUMBER_STEP;
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return { number, file: await this.#disk.create(this.pathOf(number)) };
+      } catch (error) {
+        if (reasonOf(error) !== 'EEXIST' || tries >= CREATE_TRIES_MAX) throw error;
+        number += NUMBER_STEP;
+      }
+    }
   }
 
   /** No more goes into the newest segment. */

@@ -15,6 +15,8 @@ export type SegmentFile = {
   /** Bytes of the disk that it takes. */
   readonly allocated: () => Promise<number>;
   readonly size: () => Promise<number>;
+  /** It still has a name. */
+  readonly isThere: () => Promise<boolean>;
   readonly close: () => Promise<void>;
 };
 
@@ -58,6 +60,7 @@ const segmentFile = (file: FileHandle): SegmentFile => ({
   truncate: (size) => file.truncate(size),
   allocated: async () => (await file.stat()).blocks * STAT_BLOCK_BYTES,
   size: async () => (await file.stat()).size,
+  isThere: async () => (await file.stat()).nlink > 0,
   close: () => file.close(),
 });
 
