@@ -125,13 +125,15 @@ function setDisk(model: TerminalModel, { fields }: PlacedEvent, place: Place): T
   return { ...model, disk: { ...told, at: place } };
 }
 
+const same: Rule = (model) => model;
+
 /** Every kind that the protocol knows has an entry, so that a new one cannot be forgotten. */
 const rules: Record<EventKind, Rule> = {
   agent_started: (model, event, place) => ({
     ...withRhythm(withAgent(model, event.fields, place), event, place),
     agentStarts: countEvent(model.agentStarts, place.timeMs),
   }),
-  agent_stopping: (model) => model,
+  agent_stopping: same,
   inventory: (model, event, place) => {
     const checked = v.safeParse(eventSchemas.inventory, event.fields);
     return checked.success ? setInventory(model, checked.output, place) : model;
@@ -145,25 +147,15 @@ const rules: Record<EventKind, Rule> = {
   incident_opened: openIncident,
   incident_recovered: closeIncident,
   incident_quarantined: openIncident,
-  gap: (model) => model,
+  gap: same,
   hold: setHold,
   disk: setDisk,
-  // Told and searched as events; what a terminal is does not follow from them.
-  recovery: (model) => model,
-  recovery_outcome: (model) => model,
-  recovery_suppressed: (model) => model,
-  reboot: (model) => model,
-  resource_held: (model) => model,
-  output_dropped: (model) => model,
-  drill: (model) => model,
   away: setAway,
-  thinned: (model) => model,
-  version_changed: (model) => model,
-  series_left_out: (model) => model,
-  error_signature: (model) => model,
-  redaction_missed: (model) => model,
-  identity: (model) => model,
-  command_refused: (model) => model,
+  // Told and searched as events; what a terminal is does not follow from them.
+  ...{ recovery: same, recovery_outcome: same, recovery_suppressed: same, reboot: same },
+  ...{ resource_held: same, output_dropped: same, drill: same, thinned: same },
+  ...{ version_changed: same, series_left_out: same, error_signature: same },
+  ...{ redaction_missed: same, identity: same, command_refused: same },
 };
 
 /** Kinds of which `component` must be a name before they become state. */
