@@ -1,4 +1,4 @@
-import { describe, expect, it, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { LineCounter } from '../../agent/config-metrics.ts';
 import type { FileStat } from '../../agent/system/journal-files.ts';
 import { compileCounter, counterProblems } from '../../agent/telemetry/line-patterns.ts';
@@ -80,25 +80,6 @@ async function looked(tallies: Tallies, times = 1): Promise<void> {
 }
 
 describe('lines of output', () => {
-  it('are counted, and that is written down, before their bytes go from the file', async () => {
-    const till = makeTill();
-    const first = till.agent();
-    first.began('sale', 'a.log');
-    await looked(first);
-    till.print('a.log', 'offline\noffline\nhalf');
-    await first.reached('sale', 'a.log', 16);
-    till.files.get('a.log')?.bytes.fill(0, 0, 16);
-    await till.kill();
-    const second = till.agent();
-    second.began('sale', 'a.log');
-    till.print('a.log', ' offline\n');
-    await looked(second);
-    await second.save();
-    expect(told(second, 'app_offline_total')).toEqual({ '1.0': 3 });
-    expect(second.unreadBytes()).toEqual({ sale: 0 });
-    await second.reached('sale', 'unknown.log', 5);
-  });
-
   test('are counted once, whole, whenever they are printed', async () => {
     const { print, agent } = makeTill();
     const tallies = agent();

@@ -10,7 +10,7 @@ import type { IntakeDisk } from '../../system/intake-files.ts';
 import type { JournalRecord, JournalStore } from '../journal/types.ts';
 import type { OwnFiles } from './own-files.ts';
 import { Shadows } from './shadows.ts';
-import { Taker } from './taker.ts';
+import { newBuffer, Taker } from './taker.ts';
 import type { Keeper } from './taker-types.ts';
 import type { Behind, Intake, ListenOptions, RecordCount, RecordListener } from './types.ts';
 import { type LastWords, lastWords } from './words.ts';
@@ -43,6 +43,7 @@ export class RealIntake implements Intake {
   readonly words: LastWords;
   readonly #o: IntakeOptions;
   readonly #takers = new Map<string, Taker>();
+  readonly #buffer = newBuffer();
   readonly #forced = new Set<string>();
   readonly #listeners = new Map<RecordListener, ListenOptions>();
   #press: Presser = () => Promise.resolve();
@@ -83,6 +84,8 @@ export class RealIntake implements Intake {
     const { store, disk, clock, timers, log, stamp, beforeWipe, own, agentVersion } = this.#o;
     return new Taker({
       ...{ component, store, disk, clock, timers, log, versionOf, stamp, wipes },
+      // The own log has a row of its own.
+      buffer: wipes ? this.#buffer : newBuffer(),
       ...(wipes || own === undefined ? {} : { since: { ...own.before, version: agentVersion } }),
       redact: (text) => this.#redact(text),
       emit: (record) => this.#tell(component, record),

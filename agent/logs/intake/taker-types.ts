@@ -21,6 +21,7 @@ export type TakerOptions = {
   readonly component: string;
   readonly store: Pick<JournalStore, 'append' | 'places' | 'note'>;
   readonly disk: IntakeDisk;
+  readonly buffer: Buffer;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly log: Log;

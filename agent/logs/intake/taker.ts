@@ -18,6 +18,8 @@ import { HELD_BYTES_MAX, HELD_MS_MAX } from './types.ts';
 /** At one look; the rest at the next one, after all others had theirs. */
 export const LOOK_BYTES_MAX = 1024 * 1024;
 const CHUNK_BYTES = 64 * 1024;
+/** What a taker reads into: one for all that are never at work at once. */
+export const newBuffer = (): Buffer => Buffer.allocUnsafeSlow(CHUNK_BYTES + MARK_BYTES);
 /** At a stretch in the agent's loop, which also judges hangs. */
 const STRETCH_MS = 4;
 /** What is held when the journal takes nothing: then reading waits, and what waits is bounded as output is. */
@@ -33,7 +35,6 @@ export class Taker {
   readonly #held: Held;
   #noted: Noted;
   #readings = new Map<number, Reading>();
-  readonly #buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES + MARK_BYTES);
   #stretchMs = 0;
   /** A life began that only this agent knows of. */
   isUrgent = false;
@@ -144,7 +145,7 @@ export class Taker {
   async #readPiece(reading: Reading, length: number): Promise<number> {
     const back = reading.backBytes;
     const from = reading.at - back;
-    const into = this.#buffer.subarray(0, back + length);
+    const into = this.#o.buffer.subarray(0, back + length);
     const bytes = await this.#o.disk.read(reading.path, reading.inode, from, into);
     if (bytes === undefined || bytes.length <= back) return 0;
     if (!reading.isSame(bytes.subarray(0, back))) {
