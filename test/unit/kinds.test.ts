@@ -11,6 +11,7 @@ import {
   type Heard,
   Kinds,
   MASKS_PER_SECOND,
+  wordsOf,
 } from '../../agent/logs/kinds/model.ts';
 import type { NewEvent } from '../../protocol/events.ts';
 import { SAMPLE_CHARS_MAX, SIGNATURES_MAX } from '../../protocol/limits.ts';
@@ -77,6 +78,16 @@ describe('a kind of error', () => {
     expect(told?.fields.sample).toHaveLength(SAMPLE_CHARS_MAX);
     expect(told?.fields.sample.isWellFormed()).toBe(true);
   });
+});
+
+it.each([
+  ['2026-11-23T10:00:00Z ERROR receipt 5 not printed', 'receipt 5 not printed'],
+  ['{"level":50,"time":1795393248017,"msg":"receipt 5 not printed"}', 'receipt 5 not printed'],
+  ['{"level":"error","message":"receipt 5\\n    at x (y.js:1)"}', 'receipt 5\n    at x (y.js:1)'],
+  ['2026-11-23 10:00:00 ERROR gone\n    at x (y.js:1)', 'gone\n    at x (y.js:1)'],
+  ['receipt 5 not printed', 'receipt 5 not printed'],
+])('a kind of %j is what it says, without time and level', (text, words) => {
+  expect(wordsOf(text)).toBe(words);
 });
 
 describe('a terminal with too many kinds', () => {

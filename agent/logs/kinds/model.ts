@@ -6,6 +6,7 @@
 
 import { SAMPLE_CHARS_MAX, SIGNATURES_MAX } from '../../../protocol/limits.ts';
 import { signatureOf } from '../../../protocol/signatures.ts';
+import { readRecord } from '../formats/index.ts';
 
 export type KindLevel = 'error' | 'warn';
 
@@ -119,7 +120,7 @@ export class Kinds {
 
   #mask(heard: Heard, place: string, now: number): Live | undefined {
     const { component, level, version, text, timeMs } = heard;
-    const { id: signature, pattern } = signatureOf(component, level, text);
+    const { id: signature, pattern } = signatureOf(component, level, wordsOf(text));
     const key = keyOf({ signature, version });
     let kind = this.#kinds.get(key);
     if (kind === undefined) {
@@ -198,6 +199,17 @@ export class Kinds {
       ({ sample: _, seenAt: __, toldAt: ___, openAt: ____, ...kind }) => kind,
     );
   }
+}
+
+/** Longer ones are not read as JSON for their message. */
+const READ_CHARS_MAX = 8 * 1024;
+
+/** What a record says, without its time and level, and the lines below: a stack is part of a kind. */
+export function wordsOf(text: string): string {
+  const { message } = readRecord(text.slice(0, READ_CHARS_MAX));
+  if (message === undefined) return text;
+  const end = text.startsWith('{') ? -1 : text.indexOf('\n');
+  return end < 0 ? message : message + text.slice(end);
 }
 
 /** A part of a string keeps the whole alive, here a block of output. */
