@@ -5,6 +5,7 @@
 
 import { CARD_DIGITS_MIN, issuerOf, passesLuhn } from './issuers.ts';
 import type { Span } from './span.ts';
+import { inHexToken } from './tokens.ts';
 
 /** Bytes may stand apart. */
 const GAP = '[ :-]?';
@@ -134,7 +135,8 @@ function searchToken(text: string, at: number, end: number): Span[] {
     const spans = sensitive(whole, row.fields);
     if (spans.length > 0) return spans;
   }
-  // No row of fields from its head on: what begins at the hit.
+  // No row of fields from its head on: what begins at the hit, unless all is as long as a hash.
+  if (inHexToken(text, { start: at, end: at + 2 })) return [];
   const rest = bytesIn(text, at, end);
   const { fields } = readFields(rest, 0);
   const [first] = fields;

@@ -73,6 +73,7 @@ const stays = [
   'PWD=/opt/pos HOME=/root',
   `sha256 ${'0a1b2c3d'.repeat(8)}`,
   '0'.repeat(64),
+  `digest ${'0a1b2c3d'.repeat(2)}5A084111111111111111${'e4f5'.repeat(7)}`,
   'http://[::1]:8080/a and https://host:8443/x@y',
   '2026-11-23 10:00:00 port list 80 443 8080 8443 9100',
   'heap 20260 30 31 32 free',
