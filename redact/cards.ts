@@ -5,7 +5,16 @@
 import { CARD_DIGITS_MAX, issuerOf, passesLuhn } from './issuers.ts';
 import { eachRun, type Group, withoutEscape } from './runs.ts';
 import type { Span } from './span.ts';
-import { inHexToken, inUuid, isFraction, isHarmless, isNearCardWord } from './tokens.ts';
+import {
+  inHexToken,
+  inIban,
+  inSpanId,
+  inUuid,
+  isFraction,
+  isGtin,
+  isHarmless,
+  isNearCardWord,
+} from './tokens.ts';
 import { findTrack1, findTrack2 } from './tracks.ts';
 
 const widthOf = ({ start, end }: Group): number => end - start;
@@ -50,9 +59,10 @@ function cardMark(text: string, groups: readonly Group[], isWholeRun: boolean): 
   const issuer = issuerOf(digits);
   if (issuer === undefined || !passesLuhn(digits)) return undefined;
   const where = { start: first.start, end: last.end };
-  if (inUuid(text, where)) return undefined;
+  if (inUuid(text, where) || inIban(text, where)) return undefined;
   if (groups.length === 1) {
     if (inHexToken(text, where) || isFraction(text, where.start)) return undefined;
+    if (inSpanId(text, where) || (issuer.wide && isGtin(digits))) return undefined;
     if (isHarmless(text, where.start, digits)) return undefined;
   }
   if (issuer.wide && sizes.join('-') !== '4-4-4-4' && !isNearCardWord(text, where)) {

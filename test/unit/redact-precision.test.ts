@@ -4,6 +4,7 @@
 import { describe, expect, it } from 'vitest';
 import { NO_COUNTS, redactString } from '../../redact/index.ts';
 import { harmless, seeded } from './redact-corpus.ts';
+import { retailLines } from './retail-log.ts';
 
 const LINES = 40_000;
 const WRONG_RATIO_MAX = 0.0001;
@@ -27,6 +28,46 @@ describe('what only looks like a card', () => {
     expect(redactString('receipt no. 4111111111111111').counts.pan).toBe(1);
     expect(redactString('{"gtin":"4111111111111111"}').counts.pan).toBe(1);
     expect(redactString('{"imei":"4111111111111111"}').counts.pan).toBe(1);
+  });
+});
+
+describe('a retail log of 50 000 lines', () => {
+  it('has at most one line in ten thousand touched, of all its classes', () => {
+    const touched: string[] = [];
+    const count = 50_000;
+    for (const { name, line } of retailLines(20_261_123, count)) {
+      const { value } = redactString(line);
+      if (value !== line) touched.push(`${name}: ${value}`);
+    }
+    expect(touched.length / count, touched.join('\n')).toBeLessThanOrEqual(WRONG_RATIO_MAX);
+  });
+
+  it('is no way to hide a card in', () => {
+    const gone = [
+      'refund to DE44 4111 1111 1111 1111 44 booked',
+      'refund to DE07 4111 1111 1111 1111 booked',
+      'case (01)4111111111111111 received',
+      'case (01)30569309025904 received',
+      '{\\"gtin\\":\\"4111111111111111\\"}',
+      'traceparent=00-7eb25f47d55272e27864e1022f2238cc-4111111111111111',
+      'card 5000000000000611 declined',
+      'time":1763000000000,4111111111111111,',
+      '1763000000000 4111 1111 1111 1111',
+      '%104111111111111111 ',
+    ];
+    for (const text of gone) expect(redactString(text).counts.pan, text).toBe(1);
+  });
+
+  it('keeps account numbers, cases and span ids that are right', () => {
+    for (const text of [
+      'refund to DE95 4111 1111 1111 1111 00 booked',
+      'case (01)36950267771289 received',
+      'paid by card: item 5714437637573',
+      '{\\"receipt\\":\\"4150680275846746265\\"}',
+      'traceparent=00-7eb25f47d55272e27864e1022f2238cc-c378388810484900-01',
+    ]) {
+      expect(redactString(text).value).toBe(text);
+    }
   });
 });
 
