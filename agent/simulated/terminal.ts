@@ -3,6 +3,7 @@
 // moment; a terminal that is well costs nothing in between.
 
 import type { KeyObject } from 'node:crypto';
+import type { CommandKind } from '../../protocol/catalogue.ts';
 import { ok } from '../../protocol/result.ts';
 import { type Commands, openCommands } from '../commands.ts';
 import type { LinkOptions } from '../link/link.ts';
@@ -38,6 +39,13 @@ const hourOf = (wallMs: number): number => {
   const local = new Date(wallMs);
   return local.getHours() + local.getMinutes() / 60;
 };
+
+/** What it answers to what it has not. */
+function insteadOf(kind: CommandKind): string {
+  if (kind === 'cancel_logs') return 'it is not open here, and will not begin';
+  const has = kind === 'logs' || kind === 'tail' ? 'keeps no logs' : `does not ${kind}`;
+  return `this terminal is simulated and ${has}`;
+}
 
 export class Terminal {
   readonly outbox: MemoryOutbox;
@@ -164,7 +172,7 @@ export class Terminal {
       run: (command) => {
         const { id, operator, reason } = command;
         if (command.kind !== 'restart') {
-          this.#commands.done(id, false, 'this terminal is simulated and keeps no logs');
+          this.#commands.done(id, command.kind === 'cancel_logs', insteadOf(command.kind));
           return;
         }
         const why = `${operator} asked for it: ${reason}`;
