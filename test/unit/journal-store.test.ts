@@ -104,6 +104,19 @@ describe('the journal', () => {
     expect(rig.texts('sale')).toHaveLength(7);
   });
 
+  it('leaves nothing of an append that failed behind a shorter one that follows', async () => {
+    const { disk, state } = failingDisk();
+    const journal = rig.open({ disk });
+    await journal.append('sale', [record(0)], place(1), STAMP);
+    const many = [1, 2, 3, 4, 5, 6].map((n) => record(n, { text: noise(90_000) }));
+    state.fails = (what) => (what === 'sync' || what === 'truncate' ? noSpace() : undefined);
+    expect((await journal.append('sale', many, place(10), STAMP)).ok).toBe(false);
+    state.fails = undefined;
+    await journal.append('sale', [record(1)], place(2), STAMP);
+    expect(rig.texts('sale')).toEqual(['record 0', 'record 1']);
+    expect(rig.open().places('sale')).toEqual(place(2));
+  });
+
   it('says that the disk is full, loses nothing, and goes on when there is room', async () => {
     const { disk, state } = failingDisk();
     const journal = rig.open({ disk });
