@@ -102,10 +102,10 @@ const KEYED = new RegExp(SOURCE, 'gi');
  * twenty times as quick as looking for each key at each letter. A test holds it against the keys themselves.
  */
 const TAILS = [
-  'ata|club|(?:car|war|wor|ssw|pw|i)d|(?:rip|nam|hon|bil|ras|cod|oki|"[ ]valu)e|ring|(?:loc|rac|bac)k',
+  'ata|club|(?:car|war|wor|ssw|pw|(?<!p)i)d|(?:rip|nam|hon|bil|ras|cod|oki|"[ ]valu)e|ring|(?:loc|rac|bac)k',
   '(?:te|cel|tia)l|num|(?:pi|ks|pa|isd|efo|oke)n|no|ship|(?:mbe|n|lde|abe)r|(?:onu|tial)s',
   '(?:len|oun|wor|cre)t|(?:em|tl|v)v|fax|(?:alt|ke)y|[vs]c|k[ _-]?[123]|[vac][vc]2|v2',
-  '[a-z][ _-]?[\\[(#]?0{0,2}(?:2|35|36|45|52|55)[\\])]?|2[04]|6b|1f',
+  '(?:[defps]|bit|ent)[ _-]?[\\[(#]?0{0,2}(?:2|35|36|45|52|55)[\\])]?|f2[04]|f6b|f1f',
   '(?<![0-9:.,])(?:57|56|99)|5a',
 ].join('|');
 const MARK_OF_KEY = `(?:[:=]|%3[ad])(?<=(?:${TAILS})(?:${QUOTE})?\\]?[ ]?(?:[:=]|%3[ad]))`;
