@@ -1,5 +1,5 @@
 // A component that prints 50 MB/s on a disk of 200 MB, under a real agent: it is never held up, the disk is never
-// full, and every line that is missing lies in a hole that is told.
+// full, and every line that is missing in the journal lies where a record tells of it.
 
 import { expect, it } from 'vitest';
 import { onSmallDisk } from './disk-world.ts';
@@ -13,7 +13,8 @@ it('a component that prints 50 MB/s neither waits nor fills the disk', (context)
   expect(at('most')).toBeLessThan(150 * MEBIBYTE);
   // 30 s of it, minus what a starved machine could not print.
   expect(at('keptBytes') + at('gone')).toBeGreaterThan(200 * MEBIBYTE);
-  expect(at('keptBytes')).toBeLessThan(12 * MEBIBYTE);
+  // A megabyte a second is kept, in the journal, and no more of it on the disk than that is bound to.
+  expect(at('keptBytes')).toBeLessThan(50 * MEBIBYTE);
   expect(at('lines')).toBeGreaterThan(10_000);
   expect(at('waitedMs')).toBeLessThan(2_000);
   // Once for the flood, not for each second of it; what the bound of all output took is no flood.
