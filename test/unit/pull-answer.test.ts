@@ -78,6 +78,24 @@ describe('an answer', () => {
     expect(plan?.searchedBytes).toBeLessThan((plan?.searchBytes ?? 0) / 10);
   });
 
+  it('of the last few looks on while another component may have newer ones', async () => {
+    const at = (second: number) => recordOf(`s${second}`, { timeMs: NOON + second * 1_000 });
+    const seconds = (from: number, to: number) =>
+      Array.from({ length: to - from + 1 }, (_, n) => at(from + n));
+    const path = await journalOf([
+      ['sync', seconds(100, 109)],
+      // The newest of all, and with it some that are old.
+      ['sale', [...seconds(0, 8), at(110)]],
+    ]);
+    const { text } = await ask(path, { components: ['sale', 'sync'], last: 4 });
+    expect(linesOf(text).map((line) => line.split(' ').at(-1))).toEqual([
+      's107',
+      's108',
+      's109',
+      's110',
+    ]);
+  });
+
   it('keeps the newest when it would be larger than asked for, and says from when on', async () => {
     const path = await journalOf(blocksOf('sale', 1_000));
     const { text, end, chunks } = await ask(path, { bytesMax: 10_000 });
