@@ -89,6 +89,12 @@ const WORDS: Readonly<Record<string, (fields: Fields) => string>> = {
         `${text(f, 'samples')} given up`,
     ),
   identity: (f) => because(f, `certificate ${text(f, 'what').replaceAll('_', ' ')}`),
+  error_signature: (f) => {
+    const what = text(f, 'pattern') || 'of kinds that are not told apart';
+    const isNew = f['isNew'] === true ? 'new: ' : '';
+    return `${isNew}${plural(number(f, 'count'), text(f, 'level'))}, ${what}`;
+  },
+  redaction_missed: (f) => because(f, `card data was missed, found at the ${text(f, 'where')}`),
   command_refused: (f) => because(f, `${text(f, 'count')} commands refused, ${text(f, 'why')}`),
   version_changed: (f) => {
     const what = text(f, 'what');

@@ -141,6 +141,7 @@ describe('what is really answered', () => {
     };
     const created = see('POST /api/v1/terminals/{id}/commands', await post(COMMANDS, restart));
     const ask = { sinceMs: 1, untilMs: 2, components: ['sale'], reason: 'a look' };
+    see('GET /api/v1/errors', await get('/api/v1/errors'));
     const LOGS = '/api/v1/terminals/lane-1/logs';
     const asked = see('POST /api/v1/terminals/{id}/logs', await post(LOGS, ask));
     const id = (of: unknown) => (of as { id: string }).id;

@@ -9,6 +9,7 @@ import { openAudit } from '../../broker/audit.ts';
 import { openBulks } from '../../broker/bulk/desk.ts';
 import { openNotices } from '../../broker/bulk/notices.ts';
 import { openCommands } from '../../broker/commands/commands.ts';
+import { openErrors } from '../../broker/errors/errors.ts';
 import { type Authenticate, eitherOf, type RouteRole } from '../../broker/http/auth.ts';
 import { createNewest } from '../../broker/http/scrape-newest.ts';
 import { buildServer, type HttpOptions } from '../../broker/http/server.ts';
@@ -94,8 +95,9 @@ export async function open(
     count: metrics.enrolments,
   });
   const newest = createNewest(nowMs);
+  const errors = openErrors({ fleet, clock: time.clock, ageMsMax: 90 * 86_400_000 });
   const app = buildServer({
-    ...{ ...common, fleet, audit, identities, commands, bulks, notices, logs, metrics },
+    ...{ ...common, fleet, audit, identities, commands, bulks, notices, logs, errors, metrics },
     ...(history && { history }),
     scrape: { observed: fleet.observed, newest },
   });
