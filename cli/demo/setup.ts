@@ -39,6 +39,7 @@ const WRITTEN_BY_DEMO = [
 export const SOURCES: Readonly<Record<string, string>> = {
   agent: 'agent/main.ts',
   enrol: 'agent/enrol-main.ts',
+  pull: 'agent/pull-main.ts',
   broker: 'broker/main.ts',
   sale: 'terminal/sale/main.ts',
   sync: 'terminal/sync/main.ts',

@@ -8,7 +8,7 @@ import { HEARTBEAT_TICKS, LIVE_CLIENTS_MAX, SLOW_TICKS, TICK_MS } from '../../br
 import { type Http, startHttp } from '../../broker/http/server.ts';
 import type { NewEvent } from '../../protocol/events.ts';
 import { happened, must, quiet, rig, START_MS } from '../unit/fleet-rig.ts';
-import { nobodySignsIn, unused } from '../unit/operators-none.ts';
+import { nobodyAsksForLogs, nobodySignsIn, unused } from '../unit/operators-none.ts';
 
 const TOKEN = 'a-token-that-nobody-guesses-0123456789';
 const authorization = `Bearer ${TOKEN}`;
@@ -31,7 +31,7 @@ async function start(watched: (fleet: Fleet) => Partial<Fleet> = () => ({}), byt
       ...{ ...nobodySignsIn, fleet: { ...fleet, ...watched(fleet) } },
       audit: { page: unused, head: unused, exportLines: unused, write: unused, refuse: () => {} },
       commands: { create: unused, get: unused, list: unused, cancel: unused },
-      logs: { create: unused, diagnose: unused, get: unused, list: unused, read: unused },
+      logs: nobodyAsksForLogs,
     }),
   );
   onTestFinished(http.stop);

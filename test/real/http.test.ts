@@ -25,9 +25,7 @@ const options: HttpOptions = {
   },
   ...nobodySignsIn,
   audit: { page: unused, head: unused, exportLines: unused, write: unused, refuse: () => {} },
-  logs: {
-    ...{ create: unused, diagnose: unused, get: () => undefined, list: () => [], read: unused },
-  },
+  logs: { ...nobodyAsksForLogs, get: () => undefined, list: () => [] },
   commands: {
     create: () => ({ ok: true, id: 'x', state: 'pending', trace: '' }),
     ...{ get: () => undefined, list: () => [], cancel: unused },

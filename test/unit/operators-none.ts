@@ -1,4 +1,4 @@
-// For servers in tests in which nobody signs in or enrols.
+// For servers in tests in which nobody signs in, enrols or asks for logs.
 
 import type { HttpOptions } from '../../broker/http/server.ts';
 
@@ -22,4 +22,9 @@ export const nobodySignsIn: Pick<HttpOptions, 'operators' | 'metricsRole' | 'ide
     onChange: () => () => {},
     ...{ signIn: unused, signOut: unused, add: unused, change: unused, newToken: unused },
   },
+};
+
+export const nobodyAsksForLogs: HttpOptions['logs'] = {
+  ...{ create: unused, createForAll: unused, diagnose: unused, tail: unused, cancel: unused },
+  ...{ get: unused, list: unused, read: unused },
 };

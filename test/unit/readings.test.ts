@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { logSamples } from '../../agent/telemetry/log-samples.ts';
 import {
   type AgentReading,
   agentSamples,
@@ -59,6 +60,8 @@ const agent: AgentReading = {
   commandCounts: { succeeded: 1 },
   signFailures: { systemd: 2, device: 0, file: 0 },
   redactions: [{ where: 'export', kind: 'pan', count: 1 }],
+  redactionsMissed: [['pan', 1]],
+  tailDropped: 12,
   clockOffsetMs: -2_500,
   outbox: {
     durable: true,
@@ -99,6 +102,8 @@ const agent: AgentReading = {
   disk: {
     ...{ level: 'journal', levels: ['normal', 'journal'], writtenBytes: 4_096 },
     output: [{ component: 'sale', bytes: 10, dropped: { rate: 5 } }],
+    journal: [{ component: 'sale', bytes: 30, records: { age: 2 } }],
+    behind: [{ component: 'sale', bytes: 4 }],
   },
   series: 90,
   awayMs: { power: 90_000 },
@@ -118,6 +123,7 @@ describe("the agent's own series", () => {
     ...formerSamples(component),
     ...ladderSamples(component),
     ...agentSamples(agent),
+    ...logSamples({ counts: [], kinds: 3, kindsDropped: 40 }, [component]),
   ];
 
   test('have only names of the catalogue that the agent exposes, with exactly its labels', () => {
