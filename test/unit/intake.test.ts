@@ -175,6 +175,19 @@ describe('output that was taken', () => {
     expect(rig.output.readings()[0]?.dropped).toEqual({});
   });
 
+  it('of a component that is no longer configured is taken, too, and its files go', async () => {
+    mkdirSync(join(folder, 'logs', 'gone'));
+    writeFileSync(join(folder, 'logs', 'gone', 'a.log'), 'card 4111111111111111\n');
+    const rig = open();
+    await rig.output.settled();
+    await rig.intake.catchUp(['gone'], 5_000);
+    expect(texts('gone')).toEqual(['card [PAN visa ....1111]']);
+    rig.pass(31_000);
+    rig.intake.lookAtOwn();
+    await rig.output.settled();
+    expect(existsSync(join(folder, 'logs', 'gone', 'a.log'))).toBe(false);
+  });
+
   it('that came too fast has a record in its place, and what was kept of it comes once', async () => {
     const rig = open('1', 100_000);
     writeFileSync(file, 'before\n');

@@ -27,6 +27,8 @@ export type IntakeOptions = {
   readonly timers: Timers;
   readonly log: Log;
   readonly components: readonly { readonly name: string; readonly version: string }[];
+  /** Those that have output and are no longer configured: it is taken, too, and its files go. */
+  readonly leftovers: readonly string[];
   readonly own: OwnFiles | undefined;
   readonly agentVersion: string;
   readonly stamp: () => string;
@@ -65,6 +67,12 @@ export class RealIntake implements Intake {
       this.#takers.set(
         name,
         this.#taker(name, () => version, true),
+      );
+    }
+    for (const name of options.leftovers) {
+      this.#takers.set(
+        name,
+        this.#taker(name, () => 'unknown', true),
       );
     }
     if (own !== undefined && !this.#takers.has(AGENT_LOG)) {
@@ -141,6 +149,7 @@ export class RealIntake implements Intake {
 
   /** Once a second; nothing is asked of the disk while there is nothing new and nothing held. */
   lookAtOwn(): void {
+    for (const name of this.#o.leftovers) void this.#press(name);
     const lines = this.#o.own?.lines() ?? 0;
     const taker = this.#takers.get(AGENT_LOG);
     if (lines === this.#ownLines && taker?.behindBytes() === 0) return;
@@ -149,8 +158,9 @@ export class RealIntake implements Intake {
   }
 
   #isOwn(component: string): boolean {
-    const isComponent = this.#o.components.some(({ name }) => name === component);
-    return component === AGENT_LOG && !isComponent;
+    const { components, leftovers } = this.#o;
+    const isComponent = components.some(({ name }) => name === component);
+    return component === AGENT_LOG && !isComponent && !leftovers.includes(component);
   }
 
   #lookAtOwn(): Promise<void> {

@@ -19,7 +19,7 @@ import type { JournalStore } from '../journal/types.ts';
 import type { OwnLog } from '../own.ts';
 import type { Redactions } from '../redactions.ts';
 import { createIntake, type RealIntake } from './intake.ts';
-import { OWN_FILES_MAX, openOwnFiles } from './own-files.ts';
+import { leftoversIn, OWN_FILES_MAX, openOwnFiles } from './own-files.ts';
 
 export type LogParts = {
   readonly config: AgentConfig;
@@ -51,11 +51,15 @@ export function openLogRooms(parts: LogParts): LogRooms {
     ...{ components, disk: realJournalDisk, read: files.read, write: writeDurablyLater },
     ...{ clock, timers, log },
   });
+  const leftovers = leftoversIn(
+    logDir,
+    components.map(({ name }) => name),
+  );
   const own = openOwnFiles(ownLog, OWN_FILES_MAX, realJournalDisk, () => log.lines());
   const journal = openJournal({ folder: join(dataDir, 'journal'), ...config.journal, clock, log });
   const intake = createIntake({
     ...{ store: journal, disk: realIntakeDisk, clock, timers, log, own, stamp },
-    ...{ components, agentVersion: AGENT_VERSION },
+    ...{ components, leftovers, agentVersion: AGENT_VERSION },
     found: (counts) => redactions.add('journal', counts),
     beforeWipe: (component, path, to) => tallies.reached(component, path, to),
   });
@@ -65,6 +69,8 @@ export function openLogRooms(parts: LogParts): LogRooms {
   });
   const output = followOutput(tallies, captured);
   intake.begin((component) => output.press(component));
+  // From now on they are looked at with the agent's own log.
+  for (const name of leftovers) output.tidy(name, undefined);
   const setRoom = (room: OutputRoom): void => {
     output.setRoom(room);
     journal.setRoom(room);

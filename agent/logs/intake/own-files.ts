@@ -1,8 +1,9 @@
 // The files of the agent's own log as intake reads them: agent.log is written, agent1.log is older, the highest number
 // is the oldest (own-file.ts). A file keeps its inode when it is renamed, so its place goes with it.
 
-import { rmSync, statSync } from 'node:fs';
+import { readdirSync, rmSync, statSync } from 'node:fs';
 import { join, parse } from 'node:path';
+import { isId } from '../../../protocol/ids.ts';
 import type { JournalFile } from '../../capture.ts';
 import type { JournalDisk } from '../../system/journal-files.ts';
 
@@ -56,4 +57,18 @@ export function removeOwnOlder(path: string, timeMs: number): number {
     bytes += stat.size;
   }
   return bytes;
+}
+
+/** Of components that are not configured any more; more than these wait for the next agent. */
+const LEFTOVERS_MAX = 20;
+
+/** @returns the names under which output lies and nothing is configured. */
+export function leftoversIn(logDir: string, configured: readonly string[]): string[] {
+  try {
+    const names = readdirSync(logDir).filter((name) => isId(name) && !configured.includes(name));
+    const full = names.filter((name) => readdirSync(join(logDir, name)).length > 0);
+    return full.slice(0, LEFTOVERS_MAX);
+  } catch {
+    return []; // nothing has printed yet, or something else stands there
+  }
 }
