@@ -5,7 +5,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { systemClock, systemTimers } from '../../broker/clock.ts';
 import { type HttpOptions, startHttp } from '../../broker/http/server.ts';
 import { createMetrics } from '../../broker/metrics.ts';
-import { nobodySignsIn } from '../unit/operators-none.ts';
+import { nobodyAsksForLogs, nobodySignsIn, unused } from '../unit/operators-none.ts';
 
 const unused = () => {
   throw new Error('not asked here');
