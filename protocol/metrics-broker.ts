@@ -78,7 +78,7 @@ export const brokerMetrics = {
   tillwatch_log_requests_total: broker.counter('Requests for logs by how they ended.', 'state'),
   tillwatch_log_requests_open: broker.gauge('Requests for logs and live tails that are not over.'),
   tillwatch_log_missed_total: broker.counter(
-    'Card data that terminals found on the way out of what was redacted before.',
+    'Card data in received logs that the first look had missed: found by the terminal, or here.',
   ),
   tillwatch_log_automatic_total: broker.counter(
     'Requests for the last lines of an incident by what became of them.',
