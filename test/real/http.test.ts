@@ -7,9 +7,6 @@ import { type HttpOptions, startHttp } from '../../broker/http/server.ts';
 import { createMetrics } from '../../broker/metrics.ts';
 import { nobodyAsksForLogs, nobodySignsIn, unused } from '../unit/operators-none.ts';
 
-const unused = () => {
-  throw new Error('not asked here');
-};
 const options: HttpOptions = {
   host: '127.0.0.1',
   port: 0,
