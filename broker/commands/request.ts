@@ -12,6 +12,7 @@ import {
 import { REASON_CHARS_MAX } from '../../protocol/limits.ts';
 import { fail, ok, type Result } from '../../protocol/result.ts';
 import type { TerminalView } from '../fleet/view.ts';
+import { holdsCard } from './card-words.ts';
 import { type Refusal, refuse } from './view.ts';
 
 export const REASON_CHARS_MIN = 3;
@@ -56,7 +57,8 @@ export function wrongReason(given: string): string | undefined {
     return `a reason of ${REASON_CHARS_MIN} to ${REASON_CHARS_MAX} characters is needed`;
   }
   // It is shown in terminals and logs, where control characters do things.
-  return /\p{Cc}/u.test(reason) ? 'a reason is one line without control characters' : undefined;
+  if (/\p{Cc}/u.test(reason)) return 'a reason is one line without control characters';
+  return holdsCard(reason) ? 'a reason holds no card data: it is kept for years' : undefined;
 }
 
 /** @returns why this operator may not; a kind that is none is for others to judge. */

@@ -5,6 +5,7 @@
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { LogLevel } from '../../protocol/catalogue.ts';
+import { wrongWords } from '../logs/asking.ts';
 import { type Filter, readContent, searchAll } from '../logs/content.ts';
 import { readPattern } from '../logs/patterns.ts';
 import type { LogView } from '../logs/view.ts';
@@ -99,6 +100,8 @@ export function addLogContentRoutes(app: FastifyInstance, options: LogRouteOptio
     { schema: logSchemas.search, config: ONCALL },
     async (request, reply) => {
       const { text, terminal, sinceMs, limit = LIMIT_DEFAULT } = request.query;
+      const wrong = wrongWords({ text });
+      if (wrong !== undefined) return sendProblem(reply, 422, wrong);
       if (searches >= SEARCHES_MAX) return sendProblem(reply, 503, BUSY);
       searches += 1;
       try {

@@ -3,6 +3,7 @@
 // (audit.ts, REFUSALS_PER_MINUTE_MAX), because anybody can cause it.
 
 import type { FastifyRequest } from 'fastify';
+import { redactString } from '../../redact/index.ts';
 import type { Audit } from '../audit.ts';
 import { operatorOf } from './auth.ts';
 
@@ -41,7 +42,8 @@ export function auditRefusal(
     operator: operatorOf(request, textOf(body, 'operator')),
     action: actionOf(request.method, route, kind),
     subject: params?.id ?? params?.name ?? '',
-    reason: textOf(body, 'reason'),
+    // It may be refused for just that (commands/card-words.ts).
+    reason: redactString(textOf(body, 'reason')).value,
     outcome: `refused ${status}`,
     detail: { address: request.ip, route },
   });

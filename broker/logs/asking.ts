@@ -4,6 +4,7 @@
 import { randomUUID } from 'node:crypto';
 import { COMMAND_EXPIRY_MS, type CommandKind, LOGS_EXPIRY_MS } from '../../protocol/commands.ts';
 import { DIAGNOSIS_BYTES_MAX, LOG_ANSWER_BYTES, TAIL_MS } from '../../protocol/limits.ts';
+import { holdsCard } from '../commands/card-words.ts';
 import type { Actor, CommandRequest, Refusal } from '../commands/commands.ts';
 import { refuse } from '../commands/view.ts';
 import type { LogsOptions } from './logs.ts';
@@ -64,6 +65,12 @@ export const filtersOf = (of: LogFilters): LogFilters => {
   return said({ level, text, pattern, last, context, searchMs, forMs, raise });
 };
 
+/** @returns why nobody may look for that. */
+export function wrongWords(of: Pick<LogFilters, 'text' | 'pattern'>): string | undefined {
+  const wrong = (['text', 'pattern'] as const).find((field) => holdsCard(of[field] ?? ''));
+  return wrong && `${wrong}: it holds card data, which no log has: look for what stands around it`;
+}
+
 /** What its terminal is told beside the request's id. */
 function argumentsOf(wanted: Wanted): object {
   const { what, components, sinceMs, untilMs, bytesMax } = wanted;
@@ -115,6 +122,8 @@ export function createAsking(options: LogsOptions, { store, trim, view }: Shelf)
   }
 
   function ask(asked: Ask, wanted: Wanted): Asked | Refusal {
+    const wrong = wrongWords(wanted);
+    if (wrong !== undefined) return refuse('invalid', wrong);
     const record = newRecord(asked, wanted, clock.wallMs());
     const { id: request, createdMs, expiresMs } = record;
     const { terminal, reason, actor, traceparent, tookMs, idempotencyKey } = asked;

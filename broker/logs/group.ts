@@ -9,7 +9,7 @@ import { type Selector, select } from '../bulk/select.ts';
 import { wrongReason, wrongRole } from '../commands/request.ts';
 import { type Refusal, refuse } from '../commands/view.ts';
 import type { Ask, Asked, Asking, Lines } from './asking.ts';
-import { filtersOf } from './asking.ts';
+import { filtersOf, wrongWords } from './asking.ts';
 import type { LogsOptions } from './logs.ts';
 import type { LogView } from './view.ts';
 
@@ -45,7 +45,7 @@ export function createGroups(options: LogsOptions, create: Asking['create']) {
     const { actor, reason, components = [], sinceMs, untilMs, bytesMax = 1 } = asked;
     const forbidden = wrongRole(actor, 'logs');
     if (forbidden !== undefined) return forbidden;
-    const unclear = wrongReason(reason);
+    const unclear = wrongReason(reason) ?? wrongWords(asked);
     if (unclear !== undefined) return refuse('invalid', unclear);
     const window = { request: randomUUID(), components, sinceMs, untilMs, bytesMax };
     const content = { kind: 'logs', arguments: { ...window, ...filtersOf(asked) } };
