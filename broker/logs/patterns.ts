@@ -6,6 +6,10 @@ import { fail, ok, type Result } from '../../protocol/result.ts';
 /** Of a longer record so much is looked at: the slowest expressions take some 100 ms for it. */
 const TEXT_CHARS_MAX = 64 * 1024;
 
+/** Steps that an expression is made of: with more, a long record holds up the broker for seconds. */
+const PROGRAM_STEPS_MAX = 5_000;
+const TOO_LARGE = 'pattern: its repetitions make it too large: say fewer, or look for a text';
+
 /** Whether it is found in a text. */
 export type Finds = (text: string) => boolean;
 
@@ -24,6 +28,7 @@ export async function readPattern(pattern: string): Promise<Result<Finds>> {
   const { RE2JS } = await import('re2js');
   try {
     const compiled = RE2JS.compile(pattern);
+    if (compiled.programSize() > PROGRAM_STEPS_MAX) return fail(TOO_LARGE);
     // Not a matcher: that one looks for groups as well, which takes a hundred times as long where they are nested.
     return ok((text) => compiled.test(text.slice(0, TEXT_CHARS_MAX)));
   } catch (cause) {
