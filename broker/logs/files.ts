@@ -23,8 +23,12 @@ import { SECRET_MODE } from '../files.ts';
 const OPEN_FILES_MAX = 32;
 const READ_BYTES = 64 * 1024;
 
-/** `hash`: of all of it; undefined once something in it was changed. */
-type OpenFile = { readonly file: number; bytes: number; hash: Hash | undefined };
+/** Digests under way, also of files that are closed for a while: reading one again takes a second for 256 MB. */
+const HASHES_MAX = 1_024;
+
+type OpenFile = { readonly file: number; bytes: number };
+/** Of so many bytes; undefined once something in them was changed. */
+type Hashed = { bytes: number; hash: Hash | undefined };
 
 export type LogFiles = {
   /** Appends behind `bytes`, which is what counts of the file. @throws what a disk throws. */
@@ -59,28 +63,48 @@ function hashOf(file: number, bytes: number): Hash {
   return hash;
 }
 
+/** Read from the disk only where it is not known, as after a restart. */
+function hashedOf(hashes: Map<string, Hashed>, id: string, { file, bytes }: OpenFile): Hashed {
+  const known = hashes.get(id);
+  if (known?.bytes === bytes) return known;
+  const fresh = { bytes, hash: hashOf(file, bytes) };
+  hashes.delete(id);
+  const oldest = hashes.size >= HASHES_MAX ? hashes.keys().next() : undefined;
+  if (oldest?.done === false) hashes.delete(oldest.value);
+  hashes.set(id, fresh);
+  return fresh;
+}
+
 export function openLogFiles(folder: string): LogFiles {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const open = new Map<string, OpenFile>();
+  const hashes = new Map<string, Hashed>();
+  const hashed = (id: string, file: OpenFile): Hashed => hashedOf(hashes, id, file);
   const pathOf = (id: string): string => join(folder, `${id}.log`);
 
-  function forget(id: string): void {
+  function shut(id: string): void {
     const known = open.get(id);
     open.delete(id);
     if (known !== undefined) closeSync(known.file);
   }
 
+  function forget(id: string): void {
+    hashes.delete(id);
+    shut(id);
+  }
+
   function opened(id: string, bytes: number): OpenFile {
     const known = open.get(id);
     if (known?.bytes === bytes) return known;
-    forget(id);
+    shut(id);
     const oldest = open.size >= OPEN_FILES_MAX ? open.keys().next() : undefined;
-    if (oldest?.done === false) forget(oldest.value);
+    if (oldest?.done === false) shut(oldest.value);
     // Created where it is not there yet, never cut to nothing, written at a place of our choice.
     const file = openSync(pathOf(id), bytes === 0 ? 'w+' : 'r+', SECRET_MODE);
     try {
       ftruncateSync(file, bytes);
-      const fresh = { file, bytes, hash: hashOf(file, bytes) };
+      const fresh = { file, bytes };
+      hashed(id, fresh);
       open.set(id, fresh);
       return fresh;
     } catch (cause) {
@@ -92,10 +116,12 @@ export function openLogFiles(folder: string): LogFiles {
   return {
     append: (id, bytes, more) => {
       const at = opened(id, bytes);
+      const digested = hashed(id, at);
       for (let done = 0; done < more.length; ) {
         done += writeSync(at.file, more, done, more.length - done, bytes + done);
       }
-      at.hash?.update(more);
+      digested.hash?.update(more);
+      digested.bytes += more.length;
       at.bytes += more.length;
     },
     part: (id, from, bytes) => {
@@ -106,15 +132,16 @@ export function openLogFiles(folder: string): LogFiles {
     },
     replace: (id, at, bytes, by) => {
       const known = opened(id, bytes);
-      known.hash = undefined;
+      hashed(id, known).hash = undefined;
       for (let done = 0; done < by.length; ) {
         done += writeSync(known.file, by, done, by.length - done, at + done);
       }
     },
     digest: (id, bytes) => {
       const known = opened(id, bytes);
-      known.hash ??= hashOf(known.file, bytes);
-      return known.hash.copy().digest();
+      const digested = hashed(id, known);
+      digested.hash ??= hashOf(known.file, bytes);
+      return digested.hash.copy().digest();
     },
     sync: (ids) => {
       for (const id of ids) {

@@ -98,8 +98,12 @@ export function openLogs(options: LogsOptions): Logs {
     const isOwn = (kind?: LogKind): boolean => kind === 'incident';
     const all = store.oldestFirst().filter((record) => isOwn(record.what) === isOwn(what));
     const surplus = all.length + 1 - keptMax;
-    const ended = all.filter((record) => !isUnderWay(view(record)));
-    const gone = surplus <= 0 ? [] : ended.slice(0, surplus);
+    const gone: LogRecord[] = [];
+    // No further than needed: each look asks for its command.
+    for (const record of all) {
+      if (gone.length >= surplus) break;
+      if (!isUnderWay(view(record))) gone.push(record);
+    }
     for (const { id } of gone) {
       store.remove(id);
       fleet.database.afterCommit(() => files.remove(id));
