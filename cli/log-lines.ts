@@ -8,8 +8,12 @@ import type { Style } from './screen.ts';
 import { localClock, localStamp } from './when.ts';
 import type { Zone } from './zone.ts';
 
-/** A tab is harmless. */
-const tame = (text: string): string => text.replace(/[^\P{Cc}\t]/gu, ' ');
+/** A tab is harmless; what turns the order of words round shows something that nobody printed. */
+const tame = (text: string): string =>
+  text.replace(/[^\P{Cc}\t]|[\u202a-\u202e\u2066-\u2069]/gu, ' ');
+
+/** What is no record, line by line. */
+export const tameLines = (text: string): string => text.split('\n').map(tame).join('\n');
 
 /** Shown by themselves, or on every line the same. */
 const SHOWN = ['level', 'message', 'msg', 'timestamp', 'time', 'component', 'version'];
@@ -65,6 +69,6 @@ export function shownLines(record: LogRecord, { style, zone, terminal }: Shown):
 /** For a program: the moment with its zone, where, the level, and the record in one line. */
 export function plainLine({ timeMs, component, level, text }: LogRecord, shown: Shown): string {
   const where = shown.terminal === undefined ? '' : `${shown.terminal} `;
-  const words = text.replaceAll('\r', '').replaceAll('\n', '\\n');
+  const words = tame(text.replaceAll('\r', '').replaceAll('\n', '\\n'));
   return `${localStamp(timeMs, shown.zone)} ${where}${component} ${level ?? '-'} ${words}`;
 }

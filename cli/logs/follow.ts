@@ -4,7 +4,7 @@
 import type { LogRequestView } from '../client.ts';
 import type { Context } from '../context.ts';
 import { EXIT, ended, type Outcome } from '../exit.ts';
-import { plural } from '../screen.ts';
+import { plural, tame } from '../screen.ts';
 import { localClock, localDay, localStamp } from '../when.ts';
 import type { Zone } from '../zone.ts';
 import type { LogsOptions } from './options.ts';
@@ -72,7 +72,8 @@ async function look(
     );
     if (!content.ok) return ended(content.exit, content.sentence);
     progress('');
-    sink.take(content.value);
+    const wrong = sink.take(content.value);
+    if (wrong !== undefined) return ended(EXIT.failed, wrong);
     told.shownBytes += content.value.length;
   }
   const isOpen = view.state === 'waiting' || view.state === 'running';
@@ -125,6 +126,6 @@ export async function followAll(
 export function outcomeOf(view: LogRequestView): Outcome | undefined {
   const isEnough = view.what === 'tail' && view.state === 'cancelled';
   if (view.state === 'complete' || isEnough) return undefined;
-  const why = view.error === '' ? '' : `: ${view.error}`;
+  const why = view.error === '' ? '' : `: ${tame(view.error)}`;
   return ended(EXIT.failed, `the request for logs of ${view.terminal} ${view.state}${why}`);
 }

@@ -5,12 +5,13 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import { createSplitter, type LogRecord, parseRecord } from '../../protocol/log-lines.ts';
 import { fail, ok, type Result } from '../../protocol/result.ts';
 import type { Context } from '../context.ts';
-import { plainLine, shownLines } from '../log-lines.ts';
+import { plainLine, shownLines, tameLines } from '../log-lines.ts';
 import { localDay } from '../when.ts';
 import { offsetText, type Zone } from '../zone.ts';
 
 export type Sink = {
-  readonly take: (bytes: Uint8Array) => void;
+  /** @returns why they cannot be kept. */
+  readonly take: (bytes: Uint8Array) => string | undefined;
   /** @returns the records, where they are wanted as JSON. */
   readonly end: () => readonly LogRecord[];
 };
@@ -35,7 +36,16 @@ export function openFileSink(path: string): Result<Sink> {
       closeSync(file);
       return [];
     };
-    return ok({ take: (bytes) => void writeSync(file, bytes), end });
+    const take = (bytes: Uint8Array): string | undefined => {
+      try {
+        // A disk that is nearly full takes a part of it and says nothing.
+        for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done);
+        return undefined;
+      } catch (error) {
+        return `--output: cannot write ${path}: ${(error as Error).message}`;
+      }
+    };
+    return ok({ take, end });
   } catch (error) {
     return fail(`--output: cannot write ${path}: ${(error as Error).message}`);
   }
@@ -63,10 +73,11 @@ export function openScreenSink(context: Context, options: SinkOptions): Sink {
         const record = parseRecord(lines);
         // Of a terminal of before, or cut: better as it is than not at all.
         if (record === undefined) {
-          if (!json) print(lines);
+          if (!json) print(tameLines(lines));
         } else if (json) kept.push(record);
         else show(record);
       }
+      return undefined;
     },
     end: () => kept,
   };

@@ -6,7 +6,7 @@ import type { LogRequestView } from '../client.ts';
 import { type Context, printJson } from '../context.ts';
 import { done, EXIT, ended, type Outcome } from '../exit.ts';
 import { endNotes, sizeWords } from '../logs/follow.ts';
-import { ago, clip, plural, table } from '../screen.ts';
+import { ago, clip, plural, table, tame } from '../screen.ts';
 import { localClock, localDay, localStamp } from '../when.ts';
 import { wrongReason } from './command.ts';
 
@@ -106,7 +106,7 @@ function wholeLines(
     masked: plural(view.redactions, 'value'),
   });
   return [
-    ...fields.map(([name, value]) => clip(`${name.padEnd(12)}${value}`, style.columns)),
+    ...fields.map(([name, value]) => clip(tame(`${name.padEnd(12)}${value}`), style.columns)),
     ...endNotes(view, zone),
     ...(view.bytes > 0 ? [`its records: tillwatch logs --request ${view.id}`] : []),
   ];
