@@ -1,9 +1,9 @@
 // Log chunks wait in a lane of their own: a commit takes a few of them, because each is unpacked, looked at for card data
-// and written to a file, which costs the loop milliseconds, and between two helpings live batches have it for at least as
-// long. How many may be on their way to us at all is told to terminals as credits, by how many pulls there are. What
+// and written to a file, which costs the loop milliseconds. Where live batches came meanwhile they have the loop for at
+// least as long before the next helping; where none came there is nothing to rest for. How many may be on their way to us at all is told to terminals as credits, by how many pulls there are. What
 // does not fit is not answered and comes again.
 
-import { LOG_WINDOW_CHUNKS } from '../../protocol/limits.ts';
+import { LOG_WINDOW_QUICK_CHUNKS } from '../../protocol/limits.ts';
 import type { Cancel, Clock, Timers } from '../clock.ts';
 
 /** Chunks of one commit: a megabyte unpacked. */
@@ -16,7 +16,7 @@ export const LOG_CHUNKS_ON_WAY_MAX = 32;
 export const PULL_SILENT_MS = 15_000;
 /** Of each look at who is silent; pulls that are counted are bounded by it, too. */
 const PULLS_MAX = 4_096;
-const HELPING_MS_MIN = 5;
+const REST_MS_MIN = 1;
 
 /** Which pulls are running, and so how many chunks each may send ahead. */
 export function createCredits({ monotonicMs }: Pick<Clock, 'monotonicMs'>) {
@@ -41,7 +41,7 @@ export function createCredits({ monotonicMs }: Pick<Clock, 'monotonicMs'>) {
     each: (): number => {
       forgetSilent();
       const share = Math.floor(LOG_CHUNKS_ON_WAY_MAX / Math.max(1, heard.size));
-      return Math.max(1, Math.min(LOG_WINDOW_CHUNKS, share));
+      return Math.max(1, Math.min(LOG_WINDOW_QUICK_CHUNKS, share));
     },
   };
 }
@@ -60,18 +60,21 @@ export function createChunkLane<T>({ clock, timers, take, settle, dropped }: Lan
   let waiting: T[] = [];
   let restUntilMs = 0;
   let cancel: Cancel | undefined;
+  /** Live batches were committed since the last helping. */
+  let isShared = false;
 
   function help(): void {
     const startMs = clock.monotonicMs();
     if (waiting.length === 0 || startMs < restUntilMs) return;
     take(waiting.splice(0, LOG_CHUNKS_PER_COMMIT));
     const tookMs = clock.monotonicMs() - startMs;
-    if (waiting.length > 0) restUntilMs = startMs + 2 * tookMs;
+    if (waiting.length > 0) restUntilMs = startMs + (isShared ? 2 : 1) * tookMs;
+    isShared = false;
   }
 
   function next(): void {
     if (waiting.length === 0) return;
-    const restMs = Math.max(HELPING_MS_MIN, Math.ceil(restUntilMs - clock.monotonicMs()));
+    const restMs = Math.max(REST_MS_MIN, Math.ceil(restUntilMs - clock.monotonicMs()));
     cancel ??= timers.after(restMs, () => {
       cancel = undefined;
       help();
@@ -81,6 +84,10 @@ export function createChunkLane<T>({ clock, timers, take, settle, dropped }: Lan
   }
 
   return {
+    /** Live batches were committed: others want the loop. */
+    shared: (): void => {
+      isShared = true;
+    },
     /** With a commit: its chunks, behind those that wait. */
     add: (chunks: readonly T[]): void => {
       const room = Math.max(0, LOG_CHUNKS_WAITING_MAX - waiting.length);

@@ -172,6 +172,7 @@ function createCommit(options: IngestOptions) {
     }
     const results = append(batches);
     for (const [index, one] of batches.entries()) settle(one, results[index] ?? 'failed', outcomes);
+    if (batches.length > 0) lane.shared();
     if (chunks.length > 0) lane.add(chunks);
     tally.tell();
   }

@@ -22,8 +22,9 @@ export type Checked = {
 
 function redacted(bytes: Uint8Array): { readonly out: Buffer; readonly hits: number } {
   const stream = openRedactStream();
-  const out = Buffer.concat([stream.push(bytes), stream.end()]);
+  const [whole, rest] = [stream.push(bytes), stream.end()];
   const counts = stream.counts();
+  const out = rest.length === 0 ? whole : Buffer.concat([whole, rest]);
   return { out, hits: KINDS.reduce((sum, kind) => sum + counts[kind], 0) };
 }
 
@@ -63,7 +64,8 @@ function mask(bytes: Uint8Array): number {
 
 /** @param carried what lies here already and was not looked at as a whole line. */
 export function checkBytes(carried: Uint8Array, more: Uint8Array, isLast: boolean): Checked {
-  const all = Buffer.concat([carried, more]);
+  // Chunks end with a line where they can: then there is nothing to join.
+  const all = carried.length === 0 ? Buffer.from(more) : Buffer.concat([carried, more]);
   const lines = isLast ? all.length : all.lastIndexOf(NEWLINE) + 1;
   const isLong = all.length - lines > CARRY_BYTES_MAX;
   const hits = mask(isLong ? all : all.subarray(0, lines));

@@ -7,7 +7,7 @@ import {
   LOG_CHUNKS_WAITING_MAX,
   PULL_SILENT_MS,
 } from '../../broker/ingest/chunk-lane.ts';
-import { LOG_WINDOW_CHUNKS } from '../../protocol/limits.ts';
+import { LOG_WINDOW_QUICK_CHUNKS } from '../../protocol/limits.ts';
 
 /** A lane whose helpings take so long, and time that only passes by timers. */
 function lane(tookMs: number) {
@@ -47,10 +47,12 @@ function lane(tookMs: number) {
 const numbers = (count: number) => Array.from({ length: count }, (_, n) => n);
 
 describe('the lane of log chunks', () => {
-  it('takes a few with each commit, all in order, and rests for as long as that took', () => {
+  it('takes a few with each commit, all in order, and rests for as long as that took while others are live', () => {
     const rig = lane(30);
+    rig.lane.shared();
     rig.lane.add(numbers(10));
     expect(rig.helpings).toHaveLength(1);
+    rig.lane.shared();
     rig.fire();
     rig.fire();
     expect(rig.helpings.flatMap(({ chunks }) => chunks)).toEqual(numbers(10));
@@ -62,8 +64,17 @@ describe('the lane of log chunks', () => {
     expect([rig.settled(), rig.due.length]).toEqual([2, 0]);
   });
 
+  it('does not rest where nothing else is to be done, but leaves the loop for a moment', () => {
+    const rig = lane(30);
+    rig.lane.add(numbers(10));
+    rig.fire();
+    rig.fire();
+    expect(rig.helpings.map(({ atMs }) => atMs)).toEqual([0, 31, 62]);
+  });
+
   it('takes nothing with a commit that comes while it rests', () => {
     const rig = lane(30);
+    rig.lane.shared();
     rig.lane.add(numbers(8));
     rig.lane.add(numbers(1));
     expect(rig.helpings).toHaveLength(1);
@@ -87,12 +98,12 @@ describe('credits of pulls', () => {
   it('are a whole window for a few, and one chunk each for a hundred', () => {
     const time = { now: 0 };
     const credits = createCredits({ monotonicMs: () => time.now });
-    expect(credits.each()).toBe(LOG_WINDOW_CHUNKS);
+    expect(credits.each()).toBe(LOG_WINDOW_QUICK_CHUNKS);
     for (const n of numbers(100)) credits.heard(`pull ${n}`);
     expect(credits.each()).toBe(1);
     for (const n of numbers(84)) credits.ended(`pull ${n}`);
     expect(credits.each()).toBe(LOG_CHUNKS_ON_WAY_MAX / 16);
     time.now += PULL_SILENT_MS + 1;
-    expect(credits.each()).toBe(LOG_WINDOW_CHUNKS);
+    expect(credits.each()).toBe(LOG_WINDOW_QUICK_CHUNKS);
   });
 });

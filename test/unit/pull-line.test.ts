@@ -7,7 +7,7 @@ import { startLink } from '../../agent/link/link.ts';
 import type { SessionHandlers } from '../../agent/link/session.ts';
 import type { Supply } from '../../agent/logs/pull/delivery.ts';
 import { answered, FREE, mayGo, went } from '../../agent/logs/pull/share.ts';
-import { QUICK_MS, Turns, windowOf } from '../../agent/logs/pull/turns.ts';
+import { QUICK_MS, Turns, VERY_QUICK_MS, windowOf } from '../../agent/logs/pull/turns.ts';
 import type { Outbox, Outgoing } from '../../agent/telemetry/types.ts';
 import { epochOfRequest } from '../../protocol/logs.ts';
 import type { Ack } from '../../protocol/wire.ts';
@@ -61,7 +61,14 @@ function turnsWith(share = 1) {
 describe('the window', () => {
   it('is one chunk on a line that is slow or not known, four on a quick one, and the credits at most', () => {
     expect([windowOf(undefined), windowOf(QUICK_MS), windowOf(QUICK_MS + 1)]).toEqual([1, 4, 1]);
-    expect([windowOf(1, 2), windowOf(1, 9), windowOf(undefined, 9)]).toEqual([2, 4, 1]);
+    expect([windowOf(1, 2), windowOf(QUICK_MS, 9), windowOf(undefined, 9)]).toEqual([2, 4, 1]);
+  });
+
+  it('is a dozen on a very quick line that is all ours, where the broker says that it can take them', () => {
+    expect([windowOf(1, 32), windowOf(VERY_QUICK_MS, 9), windowOf(VERY_QUICK_MS + 1, 9)]).toEqual([
+      12, 9, 4,
+    ]);
+    expect([windowOf(1), windowOf(1, 32, 0.3)]).toEqual([4, 4]);
   });
 
   it('is shared by all answers, a chunk of each in turn', () => {

@@ -16,7 +16,7 @@ import type { PackedChunk } from './pack.ts';
 import type { Plan } from './plan.ts';
 
 /** Chunks made ahead of what was handed to the line: the process works while the line does. */
-const AHEAD_CHUNKS = LOG_WINDOW_CHUNKS;
+const AHEAD_CHUNKS = 2 * LOG_WINDOW_CHUNKS;
 const CRASHES_MAX = 3;
 /** A search that has its time limit passed by so much hangs. */
 export const LATE_MS_MAX = 30_000;

@@ -1,9 +1,10 @@
 // All answers that are on their way share one line: a chunk of each in turn, so that a small answer is not stuck behind
 // a large one. On a line on which a chunk takes long only one is on its way, so that nothing live ever waits
-// behind more than one; on a quick one as many as the broker gives credits for, four at most. What the
-// line's share leaves to others is in share.ts.
+// behind more than one; on a quick one as many as the broker gives credits for, four at most, and on a very quick one
+// that is all ours twelve, so that the broker has some to take while others are on their way. What the line's share
+// leaves to others is in share.ts.
 
-import { LOG_WINDOW_CHUNKS } from '../../../protocol/limits.ts';
+import { LOG_WINDOW_CHUNKS, LOG_WINDOW_QUICK_CHUNKS } from '../../../protocol/limits.ts';
 import type { Ack } from '../../../protocol/wire.ts';
 import type { Cancel, Clock, Timers } from '../../ports.ts';
 import { Delivery, type Supply } from './delivery.ts';
@@ -11,6 +12,8 @@ import { answered, FREE, type Line, mayGo, went } from './share.ts';
 
 /** A chunk that is acknowledged within this leaves room for more behind it. */
 export const QUICK_MS = 250;
+/** Within this for a dozen: all of them together hold a live batch up for less than one does at 1 Mbit/s. */
+export const VERY_QUICK_MS = 125;
 
 /** What the link needs of whoever has log chunks to send. */
 export type Chunks = {
@@ -27,11 +30,14 @@ export type Chunks = {
 /**
  * How many chunks may be on their way.
  * @param tripMs of the last one; undefined before the first.
- * @param credits of the broker; 0: it says nothing.
+ * @param credits of the broker; 0: it says nothing, and can take four.
+ * @param share of the line; bursts that are followed by rests need not be long.
  */
-export function windowOf(tripMs: number | undefined, credits = 0): number {
-  const own = tripMs !== undefined && tripMs <= QUICK_MS ? LOG_WINDOW_CHUNKS : 1;
-  return credits > 0 ? Math.min(own, credits) : own;
+export function windowOf(tripMs: number | undefined, credits = 0, share = 1): number {
+  if (tripMs === undefined || tripMs > QUICK_MS) return 1;
+  const isWide = tripMs <= VERY_QUICK_MS && share >= 1;
+  const own = isWide ? LOG_WINDOW_QUICK_CHUNKS : LOG_WINDOW_CHUNKS;
+  return Math.min(own, credits > 0 ? credits : LOG_WINDOW_CHUNKS);
 }
 
 export type TurnsOptions = {
@@ -71,7 +77,7 @@ export class Turns implements Chunks {
   readonly take = (): Uint8Array | undefined => {
     const { clock, share, random } = this.#o;
     const now = clock.monotonicMs();
-    const window = windowOf(this.#tripMs, this.#credits);
+    const window = windowOf(this.#tripMs, this.#credits, share);
     // What was lost on its way keeps nobody from sending.
     this.#line = answered(this.#line, now, this.#onLine(now), share);
     if (this.#onLine(now) < window && mayGo(this.#line, now, share)) {
