@@ -16,6 +16,7 @@ import { createGroups, type GroupAsk, type GroupAsked } from './group.ts';
 import { createIntake } from './intake.ts';
 import { type LogKind, type LogRecord, REQUESTS_KEPT_MAX } from './model.ts';
 import { openLogStore } from './store.ts';
+import { finishLooked } from './unfinished.ts';
 import { isUnderWay, type LogState, type LogView, viewOf } from './view.ts';
 
 export type LogFilter = {
@@ -85,7 +86,10 @@ export function openLogs(options: LogsOptions): Logs {
     return viewOf(record, told, { ...place, connected });
   };
   const { database } = fleet;
-  const finish = createFinish({ ...options, database });
+  const finish = finishLooked(
+    { ...options, database, files, store },
+    createFinish({ ...options, database }),
+  );
   const ending = { ...options, store, view, finish };
   followCommands(ending);
   const asking = createAsking(options, { store, trim, view });
