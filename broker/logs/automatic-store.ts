@@ -22,6 +22,7 @@ const TABLE = `
     UNIQUE (terminal, incident)
   ) STRICT;
   CREATE INDEX IF NOT EXISTS log_incidents_due ON log_incidents (due_ms) WHERE result = 'due';
+  CREATE INDEX IF NOT EXISTS log_incidents_whose ON log_incidents (terminal) WHERE result = 'due';
 `;
 
 export type Due = {
@@ -48,6 +49,10 @@ export function openAutomaticStore({ db }: Database) {
     `SELECT terminal, incident, component, cause, opened_ms AS openedMs, due_ms AS dueMs
      FROM log_incidents WHERE result = 'due' AND due_ms <= ? ORDER BY due_ms LIMIT ?`,
   );
+  const waiting = db.prepare(
+    `SELECT count(*) AS count FROM log_incidents INDEXED BY log_incidents_whose
+     WHERE terminal = ? AND result = 'due'`,
+  );
   const decide = db.prepare(
     `UPDATE log_incidents SET result = ?, decided_ms = ?, request = ?
      WHERE terminal = ? AND incident = ?`,
@@ -66,6 +71,8 @@ export function openAutomaticStore({ db }: Database) {
       insert.run(terminal, incident, component, cause, openedMs, dueMs);
       trim.run();
     },
+    /** Of one terminal, that nobody has decided about. */
+    waiting: (terminal: string): number => Number(waiting.get(terminal)?.['count']),
     due: (nowMs: number, limit: number): readonly Due[] =>
       due.all(nowMs, limit) as unknown as readonly Due[],
     decide: ({ terminal, incident }: Due, result: string, nowMs: number, request = ''): void => {

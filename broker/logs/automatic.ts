@@ -73,7 +73,10 @@ export function openAutomatic(options: AutomaticOptions): Automatic {
 
   fleet.onNews((terminal, event) => {
     const due = isOff ? undefined : dueOf(terminal, event, clock.wallMs());
-    if (due !== undefined) store.add(due);
+    if (due === undefined) return;
+    // More of them would find the budget spent, and make every other terminal wait for its turn.
+    if (store.waiting(terminal) < perDay) store.add(due);
+    else database.afterCommit(() => metrics.logAutomatic('over_budget'));
   });
 
   /** What is left of the day's bytes; what may still come counts as much as it may. */

@@ -6,6 +6,8 @@ import { openAutomatic } from '../../broker/logs/automatic.ts';
 import { happened, quiet, START_MS } from './fleet-rig.ts';
 import { inventory, open } from './http-rig.ts';
 
+const SETTINGS = { ...AUTOMATIC_DEFAULT, perDay: 5 };
+
 const opened = (incident: string) =>
   happened(START_MS, {
     kind: 'incident_opened',
@@ -15,7 +17,7 @@ const opened = (incident: string) =>
 
 it('is asked for no more than a day of its own, and the next one gets its turn', async () => {
   const { fleet, logs, metrics, time, terminals } = await open();
-  const parts = { fleet, logs, metrics, ...time, log: quiet, settings: AUTOMATIC_DEFAULT };
+  const parts = { fleet, logs, metrics, ...time, log: quiet, settings: SETTINGS };
   onTestFinished(openAutomatic(parts).stop);
   for (const id of ['lane-1', 'lane-2']) terminals.events(id, inventory);
   for (let n = 0; n < 10; n += 1) {
@@ -27,10 +29,8 @@ it('is asked for no more than a day of its own, and the next one gets its turn',
   time.pass(20_000);
   const asked = logs.list({ what: 'incident', limit: 1_000 });
   expect(asked.filter(({ terminal }) => terminal === 'lane-2')).toHaveLength(1);
-  expect(asked.filter(({ terminal }) => terminal === 'lane-1')).toHaveLength(
-    AUTOMATIC_DEFAULT.perDay,
-  );
+  expect(asked.filter(({ terminal }) => terminal === 'lane-1')).toHaveLength(SETTINGS.perDay);
   const counted = await metrics.registry.getSingleMetric('tillwatch_log_automatic_total')?.get();
   const over = counted?.values.find(({ labels }) => labels['result'] === 'over_budget');
-  expect(over?.value).toBe(500 - AUTOMATIC_DEFAULT.perDay);
+  expect(over?.value).toBe(500 - SETTINGS.perDay);
 });
