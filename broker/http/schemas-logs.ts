@@ -134,6 +134,7 @@ export const logSchemas = {
     ...read(
       { tags, summary: 'Records with a text in them, in everything that is kept' },
       json('LogMatches', 'Of the newest answers first.'),
+      422,
     ),
     querystring: {
       ...query({
