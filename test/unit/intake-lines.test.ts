@@ -66,6 +66,26 @@ describe('lines of output', () => {
     expect(texts(rest)).toEqual(['[cut] now', '12345678 next']);
   });
 
+  it('that are broken off at a blank of a card number leave no two halves to put together', () => {
+    for (const separator of [' ', '-', '. ', '\u00a0', '']) {
+      const card = ['4111', '1111', '1111', '1111'].join(separator);
+      for (let at = 1; at < card.length; at += 1) {
+        const cutter = new LineCutter(decodeText, 0);
+        const all = [...cutter.push(Buffer.from(`pay ${card.slice(0, at)}`))];
+        all.push(...cutter.breakOff(false));
+        all.push(...cutter.push(Buffer.from(`${card.slice(at)} ok\n`)));
+        const digits = texts(all).join('').replaceAll(/\D/g, '');
+        expect(digits.length, `${separator} ${at}`).toBeLessThan(4);
+      }
+    }
+    const cutter = new LineCutter(decodeText, 0);
+    const all = ['pay 4111', ' 1111', ' 1111', ' 1111 ok\n'].flatMap((piece) => [
+      ...cutter.push(Buffer.from(piece)),
+      ...cutter.breakOff(false),
+    ]);
+    expect(texts(all).join('')).not.toMatch(/\d/);
+  });
+
   it('have no place that was freed: long runs of nulls are nobody’s words, a few are', () => {
     const cutter = new LineCutter(decodeText, 0);
     const holes = Buffer.alloc(3 * MEBIBYTE);
