@@ -55,6 +55,16 @@ const texts = (component?: string): string[] =>
   recordsIn(folder, component).map(({ text }) => text);
 
 describe('output that was taken', () => {
+  it('is there for the first who asks, also before anybody has looked', async () => {
+    writeFileSync(file, 'one\ntwo\n');
+    const rig = open();
+    const caught = rig.intake.catchUp(['sale'], 5_000);
+    await Promise.resolve();
+    rig.output.tidy('sale', file);
+    await caught;
+    expect(texts()).toEqual(['one', 'two']);
+  });
+
   it('lies in the journal without card data and is nulls where it stood', async () => {
     const rig = open('4.2');
     const heard: string[] = [];
