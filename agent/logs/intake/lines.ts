@@ -4,7 +4,6 @@
 // noted. A cut never falls into digits, because half a card number would pass the redactor. Pure.
 
 import { sizeText } from '../holes.ts';
-import { LINE_BYTES_MAX, safeCut } from '../lines.ts';
 
 /**
  * What stands at a place: the begin of a line; the rest of one whose begin went out already; or the rest of one that
@@ -26,14 +25,31 @@ export type TakenLine = {
 
 export type Decode = (bytes: Uint8Array) => string;
 
+/** What is kept of a line. */
+const LINE_BYTES_MAX = 16 * 1024;
+/** A row of digits that is longer is no card. */
+const DIGITS_BACK_MAX = 64;
 /** Twice what is kept: the cut is sought backwards from there. */
 const HELD_BYTES_MAX = 2 * LINE_BYTES_MAX;
 const NEWLINE = 10;
 /** Nothing prints so many of them. */
 const NULLS = Buffer.alloc(4_096);
-/** The end of what is not finished can be half a number, and so can the begin of what went on. */
-const HALF_NUMBER = /\d(?:[ .+-]?\d){6,63}$/;
-const OTHER_HALF = /^(?!\d{4}-\d\d-\d\d)\d(?:[ .+-]?\d){6,63}/;
+/** As the redactor has them between two digits (redact/runs.ts), without escapes. */
+const BETWEEN = '[ .+_\\t\\u00a0\\u2000-\\u2015\\u202f\\u2212-]{0,3}';
+/**
+ * The end of what is not finished can be half a number, and so can the begin of what went on: also where it was broken
+ * off at a blank, and again behind each group.
+ */
+const HALF_NUMBER = new RegExp(`\\d(?:${BETWEEN}\\d){0,63}${BETWEEN}$`);
+const OTHER_HALF = new RegExp(`^(?!\\d{4}-\\d\\d-\\d\\d)${BETWEEN}\\d(?:${BETWEEN}\\d){0,63}`);
+
+/** Where a text of more than `most` characters can be cut: not within digits and what may stand between. */
+function safeCut(text: string, most: number): number {
+  if (text.length <= most) return text.length;
+  let cut = most;
+  while (cut > most - DIGITS_BACK_MAX && /[\d .+%-]/.test(text[cut - 1] ?? '')) cut -= 1;
+  return cut > most - DIGITS_BACK_MAX ? cut : most;
+}
 
 export class LineCutter {
   readonly #decode: Decode;
