@@ -1,6 +1,7 @@
-// Starts the program that answers a request for logs, gives it its job and hears its frames. It runs at the lowest
-// priority of processors and disk that this machine has, all its threads from the start, so nice(1) and ionice(1) start
-// it where they are there; a till's sale must not notice that a gigabyte is searched. It ends with us: its input closes.
+// Starts the program that answers a request for logs, gives it its job and hears its frames. It begins with little of the
+// processors and the lowest priority of the disk, all its threads from the start, so nice(1) and ionice(1) start it where
+// they are there; after half a second or its first chunk it goes to the lowest of both (idle.ts): a till's sale must not
+// notice that a gigabyte is searched. It ends with us: its input closes.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, constants, existsSync } from 'node:fs';
@@ -11,6 +12,7 @@ import { decodeChunk, type End, type Go, type Job, type Progress } from '../logs
 import type { PackedChunk } from '../logs/pull/pack.ts';
 import type { Plan } from '../logs/pull/plan.ts';
 import { codeOf } from './files.ts';
+import { HASTY } from './idle.ts';
 
 /** A few blocks of the journal and what was remembered of a search. */
 const MEMORY = ['--max-old-space-size=256'];
@@ -36,10 +38,10 @@ function isThere(program: string): boolean {
 
 let found: readonly string[] | undefined;
 
-/** What comes before a command that may have the till's spare time only; looked for once. */
+/** What comes before a command that gives way to the till; looked for once. */
 function idleCommand(): readonly string[] {
   found ??= [
-    ...(isThere('nice') ? ['nice', '-n', '19'] : []),
+    ...(isThere('nice') ? ['nice', '-n', String(HASTY)] : []),
     ...(isThere('ionice') ? ['ionice', '-c3'] : []),
   ];
   return found;
@@ -92,14 +94,41 @@ function listen(child: ChildProcess, hears: PullHears, isOpen: () => boolean): v
   child.stdout?.on('data', (bytes: Buffer) => {
     const heard = frames(bytes);
     if (heard === undefined) child.kill('SIGKILL');
-    for (const { letter, body } of heard ?? []) if (isOpen()) hear(letter, body, hears);
+    try {
+      for (const { letter, body } of heard ?? []) if (isOpen()) hear(letter, body, hears);
+    } catch {
+      // Its memory is not what it was: another one makes the same again.
+      child.kill('SIGKILL');
+    }
   });
 }
+
+/** Where there is no memory for another process, or no descriptor: it has died before it began. */
+function neverBegan(hears: PullHears, why: string): PullChild {
+  let isOpen = true;
+  process.nextTick(() => {
+    if (isOpen) hears.gone(why);
+  });
+  const nothing = (): void => undefined;
+  const stop = (): void => {
+    isOpen = false;
+  };
+  return { pid: undefined, go: nothing, cancel: nothing, stop };
+}
+
+/** Without a descriptor for its pipes there are none, though the types say so. */
+const begin = (program: string, rest: readonly string[]): ChildProcess =>
+  spawn(program, rest, { env: environment(), stdio: ['pipe', 'pipe', 'ignore'] });
 
 export const startPull: StartPull = (job, hears, isPlain) => {
   const node = [process.execPath, ...MEMORY, programPath()];
   const [program = '', ...rest] = isPlain ? node : [...idleCommand(), ...node];
-  const child = spawn(program, rest, { env: environment(), stdio: ['pipe', 'pipe', 'ignore'] });
+  let child: ChildProcess;
+  try {
+    child = begin(program, rest);
+  } catch (error) {
+    return neverBegan(hears, `cannot start ${program}: ${codeOf(error)}`);
+  }
   let isOpen = true;
   const gone = (why: string): void => {
     if (isOpen) hears.gone(why);
@@ -107,13 +136,13 @@ export const startPull: StartPull = (job, hears, isPlain) => {
   };
   child.once('error', (error) => gone(`cannot start ${program}: ${codeOf(error)}`));
   child.once('close', (code, signal) => gone(signal === null ? `code ${code}` : signal));
-  child.stdin.on('error', () => undefined);
+  child.stdin?.on('error', () => undefined);
   listen(child, hears, () => isOpen);
-  child.stdin.write(encodeWords(LETTERS.job, job));
+  child.stdin?.write(encodeWords(LETTERS.job, job));
   return {
     pid: child.pid,
-    go: (go) => child.stdin.write(encodeWords(LETTERS.go, go)),
-    cancel: () => child.stdin.write(encodeWords(LETTERS.cancel, null)),
+    go: (go) => child.stdin?.write(encodeWords(LETTERS.go, go)),
+    cancel: () => child.stdin?.write(encodeWords(LETTERS.cancel, null)),
     stop: () => {
       isOpen = false;
       child.kill('SIGKILL');

@@ -81,6 +81,7 @@ describe('the process that searches', () => {
     const none = start();
     none.go({ chunks: 2, fromByte: 0 });
     none.cancel();
+    await later();
     // No file descriptor for its pipes: there are none, and its error comes later.
     const child = Object.assign(program(), { stdin: undefined, stdout: undefined });
     const other = start();
