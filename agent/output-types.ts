@@ -63,7 +63,7 @@ export type Output = {
   readonly tidy: (component: string, open: string | undefined) => void;
   readonly setRoom: (room: OutputRoom) => void;
   readonly readings: () => readonly OutputReading[];
-  /** A look now, however quiet it is; resolves when it is done, or nothing is known of that component yet. */
+  /** A look now, however quiet it is, or the first one, where none was yet; resolves when it is done. */
   readonly press: (component: string) => Promise<void>;
   /** Resolves when all looks that were asked for are done. */
   readonly settled: () => Promise<void>;

@@ -34,7 +34,7 @@ class CapturedOutput implements Output {
   readonly #o: OutputOptions;
   readonly #watches = new Map<string, Watch>();
   readonly #waiting = new Map<string, string | undefined>();
-  readonly #pressed = new Map<string, (() => void)[]>();
+  readonly #pressed = new Map<string, PromiseWithResolvers<void>>();
   readonly #means: Means = { refused: undefined, said: '' };
   #room: OutputRoom = 'all';
   #working: Promise<void> | undefined;
@@ -85,13 +85,16 @@ class CapturedOutput implements Output {
   }
 
   press(component: string): Promise<void> {
+    if (this.#stopped) return Promise.resolve();
+    const pressed = this.#pressed.get(component) ?? Promise.withResolvers<void>();
+    this.#pressed.set(component, pressed);
     const watch = this.#watches.get(component);
-    if (this.#stopped || watch === undefined) return Promise.resolve();
-    return new Promise((done) => {
-      this.#pressed.set(component, [...(this.#pressed.get(component) ?? []), done]);
-      if (!this.#waiting.has(component)) this.#waiting.set(component, watch.open);
-      this.#working ??= this.#work();
-    });
+    // Which file is open is only known with the first look, which comes within a second.
+    if (watch !== undefined && !this.#waiting.has(component)) {
+      this.#waiting.set(component, watch.open);
+    }
+    if (this.#waiting.has(component)) this.#working ??= this.#work();
+    return pressed.promise;
   }
 
   async settled(): Promise<void> {
@@ -102,7 +105,7 @@ class CapturedOutput implements Output {
     this.#stopped = true;
     this.#cancelSoon?.();
     this.#waiting.clear();
-    for (const done of [...this.#pressed.values()].flat()) done();
+    for (const pressed of this.#pressed.values()) pressed.resolve();
     for (const [component, watch] of this.#watches) this.#tellFlood(component, watch, true);
   }
 
@@ -112,7 +115,7 @@ class CapturedOutput implements Output {
       if (next === undefined) break;
       const [component, open] = next;
       this.#waiting.delete(component);
-      const pressed = this.#pressed.get(component) ?? [];
+      const pressed = this.#pressed.get(component);
       this.#pressed.delete(component);
       try {
         await this.#look(component, open);
@@ -120,7 +123,7 @@ class CapturedOutput implements Output {
         // Only a bug gets here; what components print must still be bounded.
         this.#o.log.error('output was not looked at', { component, reason: String(error) });
       }
-      for (const done of pressed) done();
+      pressed?.resolve();
     }
     this.#working = undefined;
     this.#lookSoon();
