@@ -21,10 +21,11 @@ const textOf = (value: unknown): string | undefined =>
   typeof value === 'string' ? value : undefined;
 const REASON = 'why: it stands in the audit log (needed)';
 
-/** The first Ctrl-C ends what is followed in good order; the second ends the program. */
+/** The first Ctrl-C ends what is followed in good order, and so does `| head`; the second ends the program. */
 function onInterrupt(): AbortSignal {
   const enough = new AbortController();
   process.once('SIGINT', () => enough.abort());
+  process.stdout.on('error', () => enough.abort());
   return enough.signal;
 }
 

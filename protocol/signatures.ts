@@ -18,14 +18,16 @@ const MASKS: readonly RegExp[] = [
   /"[^"\n]{0,200}"|'[^'\n]{0,200}'/g,
   /(?:[A-Za-z]:)?(?:[\\/][\w.@+-]+){2,}[\\/]?/g,
   /\b[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64})+/g,
-  /\b(?=[\w-]*\d)[\w-]*[\w]\b/g,
 ];
+/** A number, or a word with one in it: looked for word by word, so that a long row of hyphens costs its length. */
+const WORD = /\w[\w-]*/g;
 const FRAME = /^\s*at [^\n]*$|^\s*File "[^\n]*$/m;
 
 export type Signature = { readonly id: string; readonly pattern: string };
 
 const mask = (text: string): string =>
   MASKS.reduce((masked, pattern) => masked.replace(pattern, '*'), text)
+    .replace(WORD, (word) => (/\d/.test(word) ? '*' : word))
     .replace(/\*(?:[\s,.:;/-]*\*)+/g, '*')
     .replace(/\s+/g, ' ')
     .trim();

@@ -1,7 +1,7 @@
 // Where received records go: a file as they came, or lines to the screen or the pipe. Records are cut out of bytes as
 // they come in; a piece that the broker hands out ends with a whole record, because terminals send whole ones.
 
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, fchmodSync, fstatSync, openSync, writeSync } from 'node:fs';
 import { createSplitter, type LogRecord, parseRecord } from '../../protocol/log-lines.ts';
 import { fail, ok, type Result } from '../../protocol/result.ts';
 import type { Context } from '../context.ts';
@@ -32,6 +32,8 @@ const FILE_MODE = 0o600;
 export function openFileSink(path: string): Result<Sink> {
   try {
     const file = openSync(path, 'w', FILE_MODE);
+    // The mode above is for a file that was not there before.
+    if (fstatSync(file).isFile()) fchmodSync(file, FILE_MODE);
     const end = (): readonly LogRecord[] => {
       closeSync(file);
       return [];

@@ -76,7 +76,6 @@ export function requestLines(
     WORDS[view.what ?? 'lines'],
     view.state,
     view.createdMs === undefined ? '' : ago(now - view.createdMs),
-    view.operator ?? '',
     howFar(view, now),
   ]);
   const paint = (cell: string): string => {
@@ -85,7 +84,7 @@ export function requestLines(
   };
   const columns = [
     ...[{ title: 'ID' }, { title: 'TERMINAL' }, { title: 'WHAT' }, { title: 'STATE', paint }],
-    ...[{ title: 'ASKED' }, { title: 'BY' }, { title: 'HOW FAR', shrinks: true }],
+    ...[{ title: 'ASKED' }, { title: 'HOW FAR', shrinks: true }],
   ];
   return table(columns, rows, style.columns);
 }

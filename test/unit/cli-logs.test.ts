@@ -263,7 +263,7 @@ describe('requests', () => {
     expect(out[1]).toContain(
       'lane-1    logs  waiting   now       kim  terminal is away; until 12:00',
     );
-    expect(out[2]).toContain('complete  60 s ago       1 record, 0.1 kB');
+    expect(out[2]).toContain('complete  60 s ago  1 record, 0.1 kB');
     expect((await requests([])).out).toEqual(['no such request']);
   });
   it('are found by the first characters of their id, and ended', async () => {

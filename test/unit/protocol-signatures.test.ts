@@ -41,3 +41,16 @@ describe('two errors are of different kinds', () => {
     expect(new Set(ids).size).toBe(ids.length);
   });
 });
+
+it('a text made to be slow takes its length', () => {
+  const took = (text: string): number => {
+    const startedMs = performance.now();
+    for (let turn = 0; turn < 200; turn += 1) of(text);
+    return performance.now() - startedMs;
+  };
+  for (const piece of ['a-', '1-', '-', '/', '"', '* ', 'a@', 'a.', '[', 'https://']) {
+    const whole = piece.repeat(2_000 / piece.length);
+    took(whole);
+    expect(took(whole) / took(whole.slice(0, 500)), piece).toBeLessThan(40);
+  }
+});
