@@ -1,15 +1,15 @@
-// Places in a journal file whose bytes are no longer there: freed because they came too fast, because only the
-// newest are kept, or because the disk was full. They are written down beside the file (<instance>.holes) before
-// they are freed, so that a reader skips gigabytes without reading them, says what is missing, and an agent that
-// was killed in between frees them again. Without that note, what the file system says it holds bounds the reading.
+// Places in a file of output whose bytes went before the journal had them: freed because they came too fast, because
+// only the newest are kept, or because the disk was full. They are written down beside the file (<instance>.holes)
+// before they are freed, so that intake skips gigabytes without reading them and says what is missing, and an agent
+// that was killed in between frees them again. Without that note, what the file system says it holds bounds the
+// reading. Pure.
 
-import { closeSync, constants, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
+import { constants } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import * as v from 'valibot';
 
 /** Each with the words for it; `unknown`: the note was lost. */
-export const HOLE_REASONS = ['rate', 'size', 'disk', 'purged', 'unknown'] as const;
-export type HoleReason = (typeof HOLE_REASONS)[number];
+const HOLE_REASONS = ['rate', 'size', 'disk', 'purged', 'unknown'] as const;
 
 /** Kept pieces of a flood lie between holes; the oldest is given up when there are more. */
 export const HOLES_MAX = 64;
@@ -26,7 +26,7 @@ export type Range = { readonly from: number; readonly to: number };
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 const time = v.pipe(v.number(), v.minValue(0), v.maxValue(TIME_MS_MAX / 2));
-export const holeSchema = v.object({
+const holeSchema = v.object({
   from: count,
   to: count,
   /** Bytes that went here: more than its width where the file was shortened in front. */
@@ -77,9 +77,6 @@ export function decodeNote(text: string, inode: number, size: number): Note | un
   }
 }
 
-export const decodeHoles = (text: string, inode: number, size: number): Hole[] | undefined =>
-  decodeNote(text, inode, size)?.holes;
-
 export type SparseStat = { readonly ino: number; readonly size: number; readonly blocks: number };
 
 /** What is known to be missing when nothing was noted: as much as there are fewer blocks than bytes. */
@@ -92,62 +89,6 @@ export function guessHoles({ size, blocks }: SparseStat, nowMs: number): Hole[] 
 
 /** Opening a pipe would wait for its other end [fifo(7)]: of plain files it asks nothing. */
 export const READ_PLAIN = constants.O_RDONLY | constants.O_NONBLOCK;
-
-function withPlain<T>(path: string, use: (file: number) => T): T | undefined {
-  let file: number;
-  try {
-    file = openSync(path, READ_PLAIN);
-  } catch {
-    return undefined; // there is none: the file is whole, or its note was lost
-  }
-  try {
-    return use(file);
-  } catch {
-    return undefined;
-  } finally {
-    closeSync(file);
-  }
-}
-
-const readNote = (path: string): string | undefined =>
-  withPlain(path, (file) => {
-    const stat = fstatSync(file);
-    return stat.isFile() && stat.size <= SIDECAR_BYTES_MAX ? readFileSync(file, 'utf8') : undefined;
-  });
-
-/** Printed or not freed yet: nulls are what a freed place reads as, and its end is the last to be printed again. */
-function isFilled(file: number, { from, to }: Range): boolean {
-  const end = Buffer.alloc(Math.min(MARK_BYTES_MAX, to - from));
-  const count = readSync(file, end, 0, end.length, to - end.length);
-  return end.subarray(0, count).some((byte) => byte !== 0);
-}
-
-/** A note of which each hole is filled is of a file that was emptied since, or has yet to come true. */
-const isOf = (path: string, { holes, mark }: Note): boolean | undefined =>
-  withPlain(path, (file) => {
-    const behind = Buffer.alloc(MARK_BYTES_MAX);
-    const count = readSync(file, behind, 0, behind.length, holes.at(-1)?.to ?? 0);
-    const isMine = isMarked(mark, behind.subarray(0, count));
-    return isMine && (holes.length === 0 || !holes.every((hole) => isFilled(file, hole)));
-  });
-
-function noteOf(path: string, stat: SparseStat): Note | undefined {
-  const text = readNote(sidecarOf(path));
-  return text === undefined ? undefined : decodeNote(text, stat.ino, stat.size);
-}
-
-/** As it was noted, also while it is being freed. */
-export const notedAt = (path: string, stat: SparseStat, at: number): Hole | undefined =>
-  holeAt(noteOf(path, stat)?.holes ?? [], at);
-
-/** Of a file that is known by its path. Synchronous, two small reads. */
-export function readHoles(path: string, stat: SparseStat & { readonly mtimeMs: number }): Hole[] {
-  const note = noteOf(path, stat);
-  if (note !== undefined && isOf(path, note) === true) return note.holes;
-  const guess = guessHoles(stat, stat.mtimeMs);
-  const isWrong = withPlain(path, (file) => guess.some((hole) => isFilled(file, hole)));
-  return isWrong === true && stat.size <= COMPRESSED_BYTES_MAX ? [] : guess;
-}
 
 /** The hole at a place. */
 export const holeAt = <R extends Range>(holes: readonly R[], at: number): R | undefined =>

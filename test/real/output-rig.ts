@@ -2,10 +2,26 @@
 // that nothing is missing but what is told.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readdirSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  statSync,
+} from 'node:fs';
 import { join, resolve } from 'node:path';
-import type { Hole } from '../../agent/logs/holes.ts';
-import { componentSource, findSegments, openMerge } from '../../agent/logs/journal.ts';
+import { keptOf } from '../../agent/capture.ts';
+import {
+  decodeNote,
+  type Hole,
+  isMarked,
+  MARK_BYTES_MAX,
+  type Range,
+  sidecarOf,
+} from '../../agent/logs/holes.ts';
 import { createOutput, type Output, type OutputReading } from '../../agent/output.ts';
 import type { OutputOptions } from '../../agent/output-types.ts';
 import { createPuncher } from '../../agent/punch.ts';
@@ -75,28 +91,61 @@ export type Proof = {
   readonly keptBytes: number;
 };
 
+function bytesOf(path: string, { from, to }: Range): Buffer {
+  const file = openSync(path, 'r');
+  const bytes = Buffer.alloc(to - from);
+  const count = readSync(file, bytes, 0, bytes.length, from);
+  closeSync(file);
+  return bytes.subarray(0, count);
+}
+
+/** What is noted of a file, if it is noted of what stands in it now. */
+function holesOf(path: string): readonly Hole[] {
+  if (!existsSync(sidecarOf(path))) return [];
+  const { ino, size } = statSync(path);
+  const note = decodeNote(readFileSync(sidecarOf(path), 'utf8'), ino, size);
+  const end = note?.holes.at(-1)?.to ?? 0;
+  const behind = bytesOf(path, { from: end, to: end + MARK_BYTES_MAX });
+  return isMarked(note?.mark, behind) ? (note?.holes ?? []) : [];
+}
+
+/** What is there, a line at a time, and the holes between. */
+function* entriesOf(path: string): Generator<string | Hole> {
+  const holes = holesOf(path);
+  const kept = keptOf(holes, { from: 0, to: statSync(path).size });
+  let told = 0;
+  for (const piece of kept) {
+    const before = holes.filter(({ to }) => to <= piece.from);
+    yield* before.slice(told);
+    told = before.length;
+    yield* bytesOf(path, piece).toString('latin1').trimEnd().split('\n');
+  }
+  yield* holes.slice(told);
+}
+
 /**
  * Reads it all and throws at the first line that is broken, doubled, or missing without a word.
  * @param isCut its front is missing without a word.
  */
 export function prove(folder: string, isCut = false): Proof {
-  const window = { sinceMs: 0, untilMs: Date.now() * 2 };
-  const merge = openMerge(findSegments([componentSource(folder, 'sale')], window));
-  if (!merge.ok) throw new Error(merge.reason);
+  const own = join(folder, 'sale');
+  // One that was cut has a name that sorts before what is written now.
+  const names = readdirSync(own).filter((name) => name.endsWith('.log'));
   const holes: Hole[] = [];
   let [lines, lastNumber, waitedMs, keptBytes, isBehindHole] = [0, 0, -1, 0, isCut];
-  for (let line = merge.value.next(); line !== undefined; line = merge.value.next()) {
-    if (line.hole !== undefined) {
-      holes.push(line.hole);
+  for (const entry of names.sort().flatMap((name) => [...entriesOf(join(own, name))])) {
+    if (typeof entry !== 'string') {
+      holes.push(entry);
       isBehindHole = true;
       continue;
     }
-    keptBytes += line.text.length + 1;
-    const last = /^\S+ last (\d+) waited (\d+)$/.exec(line.text);
-    const found = /^\S+ begin (\d+) x{160} end (\d+)$/.exec(line.text);
+    if (entry === '') continue; // the file is empty
+    keptBytes += entry.length + 1;
+    const last = /^\S+ last (\d+) waited (\d+)$/.exec(entry);
+    const found = /^\S+ begin (\d+) x{160} end (\d+)$/.exec(entry);
     const number = Number(last?.[1] ?? found?.[1]);
     if (last !== null) waitedMs = Number(last[2]);
-    else if (found === null || found[1] !== found[2]) throw new Error(`broken: ${line.text}`);
+    else if (found === null || found[1] !== found[2]) throw new Error(`broken: ${entry}`);
     const expected = last === null ? lastNumber + 1 : lastNumber;
     if (isBehindHole ? number < expected : number !== expected) {
       throw new Error(`${number} follows ${lastNumber}`);
@@ -105,6 +154,5 @@ export function prove(folder: string, isCut = false): Proof {
     isBehindHole = false;
     lines += 1;
   }
-  merge.value.close();
   return { lines, lastNumber, waitedMs, holes, keptBytes };
 }

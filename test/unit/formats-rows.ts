@@ -226,6 +226,13 @@ export const ROWS: readonly Row[] = [
     UTC,
     'warn',
   ],
+  [
+    'JSON that is cut, with another time in a text',
+    '{"message":"\\"timestamp\\":\\"1999-01-01\\"","timestamp":"2026-11-23T10:00:00.123Z"',
+    UTC,
+    undefined,
+  ],
+  ['a time that is none', '9999-99-99T99:99:99Z', undefined, undefined],
   ['a sentence', 'the error was not found', undefined, undefined],
   [
     'a sentence behind a time',
