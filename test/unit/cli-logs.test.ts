@@ -260,9 +260,7 @@ describe('requests', () => {
   const waiting = view({ state: 'waiting', connected: false, operator: 'kim', createdMs: NOW });
   it('are listed with how far they are and until when a terminal is waited for', async () => {
     const { out } = await requests([waiting, whole({ createdMs: NOW - 60_000 })]);
-    expect(out[1]).toContain(
-      'lane-1    logs  waiting   now       kim  terminal is away; until 12:00',
-    );
+    expect(out[1]).toContain('lane-1    logs  waiting   now       terminal is away; until 12:00');
     expect(out[2]).toContain('complete  60 s ago  1 record, 0.1 kB');
     expect((await requests([])).out).toEqual(['no such request']);
   });
