@@ -83,7 +83,8 @@ describe('the process that searches', () => {
     none.cancel();
     await later();
     // No file descriptor for its pipes: there are none, and its error comes later.
-    const child = Object.assign(program(), { stdin: undefined, stdout: undefined });
+    const child = program();
+    Object.assign(child, { stdin: undefined, stdout: undefined });
     const other = start();
     other.go({ chunks: 2, fromByte: 0 });
     child.emit('error', Object.assign(new Error('spawn EMFILE'), { code: 'EMFILE' }));
