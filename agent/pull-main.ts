@@ -14,8 +14,10 @@ import {
 } from './logs/pull/frames.ts';
 import { encodeChunkHead, type Go, type Job } from './logs/pull/job.ts';
 import { Control, type Out, runWork } from './logs/pull/work.ts';
-import { giveWay, monotonicMs } from './system/idle.ts';
+import { giveWay, HASTY, LOWEST, later, monotonicMs } from './system/idle.ts';
 
+/** From then on it has the till's spare time only, whatever it has or has not sent. */
+const HASTY_MS = 500;
 const EXIT_USAGE = 64;
 const EXIT_SOFTWARE = 70;
 const EXIT_IO = 74;
@@ -26,12 +28,20 @@ const endWith = (code: number) => (): void => process.exit(code);
 
 const out: Out = {
   plan: (plan) => words(LETTERS.plan, plan),
-  chunk: ({ seq, lastSeq, isLast, bytes }) =>
-    process.stdout.write(encodeFrame(LETTERS.chunk, encodeChunkHead(seq, lastSeq, isLast), bytes)),
+  chunk: ({ seq, lastSeq, isLast, bytes }) => {
+    process.stdout.write(encodeFrame(LETTERS.chunk, encodeChunkHead(seq, lastSeq, isLast), bytes));
+    stopHaste();
+  },
   progress: (progress) => words(MORE_LETTERS.progress, progress),
   end: (end) => words(MORE_LETTERS.end, end),
   failed: (reason) => words(MORE_LETTERS.failed, { reason }),
 };
+
+let isHasty = true;
+function stopHaste(): void {
+  if (isHasty) giveWay(LOWEST);
+  isHasty = false;
+}
 
 let control: Control | undefined;
 
@@ -45,7 +55,8 @@ async function begin(job: Job): Promise<void> {
   process.stdout.write('', endWith(0));
 }
 
-giveWay();
+giveWay(HASTY);
+later(HASTY_MS, stopHaste);
 process.stdout.on('error', endWith(EXIT_IO));
 process.stdin.on('end', endWith(0));
 process.stdin.on('error', endWith(EXIT_IO));

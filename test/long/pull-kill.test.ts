@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
-import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Job } from '../../agent/logs/pull/job.ts';
 import type { PullHears } from '../../agent/system/pull-child.ts';
 import { startPull } from '../../agent/system/pull-child.ts';
@@ -85,7 +85,7 @@ describe('a process that searches', () => {
     expect(end?.sha256).toBe(createHash('sha256').update(bytes).digest('hex'));
   });
 
-  it('has the lowest priority that there is', async () => {
+  it('has the lowest priority that there is, once its first chunk is there', async () => {
     const path = await journalOf(blocksOf('sale', 20_000, undefined, 2_000));
     let pid: number | undefined;
     await new Promise<void>((done) => {
@@ -99,8 +99,9 @@ describe('a process that searches', () => {
       pid = child.pid;
       onTestFinished(child.stop);
     });
-    const nice = Number(readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ')[16]);
-    expect(nice).toBe(19);
+    const niceOf = (): number =>
+      Number(readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ')[16]);
+    await vi.waitFor(() => expect(niceOf()).toBe(19));
   });
 });
 

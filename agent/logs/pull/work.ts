@@ -17,6 +17,8 @@ import type { Plan } from './plan.ts';
 import { planSteps } from './planning.ts';
 
 const SLICE_MS = 20;
+/** Of the first chunk: somebody waits for a first line, on a slow line as well. */
+const FIRST_BYTES_MAX = 32 * 1024;
 const PROGRESS_MS = 1_000;
 const NOTHING = new Uint8Array(0);
 
@@ -136,7 +138,7 @@ class Work {
           await this.#wait();
           continue;
         }
-        if (answer.work(LOG_CHUNK_RAW_BYTES_MAX + 1) === 'paused') {
+        if (answer.work(this.#bytesMax() + 1) === 'paused') {
           this.#tell(this.#progress(merge, plan));
           continue;
         }
@@ -149,6 +151,10 @@ class Work {
       }
       if (this.#make(answer, this.#progress(merge, plan))) return;
     }
+  }
+
+  #bytesMax(): number {
+    return this.#made === 0 ? FIRST_BYTES_MAX : LOG_CHUNK_RAW_BYTES_MAX;
   }
 
   async #wait(): Promise<void> {
@@ -181,7 +187,7 @@ class Work {
     const { request, component, offsetMs: clockOffsetMs, nowMs } = job;
     const createdMs = Math.round(nowMs + monotonicMs() - this.#begunMs);
     for (;;) {
-      const body = answer.peek(this.#fill.bytesMax());
+      const body = answer.peek(Math.min(this.#bytesMax(), this.#fill.bytesMax()));
       const last = answer.isLast(body);
       const facts = { request, component, offset: answer.offset(), body, last, redactor: stamp() };
       const { truncated, cutBy, fromMs, redactions, missed, records } = answer.totals();
