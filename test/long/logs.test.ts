@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { until } from '../real/agent-rig.ts';
 import { LogsRig, type LogView } from '../real/logs-rig.ts';
 
@@ -14,20 +14,21 @@ const CARD = '4111111111111111';
 /** A million lines in an hour. */
 const LINES = 1_000_000;
 const STEP_MS = 3.6;
+/** Taken within the seconds that a request waits for what was just printed. */
+const FEW_LINES = 10_000;
 const FROM_MS = Date.UTC(2026, 10, 23, 10);
 const MINUTE = 60_000;
 /** A second of lines. */
 const CLOCK_LINES = 280;
 
 let rig: LogsRig;
-beforeEach(async () => {
+const startRig = async (): Promise<void> => {
   rig = new LogsRig();
   await rig.startBroker();
-});
-afterEach(() => rig.clean());
+};
 
-/** The agent runs and its component has printed everything. */
-async function startTill(lines = LINES): Promise<void> {
+/** The agent runs and its component has printed everything; the rest of it is taken when it is asked for. */
+async function startTill(lines: number): Promise<void> {
   rig.configure([lines, FROM_MS, STEP_MS]);
   void rig.till.start();
   await rig.till.ready('till');
@@ -36,6 +37,7 @@ async function startTill(lines = LINES): Promise<void> {
     const name = readdirSync(folder).find((one) => one.endsWith('.log')) ?? '';
     return statSync(join(folder, name)).size > lines * 90;
   });
+  await until('nearly all of it is in the journal', () => rig.recordsKept() >= lines - FEW_LINES);
 }
 
 const isEnded = (view: LogView): boolean => !['waiting', 'running'].includes(view.state);
@@ -63,12 +65,21 @@ function expectWhole(id: string, view: LogView, first: number, last: number): vo
   expect(times[1]).toBeLessThanOrEqual(untilMs);
   expect(numbers.every((number, at) => number === (numbers[0] ?? 0) + at)).toBe(true);
   expect(view).toMatchObject({ bytes: stored.length, lines: lines.length, sha256: sha256(stored) });
-  expect(view.redactions).toBe(numbers.filter((number) => number % 100 === 0).length);
+  // They were taken out on the way in: the way out finds nothing more.
+  const withCard = lines.filter((line) => line.includes('declined [PAN visa ....1111] again'));
+  expect(withCard.length).toBe(numbers.filter((number) => number % 100 === 0).length);
+  expect(view).toMatchObject({ redactions: 0, missed: 0, truncated: false, cutBy: '' });
 }
 
+/** One till for all of them: a million lines are not brought into a journal in a moment. */
 describe('a window out of a million lines', () => {
+  beforeAll(async () => {
+    await startRig();
+    await startTill(LINES);
+  });
+  afterAll(() => rig.clean());
+
   it('arrives to the line, and no card number on the way', async () => {
-    await startTill();
     const id = await rig.ask(windowOf(20, 24));
     const view = await rig.wait('it is answered', id, isEnded);
     expectWhole(id, view, 20, 24);
@@ -89,30 +100,31 @@ describe('a window out of a million lines', () => {
   });
 
   it('is the same when the broker is killed in the middle', async () => {
-    await startTill();
-    const id = await rig.ask(windowOf(10, 30));
+    const id = await rig.ask(windowOf(10, 18));
     const before = await rig.wait('some of it is there', id, ({ bytes }) => bytes > 500_000);
     await rig.killBroker();
     expect(before.state).toBe('running');
     await rig.startBroker();
-    expectWhole(id, await rig.wait('all of it is there', id, isEnded), 10, 30);
+    expectWhole(id, await rig.wait('all of it is there', id, isEnded), 10, 18);
     expect(rig.filesWith(CARD)).toEqual([]);
   });
 
   it('is the same when the agent is killed in the middle, twice', async () => {
-    await startTill();
-    const id = await rig.ask(windowOf(10, 30));
+    const id = await rig.ask(windowOf(10, 18));
     for (const bytes of [500_000, 2_000_000]) {
       const before = await rig.wait('some of it is there', id, (view) => view.bytes > bytes);
       await rig.killAgent();
       expect(before.state).toBe('running');
       void rig.till.start();
     }
-    expectWhole(id, await rig.wait('all of it is there', id, isEnded), 10, 30);
+    expectWhole(id, await rig.wait('all of it is there', id, isEnded), 10, 18);
   });
 });
 
 describe('tillwatch logs', () => {
+  beforeEach(startRig);
+  afterEach(() => rig.clean());
+
   const run = async (...args: string[]) => {
     const child = spawn(process.execPath, [resolve('cli/tillwatch.ts'), 'logs', ...args], {
       env: { ...process.env, TILLWATCH_URL: rig.url, TILLWATCH_API_TOKEN: rig.token },
@@ -137,7 +149,7 @@ describe('tillwatch logs', () => {
     const lines = out.split('\n').slice(0, -1);
     expect(lines.length).toBeGreaterThan(8_000);
     expect(lines[0]).toMatch(
-      /^2026-11-23T\d\d:\d\d:00\.\d{3}[+-]\d\d:\d\d till \{"component":"till"/,
+      /^2026-11-23T\d\d:\d\d:00\.\d{3}[+-]\d\d:\d\d till info \{"component":"till"/,
     );
     expect(out).toContain('declined [PAN visa ....1111] again');
     expect(out).not.toContain(CARD);
@@ -151,9 +163,9 @@ describe('tillwatch logs', () => {
 
     const asked = await run('lane-1', ...window, ...reason, '--no-wait');
     const again = await run('lane-1', '--request', asked.out.trim(), '--json');
-    const shown = JSON.parse(again.out) as { state: string; lines: unknown[] };
+    const shown = JSON.parse(again.out) as { state: string; records: unknown[] };
     expect(shown.state).toBe('complete');
-    expect(Math.abs(shown.lines.length - count)).toBeLessThanOrEqual(CLOCK_LINES);
+    expect(Math.abs(shown.records.length - count)).toBeLessThanOrEqual(CLOCK_LINES);
 
     const wrong = await run('lane-1', '-c', 'tills', ...reason);
     expect(wrong).toMatchObject({ exit: 64, told: expect.stringContaining('no component tills') });
@@ -163,10 +175,14 @@ describe('tillwatch logs', () => {
 });
 
 describe('a request', () => {
+  beforeEach(startRig);
+  afterEach(() => rig.clean());
+
   it('waits for a till that is switched off, also through a restart of the broker', async () => {
     await startTill(10_000);
     await rig.killAgent();
-    const id = await rig.ask(windowOf(0, 60));
+    // What the terminal knows of the broker's time is some milliseconds wrong.
+    const id = await rig.ask(windowOf(-1, 60));
     await rig.wait('it waits', id, ({ state }) => state === 'waiting');
     await rig.killBroker();
     await rig.startBroker();

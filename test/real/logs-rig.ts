@@ -5,6 +5,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { stringify } from 'yaml';
+import { openReader } from '../../agent/logs/journal/reader.ts';
 import { Rig, until } from './agent-rig.ts';
 
 export type LogView = {
@@ -76,6 +77,16 @@ export class LogsRig {
     });
   }
 
+  /** What a component printed and the journal has: what an answer is made of. */
+  recordsKept(component = 'till'): number {
+    const reader = openReader(join(this.till.folder, 'data', 'journal'));
+    let records = 0;
+    for (const block of reader.blocks(component, { sinceMs: 0, untilMs: 9e15 }))
+      records += block.records;
+    reader.close();
+    return records;
+  }
+
   async killAgent(): Promise<void> {
     const { agent } = this.till;
     const gone = new Promise((done) => agent?.once('exit', done));
@@ -95,7 +106,8 @@ export class LogsRig {
 
   async ask(body: object): Promise<string> {
     const asked = { components: ['till'], reason: 'a test', bytesMax: 64 * 1024 * 1024, ...body };
-    const { id } = await this.call<LogView>('/api/v1/terminals/lane-1/logs', asked);
+    const { id, ...more } = await this.call<LogView>('/api/v1/terminals/lane-1/logs', asked);
+    if (id === undefined) throw new Error(`it was not asked: ${JSON.stringify(more)}`);
     return id;
   }
 
