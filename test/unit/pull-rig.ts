@@ -194,7 +194,7 @@ export function terminalOver(
     const pulls = openPulls({
       ...{ path: 'pulls.json', folder: path, components: ['sale'], rules: NO_RULES, share: 1 },
       journal: {
-        pin: (id) => pins.push(id),
+        pin: (id) => pins.includes(id) || pins.push(id),
         unpin: (id) => pins.splice(pins.indexOf(id), 1),
       },
       intake: undefined,

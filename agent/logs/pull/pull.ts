@@ -51,6 +51,8 @@ export class Pull implements Supply {
   /** Chunks of this process: made, and handed on. */
   #made = 0;
   #taken = 0;
+  /** As many as it may have made. */
+  #told = 0;
   /** Behind the last that a process has made. */
   #nextByte = 0;
   #reached = 0;
@@ -109,6 +111,7 @@ export class Pull implements Supply {
       ...{ folder, request, component, wish, offsetMs, plan, rules, nowMs: nowMs() },
       ...{ chunks: this.#credits(), fromByte: this.#from() },
     };
+    this.#told = job.chunks;
     this.#child = startPull(job, this.#hears(), this.#crashes > 0);
     if (this.#cancelledMs !== undefined) this.#child.cancel();
   }
@@ -213,7 +216,10 @@ export class Pull implements Supply {
   }
 
   #tell(): void {
-    this.#child?.go({ chunks: this.#credits(), fromByte: this.#reached });
+    // It had nothing to do: its silence counts from now on.
+    if (this.#made >= this.#told) this.#heardMs = this.#o.monotonicMs();
+    this.#told = this.#credits();
+    this.#child?.go({ chunks: this.#told, fromByte: this.#reached });
   }
 
   #hears(): PullHears {

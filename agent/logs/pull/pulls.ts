@@ -153,7 +153,11 @@ class OpenPulls implements Pulls {
     const { folder, rules, startPull, time, clock } = this.#o;
     return new Pull(entry, {
       ...{ folder, rules, startPull, nowMs: time.nowMs, monotonicMs: clock.monotonicMs },
-      planned: () => this.#book.write(),
+      planned: () => {
+        // What was taken since it was asked is read as well.
+        this.#o.journal?.pin(entry.request, entry.wish.components);
+        return this.#book.write();
+      },
       changed: () => this.#soon(),
     });
   }
