@@ -65,6 +65,29 @@ describe('output that was taken', () => {
     expect(texts()).toEqual(['one', 'two']);
   });
 
+  it('is there for the second who asks as well, when the first has what it wanted', async () => {
+    const rig = open();
+    await take(rig);
+    const looks: (() => Promise<void>)[] = [];
+    rig.intake.begin(
+      (component) =>
+        new Promise((done) => looks.push(() => rig.output.press(component).then(done))),
+    );
+    const look = async (): Promise<void> => {
+      await looks.shift()?.();
+      await new Promise((done) => setImmediate(done));
+    };
+    writeFileSync(file, 'one\n');
+    const [first, second] = [1, 2].map(() => rig.intake.catchUp(['sale'], 5_000));
+    await look();
+    await first;
+    expect(texts()).toEqual(['one']);
+    appendFileSync(file, 'two\n');
+    while (looks.length > 0) await look();
+    await second;
+    expect(texts()).toEqual(['one', 'two']);
+  });
+
   it('lies in the journal without card data and is nulls where it stood', async () => {
     const rig = open('4.2');
     const heard: string[] = [];
