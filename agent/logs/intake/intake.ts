@@ -46,7 +46,8 @@ export class RealIntake implements Intake {
   readonly #o: IntakeOptions;
   readonly #takers = new Map<string, Taker>();
   readonly #buffer = newBuffer();
-  readonly #forced = new Set<string>();
+  /** So many wait for what a component has printed. */
+  readonly #forced = new Map<string, number>();
   readonly #listeners = new Map<RecordListener, ListenOptions>();
   #press: Presser = () => Promise.resolve();
   #ownRow: Promise<void> | undefined;
@@ -204,7 +205,7 @@ export class RealIntake implements Intake {
   }
 
   async #catchUpOne(component: string, isOver: () => boolean): Promise<void> {
-    this.#forced.add(component);
+    this.#forced.set(component, (this.#forced.get(component) ?? 0) + 1);
     try {
       for (let look = 0; look < LOOKS_MAX && !isOver(); look += 1) {
         const before = this.#takers.get(component)?.behindBytes();
@@ -214,7 +215,9 @@ export class RealIntake implements Intake {
         if (after === 0 || (look > 0 && after === before)) return;
       }
     } finally {
-      this.#forced.delete(component);
+      const left = (this.#forced.get(component) ?? 1) - 1;
+      if (left > 0) this.#forced.set(component, left);
+      else this.#forced.delete(component);
     }
   }
 
