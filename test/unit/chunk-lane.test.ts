@@ -4,19 +4,21 @@ import {
   createCredits,
   LOG_CHUNKS_ON_WAY_MAX,
   LOG_CHUNKS_PER_COMMIT,
+  LOG_CHUNKS_PER_TERMINAL_MAX,
   LOG_CHUNKS_WAITING_MAX,
   PULL_SILENT_MS,
 } from '../../broker/ingest/chunk-lane.ts';
 import { LOG_WINDOW_QUICK_CHUNKS } from '../../protocol/limits.ts';
 
 /** A lane whose helpings take so long, and time that only passes by timers. */
-function lane(tookMs: number) {
+function lane(tookMs: number, terminalOf: (chunk: number) => string = String) {
   let now = 0;
   const due: { atMs: number; run: () => void }[] = [];
   const helpings: { atMs: number; chunks: readonly number[] }[] = [];
   const dropped: number[] = [];
   let settled = 0;
   const made = createChunkLane<number>({
+    terminalOf,
     clock: { monotonicMs: () => now },
     timers: {
       after: (ms, run) => {
@@ -84,6 +86,20 @@ describe('the lane of log chunks', () => {
     const rig = lane(30);
     rig.lane.add(numbers(LOG_CHUNKS_WAITING_MAX + 7));
     expect(rig.dropped).toEqual([7]);
+  });
+
+  it('leaves room for others, whatever one terminal sends', () => {
+    const rig = lane(30, (chunk) => (chunk < 1_000 ? 'hostile' : `till-${chunk}`));
+    rig.lane.shared();
+    rig.lane.add(numbers(LOG_CHUNKS_WAITING_MAX * 2));
+    expect(rig.dropped).toEqual([LOG_CHUNKS_WAITING_MAX * 2 - LOG_CHUNKS_PER_TERMINAL_MAX]);
+    rig.lane.add([1_001, 1_002]);
+    expect(rig.dropped).toHaveLength(1);
+    while (rig.due.length > 0) rig.fire();
+    const taken = rig.helpings.flatMap(({ chunks }) => chunks);
+    expect(taken).toEqual([...numbers(LOG_CHUNKS_PER_TERMINAL_MAX), 1_001, 1_002]);
+    rig.lane.add([1]);
+    expect(rig.dropped).toHaveLength(1);
   });
 
   it('does nothing any more once it is closed', () => {
