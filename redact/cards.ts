@@ -118,6 +118,19 @@ function dealtCard(text: string, groups: readonly Group[]): Hit | undefined {
   return mark === undefined ? undefined : hitOf(row, mark);
 }
 
+/** A number that a host's format fills up with zeros to 19 digits or more. */
+function padded(text: string, group: Group): Hit | undefined {
+  if (widthOf(group) < CARD_DIGITS_MAX || !text.startsWith('000', group.start)) return undefined;
+  let { start } = group;
+  while (start < group.end && text[start] === '0') start += 1;
+  const digits = text.slice(start, group.end);
+  const issuer = issuerOf(digits);
+  if (issuer === undefined || issuer.wide || !passesLuhn(digits)) return undefined;
+  const row = [{ ...group, start }];
+  if (inHexToken(text, { start, end: group.end }) || inUuid(text, group)) return undefined;
+  return hitOf(row, `[PAN ${issuer.name} ....${digits.slice(-4)}]`);
+}
+
 const trackSpan = ({ start, end }: { start: number; end: number }): Span => ({
   ...{ kind: 'track', start, end },
   mark: '[TRACK]',
@@ -134,7 +147,7 @@ function searchRun(text: string, groups: readonly Group[]): { spans: Span[]; end
     const group = groups[at];
     const track2 = group && findTrack2(text, group);
     if (track2 !== undefined) return { spans: [...spans, trackSpan(track2)], end: track2.end };
-    const hit = cardAt(text, groups, at);
+    const hit = cardAt(text, groups, at) ?? (group && padded(text, group));
     if (hit !== undefined) spans.push(hit.span);
     at += hit?.groups ?? 1;
   }

@@ -19,6 +19,7 @@ const seedOf = (digit: string, gap: string): string =>
   `${digit}(?:(?:${gap})?${digit}){${DIGITS_MIN - 1}}`;
 
 const SPACE = '[ :,-]{0,2}';
+const LISTED = '(?:, ?|[ ]|(?!\\d))';
 const NUL = '(?:\\0|\\\\{1,8}(?:u0000|x00|0))';
 const CODES: readonly Code[] = [
   {
@@ -56,6 +57,11 @@ const CODES: readonly Code[] = [
   {
     ...{ seed: seedOf('&#[xX]3\\d;', '&#[xX](?:2[0bdeBDE]|[aA]0);|&nbsp;|[ .-]'), radix: 16 },
     unit: '&#[xX]([2-7][0-9a-fA-F]|[aA]0);',
+  },
+  {
+    // Bytes as JSON and Java print them: 52, 49, 49
+    ...{ seed: seedOf(`(?:4[89]|5[0-7])${LISTED}`, `(?:32|4[56])${LISTED}`), radix: 10 },
+    unit: `(?<!\\d)(3[2-9]|[4-9]\\d|1[01]\\d|12[0-6])${LISTED}`,
   },
   { seed: seedOf(`\\d${NUL}`, `[ .-]${NUL}`), unit: `[ -~]${NUL}`, radix: 0 },
 ];

@@ -5,6 +5,7 @@
 import { BASE64_TRIGGER, findBase64 } from './base64.ts';
 import { findCards } from './cards.ts';
 import { CODED_TRIGGER, findCoded } from './coded.ts';
+import { DISGUISE_TRIGGER, findDisguised } from './disguised.ts';
 import { DUMP_TRIGGER, findDumps } from './dumps.ts';
 import { EMAIL_TRIGGER, findEmails } from './email.ts';
 import { EMV_TRIGGER, findEmv } from './emv.ts';
@@ -21,6 +22,7 @@ export const FINDERS: readonly Finder[] = [
   { name: 'iso8583', trigger: ISO_TRIGGER, find: findMessages },
   { name: 'dumps', trigger: DUMP_TRIGGER, find: findDumps },
   { name: 'cards', trigger: RUN_TRIGGER, find: findCards },
+  { name: 'disguised', trigger: DISGUISE_TRIGGER, find: findDisguised },
   { name: 'codes', trigger: CODE_TRIGGER, find: findCodes },
   { name: 'coded', trigger: CODED_TRIGGER, find: findCoded },
   { name: 'secrets', trigger: SECRET_TRIGGER, find: findSecrets },

@@ -22,7 +22,7 @@ const RUN_SOURCE = `\\d(?:(?:${SEPARATOR}){0,3}\\d){${CARD_DIGITS_MIN - 1}`;
  * A bare row of digits with which no issuer's numbers begin and after which no track can go on, as every line of
  * JSON has one for its time; not behind an escape, whose digits are none of the number's (withoutEscape).
  */
-const HARMLESS_RUN = '(?<![%ux])[0179]\\d{11,18}[,}\\s"\';]';
+const HARMLESS_RUN = '(?<![%ux])(?!000)[0179]\\d{11,18}[,}\\s"\';]';
 /** True of every line that has a run in which something can be. */
 export const RUN_TRIGGER = new RegExp(`(?<!\\d)(?!${HARMLESS_RUN})${RUN_SOURCE}}`);
 const RUN = new RegExp(`(?<!\\d)(?!${HARMLESS_RUN})${RUN_SOURCE},}`, 'g');

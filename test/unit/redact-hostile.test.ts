@@ -14,6 +14,18 @@ const patterns = [
   ...['B4111111111111111^', '4111 1111 1111 111 ', '00000010: 3131 ', '00000010  31 31 31 '],
   ...['cardholder: a ', 'cookie=', '<field ', '<pan ', 'cvv ', 'Bearer ', '411111111111111='],
   ...['5F2008', '9F1F0430303030', '70085A0641111111', 'token=a', 'field ', 'phone: 1 ', '2026'],
+  ...[
+    '\u001b[0m4',
+    '4\u00ad',
+    '%25',
+    '&amp;',
+    '52, ',
+    '0004',
+    '\\uff14',
+    '4=20',
+    'Bearer abcdefghijklmnop ',
+  ],
+  ...['"pan":["1",', 'cookie: a=b; ', 'prüfnummer ', 'cvv\u001b[33m', 'a://b:c@', 'password: {'],
 ];
 
 /** The quicker of two, which is the one that nobody disturbed. */
