@@ -13,7 +13,7 @@ export const PUNCH_BYTES_MIN = 64 * 1024;
 const SLACK_BYTES = PUNCH_BYTES_MIN / 4;
 /** Of the bound, what stays when it is reached: not every second something has to go. */
 const KEPT_RATIO = 7 / 8;
-/** Of the bound, what always stays of the file that is written, whatever a request for logs holds on to. */
+/** Of the bound, what always stays of the file that is written. */
 const NEWEST_RATIO = 1 / 2;
 
 export type JournalFile = {
@@ -31,8 +31,6 @@ export type Surplus = {
   readonly remove: readonly JournalFile[];
   readonly punch: readonly { readonly file: JournalFile; readonly ranges: readonly Range[] }[];
 };
-/** What an open request for logs still reads of a file. */
-export type PinnedOf = (path: string) => Range | undefined;
 
 export const lengthOf = (ranges: readonly Range[]): number =>
   ranges.reduce((sum, { from, to }) => sum + to - from, 0);
@@ -53,9 +51,6 @@ export function keptOf(holes: readonly Range[], { from, to }: Range): Range[] {
 /** What of a file is there and was not taken. */
 export const leftOf = ({ size, holes, takenTo = 0 }: JournalFile): Range[] =>
   keptOf([{ from: 0, to: takenTo }, ...holes], { from: 0, to: size });
-
-const without = (ranges: readonly Range[], pinned: Range | undefined): Range[] =>
-  pinned === undefined ? [...ranges] : ranges.flatMap((range) => keptOf([pinned], range));
 
 /** The first `bytes` of what is there. */
 function oldestOf(kept: readonly Range[], bytes: number): Range[] {
@@ -90,7 +85,6 @@ export function judgeSize(
   files: readonly JournalFile[],
   open: string | undefined,
   bytesMax: number,
-  pinnedOf: PinnedOf,
 ): Surplus {
   const byAge = [...files].sort(
     (a, b) =>
@@ -99,7 +93,7 @@ export function judgeSize(
       (a.path < b.path ? -1 : 1),
   );
   const remove: JournalFile[] = [];
-  const mayGo = ({ path }: JournalFile): boolean => path !== open && pinnedOf(path) === undefined;
+  const mayGo = ({ path }: JournalFile): boolean => path !== open;
   const tooMany = byAge.slice(0, Math.max(0, byAge.length - OUTPUT_FILES_MAX)).filter(mayGo);
   remove.push(...tooMany);
   const rest = byAge.filter((file) => !remove.includes(file));
@@ -118,8 +112,7 @@ export function judgeSize(
     }
     const stays = path === open ? bytesMax * NEWEST_RATIO : 0;
     const most = Math.min(excess, lengthOf(left) - stays);
-    const there = without(left, pinnedOf(path));
-    const taken = oldestOf(there, Math.floor(most));
+    const taken = oldestOf(left, Math.floor(most));
     if (lengthOf(taken) < SLACK_BYTES) continue;
     punch.push({ file, ranges: joined(taken, holes) });
     excess -= lengthOf(taken);
@@ -133,25 +126,19 @@ export type Growth = {
   readonly size: number;
   readonly elapsedMs: number;
   readonly bytesPerSecondMax: number;
-  readonly pinned: Range | undefined;
 };
 
 /** What was printed faster than is kept since the look before. */
-export function judgeRate({ from, size, elapsedMs, bytesPerSecondMax, pinned }: Growth): Range[] {
+export function judgeRate({ from, size, elapsedMs, bytesPerSecondMax }: Growth): Range | undefined {
   const allowed = Math.floor((bytesPerSecondMax * elapsedMs) / 1_000);
-  if (size - from - allowed < PUNCH_BYTES_MIN) return [];
-  const pieces = without([{ from, to: size - allowed }], pinned);
-  return pieces.filter((piece) => piece.to - piece.from >= PUNCH_BYTES_MIN);
+  return size - from - allowed < PUNCH_BYTES_MIN ? undefined : { from, to: size - allowed };
 }
 
-/** Between more holes than are noted, the oldest piece that nobody reads is given up. */
-export function judgeCrowd(holes: readonly Hole[], pinned: Range | undefined): Range | undefined {
+/** Between more holes than are noted, the oldest piece is given up. */
+export function judgeCrowd(holes: readonly Hole[]): Range | undefined {
   if (holes.length <= HOLES_MAX) return undefined;
-  const gaps = holes
-    .slice(1)
-    .map((hole, index) => ({ from: holes[index]?.to ?? 0, to: hole.from }));
-  const free = gaps.filter((gap) => without([gap], pinned)[0]?.from === gap.from);
-  return free.find((gap) => lengthOf(without([gap], pinned)) === gap.to - gap.from) ?? gaps[0];
+  const [first, second] = holes;
+  return first && second && { from: first.to, to: second.from };
 }
 
 /** @returns the holes with a new one, and how many bytes it takes that were there. */

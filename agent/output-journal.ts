@@ -142,16 +142,11 @@ export class Journal {
   }
 
   /** @returns the bytes that it was asked for; 0 when they are still there. */
-  async free(
-    file: JournalFile,
-    range: Range,
-    { reason, ...more }: NewHole,
-    pinned: Range | undefined,
-  ): Promise<number> {
+  async free(file: JournalFile, range: Range, { reason, ...more }: NewHole): Promise<number> {
     const { from, to } = await this.#atLines(file, range);
     if (from >= to || this.#isResting()) return 0;
     let { holes, bytes } = withHole(this.#holesOf(file), { from, to, reason, ...more });
-    const crowd = judgeCrowd(holes, pinned);
+    const crowd = judgeCrowd(holes);
     if (crowd !== undefined) {
       const joined = withHole(holes, { ...crowd, reason: 'size', ...more });
       holes = joined.holes;

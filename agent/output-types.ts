@@ -2,7 +2,7 @@
 // not know how it works.
 
 import type { NewEvent } from '../protocol/events.ts';
-import type { JournalFile, PinnedOf } from './capture.ts';
+import type { JournalFile } from './capture.ts';
 import type { DropReason } from './output-journal.ts';
 import type { Clock, Log, Timers } from './ports.ts';
 import type { Puncher } from './punch.ts';
@@ -42,8 +42,6 @@ export type OutputOptions = {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly log: Log;
-  /** Still read by a request for logs: it stays, unless that would fill the disk. */
-  readonly pinned: PinnedOf;
   readonly report: (event: NewEvent) => void;
   readonly reader?: OutputReader;
   /** For tests. */

@@ -6,7 +6,7 @@
 // at a time, by nobody who watches.
 
 import { join } from 'node:path';
-import { type JournalFile, judgeRate, judgeSize, type PinnedOf } from './capture.ts';
+import { type JournalFile, judgeRate, judgeSize } from './capture.ts';
 import { grow, isOver, tell } from './flood.ts';
 import { sizeText } from './logs/holes.ts';
 import { cutInstead, shorten } from './output-cut.ts';
@@ -18,8 +18,6 @@ import type { FileStat } from './system/journal-files.ts';
 
 export type { Output, OutputReading, OutputRoom } from './output-types.ts';
 
-/** Not more than this is kept for the sake of a request, per component. */
-export const PINNED_BYTES_MAX = 256 * 1024 * 1024;
 /** What stays of each component's output when the disk is short of room. */
 export const OUTPUT_BYTES_LEAST = 64 * 1024;
 /** While it floods it is looked at more often: 50 MB/s would be 50 MB by the next second. */
@@ -195,17 +193,14 @@ class CapturedOutput implements Output {
     const growth = {
       ...{ from: Math.max(seen.size, read), size: stat.size, bytesPerSecondMax },
       elapsedMs: this.#credit(watch, now.atMs - seen.atMs, stat.size - seen.size),
-      pinned: this.#pinned(watch)(stat.path),
     };
-    const pieces = judgeRate(growth);
-    if (pieces.length === 0) return;
+    const piece = judgeRate(growth);
+    if (piece === undefined) return;
     const file = await watch.journal.known(stat);
     const times = { firstMs: Math.min(seen.wallMs, now.wallMs), lastMs: now.wallMs };
     const hole = { ...times, reason: 'rate' as const, limit: bytesPerSecondMax };
-    for (const piece of pieces) {
-      const bytes = await watch.journal.free(file, piece, hole, growth.pinned);
-      if (bytes > 0) watch.flood = grow(watch.flood, bytes, now.atMs);
-    }
+    const bytes = await watch.journal.free(file, piece, hole);
+    if (bytes > 0) watch.flood = grow(watch.flood, bytes, now.atMs);
   }
 
   /** What was not used counts for a second: looked at more often, no more of it is given up. */
@@ -228,12 +223,6 @@ class CapturedOutput implements Output {
     this.#o.log.warn(`${what}: does it open its own output again?`, { component, bytes });
   }
 
-  /** What requests still read counts only within its own bound, and not when the disk is nearly full. */
-  #pinned({ openBytes, closedBytes }: Watch): PinnedOf {
-    const isKept = this.#room !== 'least' && openBytes + closedBytes <= PINNED_BYTES_MAX;
-    return isKept ? this.#o.pinned : () => undefined;
-  }
-
   #bytesMax(): number {
     const { bytesMax } = this.#o;
     if (this.#room === 'all') return bytesMax;
@@ -243,21 +232,19 @@ class CapturedOutput implements Output {
   async #judgeAll(watch: Watch): Promise<void> {
     const { clock } = this.#o;
     const files = await watch.journal.files();
-    const pinned = this.#pinned(watch);
     const reason = this.#room === 'all' ? 'size' : 'disk';
-    const surplus = judgeSize(files, watch.open, this.#bytesMax(), pinned);
+    const surplus = judgeSize(files, watch.open, this.#bytesMax());
     for (const file of surplus.remove) await watch.journal.remove(file, reason);
     const lastMs = clock.wallMs();
     const hole = { firstMs: lastMs, lastMs, reason, limit: this.#bytesMax() } as const;
     for (const { file, ranges } of surplus.punch) {
       for (const range of ranges) {
         if (this.#means.refused !== undefined) break;
-        await watch.journal.free(file, range, hole, pinned(file.path));
+        await watch.journal.free(file, range, hole);
       }
-      if (this.#means.refused !== undefined)
-        await cutInstead(watch, file, this.#bytesMax(), pinned);
+      if (this.#means.refused !== undefined) await cutInstead(watch, file, this.#bytesMax());
     }
-    await shorten(watch, files, pinned, this.#bytesMax(), this.#o);
+    await shorten(watch, files, this.#bytesMax(), this.#o);
     const left = await watch.journal.files();
     const sum = (of: readonly JournalFile[]) => of.reduce((all, file) => all + file.allocated, 0);
     watch.closedBytes = sum(left.filter(({ path }) => path !== watch.open));

@@ -130,7 +130,7 @@ export function openRooms(config: AgentConfig, locks: Release[], overrides: Over
     ...{ clock, files, log, timers: ports.timers, writeDurably: writeDurablyLater },
   });
   const logs = openLogRooms({
-    ...{ config, ports, log, ownLog, redactions, puncher, pinned: () => undefined },
+    ...{ config, ports, log, ownLog, redactions, puncher },
     report: (event) => outbox.addEvent(event),
   });
   const errorKinds = kindsOf({ dataDir, ports, outbox, intake: logs.intake, log });

@@ -54,7 +54,6 @@ export function openRig(folder: string, version = '1', rate?: number) {
   const rooms = openLogRooms({
     ...{ config: configOf(folder, version, rate), ports, log, ownLog, redactions },
     puncher: createPuncher(ports, join(folder, 'said')),
-    pinned: () => undefined,
     report: (event) => events.push(event),
   });
   const pass = (ms: number): void => {

@@ -51,7 +51,6 @@ export function capture(folder: string, more: Partial<OutputOptions> = {}): Capt
     ...{ logDir: folder, bytesMax: 10 * MEBIBYTE, bytesPerSecondMax: MEBIBYTE },
     ...{ disk: realJournalDisk, clock: ports.clock, timers: ports.timers, log: quiet },
     puncher: createPuncher(ports, join(folder, 'said')),
-    pinned: () => undefined,
     report: (event) => events.push(event),
     ...more,
   });

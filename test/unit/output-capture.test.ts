@@ -7,14 +7,12 @@ import {
   judgeCrowd,
   judgeRate,
   judgeSize,
-  keptOf,
   withHole,
 } from '../../agent/capture.ts';
 import { grow, isOver, tell } from '../../agent/flood.ts';
-import { HOLES_MAX, type Hole, keptBytes, type Range } from '../../agent/logs/holes.ts';
+import { HOLES_MAX, type Hole, keptBytes } from '../../agent/logs/holes.ts';
 
 const MEBIBYTE = 1024 * 1024;
-const nothing = (): undefined => undefined;
 const hole = (from: number, to: number): Hole => ({
   ...{ from, to, bytes: to - from, firstMs: 0, lastMs: 0, reason: 'rate' },
 });
@@ -30,99 +28,67 @@ const told = ({ remove, punch }: ReturnType<typeof judgeSize>) => ({
 describe('what is kept of output', () => {
   it('is the newest five lives, the open one always', () => {
     const files = [1, 2, 3, 4, 5, 6, 7].map((n) => file(`${n}.log`, 10, n));
-    expect(told(judgeSize(files, '1.log', 100, nothing)).remove).toEqual(['2.log', '3.log']);
-    expect(told(judgeSize(files, undefined, 100, nothing)).remove).toEqual(['1.log', '2.log']);
+    expect(told(judgeSize(files, '1.log', 100)).remove).toEqual(['2.log', '3.log']);
+    expect(told(judgeSize(files, undefined, 100)).remove).toEqual(['1.log', '2.log']);
   });
 
   it('loses the oldest bytes first: whole files, then the front of the next', () => {
     const files = [file('c', MEBIBYTE, 1), file('b', MEBIBYTE, 2), file('a', MEBIBYTE, 3)];
-    expect(told(judgeSize(files, 'a', 2 * MEBIBYTE, nothing))).toEqual({
+    expect(told(judgeSize(files, 'a', 2 * MEBIBYTE))).toEqual({
       remove: ['c'],
       punch: [['b', { from: 0, to: MEBIBYTE / 4 }]],
     });
-    expect(told(judgeSize(files, 'a', 3 * MEBIBYTE, nothing))).toEqual({ remove: [], punch: [] });
+    expect(told(judgeSize(files, 'a', 3 * MEBIBYTE))).toEqual({ remove: [], punch: [] });
   });
 
   it('is counted in blocks: a file of a terabyte that holds a megabyte is small', () => {
     const large = file('a', 2 ** 40, 1, [hole(0, 2 ** 40 - MEBIBYTE)]);
-    expect(told(judgeSize([large], 'a', MEBIBYTE, nothing))).toEqual({ remove: [], punch: [] });
+    expect(told(judgeSize([large], 'a', MEBIBYTE))).toEqual({ remove: [], punch: [] });
     const grown = { ...large, size: large.size + MEBIBYTE, allocated: 2 * MEBIBYTE };
-    expect(told(judgeSize([grown], 'a', MEBIBYTE, nothing)).punch).toEqual([
+    expect(told(judgeSize([grown], 'a', MEBIBYTE)).punch).toEqual([
       ['a', { from: 0, to: grown.size - MEBIBYTE * (7 / 8) }],
     ]);
   });
 
-  it('is what a request still reads', () => {
-    const files = [file('b', MEBIBYTE, 1), file('a', 2 * MEBIBYTE, 2)];
-    const all = (path: string) => (path === 'b' ? { from: 0, to: MEBIBYTE } : undefined);
-    expect(told(judgeSize(files, 'a', MEBIBYTE, all))).toEqual({
-      remove: [],
-      punch: [['a', { from: 0, to: 1.5 * MEBIBYTE }]],
-    });
-    const middle = () => ({ from: 300_000, to: 400_000 });
-    const [, first, second] = told(judgeSize([file('a', 2e6, 1)], 'a', 1e6, middle)).punch[0] ?? [];
-    expect([first, second]).toEqual([
-      { from: 0, to: 300_000 },
-      { from: 400_000, to: 1_225_000 },
-    ]);
-  });
-
-  it('is within its bound, is the newest, and is never what is pinned, whatever there was', () => {
+  it('is within its bound, and the open file stays, whatever there was', () => {
     const bytes = fc.integer({ min: 0, max: 5 * MEBIBYTE });
     const range = fc
       .tuple(bytes, bytes)
       .map(([a, b]) => ({ from: Math.min(a, b), to: Math.max(a, b) }));
     const shape = fc.record({ size: bytes, holes: fc.array(range, { maxLength: 6 }) });
     fc.assert(
-      fc.property(
-        fc.array(shape, { minLength: 1, maxLength: 5 }),
-        fc.option(range),
-        (shapes, pin) => {
-          const files = shapes.map(({ size, holes }, at) => {
-            const made = holes
-              .filter(({ from, to }) => from < to && to <= size)
-              .reduce<Hole[]>((all, one) => withHole(all, { ...hole(0, 1), ...one }).holes, []);
-            return file(`${at}`, size, at, made);
-          });
-          const open = `${files.length - 1}`;
-          const pinned = pin ?? undefined;
-          const pinnedOf = (path: string) => (path === open ? pinned : undefined);
-          const { remove, punch } = judgeSize(files, open, MEBIBYTE, pinnedOf);
-          let left = 0;
-          for (const one of files) {
-            if (remove.includes(one)) continue;
-            const freed = punch.find((entry) => entry.file === one)?.ranges ?? [];
-            const after = freed.reduce<Hole[]>(
-              (all, piece) => withHole(all, { ...hole(0, 1), ...piece }).holes,
-              [...one.holes],
-            );
-            left += keptBytes(after, { from: 0, to: one.size });
-            const isPinned = pinnedOf(one.path);
-            if (isPinned !== undefined) {
-              for (const piece of keptOf(one.holes, isPinned)) {
-                expect(keptBytes(after, piece)).toBe(piece.to - piece.from);
-              }
-            }
-          }
-          const most = MEBIBYTE + 16 * 1024 + (pinned === undefined ? 0 : pinned.to - pinned.from);
-          expect(left).toBeLessThanOrEqual(most);
-          expect(remove.map(({ path }) => path)).not.toContain(open);
-        },
-      ),
+      fc.property(fc.array(shape, { minLength: 1, maxLength: 5 }), (shapes) => {
+        const files = shapes.map(({ size, holes }, at) => {
+          const made = holes
+            .filter(({ from, to }) => from < to && to <= size)
+            .reduce<Hole[]>((all, one) => withHole(all, { ...hole(0, 1), ...one }).holes, []);
+          return file(`${at}`, size, at, made);
+        });
+        const open = `${files.length - 1}`;
+        const { remove, punch } = judgeSize(files, open, MEBIBYTE);
+        let left = 0;
+        for (const one of files) {
+          if (remove.includes(one)) continue;
+          const freed = punch.find((entry) => entry.file === one)?.ranges ?? [];
+          const after = freed.reduce<Hole[]>(
+            (all, piece) => withHole(all, { ...hole(0, 1), ...piece }).holes,
+            [...one.holes],
+          );
+          left += keptBytes(after, { from: 0, to: one.size });
+        }
+        expect(left).toBeLessThanOrEqual(MEBIBYTE + 16 * 1024);
+        expect(remove.map(({ path }) => path)).not.toContain(open);
+      }),
     );
   });
 });
 
 describe('output that is too fast', () => {
-  const growth = { from: 1_000, elapsedMs: 1_000, bytesPerSecondMax: 1_000_000, pinned: undefined };
+  const growth = { from: 1_000, elapsedMs: 1_000, bytesPerSecondMax: 1_000_000 };
   it('is what is over its rate; the newest stays', () => {
-    expect(judgeRate({ ...growth, size: 1_001_000 })).toEqual([]);
-    expect(judgeRate({ ...growth, size: 5_001_000 })).toEqual([{ from: 1_000, to: 4_001_000 }]);
-    expect(judgeRate({ ...growth, size: 5_001_000, elapsedMs: 60_000 })).toEqual([]);
-    const pinned = { from: 0, to: 2_000_000 };
-    expect(judgeRate({ ...growth, size: 5_001_000, pinned })).toEqual([
-      { from: 2_000_000, to: 4_001_000 },
-    ]);
+    expect(judgeRate({ ...growth, size: 1_001_000 })).toBeUndefined();
+    expect(judgeRate({ ...growth, size: 5_001_000 })).toEqual({ from: 1_000, to: 4_001_000 });
+    expect(judgeRate({ ...growth, size: 5_001_000, elapsedMs: 60_000 })).toBeUndefined();
   });
 
   it('is told once when it is over, and once in a while as long as it is not', () => {
@@ -142,11 +108,9 @@ describe('output that is too fast', () => {
     expect(said).toEqual([160, 3_600]);
   });
 
-  it('leaves at most so many holes: the oldest piece between two of them goes, unless it is read', () => {
+  it('leaves at most so many holes: the oldest piece between two of them goes', () => {
     const holes = Array.from({ length: HOLES_MAX + 1 }, (_, n) => hole(n * 100, n * 100 + 50));
-    expect(judgeCrowd(holes.slice(1), undefined)).toBeUndefined();
-    expect(judgeCrowd(holes, undefined)).toEqual({ from: 50, to: 100 });
-    const pinned: Range = { from: 60, to: 170 };
-    expect(judgeCrowd(holes, pinned)).toEqual({ from: 250, to: 300 });
+    expect(judgeCrowd(holes.slice(1))).toBeUndefined();
+    expect(judgeCrowd(holes)).toEqual({ from: 50, to: 100 });
   });
 });

@@ -18,7 +18,7 @@ it('quiet output is looked at every other second, and each second again once it 
   };
   const output = createOutput({
     ...{ logDir: '/logs', bytesMax: 2 ** 20, bytesPerSecondMax: 2 ** 20, clock, timers },
-    ...{ log: quiet, pinned: () => undefined, report: () => undefined },
+    ...{ log: quiet, report: () => undefined },
     puncher: { punch: never, collapse: never, allocate: never },
     disk: { ...realJournalDisk, stat, list: () => Promise.resolve([]) },
   });

@@ -3,7 +3,6 @@
 import { join } from 'node:path';
 import type { NewEvent } from '../../../protocol/events.ts';
 import { stamp } from '../../../redact/index.ts';
-import type { PinnedOf } from '../../capture.ts';
 import type { AgentConfig } from '../../config.ts';
 import { createOutput, type Output, type OutputRoom } from '../../output.ts';
 import type { Ports } from '../../ports.ts';
@@ -29,7 +28,6 @@ export type LogParts = {
   readonly ownLog: string;
   readonly redactions: Redactions;
   readonly puncher: Puncher;
-  readonly pinned: PinnedOf;
   readonly report: (event: NewEvent) => void;
 };
 
@@ -43,7 +41,7 @@ export type LogRooms = {
 };
 
 export function openLogRooms(parts: LogParts): LogRooms {
-  const { config, ports, log, ownLog, redactions, puncher, pinned, report } = parts;
+  const { config, ports, log, ownLog, redactions, puncher, report } = parts;
   const { dataDir, logDir, components } = config;
   const { clock, timers, files } = ports;
   const tallies = new Tallies({
@@ -65,7 +63,7 @@ export function openLogRooms(parts: LogParts): LogRooms {
   });
   const captured = createOutput({
     ...{ logDir, ...config.output, disk: realJournalDisk, clock, timers, log },
-    ...{ puncher, pinned, report, reader: intake },
+    ...{ puncher, report, reader: intake },
   });
   const output = followOutput(tallies, captured);
   intake.begin((component) => output.press(component));
