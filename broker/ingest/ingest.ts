@@ -157,7 +157,7 @@ function createCommit(options: IngestOptions) {
     for (const outcome of settled) options.onOutcome(outcome);
   }
   const lane = createChunkLane<Entry>({
-    ...{ clock, timers, settle: tellOutcomes },
+    ...{ clock, timers, settle: tellOutcomes, terminalOf: ({ terminal }) => terminal },
     take: (chunks) => takeChunks(chunks, outcomes),
     dropped: (count) => metrics.batches('logs', 'failed', count),
   });
