@@ -157,6 +157,27 @@ describe('output that was taken', () => {
     ]);
   });
 
+  it('and that the journal has lost since has a record in its place, once', async () => {
+    for (const text of ['one\n', `${'x'.repeat(9_000)}\n`]) {
+      const rig = open();
+      appendFileSync(file, text);
+      await take(rig);
+      await close(rig);
+    }
+    const newest = join(folder, 'journal', 'sale', '00000001.seg');
+    const bytes = readFileSync(newest);
+    writeFileSync(newest, bytes.fill(1, bytes.length - 8));
+    for (const text of ['4111111', '11 three\n']) {
+      const rig = open();
+      appendFileSync(file, text);
+      await take(rig);
+      await close(rig);
+    }
+    const lost =
+      '[tillwatch: 8.8 KB lost here: neither the journal nor the output has them any more]';
+    expect(texts()).toEqual(['one', lost, '[cut] three']);
+  });
+
   it('of lives that are over comes first, with its half line, and its files go', async () => {
     writeFileSync(join(folder, 'logs', 'sale', 'old.log'), 'dead\nhalf a li');
     writeFileSync(file, 'alive\nnot yet');
