@@ -5,6 +5,7 @@
 import { crc32 } from 'node:zlib';
 import type { JournalFile } from '../../capture.ts';
 import { createJoiner, decodeText, type Joiner } from '../formats/index.ts';
+import { sizeText } from '../holes.ts';
 import { LineCutter, type Standing } from './lines.ts';
 import { type FileNote, MARK_BYTES, type Mark, NO_MARK, type NotedFile } from './note.ts';
 
@@ -41,6 +42,8 @@ export class Reading {
   grownAtMs: number;
   /** Of the last record that said one. */
   timeMs: number | undefined;
+  /** Of nulls since the place that an agent before has left: the journal said that nobody had taken them. */
+  #lost: number | undefined;
   /** What stood before `cutter.at` when it was read; none: only the mark is known. */
   #tail: Buffer | undefined;
 
@@ -62,6 +65,23 @@ export class Reading {
     this.to = to;
     this.wipedTo = Math.max(0, Math.min(to, to - file.allocated));
     this.freedTo = this.wipedTo;
+    this.#lost = 0;
+  }
+
+  /**
+   * Passes over what was taken and is in the journal no more, because its newest block was damaged.
+   * @param fresh from the place on. @returns what there is to tell of it; empty: nothing, or not yet.
+   */
+  passLost(fresh: Buffer): string {
+    if (this.#lost === undefined) return '';
+    const at = fresh.findIndex((byte) => byte !== 0);
+    this.#lost += at < 0 ? fresh.length : at;
+    if (at < 0) return '';
+    const lost = this.#lost;
+    this.#lost = undefined;
+    if (lost === 0) return '';
+    this.jump(this.at + at);
+    return `[tillwatch: ${sizeText(lost)} lost here: neither the journal nor the output has them any more]`;
   }
 
   get at(): number {
@@ -115,6 +135,7 @@ export class Reading {
     this.safe = { to: 0, standing: 'start', mark: NO_MARK };
     Object.assign(this, { to: 0, wipedTo: 0, freedTo: 0, partial: undefined, joined: undefined });
     this.#tail = undefined;
+    this.#lost = undefined;
   }
 
   /** Behind a hole nothing is known of what stood before. */

@@ -79,8 +79,7 @@ export class Taker {
 
   /** One look. @returns whether there is more to read at once. */
   async look(keeper: Keeper, isForced: boolean): Promise<boolean> {
-    const { clock } = this.#o;
-    this.#stretchMs = clock.monotonicMs();
+    this.#stretchMs = this.#o.clock.monotonicMs();
     this.#meet(keeper);
     let left = LOOK_BYTES_MAX;
     for (const file of keeper.files) {
@@ -154,8 +153,10 @@ export class Taker {
     }
     const fresh = bytes.subarray(back);
     this.#o.saw(reading.path, reading.at, fresh);
-    const { cutter } = reading;
-    for (const line of cutter.push(fresh)) {
+    const { cutter, at } = reading;
+    const lost = reading.passLost(fresh);
+    if (lost !== '') this.#emit(reading, lost, 'warn');
+    for (const line of cutter.push(fresh.subarray(reading.at - at))) {
       this.#take(reading, line);
       await this.#breathe();
     }

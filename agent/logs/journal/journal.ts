@@ -67,9 +67,12 @@ class Journal implements JournalStore {
     const journal = new ComponentJournal(folder, this.#o.disk);
     this.#journals.set(component, journal);
     if (journal.wasTorn) {
-      this.#o.log.warn('the journal ended in a block that is not whole: it is read again', {
-        component,
-      });
+      this.#o.log.warn(
+        'the journal ended in a block that is not whole: what the output still has is read again',
+        {
+          component,
+        },
+      );
     }
     const halves = namesIn(folder).filter((name) => name.endsWith(NEW_SUFFIX));
     if (halves.length === 0 && !journal.isUntidy) return journal;
