@@ -78,8 +78,8 @@ function createWaiting<T>(terminalOf: LaneOptions<T>['terminalOf']) {
       counts.set(terminal, count + 1);
       return true;
     },
-    take: (): readonly T[] => {
-      const taken = all.splice(0, LOG_CHUNKS_PER_COMMIT);
+    take: (most: number): readonly T[] => {
+      const taken = all.splice(0, most);
       for (const terminal of taken.map(terminalOf)) {
         const left = (counts.get(terminal) ?? 0) - 1;
         if (left > 0) counts.set(terminal, left);
@@ -105,7 +105,7 @@ export function createChunkLane<T>(options: LaneOptions<T>) {
   function help(): void {
     const startMs = clock.monotonicMs();
     if (waiting.size() === 0 || startMs < restUntilMs) return;
-    take(waiting.take());
+    take(waiting.take(isShared ? LOG_CHUNKS_PER_COMMIT : LOG_CHUNKS_PER_COMMIT_ALONE));
     const tookMs = clock.monotonicMs() - startMs;
     if (waiting.size() > 0) restUntilMs = startMs + (isShared ? 2 : 1) * tookMs;
     isShared = false;

@@ -68,10 +68,11 @@ describe('the lane of log chunks', () => {
 
   it('does not rest where nothing else is to be done, but leaves the loop for a moment', () => {
     const rig = lane(30);
-    rig.lane.add(numbers(10));
+    rig.lane.add(numbers(18));
     rig.fire();
     rig.fire();
     expect(rig.helpings.map(({ atMs }) => atMs)).toEqual([0, 31, 62]);
+    expect(rig.helpings.map(({ chunks }) => chunks.length)).toEqual([8, 8, 2]);
   });
 
   it('takes nothing with a commit that comes while it rests', () => {
