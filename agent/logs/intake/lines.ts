@@ -29,10 +29,6 @@ export type Decode = (bytes: Uint8Array) => string;
 const LINE_BYTES_MAX = 16 * 1024;
 /** A row of digits that is longer is no card. */
 const DIGITS_BACK_MAX = 64;
-/** What is kept of a line. */
-const LINE_BYTES_MAX = 16 * 1024;
-/** A row of digits that is longer is no card. */
-const DIGITS_BACK_MAX = 64;
 /** Twice what is kept: the cut is sought backwards from there. */
 const HELD_BYTES_MAX = 2 * LINE_BYTES_MAX;
 const NEWLINE = 10;
@@ -46,14 +42,6 @@ const BETWEEN = '[ .+_\\t\\u00a0\\u2000-\\u2015\\u202f\\u2212-]{0,3}';
  */
 const HALF_NUMBER = new RegExp(`\\d(?:${BETWEEN}\\d){0,63}${BETWEEN}$`);
 const OTHER_HALF = new RegExp(`^(?!\\d{4}-\\d\\d-\\d\\d)${BETWEEN}\\d(?:${BETWEEN}\\d){0,63}`);
-
-/** Where a text of more than `most` characters can be cut: not within digits and what may stand between. */
-function safeCut(text: string, most: number): number {
-  if (text.length <= most) return text.length;
-  let cut = most;
-  while (cut > most - DIGITS_BACK_MAX && /[\d .+%-]/.test(text[cut - 1] ?? '')) cut -= 1;
-  return cut > most - DIGITS_BACK_MAX ? cut : most;
-}
 
 /** Where a text of more than `most` characters can be cut: not within digits and what may stand between. */
 function safeCut(text: string, most: number): number {
