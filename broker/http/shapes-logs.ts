@@ -33,7 +33,7 @@ const request = object(
     connected: flag,
     error: text,
     bytes: { ...count, description: 'that have arrived' },
-    lines: count,
+    lines: { ...count, description: 'records that have arrived: one may have several lines' },
     sha256: { type: 'string', description: 'of an answer whose end has come, else empty' },
     redactions: count,
     missed: { ...count, description: 'card data found where the redactor had been already' },

@@ -66,7 +66,10 @@ export type LogRecord = LogFilters & {
   readonly cancelled?: Cancelled | undefined;
   /** On disk: what is acknowledged. */
   readonly bytes: number;
+  /** Records: one may go on over several lines (protocol/log-lines.ts). */
   readonly lines: number;
+  /** It ends within a line, for now: what comes next begins no record. */
+  readonly isHalfLine?: boolean;
   readonly error: string;
   readonly changedMs: number;
   readonly redactor: string;
@@ -141,10 +144,26 @@ export function judgeChunk(record: LogRecord | undefined, terminal: string, batc
   return { kind: 'append', bytes: chunk.body.subarray(record.bytes - chunk.offset), chunk };
 }
 
-export function countLines(bytes: Uint8Array): number {
-  let lines = 0;
-  for (let at = bytes.indexOf(10); at >= 0; at = bytes.indexOf(10, at + 1)) lines += 1;
-  return lines;
+const NEWLINE = 10;
+const TAB = 9;
+
+/** How many records begin in it: a line that begins with a tab goes on with the one before. */
+function countRecords(bytes: Uint8Array, isHalfLine: boolean): number {
+  const begins = (at: number): number => (at < bytes.length && bytes[at] !== TAB ? 1 : 0);
+  let records = isHalfLine ? 0 : begins(0);
+  for (let at = bytes.indexOf(NEWLINE); at >= 0; at = bytes.indexOf(NEWLINE, at + 1)) {
+    records += begins(at + 1);
+  }
+  return records;
+}
+
+function counted(record: LogRecord, bytes: Uint8Array): Pick<LogRecord, 'lines' | 'isHalfLine'> {
+  const { what, lines, isHalfLine = false } = record;
+  if (what === 'diagnosis' || bytes.length === 0) return { lines, isHalfLine };
+  return {
+    lines: lines + countRecords(bytes, isHalfLine),
+    isHalfLine: bytes.at(-1) !== NEWLINE,
+  };
 }
 
 /** A word about the search may come twice or late: it only ever goes on. */
@@ -178,7 +197,7 @@ export function extend(
   const grown = {
     ...progressed(record, chunk),
     bytes: record.bytes + bytes.length,
-    lines: record.what === 'diagnosis' ? 0 : record.lines + countLines(bytes),
+    ...counted(record, bytes),
     redactor: chunk.redactor,
     changedMs: now,
   };

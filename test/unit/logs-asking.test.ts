@@ -95,6 +95,23 @@ describe('a live tail', () => {
   });
 });
 
+describe('an answer', () => {
+  it('is counted in records, whatever lines they have and wherever its chunks are cut', async () => {
+    const { ask, view, heard } = await wire();
+    const text = [lineOf('a\n\tat Sale\n\tat Till'), lineOf('b\tc', 1), lineOf('d\n\t', 2)].join(
+      '',
+    );
+    for (const piece of [text.length, 7, 1]) {
+      const id = await ask();
+      for (let at = 0; at < text.length; at += piece) {
+        heard(chunkOf(id, at, text.slice(at, at + piece)));
+      }
+      heard(endOf(id, text));
+      expect(await view(id)).toMatchObject({ state: 'complete', lines: 3 });
+    }
+  });
+});
+
 describe('cancelling', () => {
   it('a request that no terminal has taken ends it at once, and it never runs', async () => {
     const { ask, cancel, view, commands, sent, connect, audited } = await wire();
