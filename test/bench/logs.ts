@@ -117,6 +117,8 @@ async function slow(seed: number): Promise<object> {
   let line: Awaited<ReturnType<typeof openSlowLine>> | undefined;
   const till = await openLogTill({
     uplinkShare: 1,
+    // As shipped it waits up to half a minute after each cut, so that a fleet does not come back at one moment.
+    reconnectMsMax: 2_000,
     fill: (journal) => fillJournal(journal, COMPONENT, 10 * MEGABYTE, untilMs, seed),
     port: async (to) => {
       const bad = { bitsPerSecond: MEGABYTE, heldRatio: 0.05, heldMs: [200, 1_000] as const };
@@ -166,12 +168,12 @@ export async function run({ n = ROUNDS, seed = 1, only }: Options): Promise<Repo
     figures,
     targets: {
       ...{ 'onlineMs.p95': 1_000, 'healthy.timesGzip': 2, 'slow.wrong': 0, 'slow.notWhole': 0 },
-      'window.ms.p95': 500,
+      'window.window.ms': 500,
     },
     notes: [
       'onlineMs: request to first line at the broker, ten minutes of 20 MB, TLS, shipped settings',
       'healthy: 100 MB of the journal; gzip of the same text through a socket is what it is measured against',
-      'slow: 10 MB at 1 Mbit/s, 5 % of pieces held 200 to 1000 ms, cut every 3 s; wrong: lines out of turn',
+      'slow: 10 MB at 1 Mbit/s, 5 % of pieces held 200 to 1000 ms, cut every 3 s, connected again within 2 s',
       'sales: a cashier at the reference till, with and without a search of 1 GB in the same run',
     ],
   };

@@ -68,7 +68,7 @@ export function openSlowLine(options: LineOptions): Promise<SlowLine> {
   });
   const cutter = setInterval(() => {
     if (open.size > 0) cuts += 1;
-    for (const socket of open) socket.destroy();
+    for (const socket of open) socket.resetAndDestroy();
   }, cutEveryMs);
   return new Promise((done) => {
     server.listen(0, '127.0.0.1', () => {
