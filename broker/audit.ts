@@ -24,6 +24,7 @@ import { type AuditFilter, type AuditPage, openSearch } from './audit-search.ts'
 import { openTrim } from './audit-trim.ts';
 import type { Clock } from './clock.ts';
 import type { Database } from './fleet/database.ts';
+import { masked } from './masked.ts';
 import type { Metrics } from './metrics.ts';
 import type { Log } from './ports.ts';
 
@@ -176,7 +177,9 @@ function createRefuser(clock: Pick<Clock, 'monotonicMs'>, write: Audit['write'])
     // How many were left out before this one stands in it: a flood must be visible.
     const { suppressed } = door;
     const detail = suppressed === 0 ? entry.detail : { ...entry.detail, suppressed };
-    const written = write({ ...entry, ...(detail && { detail }) });
+    // Who is refused chose what stands in it.
+    const safe = masked({ ...entry, ...(detail && { detail }) });
+    const written = write(safe);
     if (written.ok) door.suppressed = 0;
   };
 }

@@ -1,8 +1,9 @@
 // Keeps strangers from writing the broker's log: of lines with the same message at most a few a second
 // are written, and the next one says how many were not. Counters count all of them; the log is for
-// seeing what they look like.
+// seeing what they look like. What they say of themselves is masked (masked.ts).
 
 import type { Clock } from './clock.ts';
+import { masked } from './masked.ts';
 import type { Log } from './ports.ts';
 
 export const LINES_PER_SECOND_MAX = 20;
@@ -27,7 +28,8 @@ export function limitLog(log: Log, clock: Pick<Clock, 'monotonicMs'>): Log {
         return;
       }
       window.lines += 1;
-      log[level](message, window.unsaid > 0 ? { ...fields, unsaidBefore: window.unsaid } : fields);
+      const safe = masked(fields);
+      log[level](message, window.unsaid > 0 ? { ...safe, unsaidBefore: window.unsaid } : safe);
       window.unsaid = 0;
     };
   return { info: at('info'), warn: at('warn'), error: at('error') };

@@ -4,6 +4,7 @@
 
 import { STATUS_CODES } from 'node:http';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { masked } from '../masked.ts';
 import type { Log } from '../ports.ts';
 
 const DETAIL_CHARS_MAX = 500;
@@ -61,7 +62,8 @@ export const createErrorHandler =
     if (status >= 500) {
       const { method } = request;
       const route = request.routeOptions.url ?? 'none';
-      log.error('a request failed', { method, route, reason: error.message, stack: error.stack });
+      const { message: reason, stack } = error;
+      log.error('a request failed', masked({ method, route, reason, stack }));
     }
     return sendProblem(reply, status, detailOf(error, status));
   };

@@ -1,9 +1,8 @@
 // What was refused over HTTP, for the audit log: everything that would have changed something, and whoever asked
-// without being anybody or with too low a role, also for reading. Bounded by the audit log itself
-// (audit.ts, REFUSALS_PER_MINUTE_MAX), because anybody can cause it.
+// without being anybody or with too low a role, also for reading. Bounded and masked by the audit log itself
+// (audit.ts, REFUSALS_PER_MINUTE_MAX), because anybody can cause it and choose what stands in it.
 
 import type { FastifyRequest } from 'fastify';
-import { redactString } from '../../redact/index.ts';
 import type { Audit } from '../audit.ts';
 import { operatorOf } from './auth.ts';
 
@@ -42,8 +41,7 @@ export function auditRefusal(
     operator: operatorOf(request, textOf(body, 'operator')),
     action: actionOf(request.method, route, kind),
     subject: params?.id ?? params?.name ?? '',
-    // It may be refused for just that (commands/card-words.ts).
-    reason: redactString(textOf(body, 'reason')).value,
+    reason: textOf(body, 'reason'),
     outcome: `refused ${status}`,
     detail: { address: request.ip, route },
   });

@@ -4,6 +4,7 @@
 import type { Enrolled } from '../../protocol/enrolment.ts';
 import { fail, type Result } from '../../protocol/result.ts';
 import { addressKey } from '../addresses.ts';
+import { masked } from '../masked.ts';
 import type { Issued, Trust } from '../trust/types.ts';
 import { type Attempts, createAttempts } from './attempts.ts';
 import type { CertificateModel } from './machine.ts';
@@ -68,7 +69,7 @@ function createRefusals(parts: Parts): Pick<Desk, 'refuse' | 'tooMany'> {
     const { action, terminal, address } = asked;
     for (const [attempts, key] of limits) attempts.count(key);
     parts.count(told.status === 503 ? 'failed' : 'refused');
-    parts.log.warn('enrolment refused', { terminal, address, cause });
+    parts.log.warn('enrolment refused', masked({ terminal, address, cause }));
     parts.audit.refuse({
       ...{ operator: 'unknown', action, subject: terminal, reason: '' },
       ...{ outcome: `refused ${told.status}`, detail: { address, cause } },
