@@ -247,6 +247,17 @@ describe('a level that was raised for a tail', () => {
     expect(said.at(-1)).toBe('sale error');
   });
 
+  it('goes back to what an operator had set, however many tails raised it since', async () => {
+    const { open, said } = levelsOf();
+    const levels = open();
+    await levels.set('sale', 'warn', 600_000);
+    await levels.set('sale', 'info', 60_000, 'tail-1');
+    await levels.set('sale', 'debug', 60_000, 'tail-2');
+    levels.lower('tail-2');
+    levels.lower('tail-1');
+    expect(said.at(-1)).toBe('sale warn');
+  });
+
   it('goes back when the agent that had the tail was killed', async () => {
     const { open, said } = levelsOf();
     await open().set('sale', 'debug', 60_000, 'tail-1');
