@@ -67,7 +67,9 @@ export class Levels {
     }
     const own: Wish = { level, untilBootMs: clock.bootMs() + forMs };
     const before = Object.hasOwn(this.#kept, component) ? this.#kept[component] : undefined;
-    const { under: _, ...under } = before ?? own;
+    const { under: deeper, ...upper } = before ?? own;
+    // Of two tails the second goes back to what somebody set, not to what the first raised.
+    const under = upper.by !== undefined && deeper !== undefined ? deeper : upper;
     const kept = by === undefined ? own : { ...own, by, ...(before && { under }) };
     this.#kept = { ...this.#kept, [component]: kept };
     const written = this.#write();
