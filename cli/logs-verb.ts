@@ -106,9 +106,9 @@ function addRequests(program: Command, verb: Verb): void {
       .command('requests')
       .argument('[id]', 'one of them, whole')
       .description('requests for logs and live tails: waiting, running, answered')
-      .option('--terminal <terminal>', 'of this one')
-      .option('--state <state>', 'waiting, running, complete, failed, expired or cancelled')
-      .option('--what <kind>', 'lines, tail, incident or diagnosis')
+      .option('--terminal <terminal>', 'only of this terminal')
+      .option('--state <state>', 'only waiting, running, complete, failed, expired or cancelled')
+      .option('--what <kind>', 'only lines, tail, incident or diagnosis')
       .option('--limit <count>', 'at most so many', '20')
       .option('--cancel', 'end the one that is named; what was sent stays')
       .option('--reason <text>', 'of --cancel: why; it stands in the audit log')
@@ -129,6 +129,7 @@ function addRequests(program: Command, verb: Verb): void {
         }),
       ),
     'tillwatch requests',
+    'tillwatch requests --terminal bm-lane-1 --state waiting',
     'tillwatch requests ID --cancel --reason "found it"',
   );
 }

@@ -9,6 +9,7 @@ import { DRILL_FAULTS } from '../../protocol/commands.ts';
 import { DRILL_LINES } from '../../protocol/drill.ts';
 import { EVENT_KINDS } from '../../protocol/events.ts';
 import { isId } from '../../protocol/ids.ts';
+import { ERROR_LEVELS, REQUEST_KINDS, REQUEST_STATES } from '../logs/kinds.ts';
 import { SHELLS } from './scripts.ts';
 
 export const FILES = ':files';
@@ -16,6 +17,16 @@ export const FILES = ':files';
 const BULK_ACTIONS = COMMAND_KINDS.filter((kind) => catalogue[kind].bulk).map((kind) =>
   kind.replaceAll('_', '-'),
 );
+
+/** Where a name alone would mislead: of this verb it means something else. */
+const OF_ONE_VERB: Readonly<Record<string, readonly string[]>> = {
+  'requests id': [],
+  'requests state': REQUEST_STATES,
+  'requests what': REQUEST_KINDS,
+  'errors level': ERROR_LEVELS,
+  // How many records around one, and no place that somebody signed in to.
+  'logs context': [],
+};
 
 export type Suggestion = { readonly word: string; readonly about: string };
 /** Where names come from; both empty when the broker does not answer in time. */
@@ -85,7 +96,10 @@ async function valuesFor(
 ): Promise<readonly Suggestion[]> {
   const terminal = line.values.get('terminal') ?? line.given[0];
   for (const name of names) {
-    if (name === 'terminal') return plain(await ask.terminals(typed), 'terminal');
+    const own = OF_ONE_VERB[`${line.verb.name()} ${name}`];
+    if (own !== undefined) return plain(own, name);
+    if (name === 'terminal' || name === 'terminals')
+      return plain(await ask.terminals(typed), 'terminal');
     if (name === 'store') return plain(await ask.stores(), 'store');
     if (name === 'component') return plain(await ask.components(terminal), 'component');
     if (name === 'kind') return plain(EVENT_KINDS, 'kind of event');
@@ -133,16 +147,16 @@ async function argumentFor(
   current: string,
   ask: Names,
 ): Promise<readonly Suggestion[]> {
-  const argument = line.verb.registeredArguments[line.given.length];
+  const { registeredArguments: own } = line.verb;
+  const last = own.at(-1);
+  const argument = own[line.given.length] ?? (last?.variadic === true ? last : undefined);
   if (argument === undefined) {
     return line.endsOptions || line.verb.commands.length > 0 ? [] : optionsOf(line);
   }
-  return await valuesFor(
-    [argument.name() === 'id' ? 'terminal' : argument.name()],
-    line,
-    current,
-    ask,
-  );
+  const names = argument.name() === 'id' ? ['id', 'terminal'] : [argument.name()];
+  const found = await valuesFor(names, line, current, ask);
+  // One that may be left out: what may stand there otherwise.
+  return found.length === 0 && !argument.required ? optionsOf(line) : found;
 }
 
 /**

@@ -6,6 +6,7 @@ import { parseId } from '../../protocol/ids.ts';
 import { fail, ok, type Result } from '../../protocol/result.ts';
 import { type Context, printJson } from '../context.ts';
 import { done, EXIT, ended, type Outcome } from '../exit.ts';
+import { ERROR_LEVELS } from '../logs/kinds.ts';
 import { ago, type Column, plural, type Style, table, tame, wrap } from '../screen.ts';
 import { parseWhen } from '../when.ts';
 
@@ -48,7 +49,6 @@ type Answer = {
 };
 
 const LIMIT_MAX = 1_000;
-const LEVELS = ['error', 'warn'];
 /** As the broker sorts them (broker/errors/ask.ts). */
 const GROWING = 2;
 const GROWING_COUNT_MIN = 10;
@@ -76,7 +76,7 @@ function readAsk(options: ErrorsOptions, nowMs: number): Result<URLSearchParams>
     if (!checked.ok) return fail(checked.reason);
     query.set(name, value);
   }
-  if (options.level !== undefined && !LEVELS.includes(options.level)) {
+  if (options.level !== undefined && !(ERROR_LEVELS as readonly string[]).includes(options.level)) {
     return fail('--level: error or warn; other records are not told, ask for them with logs');
   }
   if (options.level !== undefined) query.set('level', options.level);

@@ -6,13 +6,12 @@ import type { LogRequestView } from '../client.ts';
 import { type Context, printJson } from '../context.ts';
 import { done, EXIT, ended, type Outcome } from '../exit.ts';
 import { endNotes, sizeWords } from '../logs/follow.ts';
+import { REQUEST_KINDS, REQUEST_STATES } from '../logs/kinds.ts';
 import { ago, clip, plural, table, tame } from '../screen.ts';
 import { localClock, localDay, localStamp } from '../when.ts';
 import { wrongReason } from './command.ts';
 
 const LIMIT_MAX = 200;
-const STATES = ['waiting', 'running', 'complete', 'failed', 'expired', 'cancelled'] as const;
-const WHATS = ['lines', 'tail', 'incident', 'diagnosis'] as const;
 
 export type RequestsAsk = {
   readonly id?: string | undefined;
@@ -31,7 +30,7 @@ function queryOf({ terminal, state, what, limit }: RequestsAsk): URLSearchParams
     if (!named.ok) return named.reason;
     query.set('terminal', terminal);
   }
-  const closed = { state: [state, STATES], what: [what, WHATS] } as const;
+  const closed = { state: [state, REQUEST_STATES], what: [what, REQUEST_KINDS] } as const;
   for (const [name, [value, words]] of Object.entries(closed)) {
     if (value === undefined) continue;
     if (!(words as readonly string[]).includes(value)) {

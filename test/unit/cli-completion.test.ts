@@ -73,6 +73,29 @@ describe('completion', () => {
       ['bash', 'zsh', 'fish'],
     ],
     [['completion', 'bash', 'x'], []],
+    [
+      ['logs', 'bm'],
+      ['bm-lane-1', 'bm-lane-2'],
+    ],
+    [['logs', 'bm-lane-1', 'ha'], ['ha-lane-1']],
+    [['logs', 'bm-lane-1', '--level', 'w'], ['warn']],
+    [['logs', 'bm-lane-1', '--raise', 'd'], ['debug']],
+    [['logs', 'bm-lane-1', '--context', ''], []],
+    [
+      ['errors', '--level', ''],
+      ['error', 'warn'],
+    ],
+    [['logs', '--request', ''], []],
+    [['requests', '--what', 'i'], ['incident']],
+    [
+      ['requests', '--state', 'c'],
+      ['complete', 'cancelled'],
+    ],
+    [
+      ['requests', ''],
+      ['--terminal', '--state', '--what', '--limit', '--cancel', '--reason', '--json', '--help'],
+    ],
+    [['redact', '--rules', ''], [':files']],
     [[], ['demo']],
   ])('of %j offers %j', async (line, offered) => {
     const found = await words(...line);
