@@ -28,15 +28,16 @@ const patterns = [
   ...['"pan":["1",', 'cookie: a=b; ', 'prüfnummer ', 'cvv\u001b[33m', 'a://b:c@', 'password: {'],
 ];
 
-/** The quicker of two, which is the one that nobody disturbed. */
+/** Of the processor, as others use it as well; the quicker of two, which is the one that nobody disturbed. */
 function costMs(pattern: string, bytes: number): number {
   const text = Buffer.from(pattern.repeat(Math.ceil(bytes / pattern.length)));
   const once = (): number => {
-    const startMs = performance.now();
+    const start = process.threadCpuUsage();
     const stream = openRedactStream();
     stream.push(text);
     stream.end();
-    return performance.now() - startMs;
+    const { user, system } = process.threadCpuUsage(start);
+    return (user + system) / 1_000;
   };
   return Math.min(once(), once());
 }

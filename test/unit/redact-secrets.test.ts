@@ -61,6 +61,8 @@ const stays = [
   'bearer of bad news, basic understanding of it',
   '3456:9f20:fe67:715d',
   'from 2001:db8:3456:9f20:0841:715d:1:2 port 443',
+  'listen [2001:db8:574e:f052:1f44:4f97::1]:443',
+  '{"receipt":"0004264659250053051","lane":7}',
   'tests pass: 12, fail: 0',
   'verification code sent, pin pad 17 ready',
   'pin 4 of 8, PIN entered, pin: ok',
@@ -90,6 +92,9 @@ describe('a value that never ends', () => {
   it('takes no more of a line of JSON than the text that it stands in', () => {
     for (const text of [
       '{"body":"{\\"pan\\":\\"1234567890123","level":"error"}',
+      '{"n":[4111111111111111],"m":"list [4111111111111111, 5]","level":"error"}',
+      '{"m":"{\\"n\\":4111111111111111}","level":"error"}',
+      '{"m":"GET /x?password=","level":"error"}',
       '{"body":"<pan>1234567890123","level":"error"}',
       '{"body":"{\\"password\\":\\"hunter2","level":"error"}',
     ]) {

@@ -49,6 +49,19 @@ describe('a stream with lines that are too long', () => {
     for (const card of cards) expect(containsCard(whole, card), card).toBe(false);
   });
 
+  it('tears no card, wherever in a line of 40 KB it lies', () => {
+    // Around every place where a line can be cut: its greatest length, and that and what is carried.
+    for (let at = LINE_CHARS_MAX - 560; at < LINE_CHARS_MAX + 560; at += 3) {
+      const line = Buffer.from(`${'x'.repeat(at)} 4111 1111 1111 1111 ${'y'.repeat(40_960 - at)}`);
+      for (const size of [line.length, 4_099]) {
+        const out = streamed(line, () => size);
+        expect(out.slice(at), `${at} in pieces of ${size}`).toMatch(
+          /^ \[PAN visa \.{4}1111\] y{9}/,
+        );
+      }
+    }
+  });
+
   it('counts every card once', () => {
     const text = `${'x '.repeat(9_000)}4111 1111 1111 1111 `.repeat(20);
     for (const size of [1_000, 65_536, 1_000_000]) {
