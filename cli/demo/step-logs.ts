@@ -3,17 +3,20 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ErrorKind } from '../verbs/errors.ts';
 import { askTill } from './cashier.ts';
 import { pullLogs } from './logs.ts';
 import { dataDirOf, portFileOf, TILLS } from './plan.ts';
 import { until } from './watch.ts';
-import type { Step } from './world.ts';
+import type { Step, World } from './world.ts';
 
 const LOGGED_MS_MAX = 10_000;
 /** The test number of the card brands' own documents; no bank ever gave it out. */
 const CARD = '4111-1111-1111-1111';
 const MASK = /\[PAN visa \.{4}1111\]/;
 const SHOWN_CHARS_MAX = 72;
+/** As the sale words it. */
+const REFUSED = 'item refused';
 
 export const logsPulled: Step = {
   title: 'Logs are pulled, card numbers masked',
@@ -48,9 +51,28 @@ export const logsPulled: Step = {
       return 'a card number stands in a file of the till';
     }
     world.tell.good('signed for this one till and audited; the log on its disk is masked too');
-    return undefined;
+    return await tellKind(world, terminal, component);
   },
 };
+
+/** What the centre knew before anybody asked for a line. */
+async function tellKind(
+  world: World,
+  terminal: string,
+  component: string,
+): Promise<string | undefined> {
+  const path = `/api/v1/errors?terminal=${terminal}&component=${component}`;
+  const kind = await until(LOGGED_MS_MAX, world.signal, async () => {
+    const reply = await world.client.get<{ errors: readonly ErrorKind[] }>(path, ['errors']);
+    const kinds = reply.ok ? reply.value.errors : [];
+    return kinds.find(({ pattern }) => pattern.includes(REFUSED));
+  });
+  if (kind === undefined) return 'the centre does not know that kind of error';
+  const [version] = kind.versions;
+  const where = `${component} ${version?.version ?? ''}`;
+  world.tell.say(`tillwatch errors: new, ${where}, ${kind.level}: ${kind.pattern}`);
+  return undefined;
+}
 
 /** The words of a record, as the verb shows them. */
 function short(text: string): string {
