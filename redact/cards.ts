@@ -126,6 +126,7 @@ function padded(text: string, group: Group): Hit | undefined {
   const digits = text.slice(start, group.end);
   const issuer = issuerOf(digits);
   if (issuer === undefined || issuer.wide || !passesLuhn(digits)) return undefined;
+  if (isHarmless(text, group.start, text.slice(group.start, group.end))) return undefined;
   const row = [{ ...group, start }];
   if (inHexToken(text, { start, end: group.end }) || inUuid(text, group)) return undefined;
   return hitOf(row, `[PAN ${issuer.name} ....${digits.slice(-4)}]`);

@@ -161,6 +161,8 @@ export function findEmv(text: string): Span[] {
   for (let match = EMV.exec(text); match !== null; match = EMV.exec(text)) {
     const { index } = match;
     EMV.lastIndex = index + 1;
+    // Groups of four behind colons are an address of IPv6.
+    if (match[0][4] === ':' && match[0][2] !== ':') continue;
     const isNamed = /^(?:5[fF]|9[fF])/.test(match[0]);
     // A row of fields is read once, however many tags it seems to hold.
     if (isNamed ? index < searchedTo : !mayBeCard(text, index)) continue;

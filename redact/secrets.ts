@@ -17,18 +17,27 @@ const FORMS: readonly string[] = [
   'xox[abeoprs]-[0-9A-Za-z-]{10,250}',
   '[rs]k_(?:live|test)_[0-9A-Za-z]{16,250}',
   'AIza[\\w-]{35}',
+  'hooks\\.slack\\.com/services/[\\w/]{10,100}',
   'SG\\.[\\w-]{16,64}\\.[\\w-]{16,64}',
 ];
-const SCHEME = '(?:[Bb]earer|[Bb]asic|BEARER|BASIC)(?: |%20|\\+)([\\w.~+/=-]{6,})';
-const URL_LOGIN = '(?<=[a-z0-9+]://)[^\\s/:@"\'<>]{0,64}:[^\\s/@"\'<>]{1,128}(?=@)';
+const SCHEME =
+  '(?:[Bb]earer|[Bb]asic|BEARER|BASIC|Token|Negotiate|NTLM|ApiKey)(?: |%20|\\+)([\\w.~+/=-]{2,})';
+/** A header, behind which every credential is one; elsewhere it must look like one. */
+const IN_HEADER = /authorization(?:\\{0,8}["'])? ?[:=] ?(?:\\{0,8}["'])?$/i;
+const HEADER_CHARS_MAX = 40;
+const LONG_CHARS = 16;
+const URL_LOGIN = '(?<=[a-z0-9+]://)[^\\s/:@"\'<>]{0,64}:[^\\s/"\'<>]{1,128}(?=@)';
 
-const SOURCE = `(?<![0-9A-Za-z])(?:${FORMS.join('|')})|(?<![0-9A-Za-z])${SCHEME}|${URL_LOGIN}|${PEM}`;
+const ARGUMENT = '(?<=(?<!\\S)--pass(?:word|wd|phrase)? )[^\\s\\[-][^\\s"\']{0,127}';
+
+const SOURCE = `(?<![0-9A-Za-z])(?:${FORMS.join('|')})|(?<![0-9A-Za-z])${SCHEME}|${URL_LOGIN}|${ARGUMENT}|${PEM}`;
 
 /** The same forms from their rarest character on, so that a line without one costs next to nothing. */
 export const SECRET_TRIGGER = new RegExp(
   [
     '\\.(?<=tw[eos]1\\.|SG\\.)|_(?<=gh[opsur]_|github_pat_|npm_|k_live_|k_test_)|-(?<=glpat-|xox[abeoprs]-)',
     'J(?<=eyJ)[\\w-]{8}|A(?<=A(?:KI|SI|BI|CC)A)[0-9A-Z]{16}|z(?<=AIz)a[\\w-]{35}|Y-(?<=PRIVATE KEY-)',
+    ':(?<=horization["\'\\\\]{0,9} ?:)|=(?<=horization=)|k(?<=hooks\\.slack)|-(?<=(?<!\\S)--)pass',
     'B(?=earer|asic|EARER|ASIC)|b(?=earer|asic)|:(?=//[^\\s/:@"\'<>]{0,64}:[^\\s/@"\'<>]{1,128}@)',
   ].join('|'),
 );
@@ -55,6 +64,12 @@ function pemEnd(text: string, from: number): number {
   return close < 0 ? end : close + 5;
 }
 
+function isCredential(credential: string, text: string, start: number, whole: string): boolean {
+  if (IN_HEADER.test(text.slice(Math.max(0, start - HEADER_CHARS_MAX), start))) return true;
+  if (!/^b/i.test(whole) || credential.length < 6) return false;
+  return credential.length >= LONG_CHARS || CREDENTIAL.test(credential);
+}
+
 export function findSecrets(text: string): Span[] {
   const spans: Span[] = [];
   SECRET.lastIndex = 0;
@@ -63,7 +78,7 @@ export function findSecrets(text: string): Span[] {
     let start = index;
     let end = index + whole.length;
     if (credential !== undefined) {
-      if (!CREDENTIAL.test(credential)) continue;
+      if (!isCredential(credential, text, index, whole)) continue;
       start = end - credential.length;
     } else if (whole.startsWith('-----')) end = pemEnd(text, end);
     SECRET.lastIndex = end;

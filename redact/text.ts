@@ -12,6 +12,8 @@ type Ranked = Span & { readonly rank: number };
 
 const NONE: readonly Span[] = [];
 const LINE_END = 0x0a;
+const BACKSLASH = 0x5c;
+const QUOTE = 0x22;
 
 /** Of what was redacted before nothing is found again, whatever the finders think of a mark. */
 function outsideMarks(line: string, spans: readonly Ranked[]): readonly Ranked[] {
@@ -102,9 +104,17 @@ export function applySpans(
 ): string {
   let at = from;
   let out = '';
+  let counted = 0;
+  let isInText = false;
   for (const span of spans) {
+    // Within a text of JSON a mark is part of it; each character is looked at once, however many marks there are.
+    for (; counted < span.start; counted += 1) {
+      const code = text.charCodeAt(counted);
+      if (code === BACKSLASH) counted += 1;
+      else if (code === QUOTE) isInText = !isInText;
+    }
     if (span.end <= from || span.start >= to) continue;
-    out += text.slice(at, Math.max(at, span.start)) + markIn(text, span);
+    out += text.slice(at, Math.max(at, span.start)) + (isInText ? span.mark : markIn(text, span));
     at = span.end;
     counts[span.kind] += 1;
   }

@@ -10,8 +10,16 @@ const WHOLE_CARD_KEY = new RegExp(`^(?:${CARD_KEY})$`, 'i');
 
 export const isCardKey = (key: string): boolean => WHOLE_CARD_KEY.test(key);
 
-const CODE_SOURCE =
-  '(?<![a-z])(?:cvv2?|cvc2?|cav2|csc|cid|security[ _-]?code)\\\\{0,8}["\']?(?:[ ]?(?:is|[:=]|%3[ad])[ ]?|[ ])\\\\{0,8}["\']?(\\d{3,4})(?!\\d)';
+/** Colours, which a terminal is given between a word and its value. */
+const COLOUR = '(?:(?:\\x1b|\\\\{1,8}u001[bB])\\[[0-9;]{0,12}m)?';
+// Letters beyond ASCII also as the bytes of UTF-8, which a stream shows one by one.
+const CODE_WORDS = [
+  'cvv2?|cvc2?|cav2|csc|cid|pin|(?:security|verification)[ _-]?(?:code|value|number)',
+  '(?:karten)?pr(?:\u00fc|\u00c3\u00bc|ue?)f(?:nummer|ziffer)|kpn|sicherheitscode|geheimzahl',
+  'cryptogramme(?:[ _-]visuel)?|code[ _-]de[ _-]s(?:\u00e9|\u00c3\u00a9|e)curit(?:\u00e9|\u00c3\u00a9|e)',
+  'c(?:\u00f3|\u00c3\u00b3|o)digo[ _-]de[ _-]seguridad',
+].join('|');
+const CODE_SOURCE = `(?<![a-z])(?:${CODE_WORDS})(?:[ _-]code)?\\\\{0,8}["'\\])]?${COLOUR}(?:[ \\u00a0]{0,2}(?:is|was|[:=#(\\[-]|%3[ad])[ ([]{0,2}|[ \\t\\u00a0]{1,2})${COLOUR}\\\\{0,8}["']?(\\d{3,4})(?!\\d)`;
 export const CODE_TRIGGER = new RegExp(CODE_SOURCE, 'i');
 const CODE = new RegExp(CODE_SOURCE, 'gi');
 
