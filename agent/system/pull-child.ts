@@ -14,8 +14,11 @@ import type { Plan } from '../logs/pull/plan.ts';
 import { codeOf } from './files.ts';
 import { HASTY } from './idle.ts';
 
-/** A few blocks of the journal and what was remembered of a search. */
-const MEMORY = ['--max-old-space-size=256'];
+/**
+ * A few blocks of the journal and what was remembered of a search. With a young generation as V8 would have it, 100 MB
+ * of an answer took it to 195 MB; with this one to 111, in the same time of the processor.
+ */
+const MEMORY = ['--max-semi-space-size=4', '--max-old-space-size=256'];
 
 /** The source beside this one, or what was built: the agent is a file in dist/ or, in the command line, in dist/parts/. */
 function programPath(here = import.meta.url): string {

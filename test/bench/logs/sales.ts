@@ -9,6 +9,8 @@ import { openLogTill } from './till.ts';
 
 const GIGABYTE = 1_000_000_000;
 const ITEMS = 400;
+/** Each look costs the machine a TLS handshake, which is not what is measured. */
+const LOOK_MS = 1_000;
 const SKU = '2000000000015';
 
 type Post = (path: string, body: object) => Promise<number>;
@@ -61,14 +63,14 @@ export async function measureSales(): Promise<object> {
       return performance.now() - startedMs;
     };
     await ringUp(post, 50);
-    const alone = spread(await ringUp(post, ITEMS));
+    const before = await ringUp(post, ITEMS);
     const startedMs = performance.now();
     const id = await till.ask({
       ...{ sinceMs: 0, untilMs, bytesMax: 1_000_000 },
       ...{ pattern: 'this is (nowhere|not there) [0-9]+', searchMs: 15 * 60_000 },
     });
     let isOver = false;
-    const ended = till.ended(id).finally(() => {
+    const ended = till.ended(id, LOOK_MS).finally(() => {
       isOver = true;
     });
     const during: number[] = [];
@@ -76,6 +78,8 @@ export async function measureSales(): Promise<object> {
     await ended;
     const searchSeconds = round((performance.now() - startedMs) / 1_000);
     const searched = spread(during);
+    // Before and behind it: what else the machine does changes within minutes.
+    const alone = spread([...before, ...(await ringUp(post, ITEMS))]);
     return { aloneMs: alone, searchedMs: searched, searchSeconds };
   } finally {
     await till.close();
