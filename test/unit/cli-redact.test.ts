@@ -49,6 +49,17 @@ function rulesFile(text: string): string {
 }
 
 describe('tillwatch redact', () => {
+  it('says that a folder is no file, instead of that nothing is in it', async () => {
+    const notes: string[] = [];
+    const output = new PassThrough();
+    const outcome = await runRedact(
+      { input: Readable.from([]), isFolder: true, output, style, note: (one) => notes.push(one) },
+      { rules: undefined, show: false, json: false },
+    );
+    expect(outcome.exit).toBe(EXIT.usage);
+    expect(notes).toEqual([]);
+  });
+
   it('gives back what it got, without card data, and says how much went', async () => {
     const { outcome, out, notes } = await run(`a\r\npaid ${CARD}\nand ${CARD}, cvv=123`);
     expect(outcome.exit).toBe(EXIT.ok);
