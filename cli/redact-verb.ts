@@ -1,12 +1,21 @@
 // How `tillwatch redact` is written on the command line; what it does stands in verbs/redact.ts. It asks nobody:
 // the redactor runs here, as it does on every till.
 
+import { fstatSync } from 'node:fs';
 import type { Command } from 'commander';
 import { example, type Options, say, type Verb } from './command.ts';
 import { styleFor } from './screen.ts';
 
 const textOf = (value: unknown): string | undefined =>
   typeof value === 'string' ? value : undefined;
+
+function isFolder(): boolean {
+  try {
+    return fstatSync(process.stdin.fd).isDirectory();
+  } catch {
+    return false;
+  }
+}
 
 export function addRedactVerb(program: Command, verb: Verb): void {
   example(
@@ -21,6 +30,7 @@ export function addRedactVerb(program: Command, verb: Verb): void {
           const { runRedact } = await import('./verbs/redact.ts');
           return await runRedact(
             {
+              isFolder: isFolder(),
               input: process.stdin,
               output: process.stdout,
               style: styleFor(process.stdout, process.env),

@@ -21,6 +21,8 @@ type Streams = {
   readonly input: Readable & { readonly isTTY?: boolean };
   readonly output: Writable;
   readonly style: Pick<Style, 'bad' | 'dim'>;
+  /** Node reads nothing from a folder, and does not say so. */
+  readonly isFolder?: boolean;
   /** One sentence on stderr. */
   readonly note: (sentence: string) => unknown;
 };
@@ -151,6 +153,9 @@ const NOTHING = Buffer.alloc(0);
 
 export async function runRedact(streams: Streams, wish: Wish): Promise<Outcome> {
   const { input, output, style, note } = streams;
+  if (streams.isFolder === true) {
+    return ended(EXIT.usage, 'stdin is a folder, and only files are read: tillwatch redact < file');
+  }
   if (wish.show && wish.json) return ended(EXIT.usage, 'say --show or --json, not both');
   if (wish.rules !== undefined) {
     const problems = await takeRules(wish.rules);
