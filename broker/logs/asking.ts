@@ -8,7 +8,8 @@ import { holdsCard } from '../commands/card-words.ts';
 import type { Actor, CommandRequest, Refusal } from '../commands/commands.ts';
 import { refuse } from '../commands/view.ts';
 import type { LogsOptions } from './logs.ts';
-import { type LogFilters, type LogKind, type LogRecord, REQUESTS_KEPT_MAX } from './model.ts';
+import type { LogFilters, LogKind, LogRecord } from './model.ts';
+import type { Shelf } from './shelf.ts';
 import type { LogStore } from './store.ts';
 import type { LogView } from './view.ts';
 
@@ -88,17 +89,15 @@ const newRecord = (ask: Ask, wanted: Wanted, now: number): LogRecord => ({
   ...{ redactor: '', sha256: '', redactions: 0, truncated: false, fromMs: 0 },
 });
 
-export type Shelf = {
+export type Places = Pick<Shelf, 'roomFor'> & {
   readonly store: Pick<LogStore, 'get' | 'save'>;
-  /** Makes room for one more. @returns whether there is any. */
-  readonly trim: (what: LogKind) => boolean;
   readonly view: (record: LogRecord) => LogView;
 };
 
 export type Asking = ReturnType<typeof createAsking>;
 
-export function createAsking(options: LogsOptions, { store, trim, view }: Shelf) {
-  const { fleet, commands, clock, log, keptMax = REQUESTS_KEPT_MAX } = options;
+export function createAsking(options: LogsOptions, { store, roomFor, view }: Places) {
+  const { fleet, commands, clock, log } = options;
 
   /** What was asked for before under the same key. */
   function findAgain(request: CommandRequest): LogRecord | Refusal | undefined {
@@ -111,9 +110,8 @@ export function createAsking(options: LogsOptions, { store, trim, view }: Shelf)
 
   /** Both, in one transaction. */
   function queue(record: LogRecord, wish: CommandRequest): LogRecord | Refusal {
-    if (!trim(record.what ?? 'lines')) {
-      return refuse('too_many', `${keptMax} requests for logs have not been answered yet`);
-    }
+    const crowded = roomFor(record.what ?? 'lines', record.terminal);
+    if (crowded !== undefined) return refuse('too_many', crowded);
     const created = commands.create(wish);
     if (!created.ok) return created;
     const queued = { ...record, command: created.id };

@@ -14,7 +14,8 @@ import { createCanceller, createFinish, followCommands } from './ending.ts';
 import { type LogFiles, openLogFiles } from './files.ts';
 import { createGroups, type GroupAsk, type GroupAsked } from './group.ts';
 import { createIntake } from './intake.ts';
-import { type LogKind, type LogRecord, REQUESTS_KEPT_MAX } from './model.ts';
+import type { LogKind, LogRecord } from './model.ts';
+import { openShelf } from './shelf.ts';
 import { openLogStore } from './store.ts';
 import { finishLooked } from './unfinished.ts';
 import { isUnderWay, type LogState, type LogView, viewOf } from './view.ts';
@@ -40,7 +41,7 @@ export type Logs = LogIntake &
     readonly read: LogFiles['read'];
     /** That are not over. */
     readonly countOpen: () => number;
-    /** Called when more of an answer is on disk, or it has ended. */
+    /** Called when more of an answer is on disk, it has ended, or its lines are gone. */
     readonly onChange: (listener: (id: string) => void) => void;
     /**
      * Deletes the lines of one answer that ended before then, or of the oldest while all take more than
@@ -68,7 +69,7 @@ export type LogsOptions = {
 
 /** A disk that cannot hold the folder ends the start of the broker, as any of its files would. */
 export function openLogs(options: LogsOptions): Logs {
-  const { folder, fleet, commands, clock, metrics, keptMax = REQUESTS_KEPT_MAX } = options;
+  const { folder, fleet, commands } = options;
   const store = openLogStore(fleet.database);
   const files = openLogFiles(folder);
   files.sweep(new Set(store.oldestFirst().map(({ id }) => id)));
@@ -92,44 +93,8 @@ export function openLogs(options: LogsOptions): Logs {
   );
   const ending = { ...options, store, view, finish };
   followCommands(ending);
-  const asking = createAsking(options, { store, trim, view });
-
-  /**
-   * Makes room for one more. What the broker asks for by itself has a shelf of its own: a bad day must not push out
-   * what somebody asked for. @returns whether there is any.
-   */
-  function trim(what: LogKind): boolean {
-    const isOwn = (kind?: LogKind): boolean => kind === 'incident';
-    const all = store.oldestFirst().filter((record) => isOwn(record.what) === isOwn(what));
-    const surplus = all.length + 1 - keptMax;
-    const gone: LogRecord[] = [];
-    // No further than needed: each look asks for its command.
-    for (const record of all) {
-      if (gone.length >= surplus) break;
-      if (!isUnderWay(view(record))) gone.push(record);
-    }
-    for (const { id } of gone) {
-      store.remove(id);
-      fleet.database.afterCommit(() => files.remove(id));
-    }
-    if (gone.length > 0) metrics.dropped('log_requests', gone.length);
-    return gone.length >= surplus;
-  }
-
-  function expire(beforeMs: number, bytesMax: number): number {
-    const kept = store.oldestFirst().filter(({ goneMs }) => goneMs === undefined);
-    const bytes = kept.reduce((sum, record) => sum + record.bytes, 0);
-    const gone = kept.find(
-      (record) =>
-        record.bytes > 0 &&
-        (bytes > bytesMax || record.changedMs < beforeMs) &&
-        !isUnderWay(view(record)),
-    );
-    if (gone === undefined) return 0;
-    store.save({ ...gone, goneMs: clock.wallMs() });
-    fleet.database.afterCommit(() => files.remove(gone.id));
-    return 1;
-  }
+  const { roomFor, expire } = openShelf(options, { store, files, view, tell });
+  const asking = createAsking(options, { store, roomFor, view });
 
   return {
     ...createIntake(options, { store, files, finish, tell }),
