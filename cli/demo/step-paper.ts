@@ -10,6 +10,8 @@ import type { Failure, Step, World } from './world.ts';
 
 const PRINT_MS_MAX = 15_000;
 const SEEN_MS_MAX = 10_000;
+/** Lines are searched by a process of their own, at the lowest priority that there is. */
+const TOLD_MS_MAX = 30_000;
 const METRIC_MS_MAX = 20_000;
 const SELL_MS_MAX = 20_000;
 const REFILLED_MS_MAX = 20_000;
@@ -71,7 +73,7 @@ export const paperEnds: Step = {
       `${terminal} knows: ${trouble.text} (${trouble.state}, ${trouble.errorCode})`,
     );
     const [rung, printed] = [cashier.sold(), await bench.printed()];
-    const logged = await until(SEEN_MS_MAX, world.signal, async () => {
+    const logged = await until(TOLD_MS_MAX, world.signal, async () => {
       const reason = 'receipts are missing';
       const pulled = await pullLogs(world, { terminal, component: COMPONENT, reason });
       return pulled.ok ? pulled.records.find(({ text }) => text.includes(OUT_OF_PAPER)) : undefined;
