@@ -1,16 +1,14 @@
 // What the forwarding of logs must not forget: of each sink and request how many bytes are done with, and what the
 // request was when its first bytes came, because a replay has to say the same. A file of its own beside sinks.db, since
-// another thread writes it; dead letters have the same table, so that both are read alike.
+// another thread writes it.
 
 import type { DatabaseSync } from 'node:sqlite';
 import { fail, ok, type Result } from '../../protocol/result.ts';
 import { openFile } from '../sqlite.ts';
+import { DEAD_LETTERS_TABLE, type DeadLetterLimits, openDeadLetters } from './dead-letters.ts';
 import type { Origin } from './loki-entries.ts';
-import type { DeadLetterLimits } from './store.ts';
 import type { Buried } from './types.ts';
-import { systemWords } from './words.ts';
 
-const DAY_MS = 86_400_000;
 const TABLES = `
   CREATE TABLE IF NOT EXISTS forwarded (
     sink TEXT NOT NULL,
@@ -19,19 +17,7 @@ const TABLES = `
     origin TEXT NOT NULL,
     PRIMARY KEY (sink, request)
   ) STRICT, WITHOUT ROWID;
-  CREATE TABLE IF NOT EXISTS dead_letters (
-    id INTEGER PRIMARY KEY,
-    sink TEXT NOT NULL,
-    terminal TEXT NOT NULL,
-    reason TEXT NOT NULL,
-    sentence TEXT NOT NULL,
-    count INTEGER NOT NULL,
-    first_ms INTEGER NOT NULL,
-    last_ms INTEGER NOT NULL,
-    sample TEXT NOT NULL,
-    UNIQUE (sink, terminal, reason)
-  ) STRICT;
-  CREATE INDEX IF NOT EXISTS dead_letters_last ON dead_letters (last_ms);
+  ${DEAD_LETTERS_TABLE}
 `;
 
 export type Forwarded = { readonly bytes: number; readonly origin: Origin };
@@ -61,17 +47,7 @@ export function openLokiStore(path: string, limits: DeadLetterLimits): LokiStore
      ON CONFLICT (sink, request) DO UPDATE SET bytes = excluded.bytes`,
   );
   const remove = db.prepare('DELETE FROM forwarded WHERE request = ?');
-  const add = db.prepare(
-    `INSERT INTO dead_letters
-       (sink, terminal, reason, sentence, count, first_ms, last_ms, sample)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (sink, terminal, reason)
-     DO UPDATE SET count = count + excluded.count, last_ms = excluded.last_ms,
-       sentence = excluded.sentence, sample = excluded.sample`,
-  );
-  const trim = db.prepare(
-    `DELETE FROM dead_letters WHERE last_ms < ?1 OR id IN (SELECT id FROM dead_letters
-       ORDER BY last_ms LIMIT max(0, (SELECT count(*) FROM dead_letters) - ?2))`,
-  );
+  const bury = openDeadLetters(db, limits);
   return {
     read: (sink) =>
       new Map(
@@ -86,11 +62,7 @@ export function openLokiStore(path: string, limits: DeadLetterLimits): LokiStore
       try {
         db.exec('BEGIN IMMEDIATE');
         upsert.run(sink, origin.request, bytes, JSON.stringify(origin));
-        for (const { terminal, reason, sentence, count, sample = '' } of buried) {
-          const words = [systemWords(sentence), count, nowMs, nowMs, systemWords(sample)] as const;
-          add.run(sink, terminal, reason, ...words);
-        }
-        if (buried.length > 0) trim.run(nowMs - limits.days * DAY_MS, limits.rowsMax);
+        bury(sink, buried, nowMs);
         db.exec('COMMIT');
         return ok(undefined);
       } catch (cause) {

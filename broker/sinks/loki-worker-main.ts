@@ -5,12 +5,12 @@ import { randomInt } from 'node:crypto';
 import { systemClock, systemTimers } from '../clock.ts';
 import type { LokiConfig } from '../config-sinks.ts';
 import { attachWorker } from '../worker.ts';
+import type { DeadLetterLimits } from './dead-letters.ts';
 import { type Answer, type LokiLoop, startLokiLoop } from './loki-loop.ts';
 import { createPush } from './loki-push.ts';
 import { openLokiStore } from './loki-store.ts';
 import type { FromWorker, SinkCounts } from './messages.ts';
 import { createHttpClient, type HttpClient } from './post.ts';
-import type { DeadLetterLimits } from './store.ts';
 
 export type LokiData = {
   readonly sinks: readonly LokiConfig[];

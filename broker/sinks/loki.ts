@@ -8,13 +8,13 @@ import type { LokiConfig } from '../config-sinks.ts';
 import type { LogRecord } from '../logs/model.ts';
 import type { Log } from '../ports.ts';
 import { startWorker, type WorkerHandle, workerUrl } from '../worker.ts';
+import { type DeadLetterLimits, readDeadLetters } from './dead-letters.ts';
 import type { Source } from './loki-entries.ts';
 import type { Answer } from './loki-loop.ts';
 import type { LokiData, ToLoki } from './loki-worker-main.ts';
 import type { LoopStatus } from './loop.ts';
 import type { FromWorker } from './messages.ts';
 import { createTeller, createTotals, type SinkStatus, type Sinks } from './sinks.ts';
-import { type DeadLetterLimits, readDeadLetters } from './store.ts';
 import { shownUrl } from './words.ts';
 
 /** A live tail changes with each of its chunks; the thread is told this often. */

@@ -1,8 +1,8 @@
 // What the broker and the thread of its sinks say to each other: plain data, because it is cloned.
 
 import type { SinkConfig } from '../config-sinks.ts';
+import type { DeadLetterLimits } from './dead-letters.ts';
 import type { LoopStatus } from './loop.ts';
-import type { DeadLetterLimits } from './store.ts';
 
 export type WorkerData = {
   readonly sinks: readonly SinkConfig[];

@@ -8,9 +8,9 @@ import type { Ledger } from '../ledger.ts';
 import type { SinkFigures } from '../metric-sources.ts';
 import type { Log } from '../ports.ts';
 import { startWorker, type WorkerHandle, workerUrl } from '../worker.ts';
+import { type DeadLetter, type DeadLetterLimits, readDeadLetters } from './dead-letters.ts';
 import type { LoopStatus } from './loop.ts';
 import type { FromWorker, SinkCounts, ToWorker, WorkerData } from './messages.ts';
-import { type DeadLetter, type DeadLetterLimits, readDeadLetters } from './store.ts';
 import { shownUrl } from './words.ts';
 
 /** Commits come by the hundred a second; the thread is told of them this often. */

@@ -4,15 +4,12 @@
 // which databases that keep a sample once do not notice.
 
 import { renameSync } from 'node:fs';
-import { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
 import { fail, ok, type Result } from '../../protocol/result.ts';
 import { openFile } from '../sqlite.ts';
+import { DEAD_LETTERS_TABLE, type DeadLetterLimits, openDeadLetters } from './dead-letters.ts';
 import type { Buried } from './types.ts';
-import { systemWords } from './words.ts';
 
-/** One row for each terminal, sink and reason; the oldest go (config-retention.ts). */
-export type DeadLetterLimits = { readonly days: number; readonly rowsMax: number };
-const DAY_MS = 86_400_000;
 const SCHEMA_VERSION = 1;
 
 const TABLES = `
@@ -21,26 +18,8 @@ const TABLES = `
     generation BLOB NOT NULL,
     ledger_id INTEGER NOT NULL
   ) STRICT;
-  CREATE TABLE dead_letters (
-    id INTEGER PRIMARY KEY,
-    sink TEXT NOT NULL,
-    terminal TEXT NOT NULL,
-    reason TEXT NOT NULL,
-    sentence TEXT NOT NULL,
-    count INTEGER NOT NULL,
-    first_ms INTEGER NOT NULL,
-    last_ms INTEGER NOT NULL,
-    sample TEXT NOT NULL,
-    UNIQUE (sink, terminal, reason)
-  ) STRICT;
-  CREATE INDEX dead_letters_last ON dead_letters (last_ms);
+  ${DEAD_LETTERS_TABLE}
 `;
-
-export type DeadLetter = Buried & {
-  readonly sink: string;
-  readonly firstMs: number;
-  readonly lastMs: number;
-};
 
 export type SinkStore = {
   /** @returns 0 for a sink that is new, or whose ledger was another one. */
@@ -112,18 +91,7 @@ export function openSinkStore(
     `INSERT INTO cursor (sink, generation, ledger_id) VALUES (?, ?, ?) ON CONFLICT (sink)
      DO UPDATE SET generation = excluded.generation, ledger_id = excluded.ledger_id`,
   );
-  const add = db.prepare(
-    `INSERT INTO dead_letters
-       (sink, terminal, reason, sentence, count, first_ms, last_ms, sample)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (sink, terminal, reason)
-     DO UPDATE SET count = count + excluded.count, last_ms = excluded.last_ms,
-       sentence = excluded.sentence, sample = excluded.sample`,
-  );
-  const trim = db.prepare(
-    `DELETE FROM dead_letters WHERE id IN (SELECT id FROM dead_letters ORDER BY last_ms
-     LIMIT max(0, (SELECT count(*) FROM dead_letters) - ?))`,
-  );
-  const expire = db.prepare('DELETE FROM dead_letters WHERE last_ms < ?');
+  const bury = openDeadLetters(db, limits);
   return {
     readCursor: (sink, generation) => {
       const row = select.get(sink);
@@ -134,14 +102,7 @@ export function openSinkStore(
       try {
         db.exec('BEGIN IMMEDIATE');
         upsert.run(sink, generation, cursor);
-        for (const { terminal, reason, sentence, count, sample = '' } of buried) {
-          const words = [systemWords(sentence), count, atMs, atMs, systemWords(sample)] as const;
-          add.run(sink, terminal, reason, ...words);
-        }
-        if (buried.length > 0) {
-          trim.run(limits.rowsMax);
-          expire.run(atMs - limits.days * DAY_MS);
-        }
+        bury(sink, buried, atMs);
         db.exec('COMMIT');
         return ok(undefined);
       } catch (cause) {
@@ -151,22 +112,4 @@ export function openSinkStore(
     },
     close: () => db.close(),
   };
-}
-
-/** Newest first, over a connection of its own; none while there is no file. */
-export function readDeadLetters(path: string, limit: number, sink = ''): readonly DeadLetter[] {
-  let db: DatabaseSync | undefined;
-  try {
-    db = new DatabaseSync(path, { readOnly: true, timeout: 500 });
-    return db
-      .prepare(
-        `SELECT sink, terminal, reason, sentence, count, first_ms AS firstMs, last_ms AS lastMs, sample
-         FROM dead_letters WHERE ? IN ('', sink) ORDER BY last_ms DESC, id DESC LIMIT ?`,
-      )
-      .all(sink, limit) as unknown as DeadLetter[];
-  } catch {
-    return [];
-  } finally {
-    db?.close();
-  }
 }

@@ -3,11 +3,11 @@
 import { appendFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { readDeadLetters } from '../../broker/sinks/dead-letters.ts';
 import { answerOf } from '../../broker/sinks/loki.ts';
 import { readPart } from '../../broker/sinks/loki-batch.ts';
 import { type Answer, startLokiLoop } from '../../broker/sinks/loki-loop.ts';
 import { openLokiStore } from '../../broker/sinks/loki-store.ts';
-import { readDeadLetters } from '../../broker/sinks/store.ts';
 import { formatRecord } from '../../protocol/log-lines.ts';
 import { stamp } from '../../redact/index.ts';
 import { fakeTime, folder, START_MS } from './fleet-rig.ts';

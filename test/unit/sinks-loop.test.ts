@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { LedgerRow } from '../../broker/ledger-reader.ts';
-import { readDeadLetters } from '../../broker/sinks/store.ts';
+import { readDeadLetters } from '../../broker/sinks/dead-letters.ts';
 import type { Buried, SendResult } from '../../broker/sinks/types.ts';
 import { end, freshForEach, rig, row, rows, run, taken } from './sinks-loop-rig.ts';
 

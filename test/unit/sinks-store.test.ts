@@ -2,7 +2,8 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openSinkStore, readDeadLetters } from '../../broker/sinks/store.ts';
+import { readDeadLetters } from '../../broker/sinks/dead-letters.ts';
+import { openSinkStore } from '../../broker/sinks/store.ts';
 
 const GENERATION = new Uint8Array(16).fill(3);
 const LIMITS = { days: 30, rowsMax: 5 };
