@@ -5,6 +5,7 @@ import type { ErrorQuery } from '../../broker/errors/ask.ts';
 import { type ErrorsOptions, openErrors } from '../../broker/errors/errors.ts';
 import { createUnion, eachMember, NO_MEMBERS, withMember } from '../../broker/errors/members.ts';
 import { HOUR_MS } from '../../broker/errors/room.ts';
+import { KINDS_PER_TERMINAL_MAX } from '../../broker/errors/share.ts';
 import type { NewEvent } from '../../protocol/events.ts';
 import { signatureOf } from '../../protocol/signatures.ts';
 import { happened, rig, START_MS } from './fleet-rig.ts';
@@ -206,6 +207,52 @@ describe('what is kept of kinds of errors', () => {
     const { total, errors: found } = ask({ sinceMs: 0, limit: 500 });
     expect(total).toBeLessThan(30 + 64);
     expect(found.some(({ lastMs }) => lastMs === time.clock.wallMs())).toBe(true);
+  });
+});
+
+describe('one hostile or broken terminal', () => {
+  const flood = (count: number) => Array.from({ length: count }, (_, n) => n);
+  const hex = (n: number): string => n.toString(16).padStart(16, '0');
+
+  it('does not push out the kinds of the fleet, and what it tells too many of is counted', () => {
+    const limits = { kinds: 1_000, hourRows: 200_000, storeRows: 200_000 };
+    const { told, tell, ask, errors, time } = centre({ limits });
+    tell('lane-1', told('no paper'));
+    time.pass(60_000);
+    const events = flood(3_000).map((n) => told('x', { signature: hex(n), pattern: `x ${n}` }));
+    for (let at = 0; at < events.length; at += 100) tell('lane-9', ...events.slice(at, at + 100));
+    expect(errors.kinds()).toBeLessThanOrEqual(2 + KINDS_PER_TERMINAL_MAX);
+    const { errors: found, overBound } = ask({ limit: 1_000 });
+    expect(found.map(({ pattern }) => pattern)).toContain('no paper');
+    expect(overBound).toBe(3_000 - KINDS_PER_TERMINAL_MAX);
+    expect(ask({ terminal: 'lane-9', limit: 1 }).overBound).toBe(3_000 - KINDS_PER_TERMINAL_MAX);
+    time.pass(DAY_MS);
+    tell('lane-9', told('fresh'));
+    expect(ask().errors.map(({ pattern }) => pattern)).toContain('fresh');
+  });
+
+  it('does not push out hours with versions, components and times of its own', () => {
+    const limits = { kinds: 20_000, hourRows: 20_000, storeRows: 20_000 };
+    const { told, tell, ask, time } = centre({ limits });
+    time.pass(60 * DAY_MS);
+    const lastMs = time.clock.wallMs() - 50 * DAY_MS;
+    tell('lane-1', told('no paper', { lastMs }));
+    const events = flood(25_000).map((n) => {
+      const at = { lastMs: time.clock.wallMs() - (n % 1_000) * HOUR_MS, version: `${n}` };
+      return told('x', { ...at, pattern: 'x', signature: hex(7) });
+    });
+    for (let at = 0; at < events.length; at += 500) tell('lane-9', ...events.slice(at, at + 500));
+    const { errors: found } = ask({ sinceMs: lastMs - HOUR_MS, untilMs: lastMs + HOUR_MS });
+    expect(found).toMatchObject([{ pattern: 'no paper' }]);
+    expect(ask({ sinceMs: 0 }).overBound).toBeGreaterThan(10_000);
+  });
+
+  it.each([0, START_MS - 40 * DAY_MS])('hides nothing that is new by a time of %i', (firstMs) => {
+    const { told, tell, ask } = centre();
+    tell('lane-1', told('no paper', { firstMs }));
+    expect(ask().errors).toMatchObject([{ isNew: true, firstMs: START_MS }]);
+    tell('lane-9', told('no paper', { firstMs, lastMs: Math.max(firstMs, 1) }));
+    expect(ask().errors).toMatchObject([{ isNew: true, firstMs: START_MS }]);
   });
 });
 
