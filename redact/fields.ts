@@ -12,9 +12,13 @@ import { isCardKey } from './words.ts';
 const DEPTH_MAX = 8;
 const ENTRIES_MAX = 1_000;
 const REMOVED = '[REMOVED]';
+const SECRET = '[SECRET]';
 const ONLY_PAN = /^\[PAN [a-z]+ \.{4}\d{4}\]$/;
 
 export type Counted<T> = { readonly value: T; readonly counts: Counts };
+
+/** Whose whole value is a secret, whatever it looks like [RFC 9110 11.6.2, RFC 6265]. */
+const WHOLE_SECRET = /^(?:(?:proxy[-_]?)?authorization|(?:set[-_]?)?cookies?)$/i;
 
 /** A text of any length and any alphabet. */
 export function redactString(text: string): Counted<string> {
@@ -47,9 +51,21 @@ class Walk {
     if ('toJSON' in value && typeof value.toJSON === 'function') {
       return this.value('', (value.toJSON as () => unknown)(), depth + 1);
     }
-    if (Array.isArray(value)) return value.map((one) => this.#entry('', one, depth));
+    if (Array.isArray(value)) return value.map((one) => this.#entry(key, one, depth));
+    // What a key above says holds for all below it: `cardholder: { name }`.
+    const above = this.#says(key) ? key : undefined;
     return Object.fromEntries(
-      Object.entries(value).map(([name, one]) => [this.#text(name), this.#entry(name, one, depth)]),
+      Object.entries(value).map(([name, one]) => [
+        this.#text(name),
+        this.#entry(above === undefined || this.#says(name) ? name : above, one, depth),
+      ]),
+    );
+  }
+
+  /** Whether a key alone tells what its value is. */
+  #says(key: string): boolean {
+    return (
+      isCardKey(key) || WHOLE_SECRET.test(key) || keyedMark(key, 'anything else') !== undefined
     );
   }
 
@@ -66,7 +82,8 @@ class Walk {
 
   /** Names, phone numbers, secrets and the like, which only the key tells. */
   #keyed(key: string, value: string): string | undefined {
-    const found = keyedMark(key, value);
+    const isSecret = WHOLE_SECRET.test(key) && value !== '' && value !== SECRET;
+    const found = isSecret ? ({ kind: 'secret', mark: SECRET } as const) : keyedMark(key, value);
     if (found === undefined) return undefined;
     this.counts = addCounts(this.counts, { ...NO_COUNTS, [found.kind]: 1 });
     return found.mark;

@@ -8,7 +8,18 @@ const CARD_KEY =
   'pan|card_?n(?:o|umber)|track_?[123]?(?:_?data)?|cvv2?|cvc2?|cid|cav2|csc|pin|pin_?block|ksn|emv|tlv|icc_?data|de(?:2|35|36|45|52|55)';
 const WHOLE_CARD_KEY = new RegExp(`^(?:${CARD_KEY})$`, 'i');
 
-export const isCardKey = (key: string): boolean => WHOLE_CARD_KEY.test(key);
+/** Words of more than one meaning (`gpioPin`) count only by themselves; these behind others, too. */
+const LAST_WORDS =
+  /_(?:card_?pan|card_?n(?:o|umber)|track_?[123](?:_?data)?|cvv2?|cvc2?|pin_?block|icc_?data)$/;
+
+export const isCardKey = (key: string): boolean =>
+  WHOLE_CARD_KEY.test(key) ||
+  LAST_WORDS.test(
+    `_${key
+      .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
+      .replace(/[-. ]/g, '_')
+      .toLowerCase()}`,
+  );
 
 /** Colours, which a terminal is given between a word and its value. */
 const COLOUR = '(?:(?:\\x1b|\\\\{1,8}u001[bB])\\[[0-9;]{0,12}m)?';
