@@ -59,6 +59,8 @@ export class Pull implements Supply {
   /** Of an earlier agent: the broker has nobody knows how much. */
   #isUnsure: boolean;
   #crashes = 0;
+  /** Searches that were ended for others before they had a plan. */
+  #begunAnew = 0;
   #startedMs = 0;
   #heardMs = 0;
   #cancelledMs: number | undefined;
@@ -91,12 +93,11 @@ export class Pull implements Supply {
   /** It may be ended and begun again without doing much twice. @param quantumMs that it has at least. */
   isParkable(quantumMs: number): boolean {
     const ranMs = this.#o.monotonicMs() - this.#startedMs;
+    if (this.#child === undefined) return false;
+    // A search has sent nothing and begins anew: with twice the time, so that it ends although others wait.
+    if (this.entry.plan === undefined) return ranMs > quantumMs * 2 ** this.#begunAnew;
     // What is skipped costs time as well: so the more was sent, the longer it stays.
-    return (
-      this.#child !== undefined &&
-      this.entry.plan !== undefined &&
-      ranMs > quantumMs + this.#nextByte / 5_000
-    );
+    return ranMs > quantumMs + this.#nextByte / 5_000;
   }
 
   /** @throws nothing: a process that cannot be started is one that has died. */
@@ -117,6 +118,7 @@ export class Pull implements Supply {
   }
 
   park(): void {
+    if (this.#child !== undefined && this.entry.plan === undefined) this.#begunAnew += 1;
     this.#child?.stop();
     this.#child = undefined;
   }
