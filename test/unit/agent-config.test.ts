@@ -6,17 +6,9 @@ import { describe, expect, it } from 'vitest';
 import { formatProblem, loadConfig } from '../../agent/config.ts';
 import { DEFAULTS } from '../../agent/config-defaults.ts';
 import { COMMAND_KINDS, publicKeyText } from '../../protocol/commands.ts';
+import { SMALL } from './config-small.ts';
 
 const key = publicKeyText(generateKeyPairSync('ed25519').publicKey);
-const SMALL = `
-terminal: lane-1
-dataDir: data
-runDir: /run/tillwatch
-components:
-  - name: sale
-    command: [/usr/bin/node, sale.mjs]
-`;
-
 function problemsOf(text: string): string[] {
   const loaded = loadConfig(text, '/etc/pos');
   return loaded.ok ? [] : loaded.problems.map(formatProblem);

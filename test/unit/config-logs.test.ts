@@ -2,15 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { formatProblem, loadConfig } from '../../agent/config.ts';
-
-const SMALL = `
-terminal: lane-1
-dataDir: data
-runDir: /run/tillwatch
-components:
-  - name: sale
-    command: [/usr/bin/node, sale.mjs]
-`;
+import { SMALL } from './config-small.ts';
 
 function load(more: string) {
   const loaded = loadConfig(SMALL + more, '/etc/pos');

@@ -1,17 +1,6 @@
 // Numbers as they are made: each with the check digit of its own standard, from a seeded source.
 
-export type Random = () => number;
-
-/** mulberry32: small, seeded, good enough for digits. */
-export function seeded(seed: number): Random {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
-}
+import type { Random } from './redact-corpus.ts';
 
 export function digits(random: Random, count: number): string {
   let text = '';
