@@ -11,7 +11,7 @@ import type { EventPage, EventQuery } from '../fleet/events.ts';
 import { answerOf, askHours, createSums, type ErrorAnswer, type ErrorQuery } from './ask.ts';
 import { NO_MEMBERS, withMember } from './members.ts';
 import { HOUR_MS, type RoomLimits } from './room.ts';
-import { type ErrorStore, openErrorStore } from './store.ts';
+import { type ErrorStore, OVER, openErrorStore } from './store.ts';
 
 const SIGNATURE = /^(?:[0-9a-f]{16})?$/;
 const COUNT_MAX = 1e12;
@@ -46,10 +46,10 @@ const KIND = 'error_signature';
 function readFields(fields: TerminalEvent['fields']) {
   const read = v.safeParse(eventSchemas.error_signature, fields);
   if (!read.success || !SIGNATURE.test(read.output.signature)) return undefined;
-  const { signature, level, pattern, sample, version, count, firstMs, lastMs } = read.output;
+  const { signature, level, pattern, sample, version, count, lastMs } = read.output;
   if (count <= 0 || count > COUNT_MAX) return undefined;
   return {
-    ...{ signature, level, count, firstMs, lastMs },
+    ...{ signature, level, count, lastMs },
     pattern: pattern.slice(0, SIGNATURE_CHARS_MAX),
     sample: sample.slice(0, SAMPLE_CHARS_MAX),
     version: version.slice(0, NAME_CHARS_MAX),
@@ -68,6 +68,8 @@ function askTerminal(
   const from = Math.floor(sinceMs / HOUR_MS);
   const all = createSums(from, Math.floor(untilMs / HOUR_MS), names.length);
   const terminals = withMember(NO_MEMBERS, Math.max(0, names.indexOf(terminal)));
+  // What is over its share lies there without its words.
+  const over = store.kindBy(OVER.signature, OVER.component, OVER.level);
   let afterId: number | undefined;
   for (let page = 0; page < PAGES_MAX; page += 1) {
     const asked = { terminal, kind: KIND, sinceMs, untilMs, order: 'desc', afterId } as const;
@@ -75,7 +77,8 @@ function askTerminal(
     for (const { component, fields } of events) {
       const told = readFields(fields);
       if (told === undefined || (version !== undefined && told.version !== version)) continue;
-      const kind = store.kindBy(told.signature, component, told.level)?.id;
+      const { signature, level } = told;
+      const { id: kind } = store.kindBy(signature, component, level) ?? over ?? {};
       if (kind === undefined) continue;
       const hour = Math.floor(told.lastMs / HOUR_MS);
       const { count, lastMs } = told;
@@ -92,7 +95,7 @@ function askTerminal(
 
 export function openErrors(options: ErrorsOptions): Errors {
   const { fleet, clock, ageMsMax, limits } = options;
-  const store = openErrorStore(fleet.database, limits);
+  const store = openErrorStore(fleet.database, clock.wallMs, limits);
   fleet.onNews((terminal, { kind, component, fields }) => {
     if (kind !== KIND) return;
     const told = readFields(fields);
@@ -100,12 +103,10 @@ export function openErrors(options: ErrorsOptions): Errors {
     // Nothing was printed in the future, and what is too old would be deleted at once.
     const lastMs = Math.min(told.lastMs, clock.wallMs());
     if (lastMs < clock.wallMs() - ageMsMax) return;
-    const firstMs = Math.min(told.firstMs, lastMs);
     const place = { terminal, store: fleet.storeOf(terminal) };
     store.add({
       ...told,
       ...place,
-      firstMs,
       lastMs,
       component: component.slice(0, NAME_CHARS_MAX),
     });

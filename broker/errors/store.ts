@@ -1,12 +1,20 @@
 // Kinds of errors in the fleet as tables: a row for each kind, and counts by hour, kind and version for the fleet and by
 // store. An hour is what people ask by, and it keeps ten thousand terminals of fifty kinds at some thousand rows a day,
 // because which terminals they were is one run of bytes a row (members.ts). Written within the transaction that applies
-// an event, so each is counted exactly once. Everything has a bound, at which the oldest hour goes.
+// an event, so each is counted exactly once. Everything has a bound, at which the oldest hour goes, and a share for each
+// terminal (share.ts), beyond which it is counted without its words. When a kind was first seen is when the centre was
+// told of it: terminals' clocks and words must not make a new kind look old.
 
 import type { StatementSync } from 'node:sqlite';
 import type { Database } from '../fleet/database.ts';
 import { NO_MEMBERS, withMember } from './members.ts';
 import { HOUR_MS, openRoom, type RoomLimits } from './room.ts';
+import {
+  type Added,
+  createShares,
+  KINDS_PER_TERMINAL_MAX,
+  ROWS_PER_TERMINAL_MAX,
+} from './share.ts';
 
 /** Numbers of terminals are never used twice; more than these are counted and not told apart. */
 export const TERMINALS_MAX = 100_000;
@@ -59,9 +67,12 @@ export type Counted = {
   readonly pattern: string;
   readonly sample: string;
   readonly count: number;
-  readonly firstMs: number;
   readonly lastMs: number;
 };
+
+/** What is over a terminal's share, or of kinds that it did not tell apart itself. */
+export const OVER = { signature: '', component: '', level: 'error' } as const;
+const NO_WORDS = { ...OVER, version: '', pattern: '', sample: '' } as const;
 
 export type KindRow = {
   readonly id: number;
@@ -110,57 +121,87 @@ function openTerminals({ db }: Database) {
   };
 }
 
+const hourOf = ({ lastMs }: Counted): number => Math.floor(lastMs / HOUR_MS);
+
 export type ErrorStore = ReturnType<typeof openErrorStore>;
 
-export function openErrorStore(database: Database, limits?: RoomLimits) {
+const prepareKinds = (db: Database['db']) => ({
+  findKind: db.prepare(
+    'SELECT id FROM error_kinds WHERE signature = ? AND component = ? AND level = ?',
+  ),
+  addKind: db.prepare(
+    `INSERT INTO error_kinds
+       (signature, component, level, pattern, sample, terminal, first_ms, last_ms)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+  ),
+  moveKind: db.prepare(
+    `UPDATE error_kinds SET last_ms = max(last_ms, ?1),
+       terminal = iif(?2 = '' OR ?1 < last_ms, terminal, ?3),
+       sample = iif(?2 = '' OR ?1 < last_ms, sample, ?2)
+     WHERE id = ?4`,
+  ),
+  findHour: db.prepare(
+    'SELECT terminals FROM error_hours WHERE hour = ? AND kind = ? AND version = ?',
+  ),
+  addHour: db.prepare('INSERT INTO error_hours VALUES (?, ?, ?, ?, ?, ?)'),
+  moveHour: db.prepare(
+    `UPDATE error_hours SET count = count + ?, last_ms = max(last_ms, ?)
+     WHERE hour = ? AND kind = ? AND version = ?`,
+  ),
+  setTerminals: db.prepare(
+    'UPDATE error_hours SET terminals = ? WHERE hour = ? AND kind = ? AND version = ?',
+  ),
+  moveStore: db.prepare(
+    `UPDATE error_stores SET count = count + ?, last_ms = max(last_ms, ?)
+     WHERE hour = ? AND store = ? AND kind = ? AND version = ?`,
+  ),
+  findStore: db.prepare(
+    'SELECT 1 FROM error_stores WHERE hour = ? AND store = ? AND kind = ? AND version = ?',
+  ),
+  addStore: db.prepare('INSERT INTO error_stores VALUES (?, ?, ?, ?, ?, ?)'),
+});
+
+export function openErrorStore(database: Database, wallMs: () => number, limits?: RoomLimits) {
   const { db } = database;
   db.exec(TABLES);
   const terminals = openTerminals(database);
   const room = openRoom(database, limits);
-  const findKind = db.prepare(
-    'SELECT id FROM error_kinds WHERE signature = ? AND component = ? AND level = ?',
-  );
-  const addKind = db.prepare(
-    `INSERT INTO error_kinds
-       (signature, component, level, pattern, sample, terminal, first_ms, last_ms)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-  );
-  const moveKind = db.prepare(
-    `UPDATE error_kinds SET first_ms = min(first_ms, ?1), last_ms = max(last_ms, ?2),
-       terminal = iif(?3 = '' OR ?2 < last_ms, terminal, ?4),
-       sample = iif(?3 = '' OR ?2 < last_ms, sample, ?3)
-     WHERE id = ?5`,
-  );
-  const findHour = db.prepare(
-    'SELECT terminals FROM error_hours WHERE hour = ? AND kind = ? AND version = ?',
-  );
-  const addHour = db.prepare('INSERT INTO error_hours VALUES (?, ?, ?, ?, ?, ?)');
-  const moveHour = db.prepare(
-    `UPDATE error_hours SET count = count + ?, last_ms = max(last_ms, ?)
-     WHERE hour = ? AND kind = ? AND version = ?`,
-  );
-  const setTerminals = db.prepare(
-    'UPDATE error_hours SET terminals = ? WHERE hour = ? AND kind = ? AND version = ?',
-  );
-  const moveStore = db.prepare(
-    `UPDATE error_stores SET count = count + ?, last_ms = max(last_ms, ?)
-     WHERE hour = ? AND store = ? AND kind = ? AND version = ?`,
-  );
-  const addStore = db.prepare('INSERT INTO error_stores VALUES (?, ?, ?, ?, ?, ?)');
+  const shares = createShares(wallMs);
+  const { findKind, addKind, moveKind, ...of } = prepareKinds(db);
+  const { findHour, addHour, moveHour, setTerminals, findStore, addStore, moveStore } = of;
 
-  function kindOf(one: Counted): number {
-    const { signature, component, level, pattern, sample, terminal, firstMs, lastMs } = one;
-    const known = findKind.get(signature, component, level)?.['id'];
-    if (typeof known === 'number') {
-      moveKind.run(firstMs, lastMs, sample, terminal, known);
+  const idOf = ({ signature, component, level }: Counted): number | undefined => {
+    const id = findKind.get(signature, component, level)?.['id'];
+    return typeof id === 'number' ? id : undefined;
+  };
+
+  function isOver(one: Counted, { kinds, rows }: Added): boolean {
+    const kind = idOf(one);
+    if (kind === undefined) return kinds >= KINDS_PER_TERMINAL_MAX || rows >= ROWS_PER_TERMINAL_MAX;
+    if (rows < ROWS_PER_TERMINAL_MAX) return false;
+    const hour = hourOf(one);
+    return (
+      findHour.get(hour, kind, one.version) === undefined ||
+      findStore.get(hour, one.store, kind, one.version) === undefined
+    );
+  }
+
+  function kindOf(one: Counted, added: Added): number {
+    const { signature, component, level, pattern, sample, terminal, lastMs } = one;
+    const known = idOf(one);
+    if (known !== undefined) {
+      moveKind.run(lastMs, sample, terminal, known);
       return known;
     }
     room.kinds.add();
+    added.kinds += 1;
     const words = [signature, component, level, pattern, sample, terminal] as const;
-    return Number(addKind.run(...words, firstMs, lastMs).lastInsertRowid);
+    return Number(addKind.run(...words, wallMs(), lastMs).lastInsertRowid);
   }
 
-  function countHour({ terminal, version, count, lastMs }: Counted, hour: number, kind: number) {
+  function countHour(one: Counted, kind: number, added: Added): void {
+    const { terminal, version, count, lastMs } = one;
+    const hour = hourOf(one);
     const number = terminals.numberOf(terminal);
     const found = findHour.get(hour, kind, version)?.['terminals'];
     const before = found instanceof Uint8Array ? found : NO_MEMBERS;
@@ -168,10 +209,20 @@ export function openErrorStore(database: Database, limits?: RoomLimits) {
     if (found === undefined) {
       addHour.run(hour, kind, version, count, lastMs, after);
       room.hours.add();
+      added.rows += 1;
       return;
     }
     moveHour.run(count, lastMs, hour, kind, version);
     if (after !== before) setTerminals.run(after, hour, kind, version);
+  }
+
+  function countStore(one: Counted, kind: number, added: Added): void {
+    const { store, version, count, lastMs } = one;
+    const hour = hourOf(one);
+    if (moveStore.run(count, lastMs, hour, store, kind, version).changes > 0) return;
+    addStore.run(hour, store, kind, version, count, lastMs);
+    room.stores.add();
+    added.rows += 1;
   }
 
   return {
@@ -179,15 +230,12 @@ export function openErrorStore(database: Database, limits?: RoomLimits) {
     terminalNames: terminals.names,
     kinds: room.kinds.rows,
     /** Within a transaction. */
-    add: (one: Counted): void => {
-      const { store, version, count, lastMs } = one;
-      const hour = Math.floor(lastMs / HOUR_MS);
-      const kind = kindOf(one);
-      countHour(one, hour, kind);
-      if (moveStore.run(count, lastMs, hour, store, kind, version).changes === 0) {
-        addStore.run(hour, store, kind, version, count, lastMs);
-        room.stores.add();
-      }
+    add: (told: Counted): void => {
+      const added = shares.of(told.terminal);
+      const one = isOver(told, added) ? { ...told, ...NO_WORDS, lastMs: wallMs() } : told;
+      const kind = kindOf(one, added);
+      countHour(one, kind, added);
+      countStore(one, kind, added);
       room.look();
     },
     expire: room.expire,

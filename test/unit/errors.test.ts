@@ -5,7 +5,7 @@ import type { ErrorQuery } from '../../broker/errors/ask.ts';
 import { type ErrorsOptions, openErrors } from '../../broker/errors/errors.ts';
 import { createUnion, eachMember, NO_MEMBERS, withMember } from '../../broker/errors/members.ts';
 import { HOUR_MS } from '../../broker/errors/room.ts';
-import { KINDS_PER_TERMINAL_MAX } from '../../broker/errors/share.ts';
+import { KINDS_PER_TERMINAL_MAX, ROWS_PER_TERMINAL_MAX } from '../../broker/errors/share.ts';
 import type { NewEvent } from '../../protocol/events.ts';
 import { signatureOf } from '../../protocol/signatures.ts';
 import { happened, rig, START_MS } from './fleet-rig.ts';
@@ -201,7 +201,8 @@ describe('what is kept of kinds of errors', () => {
     const letters = 'abcdefghijklmnopqrstuvwxyz';
     for (let i = 0; i < 400; i += 1) {
       time.pass(60_000);
-      tell('lane-1', told(`trouble ${letters[i % 26]}${letters[Math.floor(i / 26)]}`));
+      const { id = '' } = TERMINALS[i % 3] ?? {};
+      tell(id, told(`trouble ${letters[i % 26]}${letters[Math.floor(i / 26)]}`));
     }
     expect(errors.kinds()).toBeLessThan(10 + 64);
     const { total, errors: found } = ask({ sinceMs: 0, limit: 500 });
@@ -228,23 +229,23 @@ describe('one hostile or broken terminal', () => {
     expect(ask({ terminal: 'lane-9', limit: 1 }).overBound).toBe(3_000 - KINDS_PER_TERMINAL_MAX);
     time.pass(DAY_MS);
     tell('lane-9', told('fresh'));
-    expect(ask().errors.map(({ pattern }) => pattern)).toContain('fresh');
+    expect(ask({ limit: 1_000 }).errors.map(({ pattern }) => pattern)).toContain('fresh');
   });
 
   it('does not push out hours with versions, components and times of its own', () => {
-    const limits = { kinds: 20_000, hourRows: 20_000, storeRows: 20_000 };
+    const limits = { kinds: 20_000, hourRows: 4_000, storeRows: 4_000 };
     const { told, tell, ask, time } = centre({ limits });
     time.pass(60 * DAY_MS);
     const lastMs = time.clock.wallMs() - 50 * DAY_MS;
     tell('lane-1', told('no paper', { lastMs }));
-    const events = flood(25_000).map((n) => {
+    const events = flood(5_000).map((n) => {
       const at = { lastMs: time.clock.wallMs() - (n % 1_000) * HOUR_MS, version: `${n}` };
       return told('x', { ...at, pattern: 'x', signature: hex(7) });
     });
-    for (let at = 0; at < events.length; at += 500) tell('lane-9', ...events.slice(at, at + 500));
+    for (let at = 0; at < events.length; at += 100) tell('lane-9', ...events.slice(at, at + 100));
     const { errors: found } = ask({ sinceMs: lastMs - HOUR_MS, untilMs: lastMs + HOUR_MS });
     expect(found).toMatchObject([{ pattern: 'no paper' }]);
-    expect(ask({ sinceMs: 0 }).overBound).toBeGreaterThan(10_000);
+    expect(ask({ sinceMs: 0 }).overBound).toBe(5_000 - ROWS_PER_TERMINAL_MAX / 2);
   });
 
   it.each([0, START_MS - 40 * DAY_MS])('hides nothing that is new by a time of %i', (firstMs) => {
