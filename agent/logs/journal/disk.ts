@@ -1,5 +1,5 @@
 // The journal's writes, asked without waiting: a disk that hangs holds one of Node's four threads and never the loop that
-// judges hangs. Whoever calls asks for one thing at a time (store.ts). Behind a type, so that tests bring a
+// judges hangs. Whoever calls asks for one thing at a time (component.ts). Behind a type, so that tests bring a
 // disk that is full, that fails in the middle of a write, or that never answers.
 
 import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
