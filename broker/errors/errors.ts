@@ -2,6 +2,7 @@
 // event, so that each counts once whatever is killed, and answers which kinds are new or grow, and which versions
 // have them. What a terminal says of itself is believed in its words, not in its sizes: all are cut.
 
+import { setImmediate } from 'node:timers/promises';
 import * as v from 'valibot';
 import { eventSchemas, type TerminalEvent } from '../../protocol/events.ts';
 import { NAME_CHARS_MAX, SAMPLE_CHARS_MAX, SIGNATURE_CHARS_MAX } from '../../protocol/limits.ts';
@@ -18,9 +19,13 @@ const COUNT_MAX = 1e12;
 /** Of one terminal's own events: pages of so many, so often. */
 const PAGE_ROWS = 1_000;
 const PAGES_MAX = 5;
+/** That are being answered; each holds sums of all kinds of its window. */
+const ASKING_MAX = 8;
 
 export type Errors = {
   readonly ask: (query: ErrorQuery) => ErrorAnswer;
+  /** The same, with the loop given to others between; undefined while too many ask. */
+  readonly askInSteps: (query: ErrorQuery) => Promise<ErrorAnswer | undefined>;
   /** Kinds that are known, for /metrics. */
   readonly kinds: () => number;
   /** A step of what is too old, within a transaction. @returns how many rows went. */
@@ -111,13 +116,36 @@ export function openErrors(options: ErrorsOptions): Errors {
       component: component.slice(0, NAME_CHARS_MAX),
     });
   });
+  function* ask(query: ErrorQuery): Generator<undefined, ErrorAnswer> {
+    const { terminal } = query;
+    if (terminal !== undefined) return askTerminal(options, store, terminal, query);
+    const people = { names: store.terminalNames(), storeOf: fleet.storeOf };
+    return yield* askHours(store, query, people);
+  }
+  let asking = 0;
   return {
     kinds: store.kinds,
     expire: store.expire,
     ask: (query) => {
-      const { terminal } = query;
-      if (terminal !== undefined) return askTerminal(options, store, terminal, query);
-      return askHours(store, query, { names: store.terminalNames(), storeOf: fleet.storeOf });
+      const steps = ask(query);
+      for (;;) {
+        const { done, value } = steps.next();
+        if (done) return value;
+      }
+    },
+    askInSteps: async (query) => {
+      if (asking >= ASKING_MAX) return undefined;
+      asking += 1;
+      try {
+        const steps = ask(query);
+        for (;;) {
+          const { done, value } = steps.next();
+          if (done) return value;
+          await setImmediate();
+        }
+      } finally {
+        asking -= 1;
+      }
     },
   };
 }

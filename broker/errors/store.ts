@@ -18,6 +18,8 @@ import {
 
 /** Numbers of terminals are never used twice; more than these are counted and not told apart. */
 export const TERMINALS_MAX = 100_000;
+/** Of counts that are read at a time: some milliseconds. */
+const PAGE_ROWS = 2_000;
 const TABLES = `
   CREATE TABLE IF NOT EXISTS error_kinds (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -251,7 +253,8 @@ function openQuestions({ db }: Database) {
   );
   const ofFleet = db.prepare(
     `SELECT hour, kind, version, count, last_ms AS lastMs, terminals FROM error_hours
-       WHERE hour BETWEEN ? AND ?`,
+       WHERE (hour, kind, version) > (?, ?, ?) AND hour <= ?
+       ORDER BY hour, kind, version LIMIT ${PAGE_ROWS}`,
   );
   const ofStore = db.prepare(
     `SELECT hour, kind, version, count, last_ms AS lastMs FROM error_stores
@@ -268,7 +271,17 @@ function openQuestions({ db }: Database) {
     heads: () => heads.iterate() as unknown as IterableIterator<KindHead>,
     kindBy: (signature: string, component: string, level: string) =>
       one(kindBy, signature, component, level),
-    hours: (from: number, to: number) => ofFleet.iterate(from, to) as IterableIterator<HourRow>,
+    /** In pages, between which others may ask and write. */
+    hours: function* (from: number, to: number): Generator<readonly HourRow[]> {
+      let after: readonly [hour: number, kind: number, version: string] = [from, 0, ''];
+      for (;;) {
+        const page = ofFleet.all(...after, to) as unknown as readonly HourRow[];
+        if (page.length > 0) yield page;
+        const last = page.at(-1);
+        if (last === undefined || page.length < PAGE_ROWS) return;
+        after = [last.hour, last.kind, last.version];
+      }
+    },
     /** An hour at a time: the store is the second part of the key. */
     storeHours: (store: string, hour: number) =>
       ofStore.all(hour, store) as unknown as readonly HourRow[],

@@ -11,7 +11,7 @@ import { readTime, unreadableTime } from './times.ts';
 
 export type ErrorRouteOptions = {
   /** None: there is no such route. */
-  readonly errors?: Pick<Errors, 'ask'>;
+  readonly errors?: Pick<Errors, 'askInSteps'>;
   readonly nowMs: () => number;
 };
 
@@ -28,6 +28,7 @@ const SPAN_MS = 24 * 3_600_000;
 /** More than is kept, and few enough hours to look into each. */
 const SPAN_MS_MAX = 400 * SPAN_MS;
 const BACKWARDS = 'untilMs: must not be before sinceMs';
+const TOO_MANY = 'too many ask for kinds of errors just now: try again in a moment';
 const TOO_LONG = 'sinceMs: at most 400 days before untilMs';
 
 export function addErrorRoutes(app: FastifyInstance, { errors, nowMs }: ErrorRouteOptions): void {
@@ -35,7 +36,7 @@ export function addErrorRoutes(app: FastifyInstance, { errors, nowMs }: ErrorRou
   app.get<Question>(
     '/errors',
     { schema: errorSchemas.list, config: { role: 'viewer' } },
-    (request, reply) => {
+    async (request, reply) => {
       const { sinceMs: since, untilMs: until, limit, ...filters } = request.query;
       const untilMs = readTime(until) ?? nowMs();
       if (Number.isNaN(untilMs)) return sendProblem(reply, 400, unreadableTime('untilMs'));
@@ -43,7 +44,8 @@ export function addErrorRoutes(app: FastifyInstance, { errors, nowMs }: ErrorRou
       if (Number.isNaN(sinceMs)) return sendProblem(reply, 400, unreadableTime('sinceMs'));
       if (untilMs < sinceMs) return sendProblem(reply, 400, BACKWARDS);
       if (untilMs - sinceMs > SPAN_MS_MAX) return sendProblem(reply, 400, TOO_LONG);
-      return errors.ask({ ...filters, sinceMs, untilMs, limit: Number(limit ?? LIMIT_DEFAULT) });
+      const asked = { ...filters, sinceMs, untilMs, limit: Number(limit ?? LIMIT_DEFAULT) };
+      return (await errors.askInSteps(asked)) ?? sendProblem(reply, 503, TOO_MANY);
     },
   );
 }

@@ -181,6 +181,34 @@ describe('the kinds of errors of a fleet', () => {
   });
 });
 
+describe('a question', () => {
+  it('for thousands of kinds gives the loop to others between, with the same answer', async () => {
+    const { told, tell, ask, errors, time, options } = centre();
+    const letters = 'abcdefghijklmnopqrst';
+    const ids = Array.from({ length: 3_000 }, (_, n) => n.toString(16).padStart(16, '0'));
+    const { database } = options.fleet;
+    const add = database.db.prepare('INSERT INTO error_hours VALUES (?, ?, ?, 1, ?, ?)');
+    tell('lane-1', told('no paper'));
+    const hour = Math.floor(time.clock.wallMs() / HOUR_MS);
+    for (const id of ids) add.run(hour, 1, `${letters}${id}`, START_MS, NO_MEMBERS);
+    let steps = 0;
+    const tick = (): void => {
+      steps += 1;
+      timer = setImmediate(tick);
+    };
+    let timer = setImmediate(tick);
+    const query = { sinceMs: time.clock.wallMs() - DAY_MS, untilMs: time.clock.wallMs(), limit: 9 };
+    const answer = await errors.askInSteps(query);
+    clearImmediate(timer);
+    expect(steps).toBeGreaterThan(0);
+    expect(answer).toEqual(ask({ limit: 9 }));
+    expect(answer?.errors).toMatchObject([{ count: 3_001 }]);
+    const many = await Promise.all(Array.from({ length: 12 }, () => errors.askInSteps(query)));
+    expect(many.filter((one) => one === undefined)).toHaveLength(4);
+    expect(await errors.askInSteps(query)).toEqual(answer);
+  });
+});
+
 describe('what is kept of kinds of errors', () => {
   it('goes with its age, in steps', () => {
     const { told, tell, ask, errors, time } = centre();
