@@ -57,6 +57,24 @@ describe('lines of output', () => {
     expect(line?.text).toMatch(/^x+ \[26 bytes cut\]$/);
   });
 
+  it('are never cut within a word that may hide a card: in base64, in hex, in a quoted value', () => {
+    const base64 = Buffer.from('{"card":"4111111111111111","until":"0127"}').toString('base64');
+    const hex = Buffer.from('4111111111111111=0127').toString('hex').replaceAll('3', 'aF3');
+    for (const token of [base64, `"${base64}"`, hex, `data="${hex}"`]) {
+      for (let kept = 1; kept < token.length; kept += 1) {
+        const begin = 'word '.repeat(4_000).slice(0, 16 * 1024 - kept - 1);
+        const one = `${begin} ${token} behind`;
+        const [little] = [...new LineCutter(decodeText, 0).push(Buffer.from(`${one}\n`))];
+        const far = Buffer.from(`${one} ${'y'.repeat(40_000)}`);
+        const [much] = [...new LineCutter(decodeText, 0).push(far)];
+        for (const text of [little?.text, much?.text]) {
+          const shown = text?.slice(begin.length).replace(/ ?\[.*cut\]$/, '') ?? '';
+          expect(['', ' ', ' "', ' data="', ' data='], `${kept}: ${shown}`).toContain(shown);
+        }
+      }
+    }
+  });
+
   it('that do not end go out without what may be half of a number, and so does what follows', () => {
     const cutter = new LineCutter(decodeText, 0);
     expect([...cutter.push(Buffer.from('pay 411111111'))]).toEqual([]);
