@@ -1,4 +1,4 @@
-// Logs of a real till, asked for through a real broker: the right lines out of a million, no card number
+// Logs of a real till, asked for through a real broker: the right lines out of many, no card number
 // anywhere on the way, and the same bytes whoever is killed in between.
 
 import { spawn } from 'node:child_process';
@@ -11,15 +11,15 @@ import { until } from '../real/agent-rig.ts';
 import { LogsRig, type LogView } from '../real/logs-rig.ts';
 
 const CARD = '4111111111111111';
-/** A million lines in an hour. */
-const LINES = 1_000_000;
-const STEP_MS = 3.6;
+/** So many lines in an hour; a gigabyte is measured by npm run bench -- logs. */
+const LINES = 250_000;
+const STEP_MS = 14.4;
 /** Taken within the seconds that a request waits for what was just printed. */
 const FEW_LINES = 10_000;
 const FROM_MS = Date.UTC(2026, 10, 23, 10);
 const MINUTE = 60_000;
 /** A second of lines. */
-const CLOCK_LINES = 280;
+const CLOCK_LINES = 70;
 
 let rig: LogsRig;
 const startRig = async (): Promise<void> => {
@@ -71,8 +71,8 @@ function expectWhole(id: string, view: LogView, first: number, last: number): vo
   expect(view).toMatchObject({ redactions: 0, missed: 0, truncated: false, cutBy: '' });
 }
 
-/** One till for all of them: a million lines are not brought into a journal in a moment. */
-describe('a window out of a million lines', () => {
+/** One till for all of them: so many lines are not brought into a journal in a moment. */
+describe('a window out of a quarter of a million lines', () => {
   beforeAll(async () => {
     await startRig();
     await startTill(LINES);
@@ -147,7 +147,7 @@ describe('tillwatch logs', () => {
     const { exit, out, told } = await run('lane-1', '-c', 'till', ...window, ...reason);
     expect({ exit, told }).toEqual({ exit: 0, told: '' });
     const lines = out.split('\n').slice(0, -1);
-    expect(lines.length).toBeGreaterThan(8_000);
+    expect(lines.length).toBeGreaterThan(2_000);
     expect(lines[0]).toMatch(
       /^2026-11-23T\d\d:\d\d:00\.\d{3}[+-]\d\d:\d\d till info \{"component":"till"/,
     );
