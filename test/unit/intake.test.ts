@@ -157,58 +157,6 @@ describe('output that was taken', () => {
     ]);
   });
 
-  it('and ends in nulls is not behind, whoever wrote them', async () => {
-    for (const nulls of [10, 5_000, 200_000]) {
-      const rig = open();
-      appendFileSync(file, Buffer.concat([Buffer.from('one\n'), Buffer.alloc(nulls)]));
-      await take(rig);
-      rig.pass(11_000);
-      await take(rig);
-      rig.pass(11_000);
-      await take(rig);
-      expect(rig.intake.behind(), `${nulls}`).toEqual([]);
-      await close(rig);
-      // As a power cut leaves it.
-      appendFileSync(file, Buffer.alloc(nulls));
-      const next = open();
-      await take(next);
-      next.pass(11_000);
-      await take(next);
-      next.pass(11_000);
-      await take(next);
-      expect(next.intake.behind(), `${nulls}, by the next agent`).toEqual([]);
-      await close(next);
-      rmSync(file);
-    }
-    writeFileSync(file, 'two\n');
-    await take(open());
-    expect(texts().filter((text) => !text.startsWith('[tillwatch: '))).toEqual([
-      ...['one', 'one', 'one', 'two'],
-    ]);
-  });
-
-  it('is what the next agent tells of a crash that comes before anything was printed', async () => {
-    const first = open();
-    writeFileSync(join(folder, 'logs', 'sale', 'old.log'), 'of the life before\n');
-    writeFileSync(file, `${'x'.repeat(12_000)}\none card 4111111111111111\n at a.js:1\n`);
-    await take(first);
-    await close(first);
-    rmSync(join(folder, 'logs', 'sale', 'old.log'));
-    const next = open();
-    await take(next);
-    const lines = ['one card [PAN visa ....1111]', ' at a.js:1'];
-    expect(next.intake.words.now('sale', file).slice(-2)).toEqual(lines);
-    const all = next.intake.lastLines('sale', 1_000);
-    expect(all.join('').length).toBeLessThan(8 * 1024);
-    expect(all.join('')).not.toContain('life before');
-    appendFileSync(file, 'two\n');
-    await take(next);
-    expect(next.intake.words.now('sale', file).slice(-3)).toEqual([...lines, 'two']);
-    const other = next.output.fileOf('sale', 'b');
-    writeFileSync(other, '');
-    expect(next.intake.words.now('sale', other)).toEqual([]);
-  });
-
   it('and that the journal has lost since has a record in its place, once', async () => {
     for (const text of ['one\n', `${'x'.repeat(9_000)}\n`]) {
       const rig = open();
