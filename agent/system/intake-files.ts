@@ -15,14 +15,23 @@ export type IntakeDisk = {
     at: number,
     into: Buffer,
   ) => Promise<Buffer | undefined>;
-  /** Puts nulls over what is there, never behind its end. @returns whether all of it is nulls now. */
-  readonly wipe: (path: string, inode: number, ranges: readonly Range[]) => Promise<boolean>;
+  /**
+   * Puts nulls over what is there, never behind its end.
+   * @param isSparse much of it may be freed, and stays so. @returns whether all of it is nulls now.
+   */
+  readonly wipe: (
+    path: string,
+    inode: number,
+    ranges: readonly Range[],
+    isSparse?: boolean,
+  ) => Promise<boolean>;
   /** At once, of the last `bytesMax` behind `at`; empty when there is nothing. */
   readonly unread: (path: string, at: number, bytesMax: number) => Buffer;
   readonly unreadLater: (path: string, at: number, bytesMax: number) => Promise<Buffer>;
 };
 
 const NULLS = Buffer.alloc(64 * 1024);
+const CHANGE_PLAIN = constants.O_RDWR | constants.O_NONBLOCK;
 const WRITE_PLAIN = constants.O_WRONLY | constants.O_NONBLOCK;
 
 async function withInode<T>(
@@ -43,12 +52,20 @@ async function withInode<T>(
   }
 }
 
-async function wipeOne(file: FileHandle, { from, to }: Range): Promise<void> {
+async function wipeOne(file: FileHandle, { from, to }: Range, isSparse: boolean): Promise<void> {
+  const there = Buffer.allocUnsafe(isSparse ? NULLS.length : 0);
   for (let at = from; at < to; ) {
     // Asked each time: behind an end that moved to the front nulls would make a file of nothing.
     const { size } = await file.stat();
     const length = Math.min(NULLS.length, to - at, size - at);
     if (length <= 0) return;
+    if (isSparse) {
+      const { bytesRead } = await file.read(there, 0, length, at);
+      if (there.compare(NULLS, 0, bytesRead, 0, bytesRead) === 0) {
+        at += Math.max(1, bytesRead);
+        continue;
+      }
+    }
     const { bytesWritten } = await file.write(NULLS, 0, length, at);
     at += bytesWritten;
   }
@@ -92,9 +109,10 @@ export const realIntakeDisk: IntakeDisk = {
       const { bytesRead } = await file.read(into, 0, into.length, at);
       return into.subarray(0, bytesRead);
     }),
-  wipe: async (path, inode, ranges) => {
-    const done = await withInode(path, WRITE_PLAIN, inode, async (file) => {
-      for (const range of ranges) await wipeOne(file, range);
+  wipe: async (path, inode, ranges, isSparse = false) => {
+    const flags = isSparse ? CHANGE_PLAIN : WRITE_PLAIN;
+    const done = await withInode(path, flags, inode, async (file) => {
+      for (const range of ranges) await wipeOne(file, range, isSparse);
       return true;
     });
     return done === true;

@@ -1,6 +1,7 @@
 // The newest lines of a component in memory, for evidence: redacted, and bounded in bytes, because each component of a
 // till has some and the agent is small.
 
+import type { JournalRecord, Place } from '../journal/types.ts';
 import { LAST_BYTES_MAX } from './types.ts';
 
 /** Of one line; a stack trace is several. */
@@ -28,6 +29,21 @@ export class LastLines {
       gone += 1;
     }
     if (gone > 0) this.#lines.splice(0, gone);
+  }
+
+  /**
+   * What an agent before has taken, so that a crash right after a start has last words.
+   * @param records of the component's newest block; of other files as well, whose records stand before.
+   * @param place of the file that is written.
+   */
+  recall({ path, to }: Place, records: readonly JournalRecord[], redact: (text: string) => string) {
+    let from = records.length;
+    for (let chars = 0; from > 0; from -= 1) {
+      chars += (records[from - 1]?.text.length ?? 0) + 1;
+      if (chars > to || chars > 2 * LAST_BYTES_MAX) break;
+    }
+    // By rules that may be other ones than then.
+    for (const { text } of records.slice(from)) this.add(path, redact(text));
   }
 
   /** @param path of one file only. */

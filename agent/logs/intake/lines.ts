@@ -1,7 +1,8 @@
 // Cuts the bytes of one file into lines as they come, in pieces of any size, each line with the place behind it, so
 // that whoever is killed goes on exactly there. Memory is one line of bounded length however long the line is: what is
 // too much of it is counted and left out, and so are long runs of nulls, which are places that were freed and not
-// noted. A cut never falls into digits, because half a card number would pass the redactor. Pure.
+// noted. A cut never falls into digits, nor into a word where a blank is near (a card may stand in it in base64 or hex),
+// because half a card number would pass the redactor. Pure.
 
 import { sizeText } from '../holes.ts';
 
@@ -29,6 +30,8 @@ export type Decode = (bytes: Uint8Array) => string;
 const LINE_BYTES_MAX = 16 * 1024;
 /** A row of digits that is longer is no card. */
 const DIGITS_BACK_MAX = 64;
+/** A word that is longer is cut: a whole file, in base64. */
+const WORD_BACK_MAX = 512;
 /** Twice what is kept: the cut is sought backwards from there. */
 const HELD_BYTES_MAX = 2 * LINE_BYTES_MAX;
 const NEWLINE = 10;
@@ -43,12 +46,29 @@ const BETWEEN = '[ .+_\\t\\u00a0\\u2000-\\u2015\\u202f\\u2212-]{0,3}';
 const HALF_NUMBER = new RegExp(`\\d(?:${BETWEEN}\\d){0,63}${BETWEEN}$`);
 const OTHER_HALF = new RegExp(`^(?!\\d{4}-\\d\\d-\\d\\d)${BETWEEN}\\d(?:${BETWEEN}\\d){0,63}`);
 
-/** Where a text of more than `most` characters can be cut: not within digits and what may stand between. */
-function safeCut(text: string, most: number): number {
-  if (text.length <= most) return text.length;
+const isEdge = (char = ''): boolean => /[\s"'`]/.test(char);
+
+/** Behind the blank or quote before it, where there is one. */
+function wordCut(text: string, most: number): number {
+  if (isEdge(text[most])) return most;
+  let cut = most;
+  while (cut > most - WORD_BACK_MAX && cut > 0 && !isEdge(text[cut - 1])) cut -= 1;
+  return cut > most - WORD_BACK_MAX ? cut : most;
+}
+
+/** Not within digits and what may stand between. */
+function digitsCut(text: string, most: number): number {
   let cut = most;
   while (cut > most - DIGITS_BACK_MAX && /[\d .+%-]/.test(text[cut - 1] ?? '')) cut -= 1;
   return cut > most - DIGITS_BACK_MAX ? cut : most;
+}
+
+/** Where a text of more than `most` characters can be cut. */
+function safeCut(text: string, most: number): number {
+  if (text.length <= most) return text.length;
+  const cut = digitsCut(text, wordCut(text, most));
+  // Digits that end a word.
+  return digitsCut(text, wordCut(text, cut));
 }
 
 export class LineCutter {
@@ -166,8 +186,9 @@ export class LineCutter {
 
   *#tooLong(): Generator<TakenLine, void, undefined> {
     const whole = this.#text();
-    const text = `${whole.slice(0, safeCut(whole, LINE_BYTES_MAX))} [cut]`;
-    const skipped = this.#bytes - LINE_BYTES_MAX;
+    const cut = safeCut(whole, LINE_BYTES_MAX);
+    const text = `${whole.slice(0, cut)} [cut]`;
+    const skipped = this.#bytes - cut;
     const made = this.#made(text, 'skip');
     this.#skipped = Math.max(0, skipped);
     yield made;

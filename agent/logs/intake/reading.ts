@@ -8,6 +8,7 @@ import { createJoiner, decodeText, type Joiner } from '../formats/index.ts';
 import { sizeText } from '../holes.ts';
 import { LineCutter, type Standing } from './lines.ts';
 import { type FileNote, MARK_BYTES, type Mark, NO_MARK, type NotedFile } from './note.ts';
+import type { TakerOptions } from './taker-types.ts';
 
 /** A place that can be written down: nothing before it is held in memory only. */
 export type SafePlace = {
@@ -15,6 +16,9 @@ export type SafePlace = {
   readonly standing: Standing;
   readonly mark: Mark;
 };
+
+/** Looked through again by the next agent, in case it was not wiped: far more than is taken between two wipes. */
+const WIPED_AGAIN_BYTES_MAX = 64 * 1024 * 1024;
 
 const isNulls = (bytes: Buffer): boolean => bytes.every((byte) => byte === 0);
 
@@ -29,6 +33,8 @@ export class Reading {
   to: number;
   /** Nulls up to here, or freed. */
   wipedTo: number;
+  /** Up to here most may be freed: nulls go only where there is something else. */
+  sparseTo = 0;
   /** Handed to whoever frees. */
   freedTo = 0;
   size = 0;
@@ -58,13 +64,14 @@ export class Reading {
     this.grownAtMs = nowMs;
   }
 
-  /** As the agent before left it. @param allocated bytes on the disk: before those all is freed. */
+  /** As the agent before left it. Before the bytes that it takes on the disk all is freed, unless that compresses. */
   recall({ to, standing, mark }: NotedFile, file: JournalFile): void {
     this.cutter = new LineCutter(decodeText, to, standing);
     this.safe = { to, standing, mark };
     this.to = to;
-    this.wipedTo = Math.max(0, Math.min(to, to - file.allocated));
-    this.freedTo = this.wipedTo;
+    this.freedTo = Math.max(0, Math.min(to, to - file.allocated));
+    this.wipedTo = Math.max(0, to - Math.max(file.allocated, WIPED_AGAIN_BYTES_MAX));
+    this.sparseTo = this.freedTo;
     this.#lost = 0;
   }
 
@@ -77,11 +84,30 @@ export class Reading {
     const at = fresh.findIndex((byte) => byte !== 0);
     this.#lost += at < 0 ? fresh.length : at;
     if (at < 0) return '';
-    const lost = this.#lost;
+    const text = this.#lostText();
+    if (text !== '') this.jump(this.at + at);
+    return text;
+  }
+
+  /** The same where nothing follows them. Nulls that come later are what is printed. */
+  endLost(): string {
+    const text = this.#lostText();
+    if (text === '') return '';
+    this.cutter.jump(this.at, false);
+    this.settleNow(this.at, 'half');
+    return text;
+  }
+
+  #lostText(): string {
+    const lost = this.#lost ?? 0;
     this.#lost = undefined;
     if (lost === 0) return '';
-    this.jump(this.at + at);
     return `[tillwatch: ${sizeText(lost)} lost here: neither the journal nor the output has them any more]`;
+  }
+
+  /** What stands behind so many bytes of that file another version has printed. */
+  upgraded(since: TakerOptions['since'], from: number): void {
+    if (since?.inode === this.inode && from >= since.bytes) this.version = since.version;
   }
 
   get at(): number {
@@ -133,7 +159,14 @@ export class Reading {
     this.cutter = new LineCutter(decodeText, 0);
     this.joiner = createJoiner();
     this.safe = { to: 0, standing: 'start', mark: NO_MARK };
-    Object.assign(this, { to: 0, wipedTo: 0, freedTo: 0, partial: undefined, joined: undefined });
+    Object.assign(this, {
+      to: 0,
+      wipedTo: 0,
+      freedTo: 0,
+      sparseTo: 0,
+      partial: undefined,
+      joined: undefined,
+    });
     this.#tail = undefined;
     this.#lost = undefined;
   }

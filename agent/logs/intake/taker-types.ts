@@ -19,7 +19,7 @@ export type Keeper = {
 
 export type TakerOptions = {
   readonly component: string;
-  readonly store: Pick<JournalStore, 'append' | 'places' | 'note'>;
+  readonly store: Pick<JournalStore, 'append' | 'places' | 'note' | 'newest'>;
   readonly disk: IntakeDisk;
   readonly buffer: Buffer;
   readonly clock: Clock;

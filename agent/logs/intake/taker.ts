@@ -7,6 +7,7 @@ import type { JournalFile } from '../../capture.ts';
 import { keptOf } from '../../capture.ts';
 import { JOIN_MS } from '../formats/index.ts';
 import { type Hole, holeAt, holeText, nextHole } from '../holes.ts';
+import { Breath } from './breath.ts';
 import { Held } from './held.ts';
 import { LastLines } from './last.ts';
 import type { TakenLine } from './lines.ts';
@@ -20,8 +21,6 @@ export const LOOK_BYTES_MAX = 1024 * 1024;
 const CHUNK_BYTES = 64 * 1024;
 /** What a taker reads into: one for all that are never at work at once. */
 export const newBuffer = (): Buffer => Buffer.allocUnsafeSlow(CHUNK_BYTES + MARK_BYTES);
-/** At a stretch in the agent's loop, which also judges hangs. */
-const STRETCH_MS = 4;
 /** What is held when the journal takes nothing: then reading waits, and what waits is bounded as output is. */
 const STUCK_BYTES_MAX = 2 * HELD_BYTES_MAX;
 /** So much is freed at a time: each time costs a process. */
@@ -35,7 +34,9 @@ export class Taker {
   readonly #held: Held;
   #noted: Noted;
   #readings = new Map<number, Reading>();
-  #stretchMs = 0;
+  readonly #breath: Breath;
+  #isFirst = true;
+  #flushedMs = 0;
   /** A life began that only this agent knows of. */
   isUrgent = false;
 
@@ -43,6 +44,7 @@ export class Taker {
     this.#o = options;
     const { store, component } = options;
     this.#noted = decodeNote(store.note(component), store.places(component));
+    this.#breath = new Breath(options);
     this.#held = new Held(options, this.#noted.counts);
   }
 
@@ -79,7 +81,8 @@ export class Taker {
 
   /** One look. @returns whether there is more to read at once. */
   async look(keeper: Keeper, isForced: boolean): Promise<boolean> {
-    this.#stretchMs = this.#o.clock.monotonicMs();
+    this.#breath.begin();
+    if (this.#isFirst) await this.#recallLast(keeper);
     this.#meet(keeper);
     let left = LOOK_BYTES_MAX;
     for (const file of keeper.files) {
@@ -95,6 +98,15 @@ export class Taker {
     if (!isStuck) await this.#discard(keeper);
     // Its bytes are spent: what could not be read at all is not asked for again at once.
     return !isStuck && left <= 0;
+  }
+
+  async #recallLast({ open }: Keeper): Promise<void> {
+    this.#isFirst = false;
+    const { store, component, redact, wipes } = this.#o;
+    const { files } = this.#noted;
+    const place = open === undefined ? files.at(-1) : files.find(({ path }) => path === open);
+    if (place === undefined || !wipes) return;
+    this.last.recall(place, await store.newest(component), redact);
   }
 
   #meet({ files, isAll }: Keeper): void {
@@ -158,7 +170,7 @@ export class Taker {
     if (lost !== '') this.#emit(reading, lost, 'warn');
     for (const line of cutter.push(fresh.subarray(reading.at - at))) {
       this.#take(reading, line);
-      await this.#breathe();
+      await this.#breath.take();
     }
     // Of a line that is too long nothing is kept: its place moves on without a record.
     if (cutter.standing === 'skip' && reading.joiner.held() === 0) {
@@ -166,12 +178,6 @@ export class Taker {
     }
     reading.remember(bytes, from);
     return fresh.length;
-  }
-
-  #version(reading: Reading, from: number): void {
-    const { since } = this.#o;
-    if (since === undefined || reading.version === since.version) return;
-    if (reading.inode === since.inode && from >= since.bytes) reading.version = since.version;
   }
 
   #take(reading: Reading, { text, from, before, to, standing, isOurs }: TakenLine): void {
@@ -188,7 +194,7 @@ export class Taker {
     for (const record of ended) this.#emit(reading, record);
     const isNew = isFirst || ended.length > 0;
     reading.joined = { sinceMs: isNew ? now : (reading.joined?.sinceMs ?? now), lastMs: now };
-    this.#version(reading, from);
+    reading.upgraded(this.#o.since, from);
     // Line ends of another kind stand within it: no place is between them.
     if (text.includes('\n')) this.#end(reading);
     if (joiner.held() === 0) reading.settle(to, standing);
@@ -223,7 +229,9 @@ export class Taker {
   /** Nothing more is there now: what waits for its next line or its end may have waited long enough. */
   #rest(reading: Reading, isClosed: boolean, isForced: boolean): void {
     const now = this.#o.clock.monotonicMs();
-    const { cutter } = reading;
+    const { cutter, joiner } = reading;
+    const lost = reading.endLost();
+    if (lost !== '') this.#emit(reading, lost, 'warn');
     const isPartial = cutter.heldBytes > 0;
     const known = reading.partial?.from === cutter.heldFrom ? reading.partial : undefined;
     const partial = isPartial ? (known ?? { from: cutter.heldFrom, sinceMs: now }) : undefined;
@@ -234,26 +242,26 @@ export class Taker {
       if (isOld) reading.joined = { sinceMs: partial.sinceMs, lastMs: partial.sinceMs };
     }
     const isWhole = now - (reading.joined?.lastMs ?? now) >= JOIN_MS || isForced || isClosed;
-    if (reading.joiner.held() > 0 && isWhole) {
-      this.#end(reading);
-      reading.settleNow(cutter.at - cutter.heldBytes, cutter.standing);
-    }
+    if (joiner.held() > 0 && isWhole) this.#end(reading);
+    // Also behind nulls, which are nobody's words and nothing to wait for.
+    if (joiner.held() === 0) reading.settleNow(cutter.at - cutter.heldBytes, cutter.standing);
   }
 
   /** @returns whether the journal takes nothing. */
   async #flushDue(keeper: Keeper, isForced: boolean): Promise<boolean> {
     const { bytes, sinceMs } = this.#held;
-    const isOld = this.#o.clock.monotonicMs() - sinceMs >= HELD_MS_MAX;
-    const isDue = isForced || this.isUrgent || bytes >= HELD_BYTES_MAX || (bytes > 0 && isOld);
+    const since = bytes > 0 ? sinceMs : this.#flushedMs;
+    const isOld = this.#o.clock.monotonicMs() - since >= HELD_MS_MAX;
+    if (!isOld && !isForced && !this.isUrgent && bytes < HELD_BYTES_MAX) return false;
     const hasMoved = [...this.#readings.values()].some((one) => one.safe.to !== one.to);
-    if (!isDue || !(bytes > 0 || hasMoved || this.isUrgent)) return false;
-    return !(await this.#flush(keeper));
+    return (bytes > 0 || hasMoved || this.isUrgent) && !(await this.#flush(keeper));
   }
 
   async #flush(keeper: Keeper): Promise<boolean> {
     const readings = [...this.#readings.values()];
     if (!(await this.#held.append(readings))) return false;
     this.isUrgent = false;
+    this.#flushedMs = this.#o.clock.monotonicMs();
     if (this.#o.wipes) await this.#wipe(keeper);
     return true;
   }
@@ -264,7 +272,8 @@ export class Taker {
       if (reading === undefined || reading.wipedTo >= reading.to) continue;
       await this.#o.beforeWipe(reading.path, reading.to);
       const ranges = keptOf(file.holes, { from: reading.wipedTo, to: reading.to });
-      const isDone = await this.#o.disk.wipe(reading.path, reading.inode, ranges);
+      const { path, inode, wipedTo, sparseTo } = reading;
+      const isDone = await this.#o.disk.wipe(path, inode, ranges, wipedTo < sparseTo);
       if (isDone) reading.wipedTo = reading.to;
     }
   }
@@ -286,14 +295,5 @@ export class Taker {
         reading.freedTo = reading.wipedTo;
       }
     }
-  }
-
-  async #breathe(): Promise<void> {
-    const { clock, timers } = this.#o;
-    if (clock.monotonicMs() - this.#stretchMs < STRETCH_MS) return;
-    await new Promise<void>((done) => {
-      timers.after(1, done);
-    });
-    this.#stretchMs = clock.monotonicMs();
   }
 }

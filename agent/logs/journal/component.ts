@@ -8,7 +8,7 @@ import { fail, ok, type Result } from '../../../protocol/result.ts';
 import { addSums, encodeBlock, encodeEnd, type Meta, NOTHING, packBody } from './block.ts';
 import type { SegmentDisk, SegmentFile } from './disk.ts';
 import { loadComponent, type Segment } from './load.ts';
-import { encodeRecords, piecesOf } from './records.ts';
+import { encodeRecords, piecesOf, readBlock } from './records.ts';
 import type { Surplus } from './retention.ts';
 import { encodeSegmentHead, SEGMENT_HEAD_BYTES, segmentName } from './segment.ts';
 import { BLOCK_RAW_BYTES_MAX, type Dropped, type JournalRecord, type Place } from './types.ts';
@@ -69,6 +69,23 @@ export class ComponentJournal {
   }
 
   readonly pathOf = (number: number): string => join(this.folder, segmentName(number));
+
+  /** Records of the block that was the newest when it was opened; none where it went since. */
+  async newest(): Promise<readonly JournalRecord[]> {
+    const { newest } = this.#loaded;
+    if (newest === undefined) return [];
+    try {
+      const file = await this.#disk.open(this.pathOf(newest.number));
+      try {
+        const read = readBlock(await file.read(newest.at, newest.bytes));
+        return read.ok ? read.value : [];
+      } finally {
+        await file.close();
+      }
+    } catch {
+      return []; // it is gone, or the disk fails: whoever asks does without
+    }
+  }
 
   async append(
     records: readonly JournalRecord[],

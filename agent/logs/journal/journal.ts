@@ -187,6 +187,9 @@ class Journal implements JournalStore {
 
   readonly note = (component: string): string => this.#journals.get(component)?.note ?? '';
 
+  readonly newest = async (component: string): Promise<readonly JournalRecord[]> =>
+    await this.#inTurn(async () => (await this.#journals.get(component)?.newest()) ?? []);
+
   readonly components = (): readonly string[] => [...this.#journals.keys()];
 
   readonly pin = (id: string, components: readonly string[]): void => {

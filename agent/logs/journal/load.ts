@@ -37,6 +37,8 @@ export type Segment = {
   readonly isMerged?: boolean;
 };
 
+export type BlockPlace = { readonly number: number; readonly at: number; readonly bytes: number };
+
 export type Loaded = {
   /** The oldest first; the newest is the last. */
   readonly segments: Segment[];
@@ -48,6 +50,8 @@ export type Loaded = {
   readonly note: string;
   /** Records of the newest segment that cannot be read, as far as they can be counted. */
   readonly damaged: number;
+  /** Of the newest block with records, where the newest segment has one. */
+  readonly newest: BlockPlace | undefined;
   /** Replaced by another that holds the same, and still there. */
   readonly replaced: readonly number[];
 };
@@ -69,6 +73,7 @@ type Walk = {
   tail: number;
   damaged: number;
   marks: Marks;
+  newest: Omit<BlockPlace, 'number'> | undefined;
 };
 
 /** All blocks of a segment; with `checks` their records, too. An append whose last block is missing does not count. */
@@ -76,6 +81,7 @@ function walk(bytes: Bytes, size: number, checks: boolean): Walk {
   const walked: Walk = {
     ...{ sum: NOTHING, blocks: 0, tail: SEGMENT_HEAD_BYTES, damaged: 0 },
     marks: { places: undefined, note: undefined },
+    newest: undefined,
   };
   let held: Head[] = [];
   let bad = 0;
@@ -91,7 +97,9 @@ function walk(bytes: Bytes, size: number, checks: boolean): Walk {
     if (head.goesOn || head.ends) continue;
     for (const one of held) walked.sum = addSums(walked.sum, one);
     walked.blocks += held.length;
-    walked.tail = at + HEAD_BYTES + head.metaBytes + head.packedBytes;
+    const length = HEAD_BYTES + head.metaBytes + head.packedBytes;
+    walked.tail = at + length;
+    if (head.records > 0) walked.newest = { at, bytes: length };
     // What is bad at the very end was torn: it never counted, and is read from the output again.
     walked.damaged += bad;
     walked.marks = {
@@ -179,6 +187,10 @@ export function loadComponent(folder: string): Loaded {
     places: marks.places ?? [],
     note: marks.note ?? '',
     damaged: newest?.walked.damaged ?? 0,
+    newest:
+      last === undefined || newest?.walked.newest === undefined
+        ? undefined
+        : { number: last, ...newest.walked.newest },
     replaced,
   };
 }

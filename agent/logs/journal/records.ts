@@ -6,7 +6,15 @@
 import { isAscii } from 'node:buffer';
 import type { LogLevel } from '../../../protocol/catalogue.ts';
 import { fail, ok, type Result } from '../../../protocol/result.ts';
-import { DAMAGED, LEVELS, levelBit, type Sum } from './block.ts';
+import {
+  DAMAGED,
+  decodeHead,
+  HEAD_BYTES,
+  LEVELS,
+  levelBit,
+  type Sum,
+  unpackBody,
+} from './block.ts';
 import type { JournalRecord } from './types.ts';
 
 /** One row: time, flags, version, length. */
@@ -192,4 +200,12 @@ export function piecesOf(records: readonly JournalRecord[], most: number): Journ
     bytes += size;
   }
   return pieces;
+}
+
+/** @param bytes of a whole block. */
+export function readBlock(bytes: Buffer): Result<readonly JournalRecord[]> {
+  const head = decodeHead(bytes);
+  if (head === undefined || head.emptied) return fail(DAMAGED);
+  const raw = unpackBody(head, bytes.subarray(HEAD_BYTES + head.metaBytes));
+  return raw.ok ? decodeRecords(raw.value) : raw;
 }

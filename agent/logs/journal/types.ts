@@ -71,6 +71,8 @@ export type JournalStore = {
   readonly places: (component: string) => readonly Place[];
   /** As it stands with the newest block; empty when there is none. */
   readonly note: (component: string) => string;
+  /** Records of the newest block that an agent before has left, as far as they can be read; never rejects. */
+  readonly newest: (component: string) => Promise<readonly JournalRecord[]>;
   readonly components: () => readonly string[];
   /** Segments that somebody still reads stay, within a bound; by the id of whoever pins. */
   readonly pin: (id: string, components: readonly string[]) => void;
