@@ -20,6 +20,7 @@ import { addQuestions } from './questions.ts';
 import { addRedactVerb } from './redact-verb.ts';
 import { addReportVerb } from './report-verb.ts';
 import { COLUMNS } from './screen.ts';
+import { addSinksVerb } from './sinks-verb.ts';
 import { addTillVerbs } from './till-verbs.ts';
 
 const exitLines = (): string[] =>
@@ -53,6 +54,7 @@ export function createProgram(verb: Verb): Command {
   addErrorsVerb(program, verb);
   addEventsVerb(program, verb);
   addReportVerb(program, verb);
+  addSinksVerb(program, verb);
   addRedactVerb(program, verb);
   addAuditVerbs(program, verb);
   addTillVerbs(program, verb);
