@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ErrorQuery } from '../../broker/errors/ask.ts';
 import { type ErrorsOptions, openErrors } from '../../broker/errors/errors.ts';
-import { createUnion, eachMember, NO_MEMBERS, withMember } from '../../broker/errors/members.ts';
+import { NO_MEMBERS } from '../../broker/errors/members.ts';
 import { HOUR_MS } from '../../broker/errors/room.ts';
 import { KINDS_PER_TERMINAL_MAX, ROWS_PER_TERMINAL_MAX } from '../../broker/errors/share.ts';
 import type { NewEvent } from '../../protocol/events.ts';
@@ -282,24 +282,5 @@ describe('one hostile or broken terminal', () => {
     expect(ask().errors).toMatchObject([{ isNew: true, firstMs: START_MS }]);
     tell('lane-9', told('no paper', { firstMs, lastMs: Math.max(firstMs, 1) }));
     expect(ask().errors).toMatchObject([{ isNew: true, firstMs: START_MS }]);
-  });
-});
-
-describe('a set of terminals', () => {
-  it.each([1, 40, 64, 65, 66, 500])('holds each of %i numbers once', (count) => {
-    const numbers = Array.from({ length: count }, (_, i) => (i * 7_919) % 10_007);
-    let members = NO_MEMBERS;
-    for (const number of [...numbers, ...numbers]) members = withMember(members, number);
-    const found: number[] = [];
-    eachMember(members, (number) => found.push(number));
-    expect(found.toSorted((a, b) => a - b)).toEqual(numbers.toSorted((a, b) => a - b));
-    const union = createUnion(10_007);
-    union.add(members);
-    union.add(withMember(NO_MEMBERS, numbers[0] ?? 0));
-    let all = 0;
-    union.each(() => {
-      all += 1;
-    });
-    expect(all).toBe(count);
   });
 });
