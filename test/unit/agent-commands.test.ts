@@ -100,6 +100,21 @@ describe('a command that comes before the broker’s time is known', () => {
 });
 
 describe('a command', () => {
+  it('that ended while the disk was full is told so when it is not any more, once', () => {
+    const disk: { text?: string; broken?: boolean } = {};
+    const { commands, results, states } = office(disk);
+    const command = restart();
+    commands.receive(signed(command));
+    disk.broken = true;
+    commands.done(command.id, false, 'no room for its plan');
+    commands.judgeWaiting();
+    expect(states()).toEqual(['accepted', 'running']);
+    disk.broken = false;
+    for (let second = 0; second < 3; second += 1) commands.judgeWaiting();
+    expect(states()).toEqual(['accepted', 'running', 'failed']);
+    expect(results.at(-1)?.reason).toBe('no room for its plan');
+  });
+
   it('is accepted, run and ended, and each step is told once', () => {
     const { commands, ran, states } = office({});
     const command = restart();
