@@ -45,6 +45,8 @@ export {
 export const COMMANDS_WAITING_MAX = 32;
 /** Answers a minute to what is no news: a recording that is played again and again fills no outbox. */
 export const ANSWERS_AGAIN_MAX = 60;
+/** Ends that wait for a disk that takes them; what is more is `unknown` after the next start. */
+const UNTOLD_MAX = 64;
 const MINUTE_MS = 60_000;
 /** More than any hour allows. */
 const SPENT = 1_000;
@@ -92,6 +94,8 @@ export type Commands = {
 };
 
 class Office {
+  /** Ends that were not written down. */
+  readonly #untold = new Map<string, [string, boolean, string, Detail | undefined]>();
   readonly #options: CommandsOptions;
   readonly #counts = new Map<string, number>();
   readonly #waiting: Uint8Array[] = [];
@@ -164,9 +168,12 @@ class Office {
     else if (this.#waiting.length < COMMANDS_WAITING_MAX) this.#waiting.push(Buffer.from(data));
   }
 
+  /** Once a second; so is an end told that the disk did not take. */
   judgeWaiting(): void {
     this.#refused.look();
     this.#limit();
+    const [untold] = this.#untold.values();
+    if (untold !== undefined) this.done(...untold);
     if (this.#waiting.length === 0 || !this.#options.isTimeKnown()) return;
     for (const data of this.#waiting.splice(0)) {
       // Once more: whose keys are believed may have changed meanwhile.
@@ -234,9 +241,12 @@ class Office {
     const { log, nowMs } = this.#options;
     const state = succeeded ? 'succeeded' : 'failed';
     const kept = this.#keep(advance(this.#journal, id, state, reason, nowMs(), detail));
-    // The next start will report `unknown`, which is then the truth as far as it is on disk.
+    const isKnown = this.#untold.delete(id);
     if (kept.ok) log.info(`command ${state}`, { id, reason });
-    else log.error(`end of command ${id} was not written down: ${kept.reason}`);
+    // Told as soon as the disk takes it. The next start would report `unknown`, the truth as far as it is on disk.
+    else if (this.#untold.size < UNTOLD_MAX) this.#untold.set(id, [id, succeeded, reason, detail]);
+    if (kept.ok || isKnown) return;
+    log.error(`end of command ${id} was not written down: ${kept.reason}`);
   }
 
   counts(): Readonly<Record<string, number>> {
