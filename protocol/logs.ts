@@ -17,8 +17,11 @@ import { bytes, decodeRaw, encodeRaw, num, text } from './wire.ts';
 export type LogRequest = Extract<Command, { kind: 'logs' }>['arguments'];
 export type TailRequest = Extract<Command, { kind: 'tail' }>['arguments'];
 
-/** Why an answer leaves out what was asked for: its bytes or records, its time, or somebody's wish. */
-export const CUTS = ['', 'bytes', 'lines', 'time', 'cancelled'] as const;
+/**
+ * Why an answer leaves out what was asked for: its bytes or records, its time, somebody's wish, or because what was
+ * printed last is not in the journal yet.
+ */
+export const CUTS = ['', 'bytes', 'lines', 'time', 'cancelled', 'behind'] as const;
 export type Cut = (typeof CUTS)[number];
 
 export type LogChunk = {

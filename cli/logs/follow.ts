@@ -46,6 +46,9 @@ export function endNotes(view: LogRequestView, zone: Zone): string[] {
   if (cutBy === 'time') {
     notes.push('the search took too long and was ended: narrow the window, or give --search-for');
   }
+  if (cutBy === 'behind') {
+    notes.push('it prints faster than is taken in: the newest records are missing; ask again');
+  }
   if (dropped > 0) notes.push(`${plural(dropped, 'record')} did not fit the line and are left out`);
   if (missed > 0) {
     const values = plural(missed, 'value');

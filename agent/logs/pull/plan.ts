@@ -24,6 +24,8 @@ export const wishSchema = v.object({
   last: v.optional(count),
   context: v.optional(count, 0),
   searchMs: count,
+  /** More was printed than is in the journal yet: the answer says so. */
+  behind: v.optional(v.boolean()),
 });
 /** Which records somebody wants; everything that decides about the answer. */
 export type Wish = v.InferOutput<typeof wishSchema>;

@@ -84,11 +84,11 @@ function* firstMsOf(parts: readonly Part[], skip: number, options: SearchOptions
   return undefined;
 }
 
-function cutOf(found: Found, { last = Infinity }: Wish, isTooLong: boolean): Cut {
+function cutOf(found: Found, { last = Infinity, behind }: Wish, isTooLong: boolean): Cut {
   if (found.isLate) return 'time';
   if (isTooLong) return 'bytes';
   if (found.matches > last) return 'lines';
-  if (!found.isMore) return '';
+  if (!found.isMore) return behind === true ? 'behind' : '';
   return found.matches >= last ? 'lines' : 'bytes';
 }
 
@@ -117,7 +117,7 @@ export function* planSteps(
   const cutBy = cutOf(found, wish, skipRecords > 0);
   const plan = {
     ...{ redactor: stamp(), parts: [...parts], skipRecords, cutBy },
-    ...{ truncated: isCut || found.isLate || found.isMore || isRotated, fromMs },
+    ...{ truncated: isCut || found.isLate || found.isMore || isRotated || wish.behind === true, fromMs },
     ...{ searchedBytes: found.searchedBytes, searchBytes: found.searchBytes },
   };
   return { plan, found };

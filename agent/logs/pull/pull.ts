@@ -100,8 +100,11 @@ export class Pull implements Supply {
     return ranMs > quantumMs + this.#nextByte / 5_000;
   }
 
-  /** @throws nothing: a process that cannot be started is one that has died. */
-  run(): void {
+  /**
+   * @param behind what was printed last is not in the journal yet
+   * @throws nothing: a process that cannot be started is one that has died.
+   */
+  run(behind = false): void {
     const { folder, rules, startPull, nowMs, monotonicMs } = this.#o;
     const { request, component, wish, offsetMs, plan } = this.entry;
     this.#startedMs = monotonicMs();
@@ -109,8 +112,8 @@ export class Pull implements Supply {
     this.#made = 0;
     this.#taken = 0;
     const job: Job = {
-      ...{ folder, request, component, wish, offsetMs, plan, rules, nowMs: nowMs() },
-      ...{ chunks: this.#credits(), fromByte: this.#from() },
+      ...{ folder, request, component, offsetMs, plan, rules, nowMs: nowMs() },
+      ...{ wish: { ...wish, behind }, chunks: this.#credits(), fromByte: this.#from() },
     };
     this.#told = job.chunks;
     this.#child = startPull(job, this.#hears(), this.#crashes > 0);

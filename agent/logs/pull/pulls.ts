@@ -24,6 +24,8 @@ const TICK_MS = 1_000;
 const QUANTUM_MS = 5_000;
 /** What is printed by now is to be in the answer; a component that prints without end does not hold it up. */
 const CATCH_UP_MS_MAX = 3_000;
+/** Half a line of each component, and a block that is not full, are always on their way. */
+const BEHIND_BYTES = 512 * 1024;
 const CANCELLED_MAX = 64;
 const RULES_CHANGED = 'the agent was upgraded meanwhile: ask again';
 const RESTARTED = 'the agent was restarted meanwhile: ask again';
@@ -279,12 +281,18 @@ class OpenPulls implements Pulls {
       return;
     }
     this.#catching.add(pull);
+    const { components } = pull.entry.wish;
     const caught = (): void => {
       this.#catching.delete(pull);
-      if (this.#open.includes(pull) && pull.ended() === undefined && !pull.isMade()) pull.run();
+      const isBehind = intake
+        .behind()
+        .some(({ component, bytes }) => components.includes(component) && bytes > BEHIND_BYTES);
+      if (this.#open.includes(pull) && pull.ended() === undefined && !pull.isMade()) {
+        pull.run(isBehind);
+      }
       this.#soon();
     };
-    intake.catchUp(pull.entry.wish.components, CATCH_UP_MS_MAX).then(caught, caught);
+    intake.catchUp(components, CATCH_UP_MS_MAX).then(caught, caught);
   }
 }
 

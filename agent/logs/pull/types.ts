@@ -19,7 +19,7 @@ export type PullsOptions = {
   /** Of the journal. */
   readonly folder: string;
   readonly journal: Pick<JournalStore, 'pin' | 'unpin'> | undefined;
-  readonly intake: Pick<Intake, 'catchUp'> | undefined;
+  readonly intake: Pick<Intake, 'catchUp' | 'behind'> | undefined;
   /** What a request that names none asks about. */
   readonly components: readonly string[];
   readonly rules: Rules;
