@@ -117,7 +117,10 @@ export function* planSteps(
   const cutBy = cutOf(found, wish, skipRecords > 0);
   const plan = {
     ...{ redactor: stamp(), parts: [...parts], skipRecords, cutBy },
-    ...{ truncated: isCut || found.isLate || found.isMore || isRotated || wish.behind === true, fromMs },
+    ...{
+      truncated: isCut || found.isLate || found.isMore || isRotated || wish.behind === true,
+      fromMs,
+    },
     ...{ searchedBytes: found.searchedBytes, searchBytes: found.searchBytes },
   };
   return { plan, found };
