@@ -40,6 +40,11 @@ const VIEWER = [
   `log-level lane-1 sale debug --for 5m ${WHY}`,
   `purge-logs lane-1 --before 5m ${WHY}`,
   `logs lane-1 --since 5m ${WHY}`,
+  `logs lane-1 --follow ${WHY}`,
+  `logs --store s-1 --since 5m ${WHY}`,
+  'requests',
+  `requests ${UUID}`,
+  `requests ${UUID} --cancel ${WHY}`,
   `cancel ${UUID} ${WHY}`,
   `bulk plan restart sale --all ${WHY}`,
   `bulk start ${UUID} --count 1 ${WHY}`,
@@ -79,7 +84,7 @@ const TRIED = [
 ];
 /** On this machine only (a drill is asked for on the till), or what every viewer may read. */
 const HARMLESS = [
-  ...['demo', 'broker', 'agent', 'check-config', 'completion', 'status', 'drill', 'help'],
+  ...['demo', 'broker', 'agent', 'check-config', 'completion', 'status', 'drill', 'help', 'redact'],
   ...[
     'login',
     'logout',
@@ -89,6 +94,8 @@ const HARMLESS = [
     'events',
     'report',
     'commands',
+    'errors',
+    'sinks',
     'bulk list',
   ],
   ...['bulk status'],
