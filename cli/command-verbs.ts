@@ -10,7 +10,9 @@ import { EXIT, ended, type Outcome } from './exit.ts';
 import { wrap } from './screen.ts';
 
 /** What is no verb of its own here; `trust` is sent by the broker alone. */
-const ELSEWHERE: readonly CommandKind[] = ['logs', 'drill', 'hold', 'trust'];
+const ELSEWHERE: readonly CommandKind[] = [
+  ...(['logs', 'tail', 'cancel_logs', 'drill', 'hold', 'trust'] as const),
+];
 const HELP_COLUMNS = 80;
 
 const EXAMPLES: Readonly<Partial<Record<CommandKind, readonly string[]>>> = {
