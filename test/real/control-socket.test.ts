@@ -138,4 +138,13 @@ describe('the control socket', () => {
     await until('it is there again', () => socketFiles.isSocket(path));
     expect((await tillIn(folder)({ kind: 'echo' })).ok).toBe(true);
   });
+
+  it('is not mended once it is being closed, which would hold the agent for ever', async () => {
+    const closing = socket.close();
+    await until('it is removed', () => !socketFiles.isSocket(path));
+    socket.keep();
+    await closing;
+    await new Promise((done) => setTimeout(done, 50));
+    expect(socketFiles.isSocket(path)).toBe(false);
+  });
 });
