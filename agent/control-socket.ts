@@ -156,6 +156,7 @@ export async function openControlSocket(
   if (!first.ok) return first;
   let server = first.value;
   let mending: Promise<void> | undefined;
+  let isClosed = false;
   let trouble = '';
   const mend = async (): Promise<void> => {
     // First: closing removes whatever has the name of the socket [libuv uv__pipe_close].
@@ -170,9 +171,11 @@ export async function openControlSocket(
   return ok({
     register: (kind, handler) => desk.register(kind, handler),
     keep: () => {
-      if (!files.isSocket(path)) mending ??= mend();
+      // Closing removes the socket: to mend it then would hold the agent for ever.
+      if (!isClosed && !files.isSocket(path)) mending ??= mend();
     },
     close: async () => {
+      isClosed = true;
       await mending;
       const closed = new Promise<void>((done) => {
         server.close(() => done());
