@@ -39,6 +39,10 @@ describe('a time in a zone', () => {
       }),
     );
   });
+  it('that a clock shows twice is the first of the two', () => {
+    const at = Date.UTC(2026, 9, 25, 2, 30);
+    expect(momentOf(at, 'Europe/Berlin')).toBe(Date.UTC(2026, 9, 25, 0, 30));
+  });
   it('that a clock never shows is as much later', () => {
     const at = Date.UTC(2026, 2, 29, 2, 30);
     expect(wallOf(momentOf(at, 'Europe/Berlin'), 'Europe/Berlin').getUTCHours()).toBe(3);

@@ -266,4 +266,13 @@ describe('a level that was raised for a tail', () => {
     next.connected('sale');
     expect(said).toEqual(['sale debug', 'sale back']);
   });
+
+  it('goes back to what an operator had set, also when the agent that had the tail was killed', async () => {
+    const { open, said } = levelsOf();
+    const levels = open();
+    await levels.set('sale', 'warn', 600_000);
+    await levels.set('sale', 'debug', 60_000, 'tail-1');
+    open().connected('sale');
+    expect(said).toEqual(['sale warn', 'sale debug', 'sale warn']);
+  });
 });
