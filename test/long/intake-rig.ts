@@ -70,3 +70,20 @@ export function countsIn(folder: string): readonly RecordCount[] {
   output.stop();
   return counts;
 }
+
+export type IntakeRig = ReturnType<typeof openRig>;
+
+export async function closeRig({ intake, output, log, journal }: IntakeRig): Promise<void> {
+  intake.stop();
+  output.stop();
+  await log.end();
+  journal.close();
+  await journal.settled();
+}
+
+/** All that is printed by now, of the sale and of the agent itself. */
+export async function takeAll({ output, intake }: IntakeRig, path: string | undefined) {
+  output.tidy('sale', path);
+  await output.settled();
+  await intake.catchUp(['sale', 'agent'], 5_000);
+}

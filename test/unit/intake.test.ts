@@ -14,11 +14,11 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openRig, recordsIn } from '../long/intake-rig.ts';
+import { closeRig, type IntakeRig, openRig, recordsIn, takeAll } from '../long/intake-rig.ts';
 
 let folder: string;
 let file: string;
-let rigs: ReturnType<typeof openRig>[];
+let rigs: IntakeRig[];
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'tw-intake-'));
   file = join(folder, 'logs', 'sale', 'a.log');
@@ -35,22 +35,11 @@ function open(version?: string, rate?: number) {
   rigs.push(rig);
   return rig;
 }
-async function close(rig: ReturnType<typeof openRig>): Promise<void> {
+async function close(rig: IntakeRig): Promise<void> {
   rigs = rigs.filter((one) => one !== rig);
-  rig.intake.stop();
-  rig.output.stop();
-  await rig.log.end();
-  rig.journal.close();
-  await rig.journal.settled();
+  await closeRig(rig);
 }
-async function take(
-  { output, intake }: ReturnType<typeof openRig>,
-  path: string | undefined = file,
-) {
-  output.tidy('sale', path);
-  await output.settled();
-  await intake.catchUp(['sale', 'agent'], 5_000);
-}
+const take = (rig: IntakeRig, path: string | undefined = file) => takeAll(rig, path);
 const texts = (component?: string): string[] =>
   recordsIn(folder, component).map(({ text }) => text);
 
