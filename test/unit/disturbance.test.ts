@@ -54,6 +54,18 @@ describe('a main thread that is asked for its stack', () => {
     expect(thread.seen()).toMatchObject({ voluntarySwitches: 41 });
   });
 
+  it('is given more time where it still runs afterwards, on a busy machine', () => {
+    const thread = setUp();
+    const end = thread.begin();
+    thread.set(blocked(42, 'R'));
+    end();
+    thread.pass(SETTLE_MS);
+    thread.set(blocked(43));
+    expect(thread.seen()).toMatchObject({ voluntarySwitches: 40 });
+    thread.pass(SETTLE_MS);
+    expect(thread.seen()).toMatchObject({ voluntarySwitches: 40 });
+  });
+
   it('is alive when it wakes more often than asking can explain', () => {
     const thread = setUp();
     const end = thread.begin();
