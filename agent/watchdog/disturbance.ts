@@ -9,6 +9,8 @@ import type { ThreadSample } from './model.ts';
 export const DISCOUNT_MAX = 8;
 /** After the answer, until the thread is back where it was. */
 export const SETTLE_MS = 50;
+/** On a busy machine it may still run then, and the switch back to sleep is to come. */
+const SETTLES_MAX = 5;
 /** An answer that never comes must not hold the samples for ever. */
 const HELD_MS_MAX = 1_500;
 const LIVES_MAX = 64;
@@ -54,7 +56,12 @@ export class Disturbances {
       if (made > 0 && made <= DISCOUNT_MAX) entry.discount += made;
     };
     const cancel: Cancel = this.#timers.after(HELD_MS_MAX, finish);
-    return () => void this.#timers.after(SETTLE_MS, finish);
+    const settle = (left: number): void => {
+      const isBusy = left > 1 && entry.before?.state !== 'R' && look()?.state === 'R';
+      if (isOver || !isBusy) finish();
+      else this.#timers.after(SETTLE_MS, () => settle(left - 1));
+    };
+    return () => void this.#timers.after(SETTLE_MS, () => settle(SETTLES_MAX));
   }
 
   /** A sample as it would be if nobody had asked. */
