@@ -16,11 +16,15 @@ const twoAtATime = { maxWorkers: 2 } as const;
 
 /** Long because they wait for minutes, not because they work: a few at a time do not disturb each other. */
 const waiting = [
+  'exactly-once',
+  'demo',
+  'thirty-days',
+  'drill',
+  'simulated',
   'agent-spins',
   'late-crash',
   'never-started',
   'tender',
-  'drill',
   'recovery',
   'hardware-faults',
   'hardware-devices',
@@ -55,7 +59,6 @@ const waiting = [
   'http-live',
   'ledger-kill',
   'delivery',
-  'thirty-days',
   'disk-levels',
   'drill-disk',
   'deeds-running',
@@ -193,7 +196,7 @@ export default defineConfig({
           testTimeout: 600_000,
           hookTimeout: 120_000,
           pool: 'forks',
-          maxWorkers: 3,
+          maxWorkers: 4,
         },
       },
     ],

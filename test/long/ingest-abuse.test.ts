@@ -14,7 +14,9 @@ import { connectTerminal, random, type Terminal, until } from '../real/front-rig
 const EVERY_MS = 50;
 /** What is asked for is a second; the rest is for machines that others use, too. */
 const ACK_MS_P99_MAX = 1_500;
-const RESIDENT_MAX = 600 * 2 ** 20;
+// V8 leaves more uncollected on a machine with more memory (380 MB to 730 MB were seen); what this test is about,
+// if it were kept, would be gigabytes.
+const RESIDENT_MAX = 2 ** 30;
 
 let bench: Bench;
 let broker: Running;
