@@ -4,6 +4,7 @@
 // caller says otherwise, because an agent that ends is no reason to stop selling.
 
 import { join } from 'node:path';
+import { type AgentConfig, socketPath } from '../configuration/config.ts';
 import type { NewEvent } from '../protocol/events.ts';
 import { ok, type Result } from '../protocol/result.ts';
 import type { TillAnswer } from '../protocol/till.ts';
@@ -11,7 +12,6 @@ import { type Alive, createAlive } from './alive.ts';
 import { AtTill } from './at-till.ts';
 import { type ChannelServer, openChannel } from './channel/server.ts';
 import type { Commands } from './commands.ts';
-import { type AgentConfig, socketPath } from './config.ts';
 import { DeedOffice } from './deeds/office.ts';
 import type { DrillDesk } from './drill/desk.ts';
 import { drillsAtTill, openDrills } from './drill/open.ts';

@@ -2,9 +2,9 @@
 // its probes and the last it said. Plain state with the few questions that others ask about it; decisions
 // are in watchdog/, deeds in act.ts.
 
+import type { ComponentConfig } from '../configuration/config.ts';
 import type { ComponentState } from '../protocol/events.ts';
 import type { Expected } from './channel/admission.ts';
-import type { ComponentConfig } from './config.ts';
 import { policyOf, type Till } from './policy.ts';
 import type { Counted } from './restarts.ts';
 import type { ComponentReading } from './telemetry/readings.ts';

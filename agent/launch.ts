@@ -4,8 +4,8 @@
 
 import { randomBytes, randomUUID } from 'node:crypto';
 import { dirname } from 'node:path';
+import type { ComponentConfig } from '../configuration/config.ts';
 import type { Component } from './component.ts';
-import type { ComponentConfig } from './config.ts';
 import { exitEvidence } from './evidence/inquiry.ts';
 import { type Hands, messageOf } from './hands.ts';
 import type { Exit, Life } from './watchdog/control.ts';

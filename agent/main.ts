@@ -5,10 +5,10 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { formatProblem, loadConfig } from '../configuration/config.ts';
+import { patternProblems } from '../configuration/patterns.ts';
 import { startAgent } from './agent.ts';
-import { formatProblem, loadConfig } from './config.ts';
 import { hideArguments, placeToken } from './system/token-file.ts';
-import { patternProblems } from './watchdog/patterns.ts';
 
 function end(code: number, ...sentences: string[]): never {
   for (const sentence of sentences) process.stderr.write(`${sentence}\n`);

@@ -2,8 +2,8 @@
 // that can do nothing for a component (no dependants, no hook, no other component) is left out here, so that
 // the ladder never climbs to one that is only a name.
 
-import type { AgentConfig, ComponentConfig } from './config.ts';
-import { DEFAULTS } from './config-defaults.ts';
+import type { AgentConfig, ComponentConfig } from '../configuration/config.ts';
+import { DEFAULTS } from '../configuration/defaults.ts';
 import type { Policy, RungRule } from './watchdog/model.ts';
 import type { PlanItem } from './watchdog/plan.ts';
 

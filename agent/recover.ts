@@ -5,10 +5,10 @@
 
 import { join } from 'node:path';
 import * as v from 'valibot';
+import type { AgentConfig, ComponentConfig } from '../configuration/config.ts';
+import { DEFAULTS } from '../configuration/defaults.ts';
 import type { Rung } from '../protocol/events.ts';
 import type { Result } from '../protocol/result.ts';
-import type { AgentConfig, ComponentConfig } from './config.ts';
-import { DEFAULTS } from './config-defaults.ts';
 import type { Hands } from './hands.ts';
 import { hookEnvironment } from './launch.ts';
 import { planOf } from './policy.ts';

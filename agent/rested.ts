@@ -1,7 +1,7 @@
 // Who is not to be started by itself: what ended for good, as its restart policy wants it, and what an operator has
 // stopped. The first lasts for this boot and this version, the second until an operator says otherwise.
 
-import type { AgentConfig } from './config.ts';
+import type { AgentConfig } from '../configuration/config.ts';
 
 export type RestedOptions = {
   readonly config: Pick<AgentConfig, 'components'>;

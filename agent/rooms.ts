@@ -2,10 +2,10 @@
 // components' output. Opened together because they live and end together; agent.ts gives them work.
 
 import { join } from 'node:path';
+import type { AgentConfig } from '../configuration/config.ts';
 import { fail, ok, type Result } from '../protocol/result.ts';
 import { useRules } from '../redact/index.ts';
 import { type Budgets, openBudgets } from './budgets.ts';
-import type { AgentConfig } from './config.ts';
 import { Settings } from './deeds/settings.ts';
 import { Stopped } from './deeds/stopped.ts';
 import { type DiskKeeper, keepDisk } from './disk-keeper.ts';

@@ -1,9 +1,9 @@
 // What a component's word on the channel means to its state machine. Most words are events as they stand; some are
 // only kept for people and metrics.
 
+import { isLoopbackUrl } from '../configuration/words.ts';
 import type { Said } from './channel/admission.ts';
 import type { Component } from './component.ts';
-import { isLoopbackUrl } from './config-words.ts';
 import type { ComponentEvent } from './watchdog/model.ts';
 
 export function eventOf(component: Component, said: Said): ComponentEvent | undefined {

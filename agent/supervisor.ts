@@ -4,12 +4,12 @@
 // (recover.ts). It decides nothing itself.
 
 import { randomUUID } from 'node:crypto';
+import type { AgentConfig } from '../configuration/config.ts';
 import { type Act, createAct } from './act.ts';
 import { type Remains, remainsOf } from './budgets.ts';
 import type { Expected } from './channel/admission.ts';
 import type { ChannelEvent } from './channel/server.ts';
 import { Component, EARLY_EVENTS_MAX } from './component.ts';
-import type { AgentConfig } from './config.ts';
 import { Feeding } from './feeding.ts';
 import type { Hands } from './hands.ts';
 import { onExit, takeOver } from './launch.ts';

@@ -2,12 +2,12 @@
 // go. Only wiring; it stands apart so that agent.ts reads as the course of one agent's life.
 
 import { join } from 'node:path';
+import { socketPath } from '../configuration/config.ts';
 import type { Command } from '../protocol/commands.ts';
 import type { NewEvent } from '../protocol/events.ts';
 import { NO_COUNTS, redactFields } from '../redact/index.ts';
 import type { ToComponent } from './channel/messages.ts';
 import { type Commands, openCommands } from './commands.ts';
-import { socketPath } from './config.ts';
 import type { Hands } from './hands.ts';
 import { createHooks } from './hooks.ts';
 import type { Rooms } from './rooms.ts';

@@ -48,7 +48,7 @@ const workers = Object.fromEntries(
 );
 const bundles = { ...programs, ...workers };
 const commandLine = 'cli/tillwatch.ts';
-const sourceFolders = ['agent', 'broker', 'cli', 'protocol', 'redact', 'terminal'];
+const sourceFolders = ['agent', 'broker', 'cli', 'configuration', 'protocol', 'redact', 'terminal'];
 
 /** Some dependencies are CommonJS and call require() for Node's own modules. */
 const banner = "import{createRequire as $cr}from'node:module';const require=$cr(import.meta.url);";

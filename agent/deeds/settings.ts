@@ -4,10 +4,10 @@
 // till's own file, is said and left aside: then the till is as its own file has it.
 
 import { join } from 'node:path';
+import type { AgentConfig } from '../../configuration/config.ts';
+import { type Changeable, changeableOf, readSettings } from '../../configuration/settings.ts';
+import { formatProblem } from '../../configuration/yaml.ts';
 import { fail, ok, type Result } from '../../protocol/result.ts';
-import type { AgentConfig } from '../config.ts';
-import { type Changeable, changeableOf, readSettings } from '../config-settings.ts';
-import { formatProblem } from '../config-yaml.ts';
 import type { Files, Log } from '../ports.ts';
 
 const FILE_BYTES_MAX = 16 * 1024;

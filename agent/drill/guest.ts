@@ -6,11 +6,11 @@
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as v from 'valibot';
+import { componentSchema } from '../../configuration/component.ts';
+import type { AgentConfig } from '../../configuration/config.ts';
 import type { DrillFault } from '../../protocol/commands.ts';
 import { DRILL_COMPONENT } from '../../protocol/drill.ts';
 import { Component } from '../component.ts';
-import type { AgentConfig } from '../config.ts';
-import { componentSchema } from '../config-component.ts';
 import type { Files } from '../ports.ts';
 import { readTcp } from '../watchdog/sockets.ts';
 

@@ -1,9 +1,9 @@
 // What drills are done with, in one type, so that a test can bring its own; and how a drill waits: by looking again
 // and again until what it waits for is so, its time is over or somebody ended it.
 
+import type { AgentConfig } from '../../configuration/config.ts';
 import type { DrillReport } from '../../protocol/drill.ts';
 import type { NewEvent } from '../../protocol/events.ts';
-import type { AgentConfig } from '../config.ts';
 import type { DiskKeeper, SpaceReading } from '../disk-keeper.ts';
 import type { Output } from '../output-types.ts';
 import type { Log, Ports } from '../ports.ts';

@@ -1,10 +1,10 @@
 // Which identity an agent has, by its configuration; and which way to its broker follows from it.
 
+import type { AgentConfig } from '../../configuration/config.ts';
+import { type Address, parseAddress } from '../../configuration/uplink.ts';
 import { formatHello } from '../../protocol/hello.ts';
 import { fail, ok, type Result } from '../../protocol/result.ts';
 import type { TillIdentity } from '../../protocol/till.ts';
-import type { AgentConfig } from '../config.ts';
-import { type Address, parseAddress } from '../config-uplink.ts';
 import { parseProxy } from '../link/proxy.ts';
 import type { Way } from '../link/types.ts';
 import type { Log, Ports } from '../ports.ts';

@@ -1,5 +1,5 @@
 // An identity for a link in plain text: no certificate, nothing to renew, and the command keys that the configuration
-// names. Only for a broker on this machine (agent/config-uplink.ts).
+// names. Only for a broker on this machine (configuration/uplink.ts).
 
 import type { KeyObject } from 'node:crypto';
 import { keyIdOf, parsePublicKey } from '../../protocol/commands.ts';

@@ -24,7 +24,7 @@ function decoded(text: string): string {
   }
 }
 
-/** @param url as agent/config-uplink.ts has checked it. */
+/** @param url as configuration/uplink.ts has checked it. */
 export function parseProxy(url: string): HttpProxy | undefined {
   const parsed = URL.parse(url);
   if (parsed === null || parsed.hostname === '') return undefined;

@@ -4,10 +4,10 @@
 
 import type { KeyObject } from 'node:crypto';
 import { join } from 'node:path';
+import { type Address, parseAddress } from '../../configuration/uplink.ts';
 import { parseToken } from '../../protocol/enrolment.ts';
 import { formatHello } from '../../protocol/hello.ts';
 import { fail, ok, type Result } from '../../protocol/result.ts';
-import { type Address, parseAddress } from '../config-uplink.ts';
 import type { Done } from '../identity/job.ts';
 import { machineOf, newInstance } from '../identity/machine.ts';
 import { keysOf } from '../identity/plain.ts';

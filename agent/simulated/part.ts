@@ -4,10 +4,10 @@
 // is told something; while a part is ill it gets the samples that a real hang would show, four a second,
 // so that suspicion, evidence, kill and every reason given are the real ones.
 
+import { DEFAULTS } from '../../configuration/defaults.ts';
 import type { NewEvent } from '../../protocol/events.ts';
 import { CAUSES, type Cause } from '../../protocol/events.ts';
 import { unreachable } from '../../protocol/result.ts';
-import { DEFAULTS } from '../config-defaults.ts';
 import { initialModel, isUp, type Model, step } from '../watchdog/machine.ts';
 import type { ComponentEffect, ComponentEvent, Policy, ThreadSample } from '../watchdog/model.ts';
 import { between, type Dice, uuidFrom } from './dice.ts';

@@ -5,9 +5,9 @@
 import { readSync } from 'node:fs';
 import { join } from 'node:path';
 import { isatty } from 'node:tty';
+import type { AgentConfig } from '../../configuration/config.ts';
 import { parseToken } from '../../protocol/enrolment.ts';
 import { fail, ok, type Result } from '../../protocol/result.ts';
-import type { AgentConfig } from '../config.ts';
 import { FILES } from '../identity/record.ts';
 import { codeOf } from './files.ts';
 import { makeIdentityFolder, writeSecret } from './identity-folder.ts';

@@ -2,8 +2,8 @@
 // at the same time, because one that hangs must not make the others late. What could not be had is counted by
 // component and said once, never guessed.
 
+import type { MetricRules } from '../../configuration/metrics.ts';
 import type { Sample } from '../../protocol/metric-body.ts';
-import type { MetricRules } from '../config-metrics.ts';
 import type { Log, Timers } from '../ports.ts';
 import { parseExposition } from './exposition.ts';
 import type { ComponentReading } from './readings.ts';

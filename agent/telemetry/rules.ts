@@ -2,9 +2,9 @@
 // rename), as the catalogue knows it, or under `app_`, so that nothing that a component invents can pretend to be a
 // measurement of ours. Pure but for what it remembers: a name is judged once, and asked for each sample.
 
+import type { MetricRules } from '../../configuration/metrics.ts';
 import type { Labels } from '../../protocol/metric-body.ts';
 import { catalogue, isMetricName, type MetricEntry } from '../../protocol/metrics.ts';
-import type { MetricRules } from '../config-metrics.ts';
 import type { FamilyType, Unit } from './families.ts';
 
 /** `drop`: nobody wants it. `unfit`: it was to be renamed and is something else. */

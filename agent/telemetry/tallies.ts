@@ -6,9 +6,9 @@
 // skipped, and so many bytes are told as unread.
 
 import { basename } from 'node:path';
+import type { LineCounter } from '../../configuration/metrics.ts';
 import type { Sample } from '../../protocol/metric-body.ts';
 import type { Result } from '../../protocol/result.ts';
-import type { LineCounter } from '../config-metrics.ts';
 import type { Clock, Log, Timers } from '../ports.ts';
 import type { JournalDisk } from '../system/journal-files.ts';
 import { compileCounter, type LinePattern } from './line-patterns.ts';

@@ -1,8 +1,8 @@
 // What was counted of a component's output, as series. A name of the catalogue is sent as it is, any other under
 // `app_`; each carries the version that printed the line, because errors that are counted belong to it. Pure.
 
+import { hasVersion, isForComponents, type LineCounter } from '../../configuration/metrics.ts';
 import type { Sample } from '../../protocol/metric-body.ts';
-import { hasVersion, isForComponents, type LineCounter } from '../config-metrics.ts';
 import type { TallySet } from './tally.ts';
 
 /**

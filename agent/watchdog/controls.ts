@@ -4,7 +4,7 @@
 // needs to know of two kinds.
 
 import { randomUUID } from 'node:crypto';
-import type { AgentConfig } from '../config.ts';
+import type { AgentConfig } from '../../configuration/config.ts';
 import { type Control, type ControlOptions, createControl } from './control.ts';
 import { External } from './external.ts';
 import { ownerOf } from './external-others.ts';

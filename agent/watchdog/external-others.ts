@@ -3,7 +3,7 @@
 // records on tmpfs are asked and not what is watched at the moment: an agent that begins adopts one component
 // after the other, and the first must not be given what the last will find.
 
-import type { ComponentConfig } from '../config.ts';
+import type { ComponentConfig } from '../../configuration/config.ts';
 import type { Ports } from '../ports.ts';
 import { identityOf, readExternal } from './external-record.ts';
 import { placeOf } from './hands.ts';

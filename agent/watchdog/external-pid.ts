@@ -4,7 +4,7 @@
 // component; and a pid file is not believed that is older than the process it names (monit's trap: a stale file and a
 // reused number).
 
-import type { ComponentConfig } from '../config.ts';
+import type { ComponentConfig } from '../../configuration/config.ts';
 import type { Ports } from '../ports.ts';
 import { askCommand } from '../system/command.ts';
 import { codeOf } from '../system/files.ts';

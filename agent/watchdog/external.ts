@@ -3,8 +3,8 @@
 // no shim hears of its end, so that a stat of 15 us four times a second does. Whoever started it may start it
 // again at once: so after an end it is looked for before anything is started, and there is never a second copy.
 
+import type { ComponentConfig } from '../../configuration/config.ts';
 import { fail, ok, type Result } from '../../protocol/result.ts';
-import type { ComponentConfig } from '../config.ts';
 import type { Cancel, Log, Ports } from '../ports.ts';
 import type { Adopted } from './adopt.ts';
 import type { Life } from './end-watch.ts';

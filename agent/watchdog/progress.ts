@@ -3,9 +3,9 @@
 // nothing, because a misspelt name in a configuration must never kill a till; so no number is ever guessed.
 // Judged elsewhere (hang.ts): here three numbers are read, at a rhythm that suits the deadline.
 
+import type { ComponentConfig } from '../../configuration/config.ts';
 import type { Sample } from '../../protocol/metric-body.ts';
 import type { Result } from '../../protocol/result.ts';
-import type { ComponentConfig } from '../config.ts';
 import type { Log, Timers } from '../ports.ts';
 import { parseExposition } from '../telemetry/exposition.ts';
 import { scrape } from '../telemetry/scrape.ts';

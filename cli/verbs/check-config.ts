@@ -70,8 +70,8 @@ async function problemsOf(name: ProgramName, text: string, folder: string) {
     const loaded = loadConfig(text, folder);
     return loaded.ok ? [] : loaded.problems;
   }
-  const { loadConfig } = await import('../../agent/config.ts');
-  const { patternProblems } = await import('../../agent/watchdog/patterns.ts');
+  const { loadConfig } = await import('../../configuration/config.ts');
+  const { patternProblems } = await import('../../configuration/patterns.ts');
   const loaded = loadConfig(text, folder);
   return loaded.ok ? patternProblems(loaded.config) : loaded.problems;
 }

@@ -72,8 +72,8 @@ function rulesIn(value: unknown): { path: readonly string[]; value: unknown } {
 
 /** @returns every problem of the file, in sentences; none when its rules hold from now on. */
 async function takeRules(file: string): Promise<readonly string[]> {
-  const { formatProblem, parseYaml } = await import('../../agent/config-yaml.ts');
-  const { stepsOf } = await import('../../agent/config-redaction.ts');
+  const { formatProblem, parseYaml } = await import('../../configuration/yaml.ts');
+  const { stepsOf } = await import('../../configuration/redaction.ts');
   let text: string;
   try {
     text = readFileSync(file, 'utf8');

@@ -37,7 +37,7 @@ async function startAgent(
   folder: string,
   token: string | undefined,
 ): Promise<Started> {
-  const { loadConfig } = await import('../../agent/config.ts');
+  const { loadConfig } = await import('../../configuration/config.ts');
   const loaded = loadConfig(text, folder);
   if (!loaded.ok) return { ok: 'config', problems: loaded.problems };
   if (token !== undefined) {

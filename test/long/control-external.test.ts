@@ -5,8 +5,8 @@ import { spawn as spawnChild } from 'node:child_process';
 import { readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { loadConfig } from '../../agent/config.ts';
 import { scan } from '../../agent/watchdog/tree.ts';
+import { loadConfig } from '../../configuration/config.ts';
 import { isRunning, Outside, pause, ports, until } from '../real/external-rig.ts';
 
 let outside: Outside;

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { expect, it } from 'vitest';
 import { startAgent } from '../../agent/agent.ts';
-import { loadConfig } from '../../agent/config.ts';
+import { loadConfig } from '../../configuration/config.ts';
 import { until } from '../real/agent-rig.ts';
 
 /** More than the first six and the last four of what is printed below. */

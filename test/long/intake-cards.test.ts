@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { startAgent } from '../../agent/agent.ts';
-import { loadConfig } from '../../agent/config.ts';
+import { loadConfig } from '../../configuration/config.ts';
 import { recordsIn } from './intake-rig.ts';
 
 /** More than the first six and the last four of what is printed below. */

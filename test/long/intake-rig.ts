@@ -2,7 +2,6 @@
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { type AgentConfig, loadConfig } from '../../agent/config.ts';
 import { openLogRooms } from '../../agent/logs/intake/open.ts';
 import type { RecordCount } from '../../agent/logs/intake/types.ts';
 import { openReader } from '../../agent/logs/journal/reader.ts';
@@ -11,6 +10,7 @@ import { openOwnLog } from '../../agent/logs/own.ts';
 import { createRedactions } from '../../agent/logs/redactions.ts';
 import { createPuncher } from '../../agent/punch.ts';
 import { realPorts } from '../../agent/system.ts';
+import { type AgentConfig, loadConfig } from '../../configuration/config.ts';
 import type { NewEvent } from '../../protocol/events.ts';
 
 const GIBIBYTE = 1024 ** 3;

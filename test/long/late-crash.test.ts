@@ -7,7 +7,7 @@ import { Rig, until } from '../real/agent-rig.ts';
 import { ward } from './patients/ward.ts';
 
 const HEALTHY_MS = 61_000;
-/** agent/config-defaults.ts: restarts of one component within five minutes. */
+/** configuration/defaults.ts: restarts of one component within five minutes. */
 const RESTARTS = 5;
 /** Rungs above that start it once more: everything, twice at most. */
 const ALL = 2;

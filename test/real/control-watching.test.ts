@@ -5,8 +5,8 @@ import { execFileSync } from 'node:child_process';
 import { appendFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { patternProblems } from '../../agent/watchdog/patterns.ts';
 import { LOOK_BYTES_MAX, STRETCHES_MAX } from '../../agent/watchdog/probes-log.ts';
+import { patternProblems } from '../../configuration/patterns.ts';
 import { clocks, folder, own, pause, warnings, watchLog } from './watching-rig.ts';
 
 const well = { ok: true, reason: 'its output is as it should be' };

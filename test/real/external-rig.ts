@@ -15,11 +15,11 @@ import {
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { loadConfig } from '../../agent/config.ts';
 import { realPorts } from '../../agent/system.ts';
 import type { Control, Exit, Life } from '../../agent/watchdog/control.ts';
 import { createControls } from '../../agent/watchdog/controls.ts';
 import { scan } from '../../agent/watchdog/tree.ts';
+import { loadConfig } from '../../configuration/config.ts';
 
 export const ports = realPorts();
 export const FAULT = resolve('test/real/fault.ts');

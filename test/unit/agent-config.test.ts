@@ -3,8 +3,8 @@
 import { generateKeyPairSync } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatProblem, loadConfig } from '../../agent/config.ts';
-import { DEFAULTS } from '../../agent/config-defaults.ts';
+import { formatProblem, loadConfig } from '../../configuration/config.ts';
+import { DEFAULTS } from '../../configuration/defaults.ts';
 import { COMMAND_KINDS, publicKeyText } from '../../protocol/commands.ts';
 import { SMALL } from './config-small.ts';
 

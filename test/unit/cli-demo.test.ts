@@ -4,7 +4,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { loadConfig as loadAgent } from '../../agent/config.ts';
 import { readOptions } from '../../agent/simulated/options.ts';
 import {
   agentConfig,
@@ -18,6 +17,7 @@ import { SOURCES } from '../../cli/demo/setup.ts';
 import { createTeller, money, timeText } from '../../cli/demo/teller.ts';
 import { plainStyle } from '../../cli/screen.ts';
 import { recognise } from '../../cli/verbs/check-config.ts';
+import { loadConfig as loadAgent } from '../../configuration/config.ts';
 
 const place: Place = {
   folder: '/somewhere/.tillwatch',

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { loadConfig } from '../../agent/config.ts';
+import { loadConfig } from '../../configuration/config.ts';
 
 const FOLDER = '/etc/pos';
 const load = (component: object) =>

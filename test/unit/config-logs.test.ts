@@ -1,7 +1,7 @@
 // How much of a store's line logs may take, in the agent's configuration.
 
 import { describe, expect, it } from 'vitest';
-import { formatProblem, loadConfig } from '../../agent/config.ts';
+import { formatProblem, loadConfig } from '../../configuration/config.ts';
 import { SMALL } from './config-small.ts';
 
 function load(more: string) {

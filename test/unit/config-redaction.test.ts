@@ -1,7 +1,7 @@
 // The operator's rules of the redactor in the agent's configuration: read, or refused with path and line.
 
 import { describe, expect, it } from 'vitest';
-import { formatProblem, loadConfig } from '../../agent/config.ts';
+import { formatProblem, loadConfig } from '../../configuration/config.ts';
 import { NO_RULES, readRules } from '../../redact/index.ts';
 import { SMALL } from './config-small.ts';
 

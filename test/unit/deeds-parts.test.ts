@@ -2,12 +2,12 @@
 
 import { describe, expect, it } from 'vitest';
 import type { Component } from '../../agent/component.ts';
-import type { AgentConfig } from '../../agent/config.ts';
-import { changeableOf, readSettings } from '../../agent/config-settings.ts';
 import { ANSWER_MS_MAX, Asks } from '../../agent/deeds/asks.ts';
 import { Sales, WAITING_MAX } from '../../agent/deeds/sale.ts';
 import { Stopped } from '../../agent/deeds/stopped.ts';
 import type { Timers } from '../../agent/ports.ts';
+import type { AgentConfig } from '../../configuration/config.ts';
+import { changeableOf, readSettings } from '../../configuration/settings.ts';
 import type { Command } from '../../protocol/commands.ts';
 import { fail, ok } from '../../protocol/result.ts';
 

@@ -2,11 +2,11 @@
 // component that is broken on purpose.
 
 import { describe, expect, it } from 'vitest';
-import { loadConfig } from '../../agent/config.ts';
 import { complete } from '../../cli/completion/complete.ts';
 import { plainStyle } from '../../cli/screen.ts';
 import { createProgram } from '../../cli/tillwatch.ts';
 import { endLines, listLines, runDrillHere, wrongWish } from '../../cli/verbs/drill.ts';
+import { loadConfig } from '../../configuration/config.ts';
 import { DRILL_FAULTS } from '../../protocol/commands.ts';
 import type { DrillReport } from '../../protocol/drill.ts';
 

@@ -2,11 +2,11 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { DEFAULTS } from '../../agent/config-defaults.ts';
 import { type DiskKeeperOptions, keepDisk, type SpaceReading } from '../../agent/disk-keeper.ts';
 import { type DiskModel, judgeDisk, limitsFor, NEW_DISK } from '../../agent/low-disk.ts';
 import { openReserve } from '../../agent/reserve.ts';
 import { diskSamples, parseWritten } from '../../agent/telemetry/disk-samples.ts';
+import { DEFAULTS } from '../../configuration/defaults.ts';
 import type { NewEvent } from '../../protocol/events.ts';
 import { fail, ok } from '../../protocol/result.ts';
 import { fakeTime, quiet } from './fleet-rig.ts';

@@ -2,8 +2,8 @@
 // cost the rest of the till more than it can bring.
 
 import { expect, it } from 'vitest';
-import { loadConfig } from '../../agent/config.ts';
 import { policyOf } from '../../agent/policy.ts';
+import { loadConfig } from '../../configuration/config.ts';
 
 /** @returns the rungs above restart of the first component. */
 function rungsOf(component: string): string[] {

@@ -3,9 +3,9 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { loadConfig as loadAgent } from '../../agent/config.ts';
 import { loadConfig as loadBroker } from '../../broker/config.ts';
 import { retentionText } from '../../broker/config-retention.ts';
+import { loadConfig as loadAgent } from '../../configuration/config.ts';
 
 const readme = readFileSync('README.md', 'utf8');
 const blocks = [...readme.matchAll(/```yaml\n([\s\S]*?)```/g)].map((match) => match[1] ?? '');

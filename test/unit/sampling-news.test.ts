@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
 import { Component } from '../../agent/component.ts';
-import { type AgentConfig, loadConfig } from '../../agent/config.ts';
 import { eventOf } from '../../agent/said.ts';
 import { OVER } from '../../agent/telemetry/budget.ts';
 import {
@@ -11,6 +10,7 @@ import {
 import { SamplingMemory, SELDOM_MS } from '../../agent/telemetry/memory.ts';
 import { Versions, versionsIn } from '../../agent/telemetry/versions.ts';
 import type { Life } from '../../agent/watchdog/control.ts';
+import { type AgentConfig, loadConfig } from '../../configuration/config.ts';
 import { decodeEventBody, encodeEventBody } from '../../protocol/events.ts';
 import { fail, ok, type Result } from '../../protocol/result.ts';
 import { fakeClock, quietLog } from './outbox-rig.ts';

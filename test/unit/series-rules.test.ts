@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type AgentConfig, loadConfig } from '../../agent/config.ts';
-import type { MetricRules } from '../../agent/config-metrics.ts';
 import { parseExposition } from '../../agent/telemetry/exposition.ts';
 import { unitsOf } from '../../agent/telemetry/families.ts';
 import { globMatches, judgeOf } from '../../agent/telemetry/rules.ts';
 import { outwardOf } from '../../agent/telemetry/series.ts';
+import { type AgentConfig, loadConfig } from '../../configuration/config.ts';
+import type { MetricRules } from '../../configuration/metrics.ts';
 
 const rules = (more: Partial<MetricRules>): MetricRules => ({
   ...{ keep: [], drop: [], rename: {} },

@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import type { LineCounter } from '../../agent/config-metrics.ts';
 import type { FileStat } from '../../agent/system/journal-files.ts';
-import { compileCounter, counterProblems } from '../../agent/telemetry/line-patterns.ts';
+import { compileCounter } from '../../agent/telemetry/line-patterns.ts';
 import { TALLY_BEHIND_BYTES_MAX, Tallies } from '../../agent/telemetry/tallies.ts';
 import { OTHER, SETS_MAX } from '../../agent/telemetry/tally.ts';
 import { linesOf } from '../../agent/telemetry/tally-lines.ts';
+import type { LineCounter } from '../../configuration/metrics.ts';
+import { patternProblems } from '../../configuration/patterns.ts';
 import { ok, type Result } from '../../protocol/result.ts';
 import { fakeClock, quietLog } from './outbox-rig.ts';
 
@@ -220,7 +221,7 @@ test('a card number in a label does not leave the terminal', async () => {
 
 test('a counter that cannot count is told with its path', async () => {
   const counters = [offline, { ...errors, labels: ['kind'] }, { ...offline, pattern: '(' }];
-  const problems = await counterProblems({ components: [{ counters }] } as never);
+  const problems = await patternProblems({ components: [{ probes: [], counters }] } as never);
   expect(problems.map(({ path }) => path)).toEqual([
     'components[0].counters[1].pattern',
     'components[0].counters[2].pattern',

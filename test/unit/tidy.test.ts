@@ -8,6 +8,7 @@ import { describe, expect, it } from 'vitest';
 const ROOMS = [
   'protocol',
   'redact',
+  'configuration',
   'agent',
   'terminal',
   'broker',

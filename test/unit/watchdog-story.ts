@@ -1,7 +1,6 @@
 // A component for stories: a policy, a main thread whose behaviour is switched by a word, and hands that do
 // what the machine asks. Time is moved by hand in sweeps of 250 ms, as the agent does it; nothing waits.
 
-import { DEFAULTS } from '../../agent/config-defaults.ts';
 import type { Stepped } from '../../agent/telemetry/spans-track.ts';
 import { initialModel, type Model, step } from '../../agent/watchdog/machine.ts';
 import type {
@@ -10,6 +9,7 @@ import type {
   Policy,
   ThreadSample,
 } from '../../agent/watchdog/model.ts';
+import { DEFAULTS } from '../../configuration/defaults.ts';
 
 export const SWEEP_MS = 250;
 

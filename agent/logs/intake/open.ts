@@ -1,9 +1,9 @@
 // Opens output, the journal and the intake between them for one agent, with who counts lines on the way. Only wiring.
 
 import { join } from 'node:path';
+import type { AgentConfig } from '../../../configuration/config.ts';
 import type { NewEvent } from '../../../protocol/events.ts';
 import { stamp } from '../../../redact/index.ts';
-import type { AgentConfig } from '../../config.ts';
 import { createOutput, type Output, type OutputRoom } from '../../output.ts';
 import type { Ports } from '../../ports.ts';
 import type { Puncher } from '../../punch.ts';

@@ -4,10 +4,10 @@
 // setting that is not named is as the file has it.
 
 import * as v from 'valibot';
+import { COMPONENTS_MAX } from './component.ts';
 import type { AgentConfig } from './config.ts';
-import { COMPONENTS_MAX } from './config-component.ts';
-import { agentSchema } from './config-schema.ts';
-import { id, list, oneOf, strict } from './config-words.ts';
+import { agentSchema } from './schema.ts';
+import { id, list, oneOf, strict } from './words.ts';
 import {
   keysOf,
   type Path,
@@ -17,7 +17,7 @@ import {
   problem,
   sentenceOf,
   valueAt,
-} from './config-yaml.ts';
+} from './yaml.ts';
 
 const mode = oneOf('act', 'observe');
 const { sampling, link } = agentSchema.pipe[0].entries;

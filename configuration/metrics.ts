@@ -5,7 +5,7 @@
 
 import * as v from 'valibot';
 import { catalogue, isMetricName, type MetricEntry } from '../protocol/metrics.ts';
-import { list, strict, text } from './config-words.ts';
+import { list, strict, text } from './words.ts';
 
 export const PATTERNS_MAX = 100;
 export const RENAMES_MAX = 100;

@@ -4,7 +4,7 @@
 
 import * as v from 'valibot';
 import { NO_RULES, type Rules, readRules } from '../redact/index.ts';
-import { strict } from './config-words.ts';
+import { strict } from './words.ts';
 
 const UNKNOWN: Omit<v.UnknownPathItem, 'key'> = {
   ...{ type: 'unknown', origin: 'value' },

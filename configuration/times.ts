@@ -1,9 +1,9 @@
 // How the numbers of one component fit together: no least above its most, no lost beat that is a hang, and no exit code
-// that means two things. What one number alone may be stands in config-component.ts; told as config.ts tells
+// that means two things. What one number alone may be stands in component.ts; told as config.ts tells
 // relations, each with its path and a sentence.
 
 import type { ComponentConfig } from './config.ts';
-import type { Misfit } from './config-external.ts';
+import type { Misfit } from './external.ts';
 
 function exitMisfits({ exit }: ComponentConfig): Misfit[] {
   const { success, permanent, remote } = exit;

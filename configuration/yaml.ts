@@ -1,6 +1,6 @@
 // Reading YAML so that everything that is wrong with it can be told at once, each with its path, its line and a sentence.
 // Used for the agent's configuration (config.ts) and for settings that are applied to a running agent
-// (config-settings.ts), so that both are refused in the same words.
+// (settings.ts), so that both are refused in the same words.
 
 import type * as v from 'valibot';
 import { type Document, isNode, LineCounter, parseAllDocuments } from 'yaml';

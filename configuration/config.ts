@@ -1,17 +1,17 @@
 // Reads the agent's configuration: YAML, once, strictly, and with all its problems at once, each with its
 // path, its line and a sentence. A till is configured by somebody far away who gets one look at the
-// answer, so nothing is guessed, ignored or repaired. After the shape (config-schema.ts) come the
+// answer, so nothing is guessed, ignored or repaired. After the shape (schema.ts) come the
 // relations: names, order and deadlines that have to fit each other.
 
 import { join, resolve } from 'node:path';
 import * as v from 'valibot';
 import { SOCKET_PATH_BYTES_MAX } from '../protocol/limits.ts';
-import { componentSchema } from './config-component.ts';
-import { DEFAULTS } from './config-defaults.ts';
-import { misfitsOf, withPaths } from './config-external.ts';
-import { agentSchema } from './config-schema.ts';
-import { timesOf } from './config-times.ts';
-import { misplacedIn } from './config-uplink.ts';
+import { componentSchema } from './component.ts';
+import { DEFAULTS } from './defaults.ts';
+import { misfitsOf, withPaths } from './external.ts';
+import { agentSchema } from './schema.ts';
+import { timesOf } from './times.ts';
+import { misplacedIn } from './uplink.ts';
 import {
   keysOf,
   type Path,
@@ -21,9 +21,9 @@ import {
   problem,
   sentenceOf,
   valueAt,
-} from './config-yaml.ts';
+} from './yaml.ts';
 
-export { CONFIG_BYTES_MAX, formatProblem, type Problem } from './config-yaml.ts';
+export { CONFIG_BYTES_MAX, formatProblem, type Problem } from './yaml.ts';
 
 export type AgentConfig = Omit<v.InferOutput<typeof agentSchema>, 'logDir' | 'identityDir'> & {
   readonly logDir: string;

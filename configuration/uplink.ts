@@ -4,8 +4,8 @@
 
 import * as v from 'valibot';
 import { COMMAND_KINDS } from '../protocol/commands.ts';
-import { DEFAULTS } from './config-defaults.ts';
-import { isLoopback, list, oneOf, port, strict, text, truth, whole } from './config-words.ts';
+import { DEFAULTS } from './defaults.ts';
+import { isLoopback, list, oneOf, port, strict, text, truth, whole } from './words.ts';
 
 /** Tried in turn; more are a mistake. */
 export const ADDRESSES_MAX = 8;

@@ -1,11 +1,11 @@
 // One component in the agent's configuration: every key with its bounds, its default and the sentence that a person
-// reads when it is wrong. How values fit together is checked in config.ts; the defaults are in config-defaults.ts.
+// reads when it is wrong. How values fit together is checked in config.ts; the defaults are in defaults.ts.
 
 import * as v from 'valibot';
 import { DRILL_COMPONENT } from '../protocol/drill.ts';
 import { CAUSES } from '../protocol/events.ts';
-import { DEFAULTS } from './config-defaults.ts';
-import { countersSchema, metricsSchema } from './config-metrics.ts';
+import { DEFAULTS } from './defaults.ts';
+import { countersSchema, metricsSchema } from './metrics.ts';
 import {
   command,
   DAY,
@@ -24,7 +24,7 @@ import {
   text,
   truth,
   whole,
-} from './config-words.ts';
+} from './words.ts';
 
 export const COMPONENTS_MAX = 32;
 export const PROBES_MAX = 8;

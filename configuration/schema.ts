@@ -1,27 +1,15 @@
-// The shape of the agent's configuration as a whole; one component's part is in config-component.ts. Only what one
+// The shape of the agent's configuration as a whole; one component's part is in component.ts. Only what one
 // value alone can tell is checked here; how values fit together is in config.ts.
 
 import * as v from 'valibot';
 import { parsePublicKey } from '../protocol/commands.ts';
 import { COMMAND_KEYS_MAX } from '../protocol/limits.ts';
-import { COMPONENTS_MAX, componentSchema, hookEntries, rung } from './config-component.ts';
-import { DEFAULTS } from './config-defaults.ts';
-import { logsEntry } from './config-logs.ts';
-import { redactionEntry } from './config-redaction.ts';
-import { boundsEntry, brokerEntry } from './config-uplink.ts';
-import {
-  DAY,
-  HOUR,
-  id,
-  list,
-  MINUTE,
-  ms,
-  oneOf,
-  strict,
-  text,
-  truth,
-  whole,
-} from './config-words.ts';
+import { COMPONENTS_MAX, componentSchema, hookEntries, rung } from './component.ts';
+import { DEFAULTS } from './defaults.ts';
+import { logsEntry } from './logs.ts';
+import { redactionEntry } from './redaction.ts';
+import { boundsEntry, brokerEntry } from './uplink.ts';
+import { DAY, HOUR, id, list, MINUTE, ms, oneOf, strict, text, truth, whole } from './words.ts';
 
 const MEBIBYTE = 1024 ** 2;
 const GIBIBYTE = 1024 ** 3;

@@ -2,8 +2,8 @@
 // may take while everything else of the till, and of the store, needs it as well.
 
 import * as v from 'valibot';
-import { DEFAULTS } from './config-defaults.ts';
-import { strict } from './config-words.ts';
+import { DEFAULTS } from './defaults.ts';
+import { strict } from './words.ts';
 
 const SHARE = 'must be a share of the line, from 0.01 to 1 (1: all of it)';
 
