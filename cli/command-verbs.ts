@@ -11,7 +11,7 @@ import { wrap } from './screen.ts';
 
 /** What is no verb of its own here; `trust` is sent by the broker alone. */
 const ELSEWHERE: readonly CommandKind[] = [
-  ...(['logs', 'tail', 'cancel_logs', 'drill', 'hold', 'trust'] as const),
+  ...(['logs', 'tail', 'cancel_logs', 'drill', 'hold', 'trust', 'apply'] as const),
 ];
 const HELP_COLUMNS = 80;
 

@@ -120,10 +120,17 @@ export const catalogue = {
     ...{ ...quiet, sale: 'waits', role: 'oncall', bulk: false },
     what: 'close a device and open it again',
   }),
-  hold: row(v.strictObject({ forMs: lastsMs(SECOND, 4 * HOUR) }), {
-    ...{ ...quiet, role: 'oncall', bulk: true },
-    what: 'let the watchdog of a terminal only watch for a while; it ends by itself',
-  }),
+  hold: row(
+    v.strictObject({
+      forMs: lastsMs(SECOND, limits.MAINTENANCE_MS_MAX),
+      /** The maintenance that it is a part of; another one, or the same anew, replaces it. */
+      maintenance: v.optional(request),
+    }),
+    {
+      ...{ ...quiet, role: 'oncall', bulk: true },
+      what: 'let the watchdog of a terminal only watch for a while; it ends by itself',
+    },
+  ),
   release: row(v.strictObject({}), {
     ...{ ...quiet, role: 'oncall', bulk: true },
     what: 'end a hold',
@@ -147,6 +154,26 @@ export const catalogue = {
     {
       ...{ ...quiet, role: 'admin', bulk: true },
       what: 'apply settings to a running agent; kept over its restarts',
+    },
+  ),
+  /** A version of the fleet configuration, whole; what a till may decide alone is not in it (configuration/fleet.ts). */
+  apply: row(
+    v.strictObject({
+      name: v.pipe(v.string(), v.regex(ID_PATTERN, ID_RULE)),
+      version: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
+      /** Of the document as its author wrote it. */
+      sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, 'a SHA-256 in hex')),
+      /** The document: deflated (RFC 1951), in base64. */
+      packed: v.pipe(
+        v.string(),
+        v.regex(/^[A-Za-z0-9+/]+={0,2}$/, 'base64'),
+        v.maxLength(limits.CONFIGURATION_PACKED_CHARS_MAX),
+      ),
+      readyMs: v.optional(lastsMs(5 * SECOND, limits.CONFIGURATION_READY_MS_MAX)),
+    }),
+    {
+      ...{ ...planned, expiryMs: 30 * MINUTE, role: 'admin', bulk: true },
+      what: 'apply a version of the fleet configuration; a till that is not ready under it goes back by itself',
     },
   ),
   purge_logs: row(v.strictObject({ component: v.optional(component), beforeMs: timeMs }), {

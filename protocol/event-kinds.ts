@@ -58,6 +58,10 @@ export const AWAY_REASONS = [
 ] as const;
 export type AwayReason = (typeof AWAY_REASONS)[number];
 
+/** Under what a till runs: its own file, a version on trial, or one that was kept. */
+export const CONFIGURATION_STATES = ['own', 'trial', 'kept'] as const;
+export type ConfigurationState = (typeof CONFIGURATION_STATES)[number];
+
 const ms = v.pipe(v.number(), v.minValue(0));
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 
@@ -86,6 +90,17 @@ export const eventSchemas = {
         name: v.string(),
         version: v.string(),
         mode: v.optional(v.picklist(MODES)),
+      }),
+    ),
+    /** What it runs under; `own`: its own file alone. */
+    configuration: v.optional(
+      v.looseObject({
+        state: v.picklist(CONFIGURATION_STATES),
+        name: v.optional(v.string()),
+        version: v.optional(count),
+        sha256: v.optional(v.string()),
+        /** Settings of this one till lie over it (command `configure`). */
+        overridden: v.optional(v.boolean()),
       }),
     ),
   }),
@@ -157,6 +172,17 @@ export const eventSchemas = {
     reason: v.string(),
     by: v.string(),
     untilMs: v.optional(ms),
+    /** The maintenance that it is a part of. */
+    maintenance: v.optional(v.string()),
+  }),
+  /** A version of the fleet configuration was tried, and what became of it. `restarted`: components that it changed. */
+  configuration: v.looseObject({
+    what: v.picklist(['trial', 'kept', 'rolled_back', 'refused']),
+    name: v.string(),
+    version: count,
+    sha256: v.string(),
+    reason: v.string(),
+    restarted: v.optional(v.array(v.string())),
   }),
   /** The machine is restarted by us; the token for it is on disk already. */
   reboot: v.looseObject({ incident: v.string(), reason: v.string(), uptimeMs: ms }),

@@ -35,12 +35,22 @@ export const SPAN_ATTRIBUTES_MAX = 64;
 export const SPAN_EVENTS_MAX = 64;
 
 export const COMMAND_BYTES_MAX = 16 * 1024;
+/** A fleet configuration as its author wrote it, and packed and in base64 as it travels in a command. */
+export const CONFIGURATION_BYTES_MAX = 256 * 1024;
+export const CONFIGURATION_PACKED_CHARS_MAX = 12_000;
+/** So long a till may take until everything that was ready is ready again under a new configuration. */
+export const CONFIGURATION_READY_MS = 2 * 60_000;
+export const CONFIGURATION_READY_MS_MAX = 60 * 60_000;
 /** What a terminal trusts at one time: two of each while one replaces the other. */
 export const AUTHORITIES_MAX = 3;
 export const COMMAND_KEYS_MAX = 8;
 /** A diagnosis as it leaves the terminal, compressed. */
 export const DIAGNOSIS_BYTES_MAX = 2 * 1024 * 1024;
 export const REASON_CHARS_MAX = 500;
+/** Of a maintenance that somebody starts, or that repeats (issued as a hold). */
+export const MAINTENANCE_MS_MAX = 4 * 3_600_000;
+/** Of a store or a terminal. */
+export const OWN_LABELS_MAX = 32;
 export const ACK_BYTES_MAX = 64 * 1024;
 export const ACK_RANGES_MAX = 1_000;
 

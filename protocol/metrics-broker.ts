@@ -19,6 +19,18 @@ export const brokerMetrics = {
   ),
   pos_terminal_last_seen_timestamp_seconds: registry.gauge('When it was last heard of.'),
   pos_terminal_clock_skew_seconds: registry.gauge("Terminal's own clock minus the broker's."),
+  pos_terminal_maintenance: registry.gauge('1 while a maintenance of it runs, else 0.'),
+  pos_terminal_versions_behind: registry.gauge('Components that do not run their target version.'),
+  pos_terminal_config_behind: registry.gauge(
+    '1 while it does not run the fleet configuration that is meant for it.',
+  ),
+  // Of stores: the label terminal is empty there.
+  pos_store_info: registry.gauge('Always 1; what the store is.', 'region', 'time_zone'),
+  pos_store_open: registry.gauge('1 while the store is open by its hours, else 0.'),
+  pos_store_lanes_expected: registry.gauge(
+    'Lanes that should sell now: none while it is closed, none of those in maintenance.',
+  ),
+  pos_store_maintenance: registry.gauge('1 while a maintenance of the whole store runs, else 0.'),
   tillwatch_sink_canary: registry.gauge(
     'Written to a sink by its self-test, now and an hour back.',
     'sink',
@@ -34,6 +46,22 @@ export const brokerMetrics = {
     'cause',
     'version',
   ),
+  pos_rollout_version_role: broker.gauge(
+    'Always 1; a version that was set as a target, and whether as candidate or control.',
+    ...(['component', 'version', 'role'] as const),
+  ),
+  pos_terminals_behind: broker.gauge(
+    'Terminals that run another version than their target.',
+    'component',
+  ),
+  pos_terminals_config_behind: broker.gauge(
+    'Terminals that do not run the fleet configuration meant for them.',
+  ),
+  pos_stores: broker.gauge('Stores by whether they are open now.', 'state'),
+  pos_terminals_in_maintenance: broker.gauge('Terminals of which a maintenance runs.'),
+  tillwatch_config_rollouts: broker.gauge('Versions of configurations by state.', 'state'),
+  tillwatch_backups_total: broker.counter('Backups by result.', 'result'),
+  tillwatch_backup_timestamp_seconds: broker.gauge('When the last backup was complete.'),
   tillwatch_broker_info: broker.gauge('Always 1; the broker that runs.', 'version', 'node'),
   tillwatch_broker_connections: broker.gauge('Open MQTT connections.'),
   tillwatch_broker_connects_total: broker.counter('MQTT connections by result.', 'result'),

@@ -74,6 +74,14 @@ export const catalogue = {
     'resource',
   ),
   pos_host_network_bytes_total: agent.counter('Bytes over the network.', 'direction'),
+  pos_config_info: agent.gauge(
+    'Always 1; the fleet configuration that runs, by name and version.',
+    ...(['name', 'version'] as const),
+  ),
+  tillwatch_config_trials_total: agent.counter(
+    'Versions of the fleet configuration by what became of them.',
+    'result',
+  ),
   pos_component_up: agent.gauge('1 while the component is ready.', 'component'),
   pos_component_state: agent.gauge(
     '1 for the state that the component is in.',

@@ -124,6 +124,9 @@ export const deeds: Deeds = {
   configure: {
     run: async (command, desk) => (await import('./configure.ts')).configure(command, desk),
   },
+  apply: {
+    run: ({ id }, { done }) => done(id, false, 'this agent takes no fleet configuration yet'),
+  },
   purge_logs: {
     run: async (command, desk) => (await import('./purge.ts')).purge(command, desk),
   },

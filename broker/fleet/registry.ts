@@ -155,7 +155,7 @@ const rules: Record<EventKind, Rule> = {
   ...{ recovery: same, recovery_outcome: same, recovery_suppressed: same, reboot: same },
   ...{ resource_held: same, output_dropped: same, drill: same, thinned: same },
   ...{ version_changed: same, series_left_out: same, error_signature: same },
-  ...{ redaction_missed: same, identity: same, command_refused: same },
+  ...{ redaction_missed: same, identity: same, command_refused: same, configuration: same },
 };
 
 /** Kinds of which `component` must be a name before they become state. */
