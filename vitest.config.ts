@@ -196,7 +196,7 @@ export default defineConfig({
           testTimeout: 600_000,
           hookTimeout: 120_000,
           pool: 'forks',
-          maxWorkers: 4,
+          maxWorkers: 3,
         },
       },
     ],
