@@ -41,10 +41,12 @@ export function handsFor(rooms: Rooms, wires: Wires): Omit<Hands, 'push'> {
   const { runDir, dataDir } = config;
   const { told, ...rest } = wires;
   const report = reporter(rooms);
-  const inherited = INHERITED.flatMap((name) => {
+  const inherited = INHERITED.flatMap((name): (readonly [string, string])[] => {
     const value = environment[name];
-    return value === undefined ? [] : [[name, value] as const];
+    return value === undefined ? [] : [[name, value]];
   });
+  // Many tills share one document of the fleet's configuration: which of them it is, a component finds here.
+  inherited.push(['TILLWATCH_TERMINAL', config.terminal]);
   return {
     ...rest,
     ports,

@@ -17,7 +17,8 @@ const settings = settingsOrExit({
   ...common,
   POS_SALE_PORT: portVariable(9102),
   POS_STORE: idVariable('store-1'),
-  POS_TERMINAL: idVariable('lane-1'),
+  // The agent's word for it; many tills may share one configuration.
+  POS_TERMINAL: idVariable(process.env['TILLWATCH_TERMINAL'] || 'lane-1'),
   POS_HARDWARE_URL: urlVariable('http://127.0.0.1:9101'),
   POS_PRICES_FILE: fileVariable(),
   /** How long the make-believe payment thinks about a card. */
