@@ -14,6 +14,7 @@ import { addErrorsVerb, readVersion } from './errors-verb.ts';
 import { addEventsVerb } from './events-verb.ts';
 import { done, EXIT, EXIT_MEANINGS, type ExitCode, type Outcome } from './exit.ts';
 import { addIdentityVerbs } from './identity-verbs.ts';
+import { addJoinVerb } from './join-verb.ts';
 import { addContextOption, addOperatorVerbs } from './operator-verbs.ts';
 import { addPrograms } from './programs.ts';
 import { addQuestions } from './questions.ts';
@@ -47,6 +48,7 @@ export function createProgram(verb: Verb): Command {
     })
     .showHelpAfterError('(see tillwatch --help)');
   addPrograms(program, verb);
+  addJoinVerb(program, verb);
   addBrokerVerbs(program, verb);
   addQuestions(program, verb);
   addIdentityVerbs(program, verb);

@@ -32,7 +32,8 @@ function readLine(): string {
   return text;
 }
 
-function read(token: string): Result<string> {
+/** @param token itself, or `-`: it comes on standard input. */
+export function readToken(token: string): Result<string> {
   if (token !== STANDARD_INPUT) return ok(token);
   if (isatty(0)) process.stderr.write('token: ');
   try {
@@ -50,7 +51,7 @@ export function placeToken(
   if (broker.plainText) {
     return fail('with broker.plainText there is nothing to enrol for: take it out of the file');
   }
-  const text = read(given);
+  const text = readToken(given);
   if (!text.ok) return text;
   const token = parseToken(text.value);
   if (!token.ok) return token;

@@ -26,7 +26,7 @@ export type EnrolWish = {
   readonly reason: string;
 };
 
-const AT_THE_TILL = 'tillwatch agent --config /etc/tillwatch/agent.yaml --enroll -';
+const AT_THE_TILL = 'tillwatch join';
 const OWNER_ONLY = 0o600;
 
 export function tokenLines({ terminal, store, token, expiresMs }: Token, now: number): string[] {

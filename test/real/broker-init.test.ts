@@ -54,7 +54,8 @@ it('makes a fleet with one command and says what to type next; again, it changes
   ).toEqual([
     'tillwatch broker --config ~/fleet/broker.yaml',
     'tillwatch enroll --store store-1 --terminal lane-1',
-    'tillwatch agent --config /etc/tillwatch/agent.yaml --enroll -',
+    'tillwatch join',
+    'tillwatch agent --config /etc/tillwatch/agent.yaml',
     `tillwatch login https://centre.example:8443 --as admin --authority ${fingerprint}`,
   ]);
   // Whoever made it is signed in: the first terminal takes four commands and not five.

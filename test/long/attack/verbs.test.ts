@@ -84,7 +84,18 @@ const TRIED = [
 ];
 /** On this machine only (a drill is asked for on the till), or what every viewer may read. */
 const HARMLESS = [
-  ...['demo', 'broker', 'agent', 'check-config', 'completion', 'status', 'drill', 'help', 'redact'],
+  ...[
+    'demo',
+    'broker',
+    'agent',
+    'check-config',
+    'completion',
+    'status',
+    'drill',
+    'help',
+    'redact',
+    'join',
+  ],
   ...[
     'login',
     'logout',
