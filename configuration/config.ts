@@ -1,33 +1,26 @@
 // Reads the agent's configuration: YAML, once, strictly, and with all its problems at once, each with its
 // path, its line and a sentence. A till is configured by somebody far away who gets one look at the
 // answer, so nothing is guessed, ignored or repaired. After the shape (schema.ts) come the
-// relations: names, order and deadlines that have to fit each other.
+// relations (relations.ts). Over the till's own file lies the document of the fleet, where there is one
+// (fleet.ts): each of its keys replaces the whole key of the file, so that what runs is read in one place.
 
 import { join, resolve } from 'node:path';
-import * as v from 'valibot';
-import { SOCKET_PATH_BYTES_MAX } from '../protocol/limits.ts';
-import { componentSchema } from './component.ts';
-import { DEFAULTS } from './defaults.ts';
-import { misfitsOf, withPaths } from './external.ts';
+import type * as v from 'valibot';
+import { withPaths } from './external.ts';
+import { type FleetConfig, isRecord, readDocument } from './fleet.ts';
+import { checkRelations, checkRunDir } from './relations.ts';
 import { agentSchema } from './schema.ts';
-import { timesOf } from './times.ts';
-import { misplacedIn } from './uplink.ts';
-import {
-  keysOf,
-  type Path,
-  type Problem,
-  type Problems,
-  parseYaml,
-  problem,
-  sentenceOf,
-  valueAt,
-} from './yaml.ts';
+import { type Problem, parseYaml, problem, readShape } from './yaml.ts';
 
+export { socketPath } from './relations.ts';
 export { CONFIG_BYTES_MAX, formatProblem, type Problem } from './yaml.ts';
 
-export type AgentConfig = Omit<v.InferOutput<typeof agentSchema>, 'logDir' | 'identityDir'> & {
+type Read = v.InferOutput<typeof agentSchema>;
+export type AgentConfig = Omit<Read, 'logDir' | 'identityDir' | 'components'> & {
   readonly logDir: string;
   readonly identityDir: string;
+  /** None where they come with the document of the fleet, and none has come. */
+  readonly components: NonNullable<Read['components']>;
 };
 export type ComponentConfig = AgentConfig['components'][number];
 export type ProbeConfig = ComponentConfig['probes'][number];
@@ -36,120 +29,8 @@ export type Loaded =
   | { readonly ok: true; readonly config: AgentConfig }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
-/** A component as far as it could be read: relations of the good ones are told with the rest. */
-type Readable = {
-  readonly index: number;
-  readonly component: ComponentConfig;
-  /** Keys that were left out because they are wrong by themselves. */
-  readonly wrong: readonly string[];
-};
-
-const rawComponents = (value: unknown): readonly unknown[] => {
-  const raw = valueAt(value, ['components']);
-  return Array.isArray(raw) ? raw : [];
-};
-
-/** One wrong value is left out (the schema tells of it), so that how the others fit is told in the same answer. */
-function readOne(entry: unknown, index: number): Readable[] {
-  const read = v.safeParse(componentSchema, entry);
-  if (read.success) return [{ index, component: read.output, wrong: [] }];
-  if (typeof entry !== 'object' || entry === null) return [];
-  const wrong = read.issues.map((issue) => String(issue.path?.[0]?.key));
-  const rest = Object.entries(entry).filter(([key]) => !wrong.includes(key));
-  const again = v.safeParse(componentSchema, { name: 'unnamed', ...Object.fromEntries(rest) });
-  return again.success ? [{ index, component: again.output, wrong }] : [];
-}
-
-const readable = (value: unknown): Readable[] => rawComponents(value).flatMap(readOne);
-
-/** @returns the names on the way from a component back to itself, or nothing. */
-function findCycle(start: string, after: ReadonlyMap<string, readonly string[]>): string[] {
-  const seen = new Set<string>();
-  const walk = (name: string, way: string[]): string[] => {
-    for (const next of after.get(name) ?? []) {
-      if (next === start) return [...way, next];
-      if (seen.has(next)) continue;
-      seen.add(next);
-      const found = walk(next, [...way, next]);
-      if (found.length > 0) return found;
-    }
-    return [];
-  };
-  return walk(start, [start]);
-}
-
-const stringsAt = (value: unknown, key: string): string[] => {
-  const list = valueAt(value, [key]);
-  return Array.isArray(list) ? list.filter((entry) => typeof entry === 'string') : [];
-};
-
-function checkNames(value: unknown, problems: Problems): void {
-  const components = rawComponents(value);
-  const names = components.map((entry) => valueAt(entry, ['name']));
-  names.forEach((name, index) => {
-    const first = names.indexOf(name);
-    if (typeof name !== 'string' || first === index) return;
-    const sentence = `"${name}" is the name of components[${first}] already`;
-    problems.add(['components', index, 'name'], sentence);
-  });
-  const after = new Map(
-    components.map((entry, index) => [String(names[index]), stringsAt(entry, 'after')]),
-  );
-  components.forEach((entry, index) => {
-    stringsAt(entry, 'after').forEach((name, at) => {
-      if (names.includes(name)) return;
-      problems.add(['components', index, 'after', at], `no component is called "${name}"`);
-    });
-    const way = findCycle(String(names[index]), after);
-    if (way.length === 0) return;
-    problems.add(['components', index, 'after'], `waits for itself: ${way.join(' after ')}`);
-  });
-}
-
-function checkKind({ index, component, wrong }: Readable, value: unknown, problems: Problems) {
-  const hasChannel = valueAt(rawComponents(value)[index], ['channel']) === true;
-  for (const { path, sentence } of [...misfitsOf(component, hasChannel), ...timesOf(component)]) {
-    if (!wrong.includes(String(path[0]))) problems.add(['components', index, ...path], sentence);
-  }
-}
-
-function checkOrder(value: unknown, low: Path, high: Path, limits: number[], to: Problems): void {
-  const [lowDefault = 0, highDefault = 0] = limits;
-  const lowest = valueAt(value, low.map(String)) ?? lowDefault;
-  const highest = valueAt(value, high.map(String)) ?? highDefault;
-  if (typeof lowest !== 'number' || typeof highest !== 'number' || lowest <= highest) return;
-  to.add(low, `must not be more than ${high.at(-1)} (${highest})`);
-}
-
-/** Asked of the raw value, so that these are told as well when something else is wrong. */
-function checkRelations(value: unknown, folder: string, problems: Problems): void {
-  const { link, sampling, disk } = DEFAULTS;
-  const links = [link.reconnectMsMin, link.reconnectMsMax];
-  checkOrder(value, ['link', 'reconnectMsMin'], ['link', 'reconnectMsMax'], links, problems);
-  const samplings = [sampling.everyMs, sampling.sendMs];
-  checkOrder(value, ['sampling', 'everyMs'], ['sampling', 'sendMs'], samplings, problems);
-  const disks = [disk.floorBytes, disk.lowBytes];
-  checkOrder(value, ['disk', 'floorBytes'], ['disk', 'lowBytes'], disks, problems);
-  const broker = valueAt(value, ['broker']);
-  if (typeof broker === 'object' && broker !== null) {
-    for (const [key, sentence] of misplacedIn({ ...broker }))
-      problems.add(['broker', key], sentence);
-  }
-  const runDir = valueAt(value, ['runDir']);
-  if (typeof runDir !== 'string') return;
-  const bytes = Buffer.byteLength(socketPath(resolve(folder, runDir)));
-  if (bytes > SOCKET_PATH_BYTES_MAX) {
-    problems.add(
-      ['runDir'],
-      `is too long: its socket's path has ${bytes} bytes, ${SOCKET_PATH_BYTES_MAX} are possible`,
-    );
-  }
-}
-
-export const socketPath = (runDir: string): string => join(runDir, 'channel.sock');
-
 /** Relative folders are meant from where the file lies, wherever the agent was started. */
-function withFolders(config: v.InferOutput<typeof agentSchema>, folder: string): AgentConfig {
+function withFolders(config: Read, folder: string): AgentConfig {
   const dataDir = resolve(folder, config.dataDir);
   return {
     ...config,
@@ -157,24 +38,43 @@ function withFolders(config: v.InferOutput<typeof agentSchema>, folder: string):
     runDir: resolve(folder, config.runDir),
     identityDir: resolve(folder, config.identityDir ?? join(dataDir, 'identity')),
     logDir: config.logDir === undefined ? join(dataDir, 'logs') : resolve(folder, config.logDir),
-    components: config.components.map((component) => withPaths(component, folder)),
+    components: (config.components ?? []).map((component) => withPaths(component, folder)),
   };
 }
 
-/** @param folder where the file lies. @returns the whole configuration, or every problem of it. */
-export function loadConfig(text: string, folder: string): Loaded {
+function loadOwn(text: string, folder: string): Loaded {
   const parsed = parseYaml(text);
   if (!parsed.ok) return parsed;
   const { value, problems } = parsed;
   if (value === null) return problem('the file is empty');
-  if (typeof value !== 'object' || Array.isArray(value)) {
+  if (!isRecord(value)) {
     return problem('the file must hold keys with their values, as in `terminal: lane-1`');
   }
-  const shaped = v.safeParse(agentSchema, value);
-  for (const issue of shaped.issues ?? []) problems.add(keysOf(issue), sentenceOf(issue));
-  checkNames(value, problems);
-  for (const component of readable(value)) checkKind(component, value, problems);
-  checkRelations(value, folder, problems);
+  const shaped = readShape(agentSchema, value, problems);
+  checkRelations(value, problems);
+  checkRunDir(value, folder, problems);
   if (!shaped.success || problems.all.length > 0) return { ok: false, problems: problems.all };
   return { ok: true, config: withFolders(shaped.output, folder) };
+}
+
+/**
+ * @param folder where the file lies; relative paths in the document are meant from there as well.
+ * @param document the text of the fleet's document, where the till has one.
+ * @returns the whole configuration, or every problem of it.
+ */
+export function loadConfig(text: string, folder: string, document?: string): Loaded {
+  const own = loadOwn(text, folder);
+  if (document === undefined) return own;
+  const read = readDocument(document, ' of the document');
+  if (!own.ok || !read.ok) {
+    const problems = [...(own.ok ? [] : own.problems), ...(read.ok ? [] : read.problems)];
+    return { ok: false, problems };
+  }
+  return { ok: true, config: withDocument(own.config, read.value, folder) };
+}
+
+function withDocument(own: AgentConfig, document: FleetConfig, folder: string): AgentConfig {
+  const { components, ...rest } = document;
+  if (components === undefined) return { ...own, ...rest };
+  return { ...own, ...rest, components: components.map((one) => withPaths(one, folder)) };
 }

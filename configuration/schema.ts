@@ -115,8 +115,11 @@ export const agentSchema = strict({
   watchdogDevice: v.optional(text('a device')),
   /** Whether `tillwatch drill` may break things here. */
   drills: v.optional(truth, DEFAULTS.drills),
-  components: v.pipe(
-    list(componentSchema, COMPONENTS_MAX),
-    v.minLength(1, 'must name at least one component to watch'),
+  /** None: what is watched here comes with the document of the fleet (fleet.ts). */
+  components: v.optional(
+    v.pipe(
+      list(componentSchema, COMPONENTS_MAX),
+      v.minLength(1, 'must name at least one component to watch'),
+    ),
   ),
 });

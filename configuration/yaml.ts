@@ -2,7 +2,7 @@
 // Used for the agent's configuration (config.ts) and for settings that are applied to a running agent
 // (settings.ts), so that both are refused in the same words.
 
-import type * as v from 'valibot';
+import * as v from 'valibot';
 import { type Document, isNode, LineCounter, parseAllDocuments } from 'yaml';
 
 /** `path` is empty when the file as a whole is wrong. */
@@ -29,17 +29,20 @@ export class Problems {
   readonly all: Problem[] = [];
   readonly #document: Document;
   readonly #lines: LineCounter;
+  readonly #of: string;
 
-  constructor(document: Document, lines: LineCounter) {
+  /** @param of what the line is in, where two files are read together. */
+  constructor(document: Document, lines: LineCounter, of: string) {
     this.#document = document;
     this.#lines = lines;
+    this.#of = of;
   }
 
   add(path: Path, sentence: string): void {
     if (this.all.length >= PROBLEMS_MAX) return;
     const line = this.#lineOf(path);
     const where = pathText(path);
-    const told = line === undefined ? sentence : `${sentence} (line ${line})`;
+    const told = line === undefined ? sentence : `${sentence} (line ${line}${this.#of})`;
     // One value can miss several bounds that share a sentence.
     if (this.all.some((known) => known.path === where && known.sentence === told)) return;
     this.all.push({ path: where, sentence: told });
@@ -65,7 +68,7 @@ export const problem = (sentence: string): { ok: false; problems: Problem[] } =>
   problems: [{ path: '', sentence }],
 });
 
-export function parseYaml(text: string): Parsed {
+export function parseYaml(text: string, of = ''): Parsed {
   const lines = new LineCounter();
   const bytes = Buffer.byteLength(text);
   if (bytes > CONFIG_BYTES_MAX) {
@@ -88,14 +91,14 @@ export function parseYaml(text: string): Parsed {
   const faults = [...document.errors, ...document.warnings];
   if (faults.length > 0) {
     const problems = faults.slice(0, PROBLEMS_MAX).map((fault) => ({
-      path: `line ${lines.linePos(fault.pos[0]).line}`,
+      path: `line ${lines.linePos(fault.pos[0]).line}${of}`,
       sentence: `not valid YAML: ${fault.message}`,
     }));
     return { ok: false, problems };
   }
   try {
     const value: unknown = document.toJS({ maxAliasCount: ALIASES_MAX });
-    return { ok: true, value, problems: new Problems(document, lines) };
+    return { ok: true, value, problems: new Problems(document, lines, of) };
   } catch (error) {
     return problem(`not valid YAML: ${error instanceof Error ? error.message : String(error)}`);
   }
@@ -110,6 +113,17 @@ export function sentenceOf(issue: v.BaseIssue<unknown>): string {
 
 export const keysOf = (issue: v.BaseIssue<unknown>): Path =>
   (issue.path ?? []).map((item) => item.key as string | number);
+
+/** Every problem of the shape goes to `problems`. */
+export function readShape<S extends v.GenericSchema>(
+  schema: S,
+  value: unknown,
+  problems: Problems,
+): v.SafeParseResult<S> {
+  const shaped = v.safeParse(schema, value);
+  for (const issue of shaped.issues ?? []) problems.add(keysOf(issue), sentenceOf(issue));
+  return shaped;
+}
 
 /** @returns what stands at a path of something that may have any shape. */
 export const valueAt = (value: unknown, path: readonly string[]): unknown =>
