@@ -134,11 +134,12 @@ class RunningAgent implements Agent {
     return new Hold({
       path: join(config.runDir, 'hold.json'),
       ...{ ...ports, log },
-      changed: (active, { reason, by, leftMs }) => {
+      changed: (active, { reason, by, leftMs, maintenance }) => {
         const until = active ? { untilMs: Math.round(outbox.time.nowMs() + leftMs) } : {};
+        const part = maintenance === undefined ? {} : { maintenance };
         const what = active ? 'the till is held' : 'the till is no longer held';
         log.warn(what, { reason, by, leftMs });
-        this.#report('hold', { active, reason, by, ...until });
+        this.#report('hold', { active, reason, by, ...until, ...part });
         this.#supervisor.hold(active);
       },
     });
@@ -250,7 +251,7 @@ class RunningAgent implements Agent {
   async #end(reason: string, components: AgentConfig['onExit']): Promise<void> {
     const { log } = this.#rooms;
     log.info(`agent ends: ${reason}`, { components });
-    this.#alive.stopping();
+    const said = this.#alive.stopping();
     await this.#drills.end(`the agent ends: ${reason}`);
     if (components === 'stop') {
       const left = await this.#supervisor.stopAll(`the agent ends: ${reason}`);
@@ -260,6 +261,7 @@ class RunningAgent implements Agent {
     const ending = this.#uplink?.ending(reason) ?? Promise.resolve();
     await within(this.#rooms.ports.timers, KEPT_MS_MAX, ending);
     await this.#close();
+    await within(this.#rooms.ports.timers, KEPT_MS_MAX, said);
     this.#resolveEnded(reason);
   }
 

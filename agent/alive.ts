@@ -29,8 +29,8 @@ export type Alive = {
   readonly begun: () => void;
   /** At the end of every full sweep, and nowhere else. */
   readonly swept: () => void;
-  /** The agent begins to end; sweeps go on while components are stopped. */
-  readonly stopping: () => void;
+  /** The agent begins to end; sweeps go on while components are stopped. Resolves when who waits was told. */
+  readonly stopping: () => Promise<void>;
   /** It ends in good order. Never called by a crash: then the device must reboot the machine in time. */
   readonly ended: () => void;
   /** Signs of life that could not be given. */

@@ -17,7 +17,8 @@ export type Notifier = {
   readonly ready: () => void;
   /** A full sweep is over. */
   readonly swept: () => void;
-  readonly stopping: () => void;
+  /** Resolves when systemd was told, or cannot be: whoever ends before that is never heard. */
+  readonly stopping: () => Promise<void>;
   /** Messages that systemd did not get. */
   readonly failures: () => number;
 };
@@ -55,6 +56,7 @@ class SystemdNotifier implements Notifier {
   #said = false;
   #fedAt = Number.NEGATIVE_INFINITY;
   #notBefore = Number.NEGATIVE_INFINITY;
+  readonly #lastWord = Promise.withResolvers<void>();
 
   constructor(options: NotifyOptions) {
     this.#options = options;
@@ -78,9 +80,10 @@ class SystemdNotifier implements Notifier {
     if (this.#waiting.size > 0) this.#say();
   }
 
-  stopping(): void {
+  stopping(): Promise<void> {
     this.#waiting.set('STOPPING', '1');
     if (!this.#running) this.#say();
+    return this.#lastWord.promise;
   }
 
   failures(): number {
@@ -101,6 +104,7 @@ class SystemdNotifier implements Notifier {
     this.#running = false;
     if (failure === undefined) this.#statusTold = words.get('STATUS') ?? this.#statusTold;
     else this.#failed(words, failure);
+    if (words.has('STOPPING')) this.#lastWord.resolve();
     // The last word has no sweep to wait for, and no sweep vouches for the watchdog any more.
     if (this.#waiting.has('STOPPING') && !words.has('STOPPING')) this.#say();
   }
@@ -150,7 +154,7 @@ class SystemdNotifier implements Notifier {
 const SILENT: Notifier = {
   ready: () => undefined,
   swept: () => undefined,
-  stopping: () => undefined,
+  stopping: () => Promise.resolve(),
   failures: () => 0,
 };
 
