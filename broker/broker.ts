@@ -153,7 +153,7 @@ async function start(world: World, overrides: BrokerOverrides): Promise<Result<B
     ...config.http,
     ...back.value,
     metricsRole: config.http.metrics === 'public' ? 'anyone' : 'viewer',
-    scrape: { observed: fleet.observed, newest },
+    scrape: { observed: fleet.observed, samplesOfStores: fleet.samplesOfStores, newest },
     nowMs: () => clock.wallMs(),
     watch: (terminal) => front?.watch(terminal),
     timers,

@@ -6,6 +6,7 @@ import type { CommandState } from '../protocol/commands.ts';
 import type { Cause, ComponentState } from '../protocol/events.ts';
 import type { Cut } from '../protocol/logs.ts';
 import type { AwayView } from './away-words.ts';
+import type { BehindView, ConfigurationView, MaintenanceView } from './described.ts';
 import { EXIT, type ExitCode } from './exit.ts';
 import type { IdentityView } from './identity-words.ts';
 import type { Operator } from './operator.ts';
@@ -35,6 +36,12 @@ export type ComponentView = {
 export type TerminalView = {
   readonly id: string;
   readonly store: string;
+  readonly region?: string;
+  readonly labels?: readonly string[];
+  readonly configuration?: ConfigurationView;
+  readonly maintenance?: MaintenanceView;
+  /** Components that run another version than the one set as their target. */
+  readonly behind?: readonly BehindView[];
   readonly identity?: IdentityView;
   readonly presence: Presence;
   readonly connected: boolean;

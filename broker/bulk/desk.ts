@@ -80,7 +80,6 @@ export type Bulks = {
 export type BulksOptions = CarryOptions & {
   readonly fleet: CarryOptions['fleet'] & Pick<Fleet, 'search'>;
   readonly settings: BulkSettings;
-  readonly hasLabel?: (terminal: string, label: string) => boolean;
 };
 
 const NOT_THERE = 'there is no such bulk action';
@@ -129,7 +128,7 @@ function wrongStart(model: BulkModel, wish: BulkStart): Refusal | undefined {
 }
 
 function createPlanner(options: BulksOptions) {
-  const { fleet, stateOf, settings, clock, hasLabel = () => false } = options;
+  const { fleet, stateOf, settings, clock } = options;
   const { hours, ...limits } = settings;
   return (plan: BulkPlan): BulkModel | Refusal => {
     const content = wrongKind(plan.actor, plan.kind, plan.arguments);
@@ -137,7 +136,7 @@ function createPlanner(options: BulksOptions) {
     // None is needed before the start; one that is there is kept, and held to the same.
     const unclear = plan.reason === '' ? undefined : wrongReason(plan.reason);
     if (unclear !== undefined) return refuse('invalid', unclear);
-    const selected = select({ fleet, stateOf, hasLabel }, plan.selector, content);
+    const selected = select({ fleet, stateOf }, plan.selector, content);
     if (!selected.ok) return refuse('invalid', selected.reason);
     const { chosen, leftOut, fleetSize } = selected.value;
     return {

@@ -22,6 +22,9 @@ export type Selector = {
   /** A component of it is in this state. */
   readonly state?: string | undefined;
   readonly presence?: Presence | undefined;
+  /** Of its store. */
+  readonly region?: string | undefined;
+  /** It or its store carries this one. */
   readonly label?: string | undefined;
   /** The whole fleet has to be said. */
   readonly all?: boolean | undefined;
@@ -37,18 +40,16 @@ export type Selection = {
 export type SelectOptions = {
   readonly fleet: Pick<Fleet, 'search'>;
   readonly stateOf: StateOf;
-  readonly hasLabel: (terminal: string, label: string) => boolean;
 };
 
 const VERSION = /^([^:]+):(.+)$/;
 
 const NOTHING_SAID =
-  'selector: say which terminals: terminals, store, version, state, presence or label; ' +
+  'selector: say which terminals: terminals, store, region, version, state, presence or label; ' +
   'all: true is the whole fleet';
 
-function isEmpty({ terminals, store, version, state, presence, label, all }: Selector): boolean {
-  const said = [terminals, store, version, state, presence, label];
-  return all !== true && said.every((one) => one === undefined);
+export function isEmpty({ all, ...said }: Selector): boolean {
+  return all !== true && Object.values(said).every((one) => one === undefined);
 }
 
 /** One of each store, then the next of each. */
@@ -70,14 +71,14 @@ function roundStores(chosen: readonly Chosen[]): readonly Chosen[] {
 }
 
 function findViews({ fleet }: SelectOptions, selector: Selector): Result<readonly TerminalView[]> {
-  const { store, state, presence, version: text, terminals } = selector;
+  const { store, region, label, state, presence, version: text, terminals } = selector;
   const [, component, version] = VERSION.exec(text ?? '') ?? [];
   if (text !== undefined && (component === undefined || version === undefined)) {
     return fail('selector.version: write COMPONENT:VERSION, such as sale:2.4.1');
   }
   const by = component === undefined || version === undefined ? undefined : { component, version };
   const page = { sort: 'id', limit: BULK_TARGETS_MAX } as const;
-  const found = fleet.search({ store, state, presence, version: by, ...page });
+  const found = fleet.search({ store, region, label, state, presence, version: by, ...page });
   if (!found.ok) return found;
   if (found.value.total > BULK_TARGETS_MAX) {
     return fail(`selector: at most ${BULK_TARGETS_MAX} terminals fit one bulk action`);
@@ -104,12 +105,10 @@ export function select(
   }
   const found = findViews(options, selector);
   if (!found.ok) return found;
-  const { label } = selector;
   const chosen: Chosen[] = [];
   const leftOut: LeftOut[] = [];
   for (const view of found.value) {
     const { id: terminal, store } = view;
-    if (label !== undefined && !options.hasLabel(terminal, label)) continue;
     const standing = options.stateOf(terminal);
     const right = checkContent(content, view);
     if (!isServed(standing)) leftOut.push({ terminal, reason: `it is ${standing}` });

@@ -1,6 +1,7 @@
 // The fleet registry as the rest of the broker sees it: who is there, what runs where, what happened.
 // Decisions are in registry.ts; here they meet the database, the ledger and the clock.
 
+import type { Sample } from '../../protocol/metric-body.ts';
 import { ok, type Result } from '../../protocol/result.ts';
 import type { Clock, Timers } from '../clock.ts';
 import type { Ledger } from '../ledger.ts';
@@ -14,18 +15,20 @@ import {
   type SampleListener,
 } from './apply.ts';
 import { type Database, openDatabase } from './database.ts';
+import { createDescriptions, type Descriptions } from './describe.ts';
 import type { EventPage, EventQuery, EventRow, EventTable } from './events.ts';
 import { createFollower } from './follow.ts';
 import { createListening, type Listening } from './listening.ts';
-import type { FleetEffect, FleetEvent, TerminalModel } from './model.ts';
+import type { FleetEffect, FleetEvent } from './model.ts';
 import { type Models, openModels } from './models.ts';
-import { createObservations, type Observed, observedOf } from './observations.ts';
+import { createObservations, type Observed } from './observations.ts';
 import { createPlanner, type Planned, type Planner } from './plans.ts';
 import type { PresenceLimits } from './presence.ts';
-import { createRollup, type Rollup } from './rollup.ts';
-import { createSearch, type TerminalPage, type TerminalQuery } from './search.ts';
+import { createQueries } from './queries.ts';
+import type { Rollup } from './rollup.ts';
+import type { TerminalPage, TerminalQuery } from './search.ts';
 import { EVENTS_MAX, type FleetStore, openFleetStore, REGISTRY_BYTES_MAX } from './store.ts';
-import { type IdentityOf, type LogsOf, type TerminalView, viewOf, withLogs } from './view.ts';
+import type { IdentityOf, LogsOf, TerminalView } from './view.ts';
 
 /** Presence is looked at, and sessions are written down, this often. */
 const TICK_MS = 1_000;
@@ -58,6 +61,14 @@ export type Fleet = FleetSessions & {
   readonly identifyBy: (identityOf: IdentityOf) => void;
   /** Who says in views which request has the last lines of an incident. */
   readonly attachBy: (logsOf: LogsOf) => void;
+  /** Who says in views what other rooms know of a terminal; may be called again with more. */
+  readonly describeBy: Descriptions['describeBy'];
+  /** More series of each terminal, recorded and scraped beside the registry's own. */
+  readonly observeBy: Descriptions['observeBy'];
+  /** Series of stores, once a minute. */
+  readonly observeStores: Descriptions['observeStores'];
+  /** Those series, for whoever asks now. */
+  readonly samplesOfStores: () => readonly Sample[];
   /** Begins to follow the ledger; call it once everything that wants results has said so. */
   readonly start: () => void;
   /** Applies everything that lies in the ledger at once; for tests and for a broker that stops. */
@@ -159,47 +170,6 @@ function createNotice() {
   };
 }
 
-function createQueries(models: Models, store: FleetStore, clock: Clock) {
-  const rollUp = createRollup();
-  let identityOf: IdentityOf = () => undefined;
-  let logsOf: LogsOf = () => undefined;
-  const show = (model: TerminalModel): TerminalView =>
-    viewOf(model, clock.wallMs(), identityOf(model.id), logsOf);
-  const attach = (row: EventRow): EventRow => {
-    const { incident } = row.kind === 'incident_opened' ? row.fields : {};
-    return typeof incident === 'string' ? withLogs(row, logsOf(row.terminal, incident)) : row;
-  };
-  const search = createSearch(show);
-  return {
-    identifyBy: (by: IdentityOf): void => {
-      identityOf = by;
-    },
-    attachBy: (by: LogsOf): void => {
-      logsOf = by;
-    },
-    eventPage: (query: EventQuery): EventPage => {
-      const { events, ...page } = store.queryEvents(query);
-      return { ...page, events: events.map(attach) };
-    },
-    search: (query: TerminalQuery): Result<TerminalPage> => search(models.listed(), query),
-    view: (id: string): TerminalView | undefined => {
-      const model = models.get(id);
-      const isRead = model !== undefined && (model.retired === true || models.isShown(model));
-      return isRead ? show(model) : undefined;
-    },
-    views: (): readonly TerminalView[] => models.listed().map(show),
-    rollup: (): Rollup => rollUp(models.all(), models.isShown),
-    observed: (max: number): readonly Observed[] | undefined => {
-      const listed = models.listed();
-      return listed.length > max ? undefined : listed.map(observedOf);
-    },
-    connected: (): readonly Planned[] =>
-      models.all().filter((model) => model.sessions > 0 && models.isShown(model)),
-    timeZoneOf: (id: string): string | undefined => models.get(id)?.timeZone,
-    isConnected: (id: string): boolean => (models.get(id)?.sessions ?? 0) > 0,
-  };
-}
-
 export function openFleet(options: FleetOptions): Result<Fleet> {
   const { ledger, clock, timers, log, metrics, presence, acceptUnknown = false } = options;
   const { eventsMax = EVENTS_MAX, bytesMax = REGISTRY_BYTES_MAX, lettersMax } = options;
@@ -220,6 +190,7 @@ export function openFleet(options: FleetOptions): Result<Fleet> {
     for (const { from, to } of effects) log.info('presence changed', { terminal, from, to });
     if (effects.length > 0) observations.changed(terminal);
   };
+  const descriptions = createDescriptions();
   const handlers: ResultHandler[] = [];
   const samples = createHeard<Parameters<SampleListener>>();
   const news = createHeard<Parameters<NewsListener>>();
@@ -240,7 +211,8 @@ export function openFleet(options: FleetOptions): Result<Fleet> {
   const followed = { ledger, database, cursor: store, rules: { ...rules, end } };
   const follower = createFollower({ ...followed, clock, timers, log });
   const observations = createObservations({
-    ...{ ledger, clock, get: models.shown },
+    ...{ ledger, clock, get: models.shown, moreOf: descriptions.moreOf },
+    samplesOfStores: descriptions.samplesOfStores,
     ids: () => models.listed().map(({ id }) => id),
   });
   const sessions = createSessions(models, store, database, listening, tell);
@@ -249,7 +221,7 @@ export function openFleet(options: FleetOptions): Result<Fleet> {
     observations.tick();
   });
   return ok({
-    ...createQueries(models, store, clock),
+    ...createQueries(models, store, clock, descriptions),
     database,
     planner: createPlanner({ database, models, store, terminals: options.terminals }),
     start: follower.start,

@@ -4,6 +4,7 @@
 // portions, so that ten thousand terminals never hold up acknowledgements; whoever's presence changed goes
 // within a second, but no more than PORTIONS_MAX at a time, the longest waiting first.
 
+import { SERIES_PER_BODY_MAX } from '../../protocol/limits.ts';
 import { encodeMetricBody, type Sample } from '../../protocol/metric-body.ts';
 import type { MetricNameOf } from '../../protocol/metrics.ts';
 import type { Clock } from '../clock.ts';
@@ -14,8 +15,10 @@ import { PRESENCES, type Presence } from './presence.ts';
 export const ROUND_MS = 60_000;
 /** Part of a minute in which a round is through. */
 const ROUND_SHARE = 0.9;
-/** At most seven series each: a body of these stays below SERIES_PER_BODY_MAX. */
-export const PORTION_TERMINALS = 250;
+/** At most seven series each of the registry's own, and a few of other rooms (describe.ts). */
+const SERIES_EACH = 11;
+/** A body of these stays below SERIES_PER_BODY_MAX; should they have more, they get another body. */
+export const PORTION_TERMINALS = Math.floor(SERIES_PER_BODY_MAX / SERIES_EACH);
 /** Of changes, in one tick: some ten milliseconds. */
 export const PORTIONS_MAX = 2;
 
@@ -49,9 +52,9 @@ export function samplesOf(model: TerminalModel, shown: readonly Presence[]): Sam
 export type Observed = Pick<TerminalModel, 'id' | 'store' | 'presence'> & {
   readonly samples: readonly Sample[];
 };
-export const observedOf = (model: TerminalModel): Observed => {
+export const observedOf = (model: TerminalModel, more: readonly Sample[] = []): Observed => {
   const { id, store, presence } = model;
-  return { id, store, presence, samples: samplesOf(model, PRESENCES) };
+  return { id, store, presence, samples: [...samplesOf(model, PRESENCES), ...more] };
 };
 
 export type ObservationOptions = {
@@ -61,15 +64,32 @@ export type ObservationOptions = {
   readonly get: (id: string) => TerminalModel | undefined;
   /** Every known terminal, in an order that stays. */
   readonly ids: () => readonly string[];
+  /** What other rooms say of one. */
+  readonly moreOf?: (model: TerminalModel) => readonly Sample[];
+  readonly samplesOfStores?: (nowMs: number) => readonly Sample[];
 };
 
 /** Looks at terminals in rounds and at once. Nothing happens but in `tick`. */
-export function createObservations({ ledger, clock, get, ids }: ObservationOptions) {
+export function createObservations(options: ObservationOptions) {
+  const { ledger, clock, get, ids, moreOf = () => [], samplesOfStores = () => [] } = options;
   const changed = new Set<string>();
   const recorded = new Map<string, Presence>();
   let round: readonly string[] = [];
   let reached = 0;
   let begunMs = Number.NEGATIVE_INFINITY;
+  let ofStores: readonly Sample[] = [];
+
+  /** @returns whether all of them are in the ledger. */
+  function append(samples: readonly Sample[]): boolean {
+    const timeMs = clock.wallMs();
+    for (let from = 0; from < samples.length; from += SERIES_PER_BODY_MAX) {
+      const part = samples.slice(from, from + SERIES_PER_BODY_MAX);
+      if (!ledger.appendOwn('metrics', encodeMetricBody([{ timeMs, samples: part }])).ok) {
+        return false;
+      }
+    }
+    return true;
+  }
 
   /** @returns whether they are in the ledger. */
   function record(portion: readonly string[]): boolean {
@@ -78,10 +98,9 @@ export function createObservations({ ledger, clock, get, ids }: ObservationOptio
     const samples = models.flatMap((model) => {
       const before = recorded.get(model.id);
       // The run before may have recorded any: all of them once.
-      return samplesOf(model, before === undefined ? PRESENCES : [before]);
+      return [...samplesOf(model, before === undefined ? PRESENCES : [before]), ...moreOf(model)];
     });
-    const body = encodeMetricBody([{ timeMs: clock.wallMs(), samples }]);
-    if (!ledger.appendOwn('metrics', body).ok) return false;
+    if (!append(samples)) return false;
     for (const { id, presence } of models) recorded.set(id, presence);
     return true;
   }
@@ -105,6 +124,13 @@ export function createObservations({ ledger, clock, get, ids }: ObservationOptio
     record(portion);
   }
 
+  /** Of a round, one portion a tick: they are made at once, because they are told of one moment. */
+  function recordStores(): void {
+    if (ofStores.length === 0) return;
+    append(ofStores.slice(0, SERIES_PER_BODY_MAX));
+    ofStores = ofStores.slice(SERIES_PER_BODY_MAX);
+  }
+
   return {
     /** Its presence changed. */
     changed: (id: string): void => {
@@ -117,8 +143,10 @@ export function createObservations({ ledger, clock, get, ids }: ObservationOptio
         round = ids();
         reached = 0;
         begunMs = now;
+        ofStores = samplesOfStores(clock.wallMs());
       }
       recordChanges();
+      recordStores();
       goOn(now);
     },
   };

@@ -4,6 +4,7 @@
 // come and go in front of it move nobody onto another page.
 
 import { fail, ok, type Result } from '../../protocol/result.ts';
+import { type Describe, UNDESCRIBED } from './describe.ts';
 import { own, type TerminalModel } from './model.ts';
 import type { Presence } from './presence.ts';
 import { AGENT } from './rollup.ts';
@@ -21,6 +22,10 @@ export const CURSOR_CHARS_MAX = 512;
 
 export type TerminalQuery = {
   readonly store?: string | undefined;
+  /** Of its store. */
+  readonly region?: string | undefined;
+  /** It or its store carries this one. */
+  readonly label?: string | undefined;
   readonly presence?: Presence | undefined;
   /** Runs this version of this component, or of the agent under the name "agent". */
   readonly version?: { readonly component: string; readonly version: string } | undefined;
@@ -87,9 +92,11 @@ function runs(
   return found?.listed === true && found.version === version;
 }
 
-function fits(model: TerminalModel, query: TerminalQuery): boolean {
-  const { store, state, version, search } = query;
+function fits(model: TerminalModel, query: TerminalQuery, describe: Describe): boolean {
+  const { store, state, version, search, region, label } = query;
   if (store !== undefined && model.store !== store) return false;
+  if (region !== undefined && describe.region(model.id, model) !== region) return false;
+  if (label !== undefined && !describe.labels(model.id, model).includes(label)) return false;
   if (query.presence !== undefined && model.presence !== query.presence) return false;
   if (version !== undefined && !runs(model, version)) return false;
   if (state !== undefined) {
@@ -108,7 +115,10 @@ const restartsOf = (model: TerminalModel): number =>
     .reduce((sum, { count }) => sum + count, 0);
 
 /** @param show makes a view of what is on the page. @returns a function that finds; it counts a record's restarts once, as records never change. */
-export function createSearch(show: (model: TerminalModel) => TerminalView) {
+export function createSearch(
+  show: (model: TerminalModel) => TerminalView,
+  describe: () => Describe = () => UNDESCRIBED,
+) {
   const restarts = new WeakMap<TerminalModel, number>();
   const restartsOnce = (model: TerminalModel): number => {
     const count = restarts.get(model) ?? restartsOf(model);
@@ -129,9 +139,10 @@ export function createSearch(show: (model: TerminalModel) => TerminalView) {
     const key = keyOf[sort.replace(/^-/, '') as SortKey];
     const compare = comparer(sort);
     const found: Found[] = [];
+    const described = describe();
     let total = 0;
     for (const model of models) {
-      if (!fits(model, query)) continue;
+      if (!fits(model, query, described)) continue;
       total += 1;
       const one = { key: key(model), id: model.id, model };
       if (from === undefined || compare(one, from.value) > 0) found.push(one);

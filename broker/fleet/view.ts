@@ -3,6 +3,7 @@
 
 import { CAUSES, type Cause, type ComponentState, type Mode } from '../../protocol/events.ts';
 import type { IdentityView } from '../identity/types.ts';
+import { type Describe, type Described, describedOf, UNDESCRIBED } from './describe.ts';
 import { type Absence, type ComponentModel, own, type TerminalModel } from './model.ts';
 import type { Presence } from './presence.ts';
 import { totalOf } from './tally.ts';
@@ -51,7 +52,7 @@ export type DeviceView = {
   readonly atMs: number;
 };
 
-export type TerminalView = {
+export type TerminalView = Described & {
   readonly id: string;
   readonly store: string;
   /** Who it is to this broker; undefined while nobody did anything about that. */
@@ -149,10 +150,12 @@ export function viewOf(
   nowMs: number,
   identity?: IdentityView | undefined,
   logsOf: LogsOf = () => undefined,
+  describe: Describe = UNDESCRIBED,
 ): TerminalView {
   return {
     id: model.id,
     store: model.store,
+    ...describedOf(describe, model),
     identity,
     presence: model.presence,
     connected: model.sessions > 0,

@@ -27,6 +27,8 @@ type Id = { Params: { id: string } };
 type TerminalsQuery = {
   Querystring: {
     store?: string;
+    region?: string;
+    label?: string;
     presence?: Presence;
     version?: string;
     state?: string;

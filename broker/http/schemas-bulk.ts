@@ -29,7 +29,8 @@ export const selector = {
     version: named('COMPONENT:VERSION that it runs; the component "agent" is the agent'),
     state: named('a state that one of its components is in'),
     presence: { type: 'string', enum: [...PRESENCES] },
-    label: named('a label that it carries'),
+    region: named('a region that stores are in'),
+    label: named('a label that it or its store carries'),
     all: { type: 'boolean', description: 'needed where nothing else is said' },
   },
 } as const;

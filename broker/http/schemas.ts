@@ -32,6 +32,8 @@ export { LIMIT_DEFAULT, LIMIT_MAX, TAGS } from './schema-parts.ts';
 
 const terminalsQuery = query({
   store: where.store,
+  region: named('a region that stores are in'),
+  label: named('a label that it or its store carries'),
   presence: { type: 'string', enum: [...PRESENCES] },
   version: named('COMPONENT:VERSION that it runs; the component "agent" is the agent'),
   state: named('a state that one of its components is in'),

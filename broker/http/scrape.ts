@@ -4,6 +4,7 @@
 
 import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
+import type { Sample } from '../../protocol/metric-body.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Observed } from '../fleet/observations.ts';
 import type { RouteRole } from './auth.ts';
@@ -17,6 +18,7 @@ export type ScrapeOptions = {
   /** Without it there is no such route. */
   readonly scrape?: {
     readonly observed: Fleet['observed'];
+    readonly samplesOfStores?: Fleet['samplesOfStores'];
     readonly newest: Pick<Newest, 'of'>;
   };
   readonly metricsRole: RouteRole;
@@ -36,6 +38,12 @@ function shownOf(
   return { store, terminal, samples: isThere ? [...samples, ...newest.of(terminal)] : samples };
 }
 
+/** The label terminal is empty there, as in what the sinks write. */
+const showStores = (samples: readonly Sample[]): readonly Shown[] =>
+  [...Map.groupBy(samples, ({ labels }) => labels['store'] ?? '')].map(([store, of]) => ({
+    ...{ store, terminal: '', samples: of },
+  }));
+
 export function addScrapeRoute(app: FastifyInstance, options: ScrapeOptions): void {
   const { scrape, metricsRole: role } = options;
   if (scrape === undefined) return;
@@ -48,7 +56,9 @@ export function addScrapeRoute(app: FastifyInstance, options: ScrapeOptions): vo
       if (observed === undefined) return sendProblem(reply, 422, TOO_MANY);
       if (answering >= SCRAPES_MAX) return sendProblem(reply, 503, BUSY);
       answering += 1;
-      const page = Readable.from(pageOf(observed.map((one) => shownOf(one, scrape.newest))));
+      const stores = showStores(scrape.samplesOfStores?.() ?? []);
+      const terminals = observed.map((one) => shownOf(one, scrape.newest));
+      const page = Readable.from(pageOf([...stores, ...terminals]));
       page.once('close', () => {
         answering -= 1;
       });

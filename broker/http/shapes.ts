@@ -21,6 +21,7 @@ import {
   timeMs,
 } from './shape-parts.ts';
 import { bulkShapes } from './shapes-bulk.ts';
+import { describedShape } from './shapes-described.ts';
 import { errorShapes } from './shapes-errors.ts';
 import { logShapes } from './shapes-logs.ts';
 
@@ -82,6 +83,7 @@ const terminal = object(
   {
     id: text,
     store: text,
+    ...describedShape,
     identity: identityShape,
     presence,
     connected: flag,
@@ -102,7 +104,7 @@ const terminal = object(
     events: count,
   },
   ...['identity', 'lastSeenMs', 'closed', 'timeZone', 'held', 'disk', 'away'],
-  ...['clockSkewMs', 'clockLeftMs'],
+  ...['clockSkewMs', 'clockLeftMs', 'region', 'configuration', 'maintenance'],
 );
 
 const pair = { component: text, version: text };

@@ -27,7 +27,7 @@ const keyFor = (terminal: string, key: string | undefined): string | undefined =
   key && createHash('sha256').update(`${terminal} ${key}`).digest('hex');
 
 export function createGroups(options: LogsOptions, create: Asking['create']) {
-  const { fleet, audit, stateOf = () => 'enrolled', hasLabel = () => false } = options;
+  const { fleet, audit, stateOf = () => 'enrolled' } = options;
 
   /** A key that was used before belongs to a group already. */
   function write(group: string, { selector, ...asked }: GroupAsk, all: readonly LogView[]): void {
@@ -49,7 +49,7 @@ export function createGroups(options: LogsOptions, create: Asking['create']) {
     if (unclear !== undefined) return refuse('invalid', unclear);
     const window = { request: randomUUID(), components, sinceMs, untilMs, bytesMax };
     const content = { kind: 'logs', arguments: { ...window, ...filtersOf(asked) } };
-    const selected = select({ fleet, stateOf, hasLabel }, selector, content);
+    const selected = select({ fleet, stateOf }, selector, content);
     if (!selected.ok) return refuse('invalid', selected.reason);
     const { chosen, leftOut } = selected.value;
     if (chosen.length > LOG_TERMINALS_MAX) {

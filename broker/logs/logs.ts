@@ -64,7 +64,6 @@ export type LogsOptions = {
   readonly keptMax?: number;
   /** Who is served; all are where nobody says. */
   readonly stateOf?: StateOf;
-  readonly hasLabel?: (terminal: string, label: string) => boolean;
 };
 
 /** A disk that cannot hold the folder ends the start of the broker, as any of its files would. */
