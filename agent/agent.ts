@@ -134,12 +134,11 @@ class RunningAgent implements Agent {
     return new Hold({
       path: join(config.runDir, 'hold.json'),
       ...{ ...ports, log },
-      changed: (active, { reason, by, leftMs, maintenance }) => {
+      changed: (active, { leftMs, untilMs: _, ...view }) => {
         const until = active ? { untilMs: Math.round(outbox.time.nowMs() + leftMs) } : {};
-        const part = maintenance === undefined ? {} : { maintenance };
         const what = active ? 'the till is held' : 'the till is no longer held';
-        log.warn(what, { reason, by, leftMs });
-        this.#report('hold', { active, reason, by, ...until, ...part });
+        log.warn(what, { ...view, leftMs });
+        this.#report('hold', { active, ...view, ...until });
         this.#supervisor.hold(active);
       },
     });
@@ -249,7 +248,7 @@ class RunningAgent implements Agent {
   }
 
   async #end(reason: string, components: AgentConfig['onExit']): Promise<void> {
-    const { log } = this.#rooms;
+    const { log, ports } = this.#rooms;
     log.info(`agent ends: ${reason}`, { components });
     const said = this.#alive.stopping();
     await this.#drills.end(`the agent ends: ${reason}`);
@@ -258,10 +257,8 @@ class RunningAgent implements Agent {
       if (left.length > 0) log.error('components that did not end', { components: left });
     }
     this.#report('agent_stopping', { reason, left: this.#supervisor.alive() });
-    const ending = this.#uplink?.ending(reason) ?? Promise.resolve();
-    await within(this.#rooms.ports.timers, KEPT_MS_MAX, ending);
+    await within(ports.timers, KEPT_MS_MAX, Promise.all([said, this.#uplink?.ending(reason)]));
     await this.#close();
-    await within(this.#rooms.ports.timers, KEPT_MS_MAX, said);
     this.#resolveEnded(reason);
   }
 
