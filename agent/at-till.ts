@@ -10,7 +10,7 @@ import {
   type ControlSocket,
   openControlSocket,
 } from './control-socket.ts';
-import type { Hold } from './hold.ts';
+import { type Hold, stillHeld } from './hold.ts';
 import type { Log, Timers } from './ports.ts';
 import { socketFiles } from './system/disk.ts';
 
@@ -42,7 +42,11 @@ export class AtTill {
     );
     this.register('release', ({ by }) => {
       const released = hold.release(typeof by === 'string' ? by : 'somebody at the till');
-      return { ok: true, value: { released } };
+      const still = hold.view();
+      return {
+        ok: true,
+        value: { released, ...(still === undefined ? {} : { still: stillHeld(still) }) },
+      };
     });
   }
 

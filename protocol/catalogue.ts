@@ -131,7 +131,8 @@ export const catalogue = {
       what: 'let the watchdog of a terminal only watch for a while; it ends by itself',
     },
   ),
-  release: row(v.strictObject({}), {
+  /** Of a maintenance: only what that one holds; else only what somebody holds by themselves. */
+  release: row(v.strictObject({ maintenance: v.optional(request) }), {
     ...{ ...quiet, role: 'oncall', bulk: true },
     what: 'end a hold',
   }),

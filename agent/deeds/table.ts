@@ -6,6 +6,7 @@
 import type { CommandKind } from '../../protocol/catalogue.ts';
 import { AGENT_LOG } from '../../protocol/commands.ts';
 import { obeyDrill } from '../drill/open.ts';
+import { stillHeld } from '../hold.ts';
 import { dependants } from '../watchdog/plan.ts';
 import { reboot, restartAll } from './planned.ts';
 import { start, stop } from './running.ts';
@@ -97,16 +98,18 @@ export const deeds: Deeds = {
     },
   },
   hold: {
-    run: ({ id, operator, reason, arguments: { forMs } }, { hold, done }) => {
-      const begun = hold.begin({ forMs, reason, by: operator });
+    run: ({ id, operator, reason, arguments: { forMs, maintenance } }, { hold, done }) => {
+      const begun = hold.begin({ forMs, reason, by: operator, maintenance });
       if (begun.ok) done(id, true, 'the till is held', { untilMs: begun.value.untilMs });
       else done(id, false, begun.reason);
     },
   },
   release: {
-    run: ({ id, operator }, { hold, done }) => {
-      const released = hold.release(operator);
-      done(id, true, released ? 'the till is no longer held' : 'the till was not held');
+    run: ({ id, operator, arguments: { maintenance } }, { hold, done }) => {
+      const released = hold.release(operator, maintenance);
+      const was = released ? 'the till is no longer held' : 'the till was not held';
+      const still = hold.view();
+      done(id, true, still === undefined ? was : `${was} so; ${stillHeld(still)}`);
     },
   },
   log_level: {

@@ -33,9 +33,15 @@ function whoAsks(): string {
 async function release({ ask, print, json }: TillContext): Promise<Outcome> {
   const reply = await ask({ kind: 'release', by: whoAsks() });
   if (!reply.ok) return ended(reply.exit, reply.sentence);
-  const { released } = reply.value as { released?: unknown };
-  if (json) print(JSON.stringify({ released: released === true }, undefined, 2));
-  else print(released === true ? 'released: the watchdog acts again' : 'it was not held');
+  const { released, still } = reply.value as { released?: unknown; still?: unknown };
+  // What the centre has declared, it ends: a till in maintenance is watched only.
+  const goesOn = typeof still === 'string' ? still : undefined;
+  if (json) {
+    const more = goesOn === undefined ? {} : { still: goesOn };
+    print(JSON.stringify({ released: released === true, ...more }, undefined, 2));
+  } else if (goesOn === undefined) {
+    print(released === true ? 'released: the watchdog acts again' : 'it was not held');
+  } else print(`${released === true ? 'released' : 'it was not held so'}; ${goesOn}`);
   return done;
 }
 

@@ -6,6 +6,8 @@ import type { BootClock, Files, Log } from '../../agent/ports.ts';
 import { fail, ok } from '../../protocol/result.ts';
 
 let text: string | undefined;
+/** Of a maintenance. */
+let beside: string | undefined;
 let said: string[];
 let told: { active: boolean; view: HoldView }[];
 let boot: number;
@@ -13,6 +15,7 @@ let bootId: string;
 let full: boolean;
 beforeEach(() => {
   text = undefined;
+  beside = undefined;
   said = [];
   told = [];
   boot = 1_000_000;
@@ -26,14 +29,16 @@ const log: Log = {
   error: (message) => said.push(message),
 };
 const files = {
-  read: () => text,
-  replace: (_path: string, content: string) => {
+  read: (path: string) => (path === 'hold.json' ? text : beside),
+  replace: (path: string, content: string) => {
     if (full) return fail('ENOSPC');
-    text = content;
+    if (path === 'hold.json') text = content;
+    else beside = content;
     return ok(undefined);
   },
-  remove: () => {
-    text = undefined;
+  remove: (path: string) => {
+    if (path === 'hold.json') text = undefined;
+    else beside = undefined;
   },
 } as unknown as Files;
 const clock: BootClock = {
@@ -134,5 +139,72 @@ describe('a till that is held', () => {
       text = `{"bootId":"${bootId}","fromBootMs":${fromBootMs},${ends}}`;
       expect(open().view()?.leftMs ?? 0, fromBootMs).toBeLessThanOrEqual(HOLD_MS_MAX);
     }
+  });
+});
+
+describe('a till in maintenance', () => {
+  const one = 'a1a1a1a1-0000-4000-8000-000000000001';
+  const other = 'a1a1a1a1-0000-4000-8000-000000000002';
+
+  it('is held as by anybody, and says by which maintenance, also under the next agent', () => {
+    open().begin({ forMs: 60_000, by: 'broker', reason: 'floor works', maintenance: one });
+    expect(told[0]).toMatchObject({ active: true, view: { maintenance: one } });
+    boot += 10_000;
+    const next = open();
+    expect(next.view()).toMatchObject({ maintenance: one, leftMs: 50_000 });
+    boot += 50_000;
+    next.look();
+    expect([next.active(), told.at(-1)?.active, beside]).toEqual([false, false, undefined]);
+  });
+
+  it("does not end somebody's own hold with its end, and is not ended by a release of that", () => {
+    const hold = open();
+    hold.begin({ forMs: 600_000, by: 'maria', reason: 'printer' });
+    hold.begin({ forMs: 60_000, by: 'broker', maintenance: one });
+    expect(hold.release('broker', one)).toBe(true);
+    expect([hold.active(), hold.view()?.by, told.at(-1)?.active]).toEqual([true, 'maria', true]);
+    hold.begin({ forMs: 60_000, by: 'broker', maintenance: one });
+    expect(hold.release('maria')).toBe(true);
+    expect(hold.view()).toMatchObject({ by: 'broker', maintenance: one });
+    expect(told.at(-1)).toMatchObject({ active: true, view: { maintenance: one } });
+    boot += 60_000;
+    hold.look();
+    expect(told.at(-1)?.active).toBe(false);
+  });
+
+  it('goes on for somebody whose own hold is longer, and says so', () => {
+    const hold = open();
+    hold.begin({ forMs: 60_000, by: 'broker', maintenance: one });
+    hold.begin({ forMs: 120_000, by: 'maria' });
+    boot += 60_000;
+    hold.look();
+    expect(told.at(-1)).toMatchObject({ active: true, view: { by: 'maria', leftMs: 60_000 } });
+  });
+
+  it('is replaced by another maintenance, whose end alone ends it then', () => {
+    const hold = open();
+    hold.begin({ forMs: 60_000, maintenance: one });
+    hold.begin({ forMs: 90_000, maintenance: other });
+    expect([hold.release('broker', one), hold.active()]).toEqual([false, true]);
+    expect([hold.release('broker', other), hold.active()]).toEqual([true, false]);
+  });
+
+  it('hears of the same one after each reconnect and tells it once', () => {
+    const hold = open();
+    hold.begin({ forMs: 60_000, reason: 'floor', maintenance: one });
+    boot += 20_000;
+    hold.begin({ forMs: 40_900, reason: 'floor', maintenance: one });
+    expect([told.length, hold.view()?.leftMs]).toEqual([1, 40_900]);
+    hold.begin({ forMs: 600_000, reason: 'floor', maintenance: one });
+    expect(told).toHaveLength(2);
+  });
+
+  it('is free of it after a reboot, and held again when the centre says so again', () => {
+    open().begin({ forMs: 60_000, maintenance: one });
+    [bootId, boot] = ['boot-2', 10];
+    const next = open();
+    expect(next.active()).toBe(false);
+    next.begin({ forMs: 30_000, maintenance: one });
+    expect(next.view()).toMatchObject({ maintenance: one, leftMs: 30_000 });
   });
 });
