@@ -7,6 +7,7 @@ import { example, type Options, type Verb, withBroker } from './command.ts';
 import { canForce, readArguments } from './command-fields.ts';
 import { EXIT, ended, type Outcome } from './exit.ts';
 import { didYouMean } from './nearest.ts';
+import { addSelector, readSelector } from './selector.ts';
 
 export const BULK_KINDS: readonly CommandKind[] = COMMAND_KINDS.filter(
   (kind) => catalogue[kind].bulk,
@@ -15,9 +16,6 @@ const verbOf = (kind: CommandKind): string => kind.replaceAll('_', '-');
 
 const textOf = (value: unknown): string | undefined =>
   typeof value === 'string' ? value : undefined;
-/** What is called otherwise on the command line. */
-const OPTION_OF: Readonly<Record<string, string>> = { terminals: 'terminal', version: 'runs' };
-const each = (value: string, before: readonly string[] = []): string[] => [...before, value];
 const REASON = 'why: it stands in the audit log (needed)';
 const JSON_WORDS = 'print one JSON object';
 
@@ -35,36 +33,24 @@ async function plan(action: string, words: readonly string[], options: Options):
   return withBroker(options, async (context) => {
     const args = readArguments(kind, words, options, context.nowMs());
     if (!args.ok) return ended(EXIT.usage, args.reason);
-    const { terminal, store, state, presence, label, all } = options;
-    const version = options['runs'];
-    const said = { terminals: terminal, store, version, state, presence, label, all };
-    const given = Object.entries(said).filter(([, value]) => value !== undefined);
-    // Left out, it would be about more than somebody meant whose variable is empty.
-    const empty = given.find(([, value]) => value === '' || [value].flat().includes(''));
-    if (empty !== undefined) {
-      return ended(EXIT.usage, `--${OPTION_OF[empty[0]] ?? empty[0]} is empty`);
-    }
-    const selector = Object.fromEntries(given);
+    const selector = readSelector(options);
+    if (!selector.ok) return ended(EXIT.usage, selector.reason);
     const { reason, lasts } = options;
-    const wish = { kind, arguments: args.value, selector, reason: textOf(reason) ?? '' };
+    const asked = { kind, arguments: args.value, selector: selector.value ?? {} };
+    const wish = { ...asked, reason: textOf(reason) ?? '' };
     return await runPlan(context, { ...wish, lasts: textOf(lasts) });
   });
 }
 
 function addPlan(bulk: Command, verb: Verb): void {
   example(
-    bulk
-      .command('plan')
-      .argument('<action>', BULK_KINDS.map(verbOf).join(', '))
-      .argument('[words...]', 'what it is about, for example a component')
-      .description('freeze the list of terminals and show it; nothing is done yet')
-      .option('--terminal <terminal>', 'this one; more than once for several', each)
-      .option('--store <store>', 'those of this store')
-      .option('--runs <component:version>', 'those that run this version, as in sale:2.4.1')
-      .option('--state <state>', 'those with a component in this state')
-      .option('--presence <presence>', 'those that are online, late, lost or never reported')
-      .option('--label <label>', 'those that carry this label')
-      .option('--all', 'the whole fleet')
+    addSelector(
+      bulk
+        .command('plan')
+        .argument('<action>', BULK_KINDS.map(verbOf).join(', '))
+        .argument('[words...]', 'what it is about, for example a component')
+        .description('freeze the list of terminals and show it; nothing is done yet'),
+    )
       .option('--lasts <time>', 'so long those that are away are waited for, as in 4h')
       .option('--for <time>', 'of a hold: how long')
       .option('--file <file>', 'of configure: the settings, YAML')
@@ -76,6 +62,7 @@ function addPlan(bulk: Command, verb: Verb): void {
       ),
     'tillwatch bulk plan restart sale --runs sale:2.4.1 --reason T-490',
     'tillwatch bulk plan hold --store berlin-mitte --for 2h --reason "floor works"',
+    'tillwatch bulk plan restart sync --region north --label pilot --reason T-490',
   );
 }
 

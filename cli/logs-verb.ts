@@ -4,6 +4,7 @@
 import type { Command } from 'commander';
 import { example, type Options, type Verb, withBroker } from './command.ts';
 import { EXIT, ended } from './exit.ts';
+import { addSelector, readSelector, type Selector } from './selector.ts';
 
 const CLEAR_LINE = '\r\u001b[2K';
 
@@ -29,17 +30,10 @@ function onInterrupt(): AbortSignal {
   return enough.signal;
 }
 
-const SELECTORS = { store: 'store', runs: 'version', label: 'label' } as const;
+/** Terminals themselves are named without an option. */
+const SELECTORS = ['store', 'region', 'label', 'runs'] as const;
 
-function selectorOf(options: Options): Readonly<Record<string, string>> | undefined {
-  const said = Object.entries(SELECTORS).flatMap(([option, field]) => {
-    const value = textOf(options[option]);
-    return value === undefined ? [] : [[field, value] as const];
-  });
-  return said.length === 0 ? undefined : Object.fromEntries(said);
-}
-
-function readOptions(options: Options) {
+function readOptions(options: Options, selector: Selector | undefined) {
   const isFollowed = options['follow'] === true;
   return {
     components: (options['component'] ?? []) as string[],
@@ -50,7 +44,7 @@ function readOptions(options: Options) {
     ...{ maxBytes: textOf(options['maxBytes']), output: textOf(options['output']) },
     ...{ reason: textOf(options['reason']) ?? '', request: textOf(options['request']) },
     ...{ lasts: textOf(options['for']), raise: textOf(options['raise']) },
-    ...{ follow: isFollowed, utc: options['utc'] === true, selector: selectorOf(options) },
+    ...{ follow: isFollowed, utc: options['utc'] === true, selector },
     wait: options['wait'] !== false,
     isShown: process.stdout.isTTY === true && options['json'] !== true,
     ...{ note, progress, enough: isFollowed ? onInterrupt() : undefined },
@@ -59,26 +53,26 @@ function readOptions(options: Options) {
 
 function addLogs(program: Command, verb: Verb): void {
   example(
-    program
-      .command('logs')
-      .argument('[terminals...]', 'which, for example bm-lane-1')
-      .description('records that components printed, card numbers masked')
-      .option('-c, --component <name>', 'only this one; more than once for several', each)
-      .option('--since <when>', '10m, 14:30 (store time), 14:30Z or a date; 10m if not given')
-      .option('--until <when>', 'the same; now if not given')
-      .option('-n, --last <count>', 'the newest so many that fit the rest')
-      .option('-l, --level <level>', 'this one or worse: error, warn, info or debug')
-      .option('-g, --grep <text>', 'with this text in them, case ignored')
-      .option('-E, --pattern <expression>', 'that this regular expression finds (RE2)')
-      .option('-C, --context <count>', 'so many records around each that was found')
-      .option('--max-bytes <size>', 'at most so much, newest first; 5M if not given')
-      .option('--search-for <time>', 'how long the terminal may search, as in 5m')
-      .option('-f, --follow', 'what is printed from now on, until Ctrl-C or the end of --for')
-      .option('--for <time>', 'of --follow: how long at most; 10m if not given')
-      .option('--raise <level>', 'of --follow: log so much meanwhile; then as before')
-      .option('--store <store>', 'of all terminals of this store')
-      .option('--runs <component:version>', 'of those that run this version, as in sale:2.4.1')
-      .option('--label <label>', 'of those that carry this label')
+    addSelector(
+      program
+        .command('logs')
+        .argument('[terminals...]', 'which, for example bm-lane-1')
+        .description('records that components printed, card numbers masked')
+        .option('-c, --component <name>', 'only this one; more than once for several', each)
+        .option('--since <when>', '10m, 14:30 (store time), 14:30Z or a date; 10m if not given')
+        .option('--until <when>', 'the same; now if not given')
+        .option('-n, --last <count>', 'the newest so many that fit the rest')
+        .option('-l, --level <level>', 'this one or worse: error, warn, info or debug')
+        .option('-g, --grep <text>', 'with this text in them, case ignored')
+        .option('-E, --pattern <expression>', 'that this regular expression finds (RE2)')
+        .option('-C, --context <count>', 'so many records around each that was found')
+        .option('--max-bytes <size>', 'at most so much, newest first; 5M if not given')
+        .option('--search-for <time>', 'how long the terminal may search, as in 5m')
+        .option('-f, --follow', 'what is printed from now on, until Ctrl-C or the end of --for')
+        .option('--for <time>', 'of --follow: how long at most; 10m if not given')
+        .option('--raise <level>', 'of --follow: log so much meanwhile; then as before'),
+      SELECTORS,
+    )
       .option('--reason <text>', REASON)
       .option('-o, --output <file>', 'write what arrives to a file; of several, to a folder')
       .option('--utc', 'times are UTC, and not those of the store')
@@ -88,8 +82,10 @@ function addLogs(program: Command, verb: Verb): void {
       .action((terminals: string[], options: Options) =>
         verb(async () => {
           const { runLogs } = await import('./verbs/logs.ts');
+          const selector = readSelector(options, SELECTORS);
+          if (!selector.ok) return ended(EXIT.usage, selector.reason);
           return withBroker(options, (context) =>
-            runLogs(context, terminals, readOptions(options)),
+            runLogs(context, terminals, readOptions(options, selector.value)),
           );
         }),
       ),

@@ -6,6 +6,7 @@ import { AGENT_LOG } from '../../protocol/commands.ts';
 import { parseId } from '../../protocol/ids.ts';
 import * as limits from '../../protocol/limits.ts';
 import { fail, ok, type Result } from '../../protocol/result.ts';
+import type { Selector } from '../selector.ts';
 import { wrongReason } from '../verbs/command.ts';
 import { parseDuration, parseSize, parseWhen } from '../when.ts';
 import type { Zone } from '../zone.ts';
@@ -36,7 +37,7 @@ export type LogsOptions = {
   readonly lasts?: string | undefined;
   readonly raise?: string | undefined;
   /** Instead of naming terminals. */
-  readonly selector?: Readonly<Record<string, string>> | undefined;
+  readonly selector?: Selector | undefined;
   readonly utc?: boolean | undefined;
   readonly wait: boolean;
   /** Standard output is a terminal. */

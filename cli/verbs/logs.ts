@@ -37,9 +37,13 @@ async function zoneFor(
     if (reply.ok) told = reply.value.timeZone;
   } else {
     const all = await allTerminals(context.client);
-    const { store } = selector;
+    const { store, region } = selector;
     const found = all.ok
-      ? all.value.filter((one) => store === undefined || one.store === store)
+      ? all.value.filter(
+          (one) =>
+            (store === undefined || one.store === store) &&
+            (region === undefined || one.region === region),
+        )
       : [];
     told = found.find(({ timeZone }) => timeZone !== undefined)?.timeZone;
   }
@@ -90,10 +94,12 @@ async function create(
   }
   const [terminal, second] = terminals;
   if (terminal === undefined && selector === undefined) {
-    return usage('say which terminal: tillwatch logs bm-lane-1, or some of them with --store');
+    return usage(
+      'say which terminal: tillwatch logs bm-lane-1, or some of them with --store or --region',
+    );
   }
   if (terminal !== undefined && selector !== undefined) {
-    return usage('name terminals or say which with --store, --runs, --label: not both');
+    return usage('name terminals or say which with --store, --region, --label, --runs: not both');
   }
   const isOne = terminal !== undefined && second === undefined;
   if (follow) {
