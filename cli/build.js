@@ -15,13 +15,15 @@ import {
 import { builtinModules } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { licencesText } from './licences.js';
+import { licencesText, packagesOf } from './licences.js';
 
 const EXIT_UNAVAILABLE = 69; // sysexits(3)
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, 'dist');
 const stampFile = join(dist, '.built.json');
 const licencesFile = 'licences.txt';
+/** What is inside, for the bill of materials (package.js). */
+const packagesFile = '.packages.json';
 
 /** Program in dist/ and its source. The command line's own parts are split, so that --help loads little. */
 const programs = {
@@ -139,7 +141,8 @@ function isRunning(pid) {
 
 function isCurrent(state) {
   const names = [...Object.keys(bundles), 'tillwatch'].map((name) => `${name}.mjs`);
-  if (![...names, licencesFile].every((name) => existsSync(join(dist, name)))) return false;
+  if (![...names, licencesFile, packagesFile].every((name) => existsSync(join(dist, name))))
+    return false;
   try {
     const built = JSON.parse(readFileSync(stampFile, 'utf8'));
     return built.newestMs === state.newestMs && built.files === state.files;
@@ -203,8 +206,9 @@ async function build(state) {
       splitting: true,
       chunkNames: 'parts/[name]-[hash]',
     });
-    const licences = licencesText([one.metafile, other.metafile], root);
-    writeFileSync(join(outdir, licencesFile), licences);
+    const folders = packagesOf([one.metafile, other.metafile]);
+    writeFileSync(join(outdir, licencesFile), licencesText(folders, root));
+    writeFileSync(join(outdir, packagesFile), `${JSON.stringify(folders)}\n`);
   } catch (error) {
     rmSync(outdir, { recursive: true, force: true });
     if (error.errors === undefined) throw error;

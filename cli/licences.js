@@ -9,16 +9,19 @@ const FOLDER = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//;
 const NOTICE = /^(licen[cs]e|copying|notice)([.-].*)?$/i;
 const RULE = `\n${'-'.repeat(80)}\n\n`;
 
-/** @returns the folders of the packages that a build read something from, relative to the root */
-function packagesOf(metafiles) {
+/**
+ * @param metafiles what esbuild says of each build
+ * @returns the folders of the packages that it read something from, relative to the root
+ */
+export function packagesOf(metafiles) {
   const inputs = metafiles.flatMap(({ inputs: taken }) => Object.keys(taken));
-  return new Set(inputs.map((path) => FOLDER.exec(path)?.[1]).filter(Boolean));
+  return [...new Set(inputs.map((path) => FOLDER.exec(path)?.[1]).filter(Boolean))].sort();
 }
 
-/** @param metafiles what esbuild says of each build @returns the text of the file */
-export function licencesText(metafiles, root) {
+/** @param folders of packages, relative to the root @returns the text of the file */
+export function licencesText(folders, root) {
   const entries = new Map();
-  for (const folder of packagesOf(metafiles)) {
+  for (const folder of folders) {
     const manifest = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'));
     const files = readdirSync(join(root, folder)).filter((name) => NOTICE.test(name));
     const texts = files.sort().map((name) => readFileSync(join(root, folder, name), 'utf8').trim());
