@@ -41,14 +41,20 @@ export type Carry = {
   readonly add: (model: BulkModel, also: () => void) => boolean;
   /** @returns false when the disk did not take it. */
   readonly act: (id: string, event: BulkEvent) => boolean;
+  /** Called within the transaction of each step that changed one. */
+  readonly onStep: (listener: StepListener) => void;
   readonly stop: () => void;
 };
+export type StepListener = (model: BulkModel, before: BulkModel | undefined) => void;
 
 const ITSELF: Actor = { name: OWN_OPERATOR, role: 'admin' };
 const AT_ONCE: readonly string[] = ['start', 'stop', 'abort', 'finish'];
 type Recorded = Extract<BulkEffect, { kind: 'record' }>;
 
 const what = ({ content }: BulkModel): string => {
+  if (content.kind === 'apply') {
+    return `configuration ${content.arguments.name}, version ${content.arguments.version},`;
+  }
   const component: unknown = Reflect.get(content.arguments, 'component');
   const verb = content.kind.replaceAll('_', '-');
   return typeof component === 'string' ? `${verb} of ${component}` : verb;
@@ -139,6 +145,7 @@ export function openCarry(options: CarryOptions, store: BulkStore): Carry {
   const { database } = fleet;
   const models = new Map<string, BulkModel>(store.open().map((model) => [model.id, model]));
   const perform = createDoer(options);
+  const listeners: StepListener[] = [];
 
   function keep(id: string, model: BulkModel | undefined): void {
     if (model === undefined || isOver(model)) models.delete(id);
@@ -159,6 +166,7 @@ export function openCarry(options: CarryOptions, store: BulkStore): Carry {
     const done = database.transact(() => {
       const model = perform(before, event);
       store.save(model, before);
+      for (const listener of listeners) listener(model, before);
       // Before the commit: what is done after it asks for the model already.
       keep(id, model);
     });
@@ -222,6 +230,9 @@ export function openCarry(options: CarryOptions, store: BulkStore): Carry {
       const done = act(id, event);
       if (done) tick(id);
       return done;
+    },
+    onStep: (listener) => {
+      listeners.push(listener);
     },
     stop: cancel,
   };

@@ -3,11 +3,11 @@
 // the words typed out. Anybody on call may pause or abort one, whoever started it.
 
 import { createHash, randomUUID } from 'node:crypto';
-import { catalogue, isAllowed } from '../../protocol/catalogue.ts';
+import { type CommandKind, catalogue, isAllowed } from '../../protocol/catalogue.ts';
 import { type CommandContent, readContent } from '../../protocol/commands.ts';
 import type { Actor } from '../commands/commands.ts';
 import { wrongReason, wrongRole } from '../commands/request.ts';
-import { type Refusal, refuse } from '../commands/view.ts';
+import { type Refusal, refuse, toldArguments } from '../commands/view.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import { type Carry, type CarryOptions, openCarry } from './carry.ts';
 import type { BulkEvent } from './machine.ts';
@@ -21,7 +21,7 @@ import {
   type Target,
   type TargetState,
 } from './model.ts';
-import { type Selector, select } from './select.ts';
+import { type LeaveOut, type Selector, select } from './select.ts';
 import { openBulkStore } from './store.ts';
 import { type BulkView, bulkView } from './view.ts';
 
@@ -42,7 +42,13 @@ export type BulkPlan = {
   readonly actor: Actor;
   /** So long after its start terminals that are away are waited for. */
   readonly lastsMs?: number | undefined;
+  /** Why a terminal that is meant has no use for it; it is left out with that sentence. */
+  readonly leaveOut?: LeaveOut | undefined;
+  /** Whether the room that guards its kind plans it. */
+  readonly ofGuard?: boolean | undefined;
 };
+/** Of kinds that only a room of their own plans. @returns why it may not be started, or not any more. */
+export type Guard = (bulk: string) => Refusal | undefined;
 export type BulkStart = {
   /** Terminals in the list, as the plan has shown it. */
   readonly count: number;
@@ -74,6 +80,10 @@ export type Bulks = {
   readonly targets: (id: string, filter: TargetFilter) => TargetPage | undefined;
   /** By state, of those that are not over. */
   readonly counts: () => Readonly<Record<string, number>>;
+  /** Told within the transaction of each step. */
+  readonly onStep: Carry['onStep'];
+  /** That kind is planned by its own room alone, which is asked before one is started or gone on with. */
+  readonly guardBy: (kind: CommandKind, guard: Guard) => void;
   readonly close: () => void;
 };
 
@@ -136,7 +146,7 @@ function createPlanner(options: BulksOptions) {
     // None is needed before the start; one that is there is kept, and held to the same.
     const unclear = plan.reason === '' ? undefined : wrongReason(plan.reason);
     if (unclear !== undefined) return refuse('invalid', unclear);
-    const selected = select({ fleet, stateOf }, plan.selector, content);
+    const selected = select({ fleet, stateOf, leaveOut: plan.leaveOut }, plan.selector, content);
     if (!selected.ok) return refuse('invalid', selected.reason);
     const { chosen, leftOut, fleetSize } = selected.value;
     return {
@@ -169,12 +179,15 @@ function pageOf({ targets }: BulkModel, { state, after, limit }: TargetFilter): 
 }
 
 type Act = (id: string, event: BulkEvent) => BulkAnswer;
+type Guards = Map<string, Guard>;
 
 /** What operators do with one that is there. */
 function createChanges(
   carry: Carry,
   act: Act,
+  guards: Guards,
 ): Pick<Bulks, 'start' | 'pause' | 'resume' | 'abort'> {
+  const guarded = ({ id, content }: BulkModel) => guards.get(content.kind)?.(id);
   /** @param from in which states that can be done. */
   const change =
     (kind: 'pause' | 'resume' | 'abort', from: readonly BulkState[]) =>
@@ -184,7 +197,8 @@ function createChanges(
       const unclear = wrongReason(reason);
       if (unclear !== undefined) return refuse('invalid', unclear);
       // To go on is to do it; to stop is always right.
-      const forbidden = kind === 'resume' ? wrongActor(model, actor) : undefined;
+      const forbidden =
+        kind === 'resume' ? (wrongActor(model, actor) ?? guarded(model)) : undefined;
       if (forbidden !== undefined) return forbidden;
       if (!from.includes(model.state)) return refuse('conflict', `it is ${model.state}`);
       const said = { by: actor.name, reason: reason.trim() };
@@ -197,7 +211,7 @@ function createChanges(
       if (model === undefined) return refuse('unknown_terminal', NOT_THERE);
       const by: Actor = { name: wish.actor.name, role: wish.actor.role };
       const joined = isJoined(model, carry.open(), by.name);
-      const wrong = wrongStart({ ...model, joined }, wish);
+      const wrong = wrongStart({ ...model, joined }, wish) ?? guarded(model);
       if (wrong !== undefined) return wrong;
       return act(id, { kind: 'start', by, reason: wish.reason.trim(), joined });
     },
@@ -212,6 +226,7 @@ export function openBulks(options: BulksOptions): Bulks {
   const store = openBulkStore(options.fleet.database);
   const carry = openCarry(options, store);
   const makePlan = createPlanner(options);
+  const guards: Guards = new Map();
   const answer = (id: string): BulkAnswer => {
     const model = carry.get(id);
     if (model === undefined) return refuse('unknown_terminal', NOT_THERE);
@@ -224,12 +239,15 @@ export function openBulks(options: BulksOptions): Bulks {
     if (carry.open().length >= BULKS_OPEN_MAX) {
       return refuse('too_many', `${BULKS_OPEN_MAX} bulk actions are not over: abort one first`);
     }
+    if (guards.has(asked.kind) && asked.ofGuard !== true) {
+      return refuse('invalid', `kind: ${asked.kind} is planned where its content is kept`);
+    }
     const model = makePlan(asked);
     if ('ok' in model) return model;
     const { id, content, targets, reason, plannedBy: operator, leftOut } = model;
     const { kind, arguments: args } = content;
     const list = { count: targets.length, leftOut: leftOut.count, sha256: digestOf(targets) };
-    const detail = { kind, arguments: args, selector: asked.selector, ...list };
+    const detail = { kind, arguments: toldArguments(args), selector: asked.selector, ...list };
     const entry = { operator, action: 'bulk.plan', subject: id, reason, outcome: 'planned' };
     const isKept = carry.add(model, () => audit.write({ ...entry, detail }));
     return isKept ? answer(id) : refuse('unavailable', UNAVAILABLE);
@@ -237,7 +255,7 @@ export function openBulks(options: BulksOptions): Bulks {
 
   return {
     plan,
-    ...createChanges(carry, act),
+    ...createChanges(carry, act, guards),
     get: (id) => {
       const model = carry.get(id);
       return model && bulkView(model);
@@ -255,6 +273,10 @@ export function openBulks(options: BulksOptions): Bulks {
       const counts: Record<string, number> = { planned: 0, running: 0, paused: 0 };
       for (const { state } of carry.open()) counts[state] = (counts[state] ?? 0) + 1;
       return counts;
+    },
+    onStep: carry.onStep,
+    guardBy: (kind, guard) => {
+      guards.set(kind, guard);
     },
     close: carry.stop,
   };

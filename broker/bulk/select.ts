@@ -40,7 +40,10 @@ export type Selection = {
 export type SelectOptions = {
   readonly fleet: Pick<Fleet, 'search'>;
   readonly stateOf: StateOf;
+  readonly leaveOut?: LeaveOut | undefined;
 };
+/** @returns why not this one, or nothing. */
+export type LeaveOut = (view: TerminalView) => string | undefined;
 
 const VERSION = /^([^:]+):(.+)$/;
 
@@ -111,7 +114,9 @@ export function select(
     const { id: terminal, store } = view;
     const standing = options.stateOf(terminal);
     const right = checkContent(content, view);
+    const why = options.leaveOut?.(view);
     if (!isServed(standing)) leftOut.push({ terminal, reason: `it is ${standing}` });
+    else if (why !== undefined) leftOut.push({ terminal, reason: why });
     else if (right.ok) chosen.push({ terminal, store });
     else leftOut.push({ terminal, reason: right.reason });
   }

@@ -2,6 +2,7 @@
 // asked for apart, page by page.
 
 import { catalogue } from '../../protocol/catalogue.ts';
+import { toldArguments } from '../commands/view.ts';
 import {
   type BulkModel,
   type BulkState,
@@ -48,7 +49,7 @@ export function bulkView(model: BulkModel): BulkView {
   return {
     ...shown,
     kind: content.kind,
-    arguments: content.arguments,
+    arguments: toldArguments(content.arguments),
     startedBy: startedBy?.name,
     count: targets.length,
     stores: storesOf(model),

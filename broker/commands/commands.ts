@@ -25,7 +25,14 @@ import {
 import { goneReason, isGone, isServed, type StateOf } from './standing.ts';
 import { type CommandFilter, type CommandStore, openCommandStore } from './store.ts';
 import { askedOf, createTaker, findAgain } from './take.ts';
-import { type CommandView, type Created, type Refusal, refuse, viewOf } from './view.ts';
+import {
+  type CommandView,
+  type Created,
+  type Refusal,
+  refuse,
+  toldArguments,
+  viewOf,
+} from './view.ts';
 
 export type { Finished, FinishListener } from './mover.ts';
 export { type Actor, type CommandRequest, OWN_OPERATOR } from './request.ts';
@@ -94,7 +101,7 @@ function createCreator(options: CommandsOptions, { store, move }: Parts) {
     }
     const dropped = store.trim();
     const part = bulk === undefined ? {} : { bulk };
-    const detail = { command: id, arguments: command.arguments, expiresMs, ...part };
+    const detail = { command: id, arguments: toldArguments(command.arguments), expiresMs, ...part };
     const action = `command.${kind}.create`;
     audit.write({ operator, action, subject: terminal, reason, outcome: 'queued', detail });
     if (dropped > 0) database.afterCommit(() => metrics.dropped('commands', dropped));

@@ -5,6 +5,7 @@
 import type { SQLInputValue } from 'node:sqlite';
 import type { Database } from '../fleet/database.ts';
 import { isOpen, type QueuedCommand, type QueueState } from './queue.ts';
+import { toldArguments } from './view.ts';
 
 /** Finished commands kept; who asked for what stays in the audit log for ever. */
 export const COMMANDS_KEPT_MAX = 10_000;
@@ -64,6 +65,14 @@ function openKeys({ db }: Database) {
   };
 }
 
+/** Ten thousand that are over would keep as many copies of one document. */
+const withoutPacked = (queued: QueuedCommand): QueuedCommand => {
+  const { command } = queued;
+  if (command.kind !== 'apply') return queued;
+  const told = { ...command, arguments: toldArguments(command.arguments) };
+  return { ...queued, command: told as typeof command };
+};
+
 /** Newest first. The state is read out of the record: such a question is a person's, and rare. */
 function listFrom({ db }: Database, filter: CommandFilter): readonly QueuedCommand[] {
   const where: string[] = [];
@@ -120,7 +129,9 @@ export function openCommandStore(database: Database, keptMax = COMMANDS_KEPT_MAX
     countOpen: (): number => Number(countOpen.get()?.['count']),
     save: (queued: QueuedCommand): void => {
       const { id, terminal, issuedMs } = queued.command;
-      upsert.run(id, terminal, isOpen(queued) ? 1 : 0, issuedMs, JSON.stringify(queued));
+      const open = isOpen(queued);
+      const kept = open ? queued : withoutPacked(queued);
+      upsert.run(id, terminal, open ? 1 : 0, issuedMs, JSON.stringify(kept));
     },
     /** @returns how many old finished commands went. */
     trim: (): number => Number(trim.run(keptMax).changes),

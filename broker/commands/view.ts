@@ -46,6 +46,12 @@ export type Created = {
 
 export const refuse = (kind: RefusalKind, reason: string): Refusal => ({ ok: false, kind, reason });
 
+/** A packed document is told by its name and digest: as it travels nobody can read it. */
+export function toldArguments(args: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const { packed: _, ...told } = args;
+  return told;
+}
+
 const withTrace = (command: Command): { trace?: string } => {
   const trace = traceIdOf(command);
   return trace === undefined ? {} : { trace };
@@ -57,7 +63,7 @@ export const viewOf = ({ command, state, sends, history, bulk }: QueuedCommand):
   id: command.id,
   terminal: command.terminal,
   kind: command.kind,
-  arguments: command.arguments,
+  arguments: toldArguments(command.arguments),
   state,
   reason: command.reason,
   operator: command.operator,

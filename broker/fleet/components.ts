@@ -6,6 +6,7 @@ import { CAUSES, COMPONENT_STATES, type EventFields } from '../../protocol/event
 import { isId } from '../../protocol/ids.ts';
 import type { Sample } from '../../protocol/metric-body.ts';
 import type { MetricName } from '../../protocol/metrics.ts';
+import { configurationIn } from './configuration.ts';
 import { deviceRules } from './devices.ts';
 import {
   COMPONENTS_MAX,
@@ -112,7 +113,8 @@ export function setInventory(
   const named = new Map(fields.components.map((entry) => [entry.name, entry]));
   const { timeZone } = fields;
   const zone = timeZone !== undefined && TIME_ZONE.test(timeZone) ? timeZone : undefined;
-  let next: TerminalModel = { ...model, inventoryAt: place, timeZone: zone };
+  const configuration = configurationIn(model, fields, place);
+  let next: TerminalModel = { ...model, inventoryAt: place, timeZone: zone, configuration };
   for (const name of new Set([...Object.keys(model.components), ...named.keys()])) {
     next = withComponent(next, name, (component) => ({
       ...component,

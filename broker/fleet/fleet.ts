@@ -19,12 +19,12 @@ import { createDescriptions, type Descriptions } from './describe.ts';
 import type { EventPage, EventQuery, EventRow, EventTable } from './events.ts';
 import { createFollower } from './follow.ts';
 import { createListening, type Listening } from './listening.ts';
-import type { FleetEffect, FleetEvent } from './model.ts';
+import type { FleetEffect, FleetEvent, TerminalModel } from './model.ts';
 import { type Models, openModels } from './models.ts';
 import { createObservations, type Observed } from './observations.ts';
 import { createPlanner, type Planned, type Planner } from './plans.ts';
 import type { PresenceLimits } from './presence.ts';
-import { createQueries } from './queries.ts';
+import { type Configured, createQueries } from './queries.ts';
 import type { Rollup } from './rollup.ts';
 import type { TerminalPage, TerminalQuery } from './search.ts';
 import { EVENTS_MAX, type FleetStore, openFleetStore, REGISTRY_BYTES_MAX } from './store.ts';
@@ -75,6 +75,8 @@ export type Fleet = FleetSessions & {
   readonly drain: () => void;
   /** Also of a retired terminal, which is in no list. */
   readonly view: (id: string) => TerminalView | undefined;
+  /** The records themselves, in the order of their ids: for sums over the fleet. */
+  readonly models: () => readonly TerminalModel[];
   readonly views: () => readonly TerminalView[];
   /** The store that a terminal stands in; `unassigned` when nobody planned it. */
   readonly storeOf: (id: string) => string;
@@ -83,6 +85,8 @@ export type Fleet = FleetSessions & {
   /** Told at once where every terminal stands, and later of those that are new. @returns an undo. */
   readonly onStores: Models['onStores'];
   readonly isConnected: (id: string) => boolean;
+  /** Which fleet configuration it runs, and what it went back from. */
+  readonly configurationOf: (id: string) => Configured;
   /** Of the fleet, those that are there, and where each stands. */
   readonly connected: () => readonly Planned[];
   readonly rollup: () => Rollup;

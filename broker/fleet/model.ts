@@ -11,6 +11,7 @@ import type {
 } from '../../protocol/events.ts';
 import type { Snapshot } from '../../protocol/metric-body.ts';
 import type { Stream } from '../../protocol/wire.ts';
+import type { ConfigurationModel, RefusedModel } from './configuration.ts';
 import { NO_PULSE, NO_RUN, type Presence, type Pulse, type Run } from './presence.ts';
 import { NO_TALLY, type Tally } from './tally.ts';
 
@@ -153,6 +154,8 @@ export type TerminalModel = {
   readonly disk?: DiskModel | undefined;
   readonly away?: Absence | undefined;
   readonly clock?: ClockModel | undefined;
+  readonly configuration?: ConfigurationModel | undefined;
+  readonly refusedConfiguration?: RefusedModel | undefined;
   readonly clockOffsetMs: number;
   readonly clockOffsetAtMs: number;
   /** Time of the newest snapshot: backlog that comes after it is history. */

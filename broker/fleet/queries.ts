@@ -3,6 +3,7 @@
 
 import type { Result } from '../../protocol/result.ts';
 import type { Clock } from '../clock.ts';
+import type { ConfigurationModel, RefusedModel } from './configuration.ts';
 import type { Descriptions } from './describe.ts';
 import type { EventPage, EventQuery, EventRow } from './events.ts';
 import type { TerminalModel } from './model.ts';
@@ -13,6 +14,11 @@ import { createRollup, type Rollup } from './rollup.ts';
 import { createSearch, type TerminalPage, type TerminalQuery } from './search.ts';
 import type { FleetStore } from './store.ts';
 import { type IdentityOf, type LogsOf, type TerminalView, viewOf, withLogs } from './view.ts';
+
+export type Configured = {
+  readonly running: ConfigurationModel | undefined;
+  readonly refused: RefusedModel | undefined;
+};
 
 export function createQueries(
   models: Models,
@@ -49,6 +55,7 @@ export function createQueries(
       const isRead = model !== undefined && (model.retired === true || models.isShown(model));
       return isRead ? show(model) : undefined;
     },
+    models: models.listed,
     views: (): readonly TerminalView[] => models.listed().map(show),
     rollup: (): Rollup => rollUp(models.all(), models.isShown),
     observed: (max: number): readonly Observed[] | undefined => {
@@ -60,6 +67,11 @@ export function createQueries(
     samplesOfStores: () => descriptions.samplesOfStores(clock.wallMs()),
     connected: (): readonly Planned[] =>
       models.all().filter((model) => model.sessions > 0 && models.isShown(model)),
+    /** What it runs and what it went back from, without the rest of its view. */
+    configurationOf: (id: string): Configured => {
+      const model = models.get(id);
+      return { running: model?.configuration, refused: model?.refusedConfiguration };
+    },
     timeZoneOf: (id: string): string | undefined => models.get(id)?.timeZone,
     isConnected: (id: string): boolean => (models.get(id)?.sessions ?? 0) > 0,
   };

@@ -10,6 +10,7 @@ import { isId } from '../../protocol/ids.ts';
 import type { Snapshot } from '../../protocol/metric-body.ts';
 import { isLive, readClock, setAway } from './away.ts';
 import { changeState, readSnapshot, setInventory } from './components.ts';
+import { tellConfiguration } from './configuration.ts';
 import {
   type BatchContent,
   CLOSED_INCIDENTS_MAX,
@@ -149,13 +150,17 @@ const rules: Record<EventKind, Rule> = {
   incident_quarantined: openIncident,
   gap: same,
   hold: setHold,
+  configuration: (model, event, place) => {
+    const checked = v.safeParse(eventSchemas.configuration, event.fields);
+    return checked.success ? tellConfiguration(model, checked.output, place) : model;
+  },
   disk: setDisk,
   away: setAway,
   // Told and searched as events; what a terminal is does not follow from them.
   ...{ recovery: same, recovery_outcome: same, recovery_suppressed: same, reboot: same },
   ...{ resource_held: same, output_dropped: same, drill: same, thinned: same },
   ...{ version_changed: same, series_left_out: same, error_signature: same },
-  ...{ redaction_missed: same, identity: same, command_refused: same, configuration: same },
+  ...{ redaction_missed: same, identity: same, command_refused: same },
 };
 
 /** Kinds of which `component` must be a name before they become state. */
