@@ -3,6 +3,7 @@
 
 import { type FastifyInstance, type FastifyServerOptions, fastify } from 'fastify';
 import { httpsOptions } from '../tls/contexts.ts';
+import { whenFirstAsked } from './compilers.ts';
 import {
   ANSWER_MS_MAX,
   BODY_BYTES_MAX,
@@ -41,6 +42,7 @@ export function newServer(security?: HttpSecurity): FastifyInstance {
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',
     routerOptions: { ignoreTrailingSlash: false, maxParamLength: 200 },
+    schemaController: { compilersFactory: whenFirstAsked() },
     ajv: {
       customOptions: {
         coerceTypes: false,
