@@ -34,6 +34,12 @@ export type SinkFigures = {
   readonly deadLetters: Counts;
 };
 
+export type VersionRole = {
+  readonly component: string;
+  readonly version: string;
+  readonly role: string;
+};
+
 export type HistoryFigures = {
   readonly bytes: number;
   readonly behindBatches: number;
@@ -65,6 +71,11 @@ export type MetricSources = {
   /** By state. */
   readonly identities?: () => Counts;
   readonly twins?: () => number;
+  /** Versions that were set as targets. */
+  readonly rolloutRoles?: () => readonly VersionRole[];
+  /** Terminals behind, by component. */
+  readonly versionsBehind?: () => Counts;
+  readonly inMaintenance?: () => number;
   /** Kinds of errors. */
   readonly errorKinds?: () => number;
   /** Tables over their bound of which nothing may be deleted. */
@@ -179,6 +190,16 @@ function addIdentities({ gauge }: Makers, sources: Sources): void {
   gauge('tillwatch_twins', () => single(sources().twins?.()));
 }
 
+function addPlans({ gauge }: Makers, sources: Sources): void {
+  gauge('pos_rollout_version_role', () =>
+    (sources().rolloutRoles?.() ?? []).map((labels) => [{ ...labels }, 1]),
+  );
+  gauge('pos_terminals_behind', () =>
+    entries(sources().versionsBehind?.()).map(([component, count]) => [{ component }, count]),
+  );
+  gauge('pos_terminals_in_maintenance', () => single(sources().inMaintenance?.()));
+}
+
 /** Registers everything that is read from `sources` when somebody scrapes. */
 export function addSources(makers: Makers, sources: Sources): void {
   const { gauge } = makers;
@@ -187,6 +208,7 @@ export function addSources(makers: Makers, sources: Sources): void {
   addSinks(makers, sources);
   addKept(makers, sources);
   addIdentities(makers, sources);
+  addPlans(makers, sources);
   gauge('tillwatch_broker_connections', () => single(sources().connections?.()));
   gauge('tillwatch_broker_certificate_expires_timestamp_seconds', () =>
     (sources().certificates?.() ?? []).map(({ use, atMs }) => [{ use }, atMs / 1000]),

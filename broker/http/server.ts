@@ -30,6 +30,7 @@ import { addHealthRoutes, addReadRoutes, type ReadOptions } from './routes.ts';
 import { addScrapeRoute, type ScrapeOptions } from './scrape.ts';
 import { type HttpSecurity, secureApp } from './secure.ts';
 import { addSinkRoutes, type SinkRouteOptions } from './sink-routes.ts';
+import { addTargetRoutes, type TargetRouteOptions } from './target-routes.ts';
 
 /** On stop, answers under way get so long; then their connections are closed. */
 const STOP_GRACE_MS = 500;
@@ -45,7 +46,8 @@ export type HttpOptions = ReadOptions &
   EnrolmentRouteOptions &
   IdentityRouteOptions &
   AuditRouteOptions &
-  SinkRouteOptions & {
+  SinkRouteOptions &
+  TargetRouteOptions & {
     readonly host: string;
     readonly port: number;
     /** The one token of a broker in plain text; without it only who signed in is somebody. */
@@ -106,6 +108,7 @@ export function buildServer(options: HttpOptions): FastifyInstance {
       addOperatorRoutes(api, options);
       addCommandRoutes(api, options);
       addBulkRoutes(api, options);
+      addTargetRoutes(api, options);
       addLogRoutes(api, options);
       addIdentityRoutes(api, options);
       addAuditRoutes(api, options);

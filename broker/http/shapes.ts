@@ -8,6 +8,7 @@ import { QUEUE_STATES } from '../commands/queue.ts';
 import { PRESENCES } from '../fleet/view.ts';
 import { REDUCERS } from '../history/answer.ts';
 import { identityShape } from './schemas-identity.ts';
+import { targetShapes } from './schemas-targets.ts';
 import {
   count,
   flag,
@@ -124,6 +125,7 @@ const command = object(
 
 /** By name, as `$ref: Name#` finds them. */
 export const shapes = {
+  ...targetShapes,
   ...bulkShapes,
   ...errorShapes,
   ...logShapes,
