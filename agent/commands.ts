@@ -10,8 +10,10 @@ import {
   type CommandResult,
   UNTRUSTED_KEY,
   verifyCommand,
+  verifyHead,
 } from '../protocol/commands.ts';
 import type { NewEvent } from '../protocol/events.ts';
+import { REASON_CHARS_MAX } from '../protocol/limits.ts';
 import { ok, type Result } from '../protocol/result.ts';
 import { type Bounds, counted, NO_UPTIME } from './commands-bounds.ts';
 import type { Uptime } from './commands-floor.ts';
@@ -31,6 +33,7 @@ import {
 import { Refused } from './commands-refused.ts';
 import type { Log } from './ports.ts';
 import type { TraceCommand } from './telemetry/spans-command.ts';
+import { AGENT_VERSION } from './version.ts';
 
 export {
   advance,
@@ -191,8 +194,9 @@ class Office {
   }
 
   #verify(data: Uint8Array): Command | undefined {
-    const { keys, log } = this.#options;
-    const verified = verifyCommand(data, typeof keys === 'function' ? keys() : keys);
+    const { keys: given, log } = this.#options;
+    const keys = typeof given === 'function' ? given() : given;
+    const verified = verifyCommand(data, keys);
     if (verified.ok) return verified.value;
     const { reason } = verified;
     const isUnsigned = reason === UNTRUSTED_KEY || reason === BAD_SIGNATURE;
@@ -201,7 +205,19 @@ class Office {
     this.#refused.hear(why, reason);
     // Whoever sends a thousand of them a second must not fill the log either.
     if (before[why] === undefined) log.warn(`command refused: ${reason}`);
+    if (!isUnsigned) this.#tellUnknown(verifyHead(data, keys), reason);
     return undefined;
+  }
+
+  /** A newer broker asks for what we do not know: whoever waits for it is told why it will not come. */
+  #tellUnknown(head: ReturnType<typeof verifyHead>, why: string): void {
+    const { terminal, nowMs, addResult } = this.#options;
+    if (!head.ok || head.value.terminal !== terminal || !this.#mayAnswerAgain()) return;
+    const what = `the agent of this terminal is of version ${AGENT_VERSION} and cannot do that`;
+    const reason = `${what}: ${why}`.slice(0, REASON_CHARS_MAX);
+    this.#count('rejected');
+    const { id: commandId } = head.value;
+    addResult({ commandId, state: 'rejected', reason, timeMs: nowMs(), detail: {} });
   }
 
   #setting(): Setting {

@@ -126,11 +126,9 @@ export function signCommand(command: Command, privateKey: KeyObject): Uint8Array
   return encodeRaw('SignedCommand', signed);
 }
 
-function readCommand(data: Uint8Array): Result<Command> {
-  const decoded = decodeRaw('Command', data, limits.COMMAND_BYTES_MAX);
-  if (!decoded.ok) return decoded;
-  const raw = decoded.value;
-  const kind = text(raw['kind']);
+type Raw = Readonly<Record<string, unknown>>;
+
+function readHead(raw: Raw): Result<Common> {
   const common = {
     id: text(raw['id']),
     terminal: text(raw['terminal']),
@@ -144,15 +142,36 @@ function readCommand(data: Uint8Array): Result<Command> {
   if (!isId(common.terminal)) return fail('command names no valid terminal');
   if (!Number.isSafeInteger(common.issuedMs)) return fail('command has no valid issue time');
   if (!Number.isSafeInteger(common.expiresMs)) return fail('command has no valid expiry');
+  return ok(common);
+}
+
+function readCommand(data: Uint8Array): Result<Command> {
+  const decoded = decodeRaw('Command', data, limits.COMMAND_BYTES_MAX);
+  if (!decoded.ok) return decoded;
+  const raw = decoded.value;
+  const head = readHead(raw);
+  if (!head.ok) return head;
   const args = readJson('command.arguments', text(raw['argumentsJson']));
   if (!args.ok) return args;
-  const content = readContent(kind, args.value);
-  return content.ok ? ok({ ...common, ...content.value }) : content;
+  const content = readContent(text(raw['kind']), args.value);
+  return content.ok ? ok({ ...head.value, ...content.value }) : content;
 }
 
 /** Nobody whom this terminal believes has signed it. */
 export const UNTRUSTED_KEY = 'command is signed by a key that is not trusted here';
 export const BAD_SIGNATURE = 'command signature does not match';
+
+/** @returns the bytes of the command, once somebody who is believed has signed them. */
+function signedBody(data: Uint8Array, keys: ReadonlyMap<string, KeyObject>): Result<Uint8Array> {
+  const raw = decodeRaw('SignedCommand', data, limits.COMMAND_BYTES_MAX);
+  if (!raw.ok) return raw;
+  const body = bytes(raw.value['command']);
+  const key = keys.get(text(raw.value['keyId']));
+  if (key === undefined) return fail(UNTRUSTED_KEY);
+  const signature = bytes(raw.value['signature']);
+  const isTheirs = signature.length === 64 && verify(null, body, key, signature);
+  return isTheirs ? ok(body) : fail(BAD_SIGNATURE);
+}
 
 /**
  * Checks signature first, then content: nothing of an unsigned command is interpreted.
@@ -162,16 +181,16 @@ export function verifyCommand(
   data: Uint8Array,
   keys: ReadonlyMap<string, KeyObject>,
 ): Result<Command> {
-  const raw = decodeRaw('SignedCommand', data, limits.COMMAND_BYTES_MAX);
-  if (!raw.ok) return raw;
-  const body = bytes(raw.value['command']);
-  const key = keys.get(text(raw.value['keyId']));
-  if (key === undefined) return fail(UNTRUSTED_KEY);
-  const signature = bytes(raw.value['signature']);
-  if (signature.length !== 64 || !verify(null, body, key, signature)) {
-    return fail(BAD_SIGNATURE);
-  }
-  return readCommand(body);
+  const body = signedBody(data, keys);
+  return body.ok ? readCommand(body.value) : body;
+}
+
+/** Of a command that is believed, whatever it asks for: a newer broker may know more than we do. */
+export function verifyHead(data: Uint8Array, keys: ReadonlyMap<string, KeyObject>): Result<Common> {
+  const body = signedBody(data, keys);
+  if (!body.ok) return body;
+  const raw = decodeRaw('Command', body.value, limits.COMMAND_BYTES_MAX);
+  return raw.ok ? readHead(raw.value) : raw;
 }
 
 export function encodeResultBody(results: readonly CommandResult[]): Uint8Array {
