@@ -6,7 +6,7 @@ import type { NewEvent } from '../protocol/events.ts';
 import type { Component } from './component.ts';
 import { createInquiry } from './evidence/inquiry.ts';
 import type { Hands } from './hands.ts';
-import { endTree, hookEnvironment, spawn } from './launch.ts';
+import { endTree, hookEnvironment, runAs, spawn } from './launch.ts';
 import type { Log } from './ports.ts';
 import { isUp } from './watchdog/machine.ts';
 import type { ComponentEffect } from './watchdog/model.ts';
@@ -94,7 +94,7 @@ function heal(component: Component, incident: string, hands: Hands): void {
   const { timeoutMs } = config.heal;
   const { cwd } = config;
   hands.hooks.run(
-    { kind: 'heal', component: name, command, timeoutMs, cwd, env },
+    { kind: 'heal', component: name, command, timeoutMs, cwd, env, as: runAs(config) },
     ({ ok, reason }) => done(ok, reason),
   );
 }

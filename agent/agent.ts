@@ -20,7 +20,7 @@ import { tillIdentity } from './identity/open.ts';
 import { Introduction } from './introduction.ts';
 import { type Overrides, openRooms, type Rooms, takeFolders } from './rooms.ts';
 import { Supervisor } from './supervisor.ts';
-import { socketFiles } from './system/disk.ts';
+import { channelFiles } from './system/disk.ts';
 import { realPorts } from './system.ts';
 import { tillView } from './till-view.ts';
 import { openUplink, type Uplink } from './uplink.ts';
@@ -150,7 +150,7 @@ class RunningAgent implements Agent {
     const channel = await openChannel({
       path: socketPath(config.runDir),
       timers: ports.timers,
-      files: socketFiles,
+      files: channelFiles(config.components),
       log,
       expected: (component) => this.#supervisor.expected(component),
       onEvent: this.#deeds.hear,

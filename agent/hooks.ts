@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { redactString } from '../redact/index.ts';
-import type { Cancel, Log, Ports } from './ports.ts';
+import type { Cancel, Log, Ports, RunAs } from './ports.ts';
 import { identify } from './watchdog/identity.ts';
 import { killTree, type Target } from './watchdog/tree.ts';
 
@@ -20,6 +20,8 @@ export type HookSpec = {
   readonly command: readonly string[];
   readonly timeoutMs: number;
   readonly cwd?: string | undefined;
+  /** Whose work it does; without it the agent's, which may ask the helper (deploy/tillwatch-helper). */
+  readonly as?: RunAs | undefined;
   /** What it inherits and what it is told; the mark of the run itself is added here. */
   readonly env: Readonly<Record<string, string>>;
 };
@@ -111,7 +113,7 @@ class HookRunner implements Hooks {
 
   #start(spec: HookSpec, done: (end: HookEnd) => void): void {
     const { ports, log } = this.#options;
-    const { kind, component, command, cwd, env } = spec;
+    const { kind, component, command, cwd, env, as } = spec;
     const instance = randomUUID();
     const output = this.#pathOf(component, 'out');
     ports.files.makeDirectory(this.#folder, 0o700);
@@ -129,7 +131,7 @@ class HookRunner implements Hooks {
     // Whoever reads the environment of a process sees what it is, and its tree is found by the mark.
     const marked = { ...env, TILLWATCH_HOOK: kind, TILLWATCH_INSTANCE: instance };
     ports.processes
-      .start({ command, cwd, env: marked, logFile: output }, (code, signal) => {
+      .start({ command, cwd, as, env: marked, logFile: output }, (code, signal) => {
         if (this.#runs.get(component)?.doomed !== true) end(endOf(kind, code, signal));
       })
       .then(

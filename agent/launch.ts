@@ -8,6 +8,7 @@ import type { ComponentConfig } from '../configuration/config.ts';
 import type { Component } from './component.ts';
 import { exitEvidence } from './evidence/inquiry.ts';
 import { type Hands, messageOf } from './hands.ts';
+import type { RunAs } from './ports.ts';
 import type { Exit, Life } from './watchdog/control.ts';
 import { type Holder, waitUntilFree } from './watchdog/held.ts';
 import { probeEnvironment } from './watchdog/probe-sweep.ts';
@@ -16,10 +17,21 @@ import { startProgress } from './watchdog/progress.ts';
 
 const TOKEN_BYTES = 24;
 
+/** As whom what is this component's own runs: itself, what asks it (exec probes) and what heals it. */
+export const runAs = ({ user, group }: ComponentConfig): RunAs | undefined =>
+  user === undefined ? undefined : { user, group };
+
+/** The agent's home is not another user's. */
+function inheritedBy({ user }: ComponentConfig, { inherited }: Pick<Hands, 'inherited'>) {
+  if (user === undefined) return inherited;
+  const { HOME: _, ...rest } = inherited;
+  return rest;
+}
+
 function environmentOf(component: Component, hands: Hands): Record<string, string> {
   const { name, version, env } = component.config;
   return {
-    ...hands.inherited,
+    ...inheritedBy(component.config, hands),
     ...env,
     TILLWATCH_COMPONENT: name,
     TILLWATCH_INSTANCE: component.identity?.instance ?? '',
@@ -46,7 +58,8 @@ export const hookEnvironment = (
 /** From now on it is asked from outside too; ends with the process. */
 function startProbes(component: Component, hands: Hands): void {
   const mark = probeEnvironment(dirname(hands.socketPath), hands.ports.processes.ownPid);
-  const env = { ...hands.inherited, ...component.config.env, ...mark };
+  const { config } = component;
+  const env = { ...inheritedBy(config, hands), ...config.env, ...mark };
   const ownOutput = component.life?.logFile;
   component.probes = component.config.probes.map((spec, index) => {
     const probe = `${spec.kind}-${index}`;
@@ -54,7 +67,7 @@ function startProbes(component: Component, hands: Hands): void {
       component.answers.set(probe, reason);
       hands.push(component.name, { kind: 'probe', probe, ok, reason });
     };
-    const context = { env, ownOutput, readOwn: hands.outputTail };
+    const context = { env, as: runAs(config), ownOutput, readOwn: hands.outputTail };
     return startProbe(spec, { ...hands.ports, log: hands.log }, told, context);
   });
   const { progress } = component.config;
@@ -112,6 +125,7 @@ export function spawn(component: Component, reason: string, hands: Hands): void 
     token: component.identity.token,
     command: config.command ?? [],
     cwd: config.cwd,
+    as: runAs(config),
     env: environmentOf(component, hands),
     logFile: hands.logFileOf(name, instance),
     version: config.version,

@@ -62,8 +62,17 @@ export type Files = {
   readonly remove: (path: string) => void;
 };
 
+/** Another user than the agent's own, by name; the group is that user's own where none is said. */
+export type RunAs = { readonly user: string; readonly group?: string | undefined };
+
 export type StartSpec = {
   readonly command: readonly string[];
+  readonly as?: RunAs | undefined;
+  /**
+   * How many words of `command` still run as the agent, with all that it may: a shim, which has to signal what
+   * follows it. From there on nothing of the agent's is left, whoever it runs as.
+   */
+  readonly ownWords?: number | undefined;
   readonly cwd?: string | undefined;
   /** The whole environment; nothing is inherited. */
   readonly env: Readonly<Record<string, string>>;

@@ -54,6 +54,13 @@ const environment = v.pipe(
   ),
 );
 
+/** By name and not by number: groups hang on the name. The portable set of POSIX 3.426, and useradd(8)'s length. */
+const account = (what: string) =>
+  v.pipe(
+    text(what, 32),
+    v.regex(/^[A-Za-z_][A-Za-z0-9_.-]*$/, `must be ${what} of the till, by name`),
+  );
+
 const probeTiming = {
   everyMs: v.optional(ms(100, HOUR), DEFAULTS.probe.everyMs),
   timeoutMs: v.optional(ms(50, 5 * MINUTE), DEFAULTS.probe.timeoutMs),
@@ -165,6 +172,9 @@ export const componentSchema = strict({
     }),
   ),
   cwd: v.optional(text('a folder')),
+  /** Another user of the till than the agent's own, and a group where it is not that user's own. */
+  user: v.optional(account('a user')),
+  group: v.optional(account('a group')),
   env: v.optional(environment, {}),
   version: v.optional(text('a version', 64), DEFAULTS.version),
   after: v.optional(list(id, COMPONENTS_MAX), []),

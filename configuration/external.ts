@@ -12,9 +12,10 @@ const NO_ENVIRONMENT = 'cannot be: a component that is not started here gets no 
 
 /** @param hasChannel the channel was asked for, not only left to its default. */
 function misfitsOfKind(component: ComponentConfig, hasChannel: boolean): Misfit[] {
-  const { run, command, external, witness } = component;
+  const { run, command, external, witness, user, group } = component;
   const found: Misfit[] = [];
   const say = (key: string, sentence: string) => found.push({ path: [key], sentence });
+  if (user === undefined && group !== undefined) say('group', 'belongs to a user: say user, too');
   if (run === 'managed') {
     if (command === undefined) say('command', 'is missing');
     if (external !== undefined) say('external', 'belongs to a component with run: external');
@@ -24,6 +25,8 @@ function misfitsOfKind(component: ComponentConfig, hasChannel: boolean): Misfit[
     say('external', 'is missing: how to find it (pid), and how to start and stop it');
   }
   if (command !== undefined) say('command', 'is not used with run: external; see external.start');
+  if (user !== undefined)
+    say('user', 'is not used with run: external: what starts it says as whom');
   if (witness) say('witness', NO_ENVIRONMENT);
   if (hasChannel) say('channel', NO_ENVIRONMENT);
   return found;

@@ -24,7 +24,7 @@ export type SocketFiles = {
   /** Takes away a socket that nobody listens on. @returns why not, when something else is there. */
   readonly removeSocket: (path: string) => Result<void>;
   readonly isSocket: (path: string) => boolean;
-  /** Mode 0600. */
+  /** Mode 0600, or as wide as components that are users of their own need it. */
   readonly ownerOnly: (path: string) => void;
 };
 

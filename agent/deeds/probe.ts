@@ -4,6 +4,7 @@
 
 import { redactFields } from '../../redact/index.ts';
 import type { Component } from '../component.ts';
+import { runAs } from '../launch.ts';
 import { probeEnvironment } from '../watchdog/probe-sweep.ts';
 import { askOnce } from '../watchdog/probes.ts';
 import type { Desk, Of } from './types.ts';
@@ -19,6 +20,7 @@ async function askProbes(component: Component, { rooms }: Desk): Promise<Finding
   const mark = probeEnvironment(config.runDir, ports.processes.ownPid);
   const context = {
     env: { PATH: environment['PATH'] ?? '', ...env, ...mark },
+    as: runAs(component.config),
     ownOutput: component.life?.logFile,
   };
   const asked = probes.map(async (spec, index) => {

@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process';
 import { fail, ok, type Result } from '../../protocol/result.ts';
 import type { Timers } from '../ports.ts';
 import { codeOf } from './files.ts';
+import { bare } from './privileges.ts';
 
 export type CommandSpec = {
   readonly command: readonly string[];
@@ -34,7 +35,9 @@ function endGroup(pid: number | undefined): void {
 
 /** Never rejects, and always ends within the time-out. */
 export function askCommand(spec: CommandSpec, timers: Timers): Promise<Result<CommandEnd>> {
-  const [program = '', ...rest] = spec.command;
+  const told = bare(spec.command, spec.env);
+  if (!told.ok) return Promise.resolve(told);
+  const [program = '', ...rest] = told.value.command;
   return new Promise((resolve) => {
     let output = '';
     let open = true;
@@ -48,7 +51,8 @@ export function askCommand(spec: CommandSpec, timers: Timers): Promise<Result<Co
     };
     let child: ReturnType<typeof spawn> | undefined;
     try {
-      const { cwd, env } = spec;
+      const { cwd } = spec;
+      const { env } = told.value;
       const stdio: ['ignore', 'pipe', 'ignore'] = ['ignore', 'pipe', 'ignore'];
       child = spawn(program, rest, { cwd, env, detached: true, stdio });
     } catch (error) {

@@ -87,3 +87,18 @@ export const socketFiles: SocketFiles = {
   },
   ownerOnly: (path) => chmodSync(path, 0o600),
 };
+
+/**
+ * Of the component socket. Where components are users of their own, they reach it by our group, which each of them
+ * gets beside its own (privileges.ts) and nobody else has; root's group is not handed out, so that there the
+ * tokens alone keep others off. Names in the run directory cannot be listed, and what else is in it is 0600 or 0700.
+ */
+export const channelFiles = (components: readonly { readonly user?: string | undefined }[]) => ({
+  ...socketFiles,
+  ownerOnly: (path: string): void => {
+    const isShared = components.some(({ user }) => user !== undefined);
+    const isRoot = process.getgid?.() === 0;
+    if (isShared) chmodSync(dirname(path), isRoot ? 0o711 : 0o710);
+    chmodSync(path, isShared ? (isRoot ? 0o666 : 0o660) : 0o600);
+  },
+});

@@ -11,6 +11,7 @@ import { type Done, doneSchema, JOB_MS_MAX, type Job, LINE_BYTES_MAX } from '../
 import { machineOf } from '../identity/machine.ts';
 import type { Cancel, Timers } from '../ports.ts';
 import { codeOf, realFiles } from './files.ts';
+import { bare } from './privileges.ts';
 
 /** It ends by itself before. */
 const PATIENCE_MS = JOB_MS_MAX + 10_000;
@@ -47,8 +48,11 @@ export function startEnrol(job: Job, timers: Timers, program = programPath()): E
   let stop: Cancel = () => undefined;
   const done = new Promise<Result<Done>>((resolve) => {
     let output = '';
-    const child = spawn(process.execPath, [program], {
-      env: environment(),
+    const told = bare([process.execPath, program], environment());
+    if (!told.ok) return resolve(told);
+    const [node = '', ...rest] = told.value.command;
+    const child = spawn(node, rest, {
+      env: told.value.env,
       stdio: ['pipe', 'pipe', 'ignore'],
     });
     const finish = (result: Result<Done>): void => {

@@ -4,14 +4,28 @@
 // (watchdog/identity.ts): here a pid is only a number.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, constants, fstatSync, ftruncateSync, openSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  writeSync,
+} from 'node:fs';
 import { Socket } from 'node:net';
-import { fail, ok } from '../../protocol/result.ts';
+import { fail, ok, type Result } from '../../protocol/result.ts';
 import type { Processes, StartSpec } from '../ports.ts';
 import { codeOf } from './files.ts';
+import { asUser, bare } from './privileges.ts';
 
 /** Readable by us only: a component's output may hold what its author did not think of. */
 const LOG_MODE = 0o600;
+/**
+ * As somebody else it may open its own output again (`> /dev/stderr`), which asks the file and not the descriptor; by
+ * our group, which it is in for the channel. The folder stays shut for everybody.
+ */
+const SHARED_LOG_MODE = 0o620;
 
 type Launched = { readonly child: ChildProcess; readonly outputLost: string | undefined };
 
@@ -29,6 +43,7 @@ function launch(spec: StartSpec): Launched {
   try {
     if (spec.logFile !== undefined) {
       log = openSync(spec.logFile, 'a', LOG_MODE);
+      if (spec.as !== undefined && process.getgid?.() !== 0) fchmodSync(log, SHARED_LOG_MODE);
       tryRoom(log);
     }
   } catch (error) {
@@ -49,13 +64,25 @@ function launch(spec: StartSpec): Launched {
   }
 }
 
+/** The words and the environment with which nothing of ours reaches what we start. */
+async function withoutOurs(spec: StartSpec): Promise<Result<StartSpec>> {
+  const { command, env, as, ownWords = 0 } = spec;
+  const theirs = command.slice(ownWords);
+  const told = as === undefined ? bare(theirs, env) : await asUser(theirs, env, as);
+  if (!told.ok) return told;
+  const words = [...command.slice(0, ownWords), ...told.value.command];
+  return ok({ ...spec, command: words, env: told.value.env });
+}
+
 async function start(
   spec: StartSpec,
   onExit: (code: number | undefined, signal: string | undefined) => void,
 ): ReturnType<Processes['start']> {
   const name = spec.command[0] ?? '';
   try {
-    const { child, outputLost } = launch(spec);
+    const ready = await withoutOurs(spec);
+    if (!ready.ok) return ready;
+    const { child, outputLost } = launch(ready.value);
     // 'exit', not 'close': a grandchild that holds a descriptor would delay it (research/supervisors.md d).
     child.once('exit', (code, signal) => onExit(code ?? undefined, signal ?? undefined));
     child.unref(); // it outlives us on purpose

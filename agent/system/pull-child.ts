@@ -13,6 +13,7 @@ import type { PackedChunk } from '../logs/pull/pack.ts';
 import type { Plan } from '../logs/pull/plan.ts';
 import { codeOf } from './files.ts';
 import { HASTY } from './idle.ts';
+import { bare } from './privileges.ts';
 
 /**
  * A few blocks of the journal and what was remembered of a search. With a young generation as V8 would have it, 100 MB
@@ -120,15 +121,20 @@ function neverBegan(hears: PullHears, why: string): PullChild {
 }
 
 /** Without a descriptor for its pipes there are none, though the types say so. */
-const begin = (program: string, rest: readonly string[]): ChildProcess =>
-  spawn(program, rest, { env: environment(), stdio: ['pipe', 'pipe', 'ignore'] });
+function begin(words: readonly string[]): ChildProcess {
+  const told = bare(words, environment());
+  if (!told.ok) throw new Error(told.reason);
+  const [program = '', ...rest] = told.value.command;
+  return spawn(program, rest, { env: told.value.env, stdio: ['pipe', 'pipe', 'ignore'] });
+}
 
 export const startPull: StartPull = (job, hears, isPlain) => {
   const node = [process.execPath, ...MEMORY, programPath()];
-  const [program = '', ...rest] = isPlain ? node : [...idleCommand(), ...node];
+  const words = isPlain ? node : [...idleCommand(), ...node];
+  const [program = ''] = words;
   let child: ChildProcess;
   try {
-    child = begin(program, rest);
+    child = begin(words);
   } catch (error) {
     return neverBegan(hears, `cannot start ${program}: ${codeOf(error)}`);
   }

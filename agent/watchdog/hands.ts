@@ -3,7 +3,7 @@
 // looking can each be read on its own.
 
 import { join } from 'node:path';
-import type { Log, Ports } from '../ports.ts';
+import type { Log, Ports, RunAs } from '../ports.ts';
 import { EndWatch, type Life } from './end-watch.ts';
 import { type Identity, UNKNOWN_START } from './identity.ts';
 import type { Kindred } from './kin.ts';
@@ -19,6 +19,7 @@ export type SpawnSpec = {
   readonly token: string;
   readonly command: readonly string[];
   readonly cwd?: string | undefined;
+  readonly as?: RunAs | undefined;
   /** Whole; TILLWATCH_INSTANCE is set by control itself. */
   readonly env: Readonly<Record<string, string>>;
   readonly logFile: string;

@@ -3,6 +3,7 @@
 // would be hundreds by the evening. What cut itself off from it altogether (a daemon that forked twice) stays; such a
 // thing is not left by a question but by an order.
 
+import type { StartSpec } from '../ports.ts';
 import { type Identity, identify, signalIdentity } from './identity.ts';
 import type { Ask, ProbePorts } from './probes.ts';
 import { membersOf, scan } from './tree.ts';
@@ -55,7 +56,7 @@ class Question {
 }
 
 export const execAsk =
-  (ports: ProbePorts, command: readonly string[], env: Readonly<Record<string, string>>): Ask =>
+  (ports: ProbePorts, spec: Pick<StartSpec, 'command' | 'env' | 'as'>): Ask =>
   (answer) => {
     const question = new Question(ports);
     const exited = (code: number | undefined, signal: string | undefined): void => {
@@ -63,7 +64,7 @@ export const execAsk =
       const reason = signal === undefined ? `exit code ${code}` : `ended by ${signal}`;
       answer({ ok: code === 0, reason });
     };
-    ports.processes.start({ command, env }, exited).then(
+    ports.processes.start(spec, exited).then(
       (started) => {
         if (started.ok) question.started(started.value.pid);
         else answer({ ok: undefined, reason: started.reason });

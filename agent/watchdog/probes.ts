@@ -6,7 +6,7 @@
 
 import type { ClientRequest } from 'node:http';
 import { connect } from 'node:net';
-import type { Cancel, Log, Ports } from '../ports.ts';
+import type { Cancel, Log, Ports, RunAs } from '../ports.ts';
 import { loadHttp } from '../system/http.ts';
 import { execAsk } from './probes-exec.ts';
 import { fileAsker } from './probes-file.ts';
@@ -122,6 +122,8 @@ const askTcp =
 export type ProbeContext = {
   /** The whole environment of an exec probe. */
   readonly env?: Readonly<Record<string, string>> | undefined;
+  /** As whom exec probes run: as what they ask. */
+  readonly as?: RunAs | undefined;
   /** The output file of the present life, for a log probe that names no other. */
   readonly ownOutput?: string | undefined;
   /** How that is read, where others take it away meanwhile. */
@@ -141,7 +143,9 @@ function askerOf(spec: ProbeSpec, ports: ProbePorts, context: ProbeContext): Ask
     case 'tcp':
       return { ask: askTcp(spec.host, spec.port) };
     case 'exec':
-      return { ask: execAsk(ports, spec.command, context.env ?? {}) };
+      return {
+        ask: execAsk(ports, { command: spec.command, env: context.env ?? {}, as: context.as }),
+      };
     case 'log':
       return logAsker(spec, ports, context.ownOutput, ownTail(spec, context));
     case 'file':

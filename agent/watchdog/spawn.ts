@@ -96,6 +96,9 @@ async function start(
   const started = await ports.processes.start(
     {
       command: shimCommand(place.dir, instance, spec.command),
+      // The shim passes SIGTERM on, also to another user's process.
+      ownWords: shimCommand(place.dir, instance, []).length,
+      as: spec.as,
       env: { ...spec.env, ...marks },
       cwd: spec.cwd,
       logFile,
