@@ -6,6 +6,7 @@ import { publicKeyText } from '../protocol/commands.ts';
 import { ok, type Result } from '../protocol/result.ts';
 import { type Audit, type AuditSigning, openAudit } from './audit.ts';
 import { auditTold } from './audit-told.ts';
+import { tellRestored } from './backup/restored.ts';
 import { type Bulks, openBulks } from './bulk/desk.ts';
 import { type Notices, openNotices } from './bulk/notices.ts';
 import type { Clock, Timers } from './clock.ts';
@@ -108,6 +109,8 @@ function openAudited(
   signing: AuditSigning,
 ): Audit {
   const audit = openAudit(fleet.database, clock, metrics, signing);
+  const told = tellRestored(config.dataDir, fleet.database, audit);
+  if (!told.ok) throw new Error(told.reason);
   const key = `${publicKeyText(signing.key())}\n`;
   writeWhole(join(config.dataDir, 'audit-key.pub'), key, PUBLIC_MODE);
   const onRecord = (action: 'broker.start' | 'broker.stop'): void => {

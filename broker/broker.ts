@@ -8,6 +8,8 @@ import { isIPv6 } from 'node:net';
 import { join } from 'node:path';
 import { fail, ok, type Result } from '../protocol/result.ts';
 import { openBack, type World } from './back.ts';
+import { openDataFolder } from './backup/data-schema.ts';
+import { checkFinished } from './backup/restored.ts';
 import { type Clock, systemClock, systemTimers, type Timers } from './clock.ts';
 import type { BrokerConfig } from './config.ts';
 import { lockFolder, PUBLIC_MODE, writeWhole } from './files.ts';
@@ -74,6 +76,8 @@ function openFolder({ config: { dataDir }, undo }: World): Result<string> {
   const lock = lockFolder(dataDir);
   if (!lock.ok) return lock;
   undo.push(lock.value);
+  const finished = checkFinished(dataDir);
+  if (!finished.ok) return finished;
   // What a killed broker left behind would send others to a port that is nobody's or somebody's.
   rmSync(join(dataDir, 'broker.json'), { force: true });
   return ok(dataDir);
@@ -128,6 +132,8 @@ async function start(world: World, overrides: BrokerOverrides): Promise<Result<B
   const folder = openFolder(world);
   if (!folder.ok) return folder;
   const log = overrides.log ?? openOwnLog(world, folder.value);
+  const data = openDataFolder(folder.value, { log });
+  if (!data.ok) return data;
   const opened = await openFleetTrust(world, log);
   if (!opened.ok) return opened;
   const trust = opened.value;

@@ -2,6 +2,7 @@
 // it goes through the broker's API: whoever may do this owns the files anyway, and nobody else ever should.
 
 import type { Command } from 'commander';
+import { addBackupVerbs } from './broker-backup-verbs.ts';
 import { example, type Options, print, type Verb } from './command.ts';
 
 const CONFIG = '/etc/tillwatch/broker.yaml';
@@ -75,4 +76,5 @@ export function addBrokerVerbs(program: Command, verb: Verb): void {
   broker.enablePositionalOptions();
   addInit(broker, verb);
   addRotate(broker, verb);
+  addBackupVerbs(broker, verb);
 }

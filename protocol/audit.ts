@@ -40,6 +40,8 @@ export type AuditGone = v.InferOutput<typeof auditGoneSchema>;
 export const BROKEN_ACTION = 'audit.broken';
 /** Entries that it did not sign stood behind the newest head. */
 export const UNSIGNED_ACTION = 'audit.unsigned';
+/** The broker was restored from a backup: what it had written since is not there. Its detail says since when. */
+export const RESTORE_ACTION = 'broker.restore';
 /** Another key signs from here on; its detail names the one before. */
 export const KEY_ACTION = 'audit.key';
 const PROBLEMS_MAX = 20;
