@@ -34,6 +34,7 @@ import type { Log } from './ports.ts';
 import { openRetention } from './retention.ts';
 import { joinSinks, startLoki } from './sinks/loki.ts';
 import { type Sinks, startSinks } from './sinks/sinks.ts';
+import { openStoresRoom, type StoresRoom } from './stores/stores.ts';
 import type { Trust } from './trust/types.ts';
 import { BROKER_VERSION } from './version.ts';
 
@@ -54,6 +55,7 @@ export type Back = {
   readonly operators: Operators;
   readonly identities: Identities;
   readonly commands: Commands;
+  readonly stores: StoresRoom;
   readonly notices: Notices;
   readonly bulks: Bulks;
   readonly logs: Logs;
@@ -171,8 +173,9 @@ function openActors(
     roleOf: asked?.roleOf,
   });
   undo.push(bulks.close);
-  shared.metrics.watch({ bulks: bulks.counts });
-  return { commands, identities, notices, bulks };
+  const stores = openStoresRoom({ ...shared, identities });
+  shared.metrics.watch({ bulks: bulks.counts, stores: stores.counts });
+  return { commands, identities, notices, bulks, stores };
 }
 
 /** Where what the ledger and received logs hold goes to. */

@@ -62,6 +62,8 @@ export type MetricSources = {
   readonly logs?: () => number;
   /** By state. */
   readonly bulks?: () => Counts;
+  /** By whether they are open. */
+  readonly stores?: () => Counts;
   readonly liveClients?: () => number;
   readonly sessions?: () => number;
   readonly pace?: () => PaceFigures;
@@ -217,6 +219,9 @@ export function addSources(makers: Makers, sources: Sources): void {
   gauge('tillwatch_registry_behind_batches', () => single(sources().behind?.()));
   gauge('tillwatch_bulks', () =>
     entries(sources().bulks?.()).map(([state, count]) => [{ state }, count]),
+  );
+  gauge('pos_stores', () =>
+    entries(sources().stores?.()).map(([state, count]) => [{ state }, count]),
   );
   gauge('tillwatch_log_requests_open', () => single(sources().logs?.()));
   gauge('tillwatch_error_signatures', () => single(sources().errorKinds?.()));

@@ -30,6 +30,7 @@ import { addHealthRoutes, addReadRoutes, type ReadOptions } from './routes.ts';
 import { addScrapeRoute, type ScrapeOptions } from './scrape.ts';
 import { type HttpSecurity, secureApp } from './secure.ts';
 import { addSinkRoutes, type SinkRouteOptions } from './sink-routes.ts';
+import { addStoreRoutes, type StoreRouteOptions } from './store-routes.ts';
 import { addTargetRoutes, type TargetRouteOptions } from './target-routes.ts';
 
 /** On stop, answers under way get so long; then their connections are closed. */
@@ -46,6 +47,7 @@ export type HttpOptions = ReadOptions &
   EnrolmentRouteOptions &
   IdentityRouteOptions &
   AuditRouteOptions &
+  StoreRouteOptions &
   SinkRouteOptions &
   TargetRouteOptions & {
     readonly host: string;
@@ -104,6 +106,7 @@ export function buildServer(options: HttpOptions): FastifyInstance {
       addHistoryRoutes(api, options);
       addErrorRoutes(api, options);
       addSinkRoutes(api, options);
+      addStoreRoutes(api, options);
       addLiveRoute(api, live, options);
       addOperatorRoutes(api, options);
       addCommandRoutes(api, options);

@@ -25,6 +25,7 @@ import { bulkShapes } from './shapes-bulk.ts';
 import { describedShape } from './shapes-described.ts';
 import { errorShapes } from './shapes-errors.ts';
 import { logShapes } from './shapes-logs.ts';
+import { storeShapes } from './shapes-stores.ts';
 
 const counts = { type: 'object', additionalProperties: count } as const;
 const anything = { type: 'object', additionalProperties: true } as const;
@@ -129,6 +130,7 @@ export const shapes = {
   ...bulkShapes,
   ...errorShapes,
   ...logShapes,
+  ...storeShapes,
   Problem: object({
     type: { type: 'string', description: 'about:blank: the status says it all' },
     title: text,

@@ -9,7 +9,7 @@ export type DayHours = readonly Span[];
 
 export const WEEKDAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
 export type Weekday = (typeof WEEKDAYS)[number];
-/** Days that are not named are closed. Undefined: nothing is known of its hours. */
+/** Days that are not named are closed. */
 export type WeekHours = Readonly<Partial<Record<Weekday, DayHours>>>;
 
 /** Of dates `from` to `to`, both as YYYY-MM-DD and both included. */
@@ -29,7 +29,8 @@ export type Store = {
   readonly region: string;
   /** IANA name. */
   readonly timeZone: string;
-  readonly hours: WeekHours | undefined;
+  /** Undefined: nothing is known of them. */
+  readonly hours?: WeekHours | undefined;
   readonly exceptions: readonly Exception[];
   /** Lanes that should sell while it is open; as many as its terminals where the file says nothing. */
   readonly lanes?: number | undefined;
