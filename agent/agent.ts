@@ -16,12 +16,12 @@ import { DeedOffice } from './deeds/office.ts';
 import type { DrillDesk } from './drill/desk.ts';
 import { drillsAtTill, openDrills } from './drill/open.ts';
 import { Hold } from './hold.ts';
-import { tillIdentity } from './identity/open.ts';
 import { Introduction } from './introduction.ts';
 import { type Overrides, openRooms, type Rooms, takeFolders } from './rooms.ts';
 import { Supervisor } from './supervisor.ts';
 import { channelFiles } from './system/disk.ts';
 import { realPorts } from './system.ts';
+import { tillFacts } from './till-facts.ts';
 import { tillView } from './till-view.ts';
 import { openUplink, type Uplink } from './uplink.ts';
 import { AGENT_VERSION } from './version.ts';
@@ -196,7 +196,7 @@ class RunningAgent implements Agent {
     const facts = {
       ...{ terminal: config.terminal, agent: AGENT_VERSION, pid: process.pid },
       ...{ upMs: Math.round(now - this.#begunAt), disk: this.#rooms.disk.level() },
-      identity: tillIdentity(this.#rooms),
+      ...tillFacts(this.#rooms, this.#uplink?.linkStats()),
       ...(hold === undefined ? {} : { hold }),
       ...(operation === undefined ? {} : { operation }),
       ...(this.#drills.isRunning ? { drill: this.#drills.what } : {}),

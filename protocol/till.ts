@@ -56,6 +56,31 @@ export const tillSchema = v.object({
   upMs: ms,
   /** Not told by agents before 0.6. */
   identity: v.optional(tillIdentitySchema),
+  /** How it stands with its broker, what waits to be sent and its clock. */
+  link: v.optional(
+    v.object({
+      connected: v.boolean(),
+      connects: count,
+      /** Why the last connection ended or was not made; empty while it works. */
+      reason: v.string(),
+    }),
+  ),
+  outbox: v.optional(
+    v.object({
+      /** It is on the disk and not only in memory. */
+      durable: v.boolean(),
+      bytes: count,
+      /** Sealed and not acknowledged. */
+      batches: count,
+      waiting: count,
+      /** Given up since the agent began, of all kinds. */
+      dropped: count,
+      deadLetters: count,
+      damaged: count,
+    }),
+  ),
+  /** `offsetMs`: what is added to its own clock, once the broker's is known. */
+  clock: v.optional(v.object({ known: v.boolean(), offsetMs: v.optional(v.number()) })),
   hold: v.optional(holdSchema),
   disk: v.string(),
   /** What the recovery plan does at this moment, if anything. */
