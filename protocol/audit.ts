@@ -118,10 +118,45 @@ type Told = (sentence: string, id?: number) => void;
 export const newestHead = (heads: readonly AuditHead[]): AuditHead | undefined =>
   heads.toSorted((a, b) => b.id - a.id || a.count - b.count)[0];
 
+/** What a broker that was restored says of it. */
+const restoreSchema = v.object({ backupMs: timeMs, restoredMs: timeMs, newestAudit: count });
+type Restore = v.InferOutput<typeof restoreSchema>;
+
+function readRestore({ action, detail }: Pick<AuditLink, 'action' | 'detail'>): Restore[] {
+  if (action !== RESTORE_ACTION) return [];
+  try {
+    const read = v.safeParse(restoreSchema, JSON.parse(detail));
+    return read.success ? [read.output] : [];
+  } catch {
+    return [];
+  }
+}
+
+const timeOf = (ms: number): string => new Date(ms).toISOString();
+
+/** Of a head that was kept and is of entries that went with the broker of before. */
+function lostWith(restores: readonly Restore[], kept: AuditHead | undefined): string | undefined {
+  const restore = restores.find(
+    ({ newestAudit, restoredMs }) => kept && kept.id > newestAudit && kept.timeMs <= restoredMs,
+  );
+  if (restore === undefined || kept === undefined) return undefined;
+  const { newestAudit, backupMs, restoredMs } = restore;
+  return (
+    `the head that was kept is of ${timeOf(kept.timeMs)}: the broker was restored at ` +
+    `${timeOf(restoredMs)} from a backup of ${timeOf(backupMs)}, and entries ${newestAudit + 1} to ` +
+    `${kept.id} of then are lost`
+  );
+}
+
 const span = (first: number, last: number): string =>
   first === last ? `entry ${first} is` : `entries ${first} to ${last} are`;
 
-function checkHeads({ gone, heads, keys, kept }: AuditCheckOptions, end: number, tell: Told): void {
+function checkHeads(
+  { gone, heads, keys, kept }: AuditCheckOptions,
+  end: number,
+  tell: Told,
+  lost: string | undefined,
+): void {
   for (const head of kept === undefined ? heads : [...heads, kept]) {
     const doubt = doubtHead(head, keys);
     const name = head === kept ? 'the head that was kept' : 'the head';
@@ -139,7 +174,8 @@ function checkHeads({ gone, heads, keys, kept }: AuditCheckOptions, end: number,
     }
   }
   const newest = newestHead(heads);
-  const last = Math.max(newest?.id ?? 0, kept?.id ?? 0);
+  const last = Math.max(newest?.id ?? 0, lost === undefined ? (kept?.id ?? 0) : 0);
+  if (lost !== undefined) tell(lost, kept?.id ?? 0);
   if (last > end) tell(`${span(end + 1, last)} missing at the end`, end + 1);
   if (newest === undefined) {
     if (end > 0) tell('there is no signed head');
@@ -166,8 +202,15 @@ export function createAuditCheck(options: AuditCheckOptions) {
   let at = gone.until;
   let before = gone.hash;
   let entries = 0;
+  const restores: Restore[] = [];
   /** What the broker wrote of the log itself. */
   const judgeOwn = ({ id, action, outcome, detail }: AuditLink): void => {
+    for (const { backupMs, restoredMs } of readRestore({ action, detail })) {
+      notes.push(
+        `the broker was restored at ${timeOf(restoredMs)} from a backup of ${timeOf(backupMs)}: ` +
+          `what was written between is not here (entry ${id})`,
+      );
+    }
     if (action === BROKEN_ACTION || action === UNSIGNED_ACTION) {
       tell(`the broker noticed at entry ${id}: ${outcome}`, id);
     } else if (action === KEY_ACTION) {
@@ -183,8 +226,11 @@ export function createAuditCheck(options: AuditCheckOptions) {
       if (auditHash(before, link) !== link.hash) {
         tell(`entry ${link.id} was changed, or what stood before it`, link.id);
       }
+      restores.push(...readRestore(link));
       for (const head of said.get(link.id) ?? []) {
         if (head.hash === link.hash) continue;
+        // Told once, at the end.
+        if (head === kept && lostWith(restores, kept) !== undefined) continue;
         const name = head === kept ? 'the head that was kept' : 'its signed head';
         tell(`entry ${link.id} is not the one that ${name} names`, link.id);
       }
@@ -196,7 +242,7 @@ export function createAuditCheck(options: AuditCheckOptions) {
     /** A row or line that cannot be read as an entry. */
     unreadable: (id: number): void => tell(`entry ${id} cannot be read`, id),
     end: (): AuditProof => {
-      checkHeads(options, at, tell);
+      checkHeads(options, at, tell, lostWith(restores, kept));
       return { entries, id: at, hash: before, problems, notes };
     },
   };
