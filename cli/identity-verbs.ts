@@ -15,7 +15,8 @@ function addEnroll(program: Command, verb: Verb): void {
       .option('--store <id>', 'where it stands')
       .option('--terminal <id>', 'which one')
       .option('--file <file>', 'many: CSV with terminal,store in each row, or YAML')
-      .option('--out <file>', 'with --file: where the tokens go; FILE.tokens.csv unless said')
+      .option('--planned', 'all planned terminals without a certificate; with --store: of that one')
+      .option('--out <file>', 'of many: where the tokens go; FILE.tokens.csv unless said')
       .option('--minutes <n>', "how long a token is good; as the broker's configuration says")
       .option('--again', 'also for one that has a certificate, which stays good until then')
       .option('--reason <text>', 'why: it stands in the audit log', 'enrolment')
@@ -23,10 +24,11 @@ function addEnroll(program: Command, verb: Verb): void {
       .action((options: Options) =>
         verb(async () => {
           const { runEnroll } = await import('./verbs/enroll.ts');
-          const { terminal, store, file, out, minutes, again, reason = '' } = options;
+          const { terminal, store, file, planned, out, minutes, again, reason = '' } = options;
           const wish = {
             ...{ terminal: textOf(terminal), store: textOf(store), file: textOf(file) },
             ...{ out: textOf(out), minutes: textOf(minutes), again: again === true },
+            planned: planned === true,
             reason: String(reason),
           };
           return withBroker(options, (context) => runEnroll(context, wish));
@@ -34,6 +36,7 @@ function addEnroll(program: Command, verb: Verb): void {
       ),
     'tillwatch enroll --store berlin --terminal bm-lane-1',
     'tillwatch enroll --file new-stores.csv --minutes 1440',
+    'tillwatch enroll --planned --out tokens.csv',
   );
 }
 

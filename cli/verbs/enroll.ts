@@ -8,7 +8,8 @@ import { parseId } from '../../protocol/ids.ts';
 import { type Context, printJson } from '../context.ts';
 import { done, EXIT, ended, type Outcome } from '../exit.ts';
 import { age, plural } from '../screen.ts';
-import { readRows } from './enroll-file.ts';
+import { allTerminals } from '../terminals.ts';
+import { type Row, readRows } from './enroll-file.ts';
 
 export type Token = {
   readonly token: string;
@@ -20,6 +21,8 @@ export type EnrolWish = {
   readonly terminal?: string | undefined;
   readonly store?: string | undefined;
   readonly file?: string | undefined;
+  /** Every planned terminal that has no certificate yet. */
+  readonly planned?: boolean | undefined;
   readonly out?: string | undefined;
   readonly minutes?: string | undefined;
   readonly again: boolean;
@@ -28,6 +31,8 @@ export type EnrolWish = {
 
 const AT_THE_TILL = 'tillwatch join';
 const OWNER_ONLY = 0o600;
+/** As many as the broker makes at once (broker/identity/tokens.ts). */
+const TOKENS_PER_REQUEST = 1_000;
 
 export function tokenLines({ terminal, store, token, expiresMs }: Token, now: number): string[] {
   return [
@@ -85,17 +90,39 @@ function writeTokens(file: number, tokens: readonly Token[]): void {
   fsyncSync(file);
 }
 
-async function enrolFile(context: Context, wish: EnrolWish, common: Common): Promise<Outcome> {
-  const { file = '', out = outOf(file) } = wish;
-  let text: string;
+/** Rows of a file, or of the plan. */
+async function rowsOf(context: Context, { file, store }: EnrolWish): Promise<Rows> {
+  if (file === undefined) return await plannedRows(context, store);
   try {
-    text = readFileSync(file, 'utf8');
+    const rows = readRows(readFileSync(file, 'utf8'), extname(file));
+    return rows.ok ? rows : { ok: false, end: ended(EXIT.usage, rows.reason) };
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
-    return ended(EXIT.usage, `${file} cannot be read (${code})`);
+    return { ok: false, end: ended(EXIT.usage, `${file} cannot be read (${code})`) };
   }
-  const rows = readRows(text, extname(file));
-  if (!rows.ok) return ended(EXIT.usage, rows.reason);
+}
+
+type Rows =
+  | { readonly ok: true; readonly value: readonly Row[] }
+  | { readonly ok: false; readonly end: Outcome };
+
+async function plannedRows({ client }: Context, store: string | undefined): Promise<Rows> {
+  const all = await allTerminals(client);
+  if (!all.ok) return { ok: false, end: ended(all.exit, all.sentence) };
+  const value = all.value
+    .filter(({ identity }) => identity === undefined || identity.state === 'new')
+    .filter((one) => store === undefined || one.store === store)
+    .map((one) => ({ terminal: one.id, store: one.store }));
+  if (value.length > 0) return { ok: true, value };
+  const where = store === undefined ? 'in this fleet' : `in ${store}`;
+  const why = `no planned terminal ${where} waits for a certificate`;
+  return { ok: false, end: ended(EXIT.failed, why) };
+}
+
+async function enrolMany(context: Context, wish: EnrolWish, common: Common): Promise<Outcome> {
+  const { file, out = outOf(file ?? 'planned.csv') } = wish;
+  const rows = await rowsOf(context, wish);
+  if (!rows.ok) return rows.end;
   let handle: number;
   try {
     // Before any token is made, and never over another file.
@@ -106,13 +133,16 @@ async function enrolFile(context: Context, wish: EnrolWish, common: Common): Pro
     return ended(EXIT.failed, `${out} cannot be written: it ${why}`);
   }
   try {
-    const body = { terminals: rows.value, ...common };
-    const reply = await context.client.post<{ tokens: readonly Token[] }>('/api/v1/tokens', body);
-    if (!reply.ok) {
-      rmSync(out, { force: true });
-      return ended(reply.exit, reply.sentence);
+    const tokens: Token[] = [];
+    for (let at = 0; at < rows.value.length; at += TOKENS_PER_REQUEST) {
+      const terminals = rows.value.slice(at, at + TOKENS_PER_REQUEST);
+      const reply = await makeTokens(context, { terminals, ...common });
+      if (!reply.ok) {
+        rmSync(out, { force: true });
+        return ended(reply.exit, reply.sentence);
+      }
+      tokens.push(...reply.value.tokens);
     }
-    const { tokens } = reply.value;
     writeTokens(handle, tokens);
     if (context.json) printJson(context, { file: out, tokens: tokens.length });
     else {
@@ -125,13 +155,18 @@ async function enrolFile(context: Context, wish: EnrolWish, common: Common): Pro
   }
 }
 
+const makeTokens = (context: Context, body: object) =>
+  context.client.post<{ tokens: readonly Token[] }>('/api/v1/tokens', body);
+
 export async function runEnroll(context: Context, wish: EnrolWish): Promise<Outcome> {
   const minutes = minutesOf(wish.minutes);
   if (typeof minutes === 'string') return ended(EXIT.usage, minutes);
   const common = { minutes, again: wish.again, reason: wish.reason };
-  if (wish.file === undefined) return await enrolOne(context, wish, common);
-  if (wish.terminal !== undefined || wish.store !== undefined) {
-    return ended(EXIT.usage, 'say --file, or --store and --terminal, not both');
+  const isPlanned = wish.planned === true;
+  if (wish.file === undefined && !isPlanned) return await enrolOne(context, wish, common);
+  const isBoth = isPlanned ? wish.file !== undefined : wish.store !== undefined;
+  if (wish.terminal !== undefined || isBoth) {
+    return ended(EXIT.usage, 'say --file, --planned, or --store and --terminal: one of them');
   }
-  return await enrolFile(context, wish, common);
+  return await enrolMany(context, wish, common);
 }

@@ -13,12 +13,16 @@ import { runIdentityAct } from '../../cli/verbs/identity.ts';
 const NOW = 1_800_000_000_000;
 const HOUR = 3_600_000;
 
-function open(answer: (path: string, body: unknown) => unknown, json = false) {
+function open(
+  answer: (path: string, body: unknown) => unknown,
+  json = false,
+  terminals: readonly object[] = [],
+) {
   const asked: string[] = [];
   const lines: string[] = [];
   const client = {
     url: 'https://a:8443',
-    get: () => Promise.resolve({ ok: true, value: { terminals: [] } }),
+    get: () => Promise.resolve({ ok: true, value: { terminals } }),
     post: (path: string, body: unknown) => {
       asked.push(path);
       return Promise.resolve(answer(path, body));
@@ -80,7 +84,7 @@ describe('tillwatch enroll', () => {
     expect(await runEnroll(context, one)).toEqual({ exit: 0 });
     expect(asked).toEqual(['/api/v1/terminals/lane-1/token']);
     expect(lines).toContain('twe1.lane-1');
-    expect(lines.at(-1)).toContain('tillwatch agent');
+    expect(lines.at(-1)).toContain('tillwatch join');
     // An argument could be read by every user of the till.
     expect(lines.at(-1)).not.toContain('twe1.');
   });
@@ -125,6 +129,38 @@ describe('tillwatch enroll', () => {
     ];
     for (const one of wrong) expect((await runEnroll(context, one)).exit).toBe(64);
     expect(asked).toEqual([]);
+  });
+});
+
+describe('tillwatch enroll --planned', () => {
+  const fleet = [
+    { id: 'lane-1', store: 'berlin' },
+    { id: 'lane-2', store: 'berlin', identity: { state: 'enrolled' } },
+    { id: 'lane-3', store: 'munich', identity: { state: 'new' } },
+    { id: 'lane-4', store: 'munich', identity: { state: 'revoked' } },
+  ];
+
+  it('makes tokens for those that have no certificate yet, and only for them', async () => {
+    const bodies: unknown[] = [];
+    const answer = (_: string, body: unknown) => {
+      bodies.push(body);
+      return { ok: true, value: { tokens: [made('lane-1')] } };
+    };
+    const out = (name: string) => join(folder(), name);
+    const { context } = open(answer, false, fleet);
+    const planned = { ...wish, planned: true };
+    expect(await runEnroll(context, { ...planned, out: out('all.csv') })).toEqual({ exit: 0 });
+    const munich = { ...planned, store: 'munich', out: out('munich.csv') };
+    expect(await runEnroll(context, munich)).toEqual({ exit: 0 });
+    expect(bodies).toMatchObject([
+      { terminals: [{ terminal: 'lane-1' }, { terminal: 'lane-3' }] },
+      { terminals: [{ terminal: 'lane-3' }] },
+    ]);
+    const nobody = await runEnroll(context, { ...planned, store: 'paris', out: out('paris.csv') });
+    expect(nobody).toMatchObject({
+      ...{ exit: 1, sentence: 'no planned terminal in paris waits for a certificate' },
+    });
+    expect(await runEnroll(context, { ...planned, file: 'a.csv' })).toMatchObject({ exit: 64 });
   });
 });
 
