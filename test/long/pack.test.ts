@@ -27,7 +27,8 @@ const WANTED = [
   /^dist\/([a-z-]+|parts\/[A-Za-z0-9_-]+)\.mjs$/,
   /^dist\/licences\.txt$/,
   /^protocol\/tillwatch\.proto$/,
-  /^deploy\/(README\.md|tillwatch-(agent|respawn)|(systemd|examples)\/[a-z-]+\.(service|yaml))$/,
+  /^deploy\/(README\.md|install\.sh|tillwatch-(agent|helper|helper-call|respawn|start))$/,
+  /^deploy\/(systemd|examples)\/[a-z-]+@?\.(service|socket|yaml)$/,
 ];
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), 'tw-pack-')));
