@@ -10,6 +10,7 @@ import { realPorts } from '../system.ts';
 import { type FleetCounts, startFleet } from './fleet.ts';
 import { Identities, terminalsOf, tokensIn } from './identities.ts';
 import { type Options, readOptions, USAGE } from './options.ts';
+import { storesFile } from './stores.ts';
 import { simulatedTerminals } from './terminals.ts';
 
 const SAY_MS = 10_000;
@@ -147,9 +148,10 @@ async function run(options: Options): Promise<void> {
 const read = readOptions(process.argv.slice(2));
 if (!read.ok) end(64, read.reason);
 if (read.value.help) print(USAGE);
-else if (read.value.list) {
-  const { terminals, stores } = read.value;
-  print(JSON.stringify(simulatedTerminals(terminals, stores)));
+else if (read.value.list || read.value.storesFile) {
+  const { terminals, stores, list } = read.value;
+  const fleet = simulatedTerminals(terminals, stores);
+  print(list ? JSON.stringify(fleet) : storesFile(fleet).trimEnd());
 } else {
   await run(read.value);
   process.exit(0);

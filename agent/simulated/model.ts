@@ -17,6 +17,18 @@ export type Condition = {
   readonly untilMs: number;
 };
 
+/** A version of the fleet configuration. */
+export type Document = { readonly name: string; readonly version: number; readonly sha256: string };
+
+/** Somebody's own, or that of a maintenance. */
+export type Held = {
+  readonly untilMs: number;
+  readonly untilWallMs: number;
+  readonly reason: string;
+  readonly by: string;
+  readonly maintenance: string | undefined;
+};
+
 /** Times are monotonic milliseconds of the simulator unless a name says wall. */
 export type Till = {
   readonly who: Character;
@@ -28,6 +40,11 @@ export type Till = {
   readonly books: Books;
   readonly bootId: string;
   readonly bootedMs: number;
+  readonly configuration: Document | undefined;
+  /** What became of versions that came here. */
+  readonly trials: { readonly kept: number; readonly rolled_back: number };
+  /** Two at most. */
+  readonly holds: readonly Held[];
   readonly random: number;
 };
 
@@ -58,6 +75,9 @@ export const newTill = (who: Character, wallMs: number): Till => ({
   books: newBooks(wallMs),
   bootId: '',
   bootedMs: 0,
+  configuration: undefined,
+  trials: { kept: 0, rolled_back: 0 },
+  holds: [],
   random: who.seed,
 });
 

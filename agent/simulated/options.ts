@@ -20,6 +20,7 @@ export const USAGE = `simulate: a fleet of terminals in one process, for a broke
   --every-ms, --send-ms sampling and sending (15000, 60000)
   --reconnect-ms-max    longest wait before a new connection (60000)
   --list                print the terminals as JSON, for the broker's setting "terminals"
+  --stores-file         print the stores as YAML, for "tillwatch stores apply"
   --json                print the summary as one JSON object
   --exit-with-parent    end when the process that started it is gone`;
 
@@ -40,6 +41,7 @@ export type Options = {
   readonly sendMs: number;
   readonly reconnectMsMax: number;
   readonly list: boolean;
+  readonly storesFile: boolean;
   readonly json: boolean;
   readonly exitWithParent: boolean;
   readonly help: boolean;
@@ -65,6 +67,7 @@ export function readOptions(argv: readonly string[]): Result<Options> {
           'send-ms': text,
           'reconnect-ms-max': text,
         },
+        'stores-file': flag,
         ...{ list: flag, json: flag, 'exit-with-parent': flag, help: flag },
       },
     }));
@@ -111,6 +114,7 @@ export function readOptions(argv: readonly string[]): Result<Options> {
     sendMs: number('send-ms', 60_000, 100, HOUR_MS),
     reconnectMsMax: number('reconnect-ms-max', 60_000, 1_000, HOUR_MS),
     list: values['list'] === true,
+    storesFile: values['stores-file'] === true,
     json: values['json'] === true,
     exitWithParent: values['exit-with-parent'] === true,
     help: values['help'] === true,

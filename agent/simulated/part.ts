@@ -40,6 +40,7 @@ export type PartEffect =
       readonly command: string;
       readonly ok: boolean;
       readonly reason: string;
+      readonly detail?: Readonly<Record<string, unknown>>;
     };
 type Stepped = { readonly part: Part; readonly effects: readonly PartEffect[] };
 

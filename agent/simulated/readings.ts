@@ -149,6 +149,18 @@ function hostSamples(till: Till, now: number, wobble: () => number): Sample[] {
   ];
 }
 
+function configurationSamples({ configuration, trials }: Till): Sample[] {
+  const { kept, rolled_back } = trials;
+  if (configuration === undefined && kept + rolled_back === 0) return [];
+  const { name = '', version = 0 } = configuration ?? {};
+  const info = { name, version: `${version}` };
+  return [
+    ...(configuration === undefined ? [] : [sample('pos_config_info', 1, info)]),
+    sample('tillwatch_config_trials_total', kept, { result: 'kept' }),
+    sample('tillwatch_config_trials_total', rolled_back, { result: 'rolled_back' }),
+  ];
+}
+
 /**
  * As they leave a real agent (telemetry/series.ts). Their names are the catalogue's and they are fewer than the budget
  * has room for, so that asking it would only cost: half of what ten thousand terminals take of a core.
@@ -166,6 +178,7 @@ export function samplesOf(till: Till, agent: AgentReading, now: number, wallMs: 
     ...hostSamples(till, now, wobble),
     ...componentReadings(till, now, wobble).flatMap(componentSamples),
     ...agentSamples(agent),
+    ...configurationSamples(till),
     ...(isWell(till, 'hardware') ? scrapedFrom('hardware', hardware) : []),
     ...(isWell(till, 'sale') ? scrapedFrom('sale', saleSamples(till)) : []),
     ...(isWell(till, 'sync') ? scrapedFrom('sync', syncSamples(till, now, wallMs)) : []),

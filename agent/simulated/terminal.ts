@@ -2,9 +2,12 @@
 // journal and clock correction around it. The only timers are the sampling and one for the till's next
 // moment; a terminal that is well costs nothing in between.
 
-import type { KeyObject } from 'node:crypto';
+import { createHash, type KeyObject } from 'node:crypto';
+import { inflateRawSync } from 'node:zlib';
 import type { CommandKind } from '../../protocol/catalogue.ts';
-import { ok } from '../../protocol/result.ts';
+import type { Command } from '../../protocol/commands.ts';
+import { CONFIGURATION_BYTES_MAX } from '../../protocol/limits.ts';
+import { fail, ok, type Result } from '../../protocol/result.ts';
 import { type Commands, openCommands } from '../commands.ts';
 import type { LinkOptions } from '../link/link.ts';
 import { type Link, startLink } from '../link/link.ts';
@@ -12,10 +15,11 @@ import type { Cancel, Clock, Log, Timers } from '../ports.ts';
 import { type Character, COMPONENTS } from './character.ts';
 import { diceFrom, seedFor } from './dice.ts';
 import type { Fault } from './faults.ts';
-import { newTill, type Till, type TillEffect } from './model.ts';
+import { type Document, newTill, type Till, type TillEffect } from './model.ts';
 import { MemoryOutbox } from './outbox.ts';
 import { samplesOf } from './readings.ts';
 import { Line, openOver } from './session.ts';
+import { hourAt } from './stores.ts';
 import { networkOf, nextMs, stepTill, type TillEvent } from './till.ts';
 
 export type TerminalOptions = {
@@ -35,10 +39,21 @@ const STEP_MS_MIN = 20;
 /** Timers reach no further; the till is then simply asked again. */
 const STEP_MS_MAX = 24 * 3_600_000;
 
-const hourOf = (wallMs: number): number => {
-  const local = new Date(wallMs);
-  return local.getHours() + local.getMinutes() / 60;
-};
+type ApplyArguments = Extract<Command, { kind: 'apply' }>['arguments'];
+
+/** As a till checks it (agent/deeds/apply.ts), but for what is said in it. */
+function documentIn({ name, version, sha256, packed }: ApplyArguments): Result<Document> {
+  try {
+    const options = { maxOutputLength: CONFIGURATION_BYTES_MAX };
+    const text = inflateRawSync(Buffer.from(packed, 'base64'), options);
+    if (createHash('sha256').update(text).digest('hex') === sha256) {
+      return ok({ name, version, sha256 });
+    }
+  } catch {
+    // Not what it should be, however that came.
+  }
+  return fail('the document is not what was signed for');
+}
 
 /** What it answers to what it has not. */
 function insteadOf(kind: CommandKind): string {
@@ -138,7 +153,7 @@ export class Terminal {
         this.outbox.addEvent(effect.event);
         return;
       case 'command_done':
-        this.#commands.done(effect.command, effect.ok, effect.reason);
+        this.#commands.done(effect.command, effect.ok, effect.reason, effect.detail);
         return;
       case 'booted':
         this.outbox.reopen(effect.torn);
@@ -169,22 +184,35 @@ export class Terminal {
       },
       log,
       addResult: (result) => this.outbox.addResult(result),
-      run: (command) => {
-        const { id, operator, reason } = command;
-        if (command.kind !== 'restart') {
-          this.#commands.done(id, command.kind === 'cancel_logs', insteadOf(command.kind));
-          return;
-        }
-        const why = `${operator} asked for it: ${reason}`;
-        this.step({ kind: 'restart', ...command.arguments, reason: why, command: id });
-      },
+      run: (command) => this.#run(command),
     });
+  }
+
+  #run(command: Command): void {
+    const { id, kind, operator, reason } = command;
+    if (kind === 'restart') {
+      const why = `${operator} asked for it: ${reason}`;
+      this.step({ kind, ...command.arguments, reason: why, command: id });
+    } else if (kind === 'apply') {
+      const document = documentIn(command.arguments);
+      if (document.ok) this.step({ kind, command: id, document: document.value });
+      else this.#commands.done(id, false, document.reason);
+    } else if (kind === 'hold') {
+      const { forMs, maintenance } = command.arguments;
+      const untilMs = this.#o.clock.monotonicMs() + forMs;
+      const untilWallMs = Math.round(this.outbox.time.nowMs() + forMs);
+      const held = { untilMs, untilWallMs, reason, by: operator, maintenance };
+      this.step({ kind, command: id, held });
+    } else if (kind === 'release') {
+      const { maintenance } = command.arguments;
+      this.step({ kind, command: id, by: operator, maintenance });
+    } else this.#commands.done(id, kind === 'cancel_logs', insteadOf(kind));
   }
 
   #sample(): void {
     const { clock, who } = this.#o;
     const trueMs = clock.wallMs();
-    this.step({ kind: 'sample', wallMs: trueMs, hour: hourOf(trueMs) });
+    this.step({ kind: 'sample', wallMs: trueMs, hour: hourAt(who.store, trueMs) });
     if (this.#till.offUntilMs !== undefined) return;
     const reading = {
       version: who.agentVersion,
@@ -197,6 +225,7 @@ export class Terminal {
       dropped: 0,
       channelRejected: {},
       commandCounts: this.#commands.counts(),
+      held: this.#till.holds.length > 0,
       clockOffsetMs: this.link.clockOffsetMs(),
       outbox: this.outbox.stats(),
       link: this.link.stats(),

@@ -7,6 +7,7 @@ import type { NewEvent } from '../../protocol/events.ts';
 import { mayStart } from '../watchdog/plan.ts';
 import { afflict } from './ailments.ts';
 import { keep } from './books.ts';
+import { type CentreEvent, inventory, look, obey } from './centre.ts';
 import { COMPONENTS, type ComponentName } from './character.ts';
 import { between, diceFrom, uuidFrom } from './dice.ts';
 import type { Fault } from './faults.ts';
@@ -32,6 +33,7 @@ export type TillEvent =
     }
   /** The moment before a sampling. `hour`: of the local day, with its fraction. */
   | { readonly kind: 'sample'; readonly wallMs: number; readonly hour: number }
+  | CentreEvent
   | { readonly kind: 'tick' };
 
 export type Network = 'up' | 'cut' | 'frozen';
@@ -71,6 +73,8 @@ function boot(turn: Turn): void {
     offUntilMs: undefined,
     bootId: uuidFrom(turn.dice),
     bootedMs: turn.now,
+    // A reboot ends a hold; the centre declares its maintenance again.
+    holds: [],
   };
   turn.effects.push({ kind: 'booted', torn: !first && turn.dice.next() < TORN_SHARE });
   introduce(turn);
@@ -82,9 +86,7 @@ function introduce(turn: Turn): void {
   const version = who.agentVersion;
   const started = { version, node: process.versions.node, bootId, adopted: [] };
   report(turn, { kind: 'agent_started', component: '', fields: started });
-  const components = COMPONENTS.map((name) => ({ name, version: who.versions[name] }));
-  const inventory = { agent: version, os: 'simulated', hostname: who.id, components };
-  report(turn, { kind: 'inventory', component: '', fields: inventory });
+  inventory(turn);
 }
 
 function startWaiting(turn: Turn): void {
@@ -108,6 +110,7 @@ function goOn(turn: Turn): void {
   }
   const conditions = turn.till.conditions.filter(({ untilMs }) => untilMs > now);
   if (conditions.length < turn.till.conditions.length) turn.till = { ...turn.till, conditions };
+  look(turn);
   for (const name of COMPONENTS) changePart(turn, name, advance);
   if (turn.till.toStart.length > 0) startWaiting(turn);
 }
@@ -171,6 +174,9 @@ export function stepTill(
   if (event.kind === 'fault' && on) afflict(turn, event.fault);
   if (event.kind === 'restart' && on) restart(turn, event);
   if (event.kind === 'sample') measure(turn, event);
+  if (event.kind === 'apply' || event.kind === 'hold' || event.kind === 'release') {
+    if (on) obey(turn, event);
+  }
   return { till: { ...turn.till, random: turn.dice.seed() }, effects: turn.effects };
 }
 
@@ -190,10 +196,11 @@ export function networkOf({ conditions, offUntilMs }: Till, now: number): Networ
 }
 
 /** When it has to be stepped again at the latest. */
-export function nextMs({ parts, conditions, offUntilMs }: Till, now: number): number {
+export function nextMs({ parts, conditions, holds, offUntilMs }: Till, now: number): number {
   if (offUntilMs !== undefined) return offUntilMs;
   const flaps = conditions.some(({ effect }) => effect === 'flap') ? now + FLAP_MS / 5 : Infinity;
-  return Math.min(flaps, ...parts.map(dueMs), ...conditions.map(({ untilMs }) => untilMs));
+  const ends = [...conditions, ...holds].map(({ untilMs }) => untilMs);
+  return Math.min(flaps, ...parts.map(dueMs), ...ends);
 }
 
 export const isWell = ({ parts, offUntilMs }: Till, name: ComponentName): boolean => {
