@@ -22,6 +22,7 @@ import { addRedactVerb } from './redact-verb.ts';
 import { addReportVerb } from './report-verb.ts';
 import { COLUMNS } from './screen.ts';
 import { addSinksVerb } from './sinks-verb.ts';
+import { addStoreVerbs } from './store-verbs.ts';
 import { addTillVerbs } from './till-verbs.ts';
 
 const exitLines = (): string[] =>
@@ -57,6 +58,7 @@ export function createProgram(verb: Verb): Command {
   addEventsVerb(program, verb);
   addReportVerb(program, verb);
   addSinksVerb(program, verb);
+  addStoreVerbs(program, verb);
   addRedactVerb(program, verb);
   addAuditVerbs(program, verb);
   addTillVerbs(program, verb);

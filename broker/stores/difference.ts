@@ -13,7 +13,7 @@ import type { PlannedTerminal, Store } from './types.ts';
  */
 export const CHANGE_KINDS = [
   ...(['removed', 'moved', 'kept', 'retired', 'dropped'] as const),
-  ...(['changed', 'named', 'planned', 'added'] as const),
+  ...(['changed', 'added', 'planned', 'named'] as const),
 ] as const;
 export type ChangeKind = (typeof CHANGE_KINDS)[number];
 

@@ -6,7 +6,9 @@ import type { ComponentView, FleetView, Presence, TerminalView } from '../client
 import { type Context, printJson } from '../context.ts';
 import { done, ended, type Outcome } from '../exit.ts';
 import { identityWord, twinWords } from '../identity-words.ts';
+import { presenceWord } from '../presence-words.ts';
 import { ago, COLUMNS, plural, type Style, table, wrap } from '../screen.ts';
+import { allStores, summaryOf } from '../stores.ts';
 import { allTerminals } from '../terminals.ts';
 
 /** A fleet up to this is listed whole; of a larger one only the worst. */
@@ -31,7 +33,9 @@ export function stateCounts(components: readonly ComponentView[]): string {
 
 /** Suspended and revoked ones, and twins, are seen at a glance. */
 const presenceCell = (terminal: TerminalView): string =>
-  [terminal.presence, identityWord(terminal)].filter((word) => word !== undefined).join(', ');
+  [presenceWord(terminal.presence), identityWord(terminal)]
+    .filter((word) => word !== undefined)
+    .join(', ');
 
 const TWINS_MAX = 5;
 /** Each on a line of its own: somebody has to do something about it. */
@@ -85,7 +89,7 @@ export function terminalLines(
       terminal.id,
       terminal.store,
       presenceCell(terminal),
-      terminal.lastSeenMs === undefined ? 'never' : ago(now - terminal.lastSeenMs),
+      terminal.lastSeenMs === undefined ? '-' : ago(now - terminal.lastSeenMs),
       stateCounts(terminal.components),
       String(restartsOf(terminal)),
     ]);
@@ -109,7 +113,7 @@ export function terminalLines(
 
 function summary(fleet: FleetView): string {
   const { total, online, late, lost, never } = fleet.terminals;
-  const counts = [`${online} online`, `${late} late`, `${lost} lost`, `${never} never seen`];
+  const counts = [`${online} online`, `${late} late`, `${lost} lost`, `${never} never reported`];
   return `${plural(total, 'terminal')}: ${counts.join(', ')}`;
 }
 
@@ -138,20 +142,22 @@ export function needLines(terminals: readonly TerminalView[]): string[] {
 }
 
 export async function runFleet(context: Context, options: { all?: boolean }): Promise<Outcome> {
-  const [fleet, terminals] = await Promise.all([
+  const [fleet, terminals, known] = await Promise.all([
     context.client.get<FleetView>('/api/v1/fleet', ['terminals', 'versions']),
     allTerminals(context.client),
+    allStores(context.client),
   ]);
   if (!fleet.ok) return ended(fleet.exit, fleet.sentence);
   if (!terminals.ok) return ended(terminals.exit, terminals.sentence);
   const all = terminals.value;
   if (context.json) {
-    printJson(context, { fleet: fleet.value, terminals: all });
+    printJson(context, { fleet: fleet.value, terminals: all, ...(known.ok ? known.value : {}) });
     return done;
   }
   const isLarge = all.length > LISTED_MAX;
   const lines = [
     context.style.bold(summary(fleet.value)),
+    ...storesLines(known, context.style),
     ...(isLarge ? needLines(all) : []),
     ...twinLines(all),
     ...withGap(isLarge ? versionSummary(fleet.value) : versionsOf(fleet.value)),
@@ -160,6 +166,12 @@ export async function runFleet(context: Context, options: { all?: boolean }): Pr
   for (const line of lines) context.print(line);
   return done;
 }
+
+/** Of a broker that knows no stores, or that nobody has told of any: nothing. */
+const storesLines = (known: Awaited<ReturnType<typeof allStores>>, style: Style): string[] =>
+  known.ok && known.value.stores.length > 0
+    ? wrap(summaryOf(known.value.stores), style.columns)
+    : [];
 
 const withGap = (lines: readonly string[]): readonly string[] =>
   lines.length === 0 ? [] : ['', ...lines];

@@ -8,6 +8,7 @@ import { type Context, printJson } from '../context.ts';
 import { done, EXIT, ended, type Outcome } from '../exit.ts';
 import { identityWords } from '../identity-words.ts';
 import { refusedFor } from '../names.ts';
+import { presenceWord } from '../presence-words.ts';
 import { ago, COLUMNS, clip, plural, type Style, table, wrap } from '../screen.ts';
 import { localClock } from '../when.ts';
 
@@ -31,7 +32,8 @@ function headLines(terminal: TerminalView, now: number, style: Style): string[] 
   const seen =
     terminal.lastSeenMs === undefined ? '' : `, last seen ${ago(now - terminal.lastSeenMs)}`;
   // Nobody waits for a sign of one that is retired.
-  const presence = terminal.identity?.state === 'retired' ? 'retired' : terminal.presence;
+  const presence =
+    terminal.identity?.state === 'retired' ? 'retired' : presenceWord(terminal.presence);
   const head = `${style.bold(terminal.id)} in ${terminal.store}: ${presence}${seen}`;
   const { agent } = terminal;
   if (!agent?.version) return [head, 'no agent has reported yet'];

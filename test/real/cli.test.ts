@@ -229,7 +229,7 @@ describe('a verb that asks the broker', () => {
   it('shows what it answers', async () => {
     const { code, out } = await ask('right', 'fleet');
     expect(code).toBe(0);
-    expect(out).toMatch(/^1 terminal: 0 online, 0 late, 0 lost, 1 never seen\n/);
+    expect(out).toMatch(/^1 terminal: 0 online, 0 late, 0 lost, 1 never reported\n/);
     const json = await ask('right', 'fleet', '--json');
     expect(JSON.parse(json.out).fleet.terminals.total).toBe(1);
   });

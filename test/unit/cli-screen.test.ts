@@ -256,7 +256,7 @@ describe('one terminal', () => {
   it('that never reported says so', () => {
     const { agent: _, lastSeenMs: __, ...rest } = terminal('bm-lane-1', 'never');
     expect(terminalDetailLines(rest, NOW, plainStyle).slice(0, 2)).toEqual([
-      'bm-lane-1 in berlin-mitte: never',
+      'bm-lane-1 in berlin-mitte: never reported',
       'no agent has reported yet',
     ]);
   });

@@ -19,6 +19,8 @@ beforeAll(async () => {
   sessions.viewer = await rig.operator('vera', 'viewer');
   sessions.oncall = await rig.operator('olga', 'oncall');
   writeFileSync(join(rig.dir, 'settings.yaml'), 'sampling: { everyMs: 5000 }\n');
+  const store = '{ id: s-1, region: north, timeZone: UTC }';
+  writeFileSync(join(rig.dir, 'stores.yaml'), `stores: [${store}]\n`);
 });
 afterAll(() => rig?.close());
 
@@ -77,6 +79,7 @@ const ONCALL = [
   `terminal replace lane-1 ${WHY}`,
   `terminal move lane-1 s-2 ${WHY}`,
   `terminal accept-machine lane-1 ${WHY}`,
+  `stores apply FOLDER/stores.yaml --yes ${WHY}`,
 ];
 const TRIED = [
   ...VIEWER.map((line) => ['viewer', line] as const),
@@ -108,6 +111,8 @@ const HARMLESS = [
     'errors',
     'sinks',
     'bulk list',
+    'stores show',
+    'stores export',
   ],
   ...['bulk status'],
 ];
