@@ -6,6 +6,7 @@ import { publicKeyText } from '../protocol/commands.ts';
 import { ok, type Result } from '../protocol/result.ts';
 import { type Audit, type AuditSigning, openAudit } from './audit.ts';
 import { auditTold } from './audit-told.ts';
+import { openBackups } from './backup/automatic.ts';
 import { tellRestored } from './backup/restored.ts';
 import { type Bulks, openBulks } from './bulk/desk.ts';
 import { type Notices, openNotices } from './bulk/notices.ts';
@@ -36,17 +37,20 @@ import { joinSinks, startLoki } from './sinks/loki.ts';
 import { type Sinks, startSinks } from './sinks/sinks.ts';
 import { openStoresRoom, type StoresRoom } from './stores/stores.ts';
 import type { Trust } from './trust/types.ts';
+import { openUpkeep, type Upkeep } from './upkeep.ts';
 import { BROKER_VERSION } from './version.ts';
 
 export type World = {
   readonly config: BrokerConfig;
+  /** As it was read: it goes into backups. */
+  readonly configText?: string;
   readonly clock: Clock;
   readonly timers: Timers;
   /** What stops each part that runs; the newest first. */
   readonly undo: (() => void | Promise<void>)[];
 };
 
-export type Back = {
+export type Back = Upkeep & {
   readonly metrics: Metrics;
   readonly ledger: Ledger;
   readonly history: History;
@@ -171,11 +175,19 @@ function openActors(
     ...{ ...shared, commands, notices, settings: config.bulk },
     stateOf: identities.stateOf,
     roleOf: asked?.roleOf,
+    inMaintenance: (terminal) => upkeep.maintenances.inMaintenance.ofTerminal(terminal),
   });
   undo.push(bulks.close);
   const stores = openStoresRoom({ ...shared, identities });
+  const upkeep = openUpkeep(
+    {
+      ...{ ...shared, commands, bulks, stores, stateOf: identities.stateOf },
+      failurePercent: config.bulk.failurePercent,
+    },
+    { undo },
+  );
   shared.metrics.watch({ bulks: bulks.counts, stores: stores.counts });
-  return { commands, identities, notices, bulks, stores };
+  return { commands, identities, notices, bulks, stores, ...upkeep };
 }
 
 /** Where what the ledger and received logs hold goes to. */
@@ -234,6 +246,7 @@ export function openBack(world: World, log: Log, outside: Outside): Result<Back>
   const errors = openErrors({ fleet, clock, ageMsMax: retention.events.days * DAY_MS });
   fleet.onSamples(createDeliveryLag(metrics.deliveryLagSeconds));
   const { database } = fleet;
+  undo.push(openBackups({ ...shared, config, configText: world.configText ?? '' }));
   undo.push(openRetention({ ...shared, database, retention, logs, errors }).stop);
   const sinks = openSinks(world, { ledger, fleet, logs }, log);
   metrics.watch({

@@ -30,6 +30,8 @@ const ANYBODY_WRITES = 0o002;
 const PART_STOP_MS_MAX = 900;
 
 export type BrokerOverrides = {
+  /** Of the configuration as it was read, for backups; none is made by itself without it. */
+  readonly configText?: string;
   readonly clock?: Clock;
   readonly timers?: Timers;
   readonly log?: Log;
@@ -89,6 +91,15 @@ function openOwnLog({ undo }: World, dataDir: string): Log {
   return log;
 }
 
+/** Nothing in the folder is opened before it is known that this program may. @returns the log. */
+function openPlace(world: World, overrides: BrokerOverrides): Result<Log> {
+  const folder = openFolder(world);
+  if (!folder.ok) return folder;
+  const log = overrides.log ?? openOwnLog(world, folder.value);
+  const data = openDataFolder(folder.value, { log });
+  return data.ok ? ok(log) : data;
+}
+
 const limitsOf = ({ limits }: BrokerConfig): MqttLimits => ({
   ...MQTT_LIMITS,
   connections: limits.connections,
@@ -129,11 +140,9 @@ function announce(world: World, ports: Ports, trust: Trust | undefined): string 
 
 async function start(world: World, overrides: BrokerOverrides): Promise<Result<Broker>> {
   const { config, clock, timers, undo } = world;
-  const folder = openFolder(world);
-  if (!folder.ok) return folder;
-  const log = overrides.log ?? openOwnLog(world, folder.value);
-  const data = openDataFolder(folder.value, { log });
-  if (!data.ok) return data;
+  const place = openPlace(world, overrides);
+  if (!place.ok) return place;
+  const log = place.value;
   const opened = await openFleetTrust(world, log);
   if (!opened.ok) return opened;
   const trust = opened.value;
@@ -145,6 +154,7 @@ async function start(world: World, overrides: BrokerOverrides): Promise<Result<B
   const back = openBack(world, log, { send, addresses, trust });
   if (!back.ok) return back;
   const { metrics, ledger, fleet, audit, identities, commands, logs, history, newest } = back.value;
+  const { maintenances } = back.value;
   const security = trust && openSecured(world, trust, { metrics, audit, log });
   metrics.watch({
     fleet: fleet.rollup,
@@ -179,7 +189,10 @@ async function start(world: World, overrides: BrokerOverrides): Promise<Result<B
     ledger,
     fleet,
     logs,
-    onCommandReady: commands.terminalReady,
+    onCommandReady: (terminal) => {
+      commands.terminalReady(terminal);
+      maintenances.terminalReady(terminal);
+    },
     metrics,
     clock,
     timers,
@@ -206,7 +219,8 @@ export async function startBroker(
   overrides: BrokerOverrides = {},
 ): Promise<Result<Broker>> {
   const { clock = systemClock, timers = systemTimers } = overrides;
-  const world: World = { config, clock, timers, undo: [] };
+  const { configText = '' } = overrides;
+  const world: World = { config, configText, clock, timers, undo: [] };
   try {
     const started = await start(world, overrides);
     if (!started.ok) await unwind(world);

@@ -42,6 +42,8 @@ export type BulkPlan = {
   readonly actor: Actor;
   /** So long after its start terminals that are away are waited for. */
   readonly lastsMs?: number | undefined;
+  /** The recurring window that it is a part of. */
+  readonly window?: string | undefined;
   /** Why a terminal that is meant has no use for it; it is left out with that sentence. */
   readonly leaveOut?: LeaveOut | undefined;
   /** Whether the room that guards its kind plans it. */
@@ -156,6 +158,7 @@ function createPlanner(options: BulksOptions) {
       ...{ endedMs: undefined, lastsMs: plan.lastsMs ?? hours * HOUR_MS },
       ...{ state: 'planned', why: '', wave: { number: 0, size: 0 } },
       resultMs: catalogue[content.kind].expiryMs + RESULT_GRACE_MS,
+      ...(plan.window === undefined ? {} : { window: plan.window }),
       forgiven: { failed: 0, ended: 0 },
       ...{ limits, fleetSize },
       leftOut: { count: leftOut.length, first: leftOut.slice(0, LEFT_OUT_SHOWN_MAX) },

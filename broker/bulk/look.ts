@@ -10,6 +10,8 @@ import { type BulkModel, inFlightOf, isInFlight } from './model.ts';
 export type LookOptions = {
   readonly fleet: Pick<Fleet, 'isConnected' | 'storeOf' | 'connected'>;
   readonly stateOf: StateOf;
+  /** A recurring window lets those alone that somebody works on. */
+  readonly inMaintenance?: ((terminal: string) => boolean) | undefined;
 };
 type Tick = Extract<BulkEvent, { kind: 'tick' }>;
 type Open = { there: Set<string>; moved: Map<string, string>; gone: Map<string, string> };
@@ -19,7 +21,8 @@ export const hasUnderWay = (model: BulkModel | undefined): boolean =>
   model?.targets.some(({ state }) => state === 'sent') === true;
 
 /** @param isFree a wave can begin. */
-function lookAtList(model: BulkModel, isFree: boolean, { fleet, stateOf }: LookOptions): Open {
+function lookAtList(model: BulkModel, isFree: boolean, options: LookOptions): Open {
+  const { fleet, stateOf, inMaintenance } = options;
   const open: Open = { there: new Set(), moved: new Map(), gone: new Map() };
   // Those that wait for the wave before are looked at when it is over.
   const isLooking = isFree || model.state === 'paused';
@@ -32,7 +35,8 @@ function lookAtList(model: BulkModel, isFree: boolean, { fleet, stateOf }: LookO
     else {
       const now = fleet.storeOf(terminal);
       if (now !== store) open.moved.set(terminal, now);
-      const isThere = isWaiting && isFree && fleet.isConnected(terminal);
+      const isLeftAlone = model.window !== undefined && inMaintenance?.(terminal) === true;
+      const isThere = isWaiting && isFree && !isLeftAlone && fleet.isConnected(terminal);
       if (isThere && isServed(standing)) open.there.add(terminal);
     }
   }

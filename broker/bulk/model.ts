@@ -59,6 +59,8 @@ export type BulkModel = {
   readonly id: string;
   readonly content: CommandContent;
   readonly plannedBy: string;
+  /** The recurring window that it is a part of: tills that are in maintenance are let alone. */
+  readonly window?: string | undefined;
   /** In whose name it goes on: whoever started it, or resumed it last. */
   readonly startedBy: Actor | undefined;
   readonly reason: string;

@@ -51,6 +51,8 @@ export type Commands = {
     terminal: string,
     args: unknown,
     reason: string,
+    /** What its row of the catalogue says unless said. */
+    expiresMs?: number,
   ) => Created | Refusal;
   /** The command that was made before under the key of this request, if one was. */
   readonly again: (request: CommandRequest) => Created | Refusal | undefined;
@@ -232,8 +234,8 @@ export function openCommands(options: CommandsOptions): Commands {
 
   return {
     create: (request) => create(request),
-    createOwn: (kind, terminal, args, reason) =>
-      create({ kind, terminal, arguments: args, reason, actor: OWN }, true),
+    createOwn: (kind, terminal, args, reason, expiresMs) =>
+      create({ kind, terminal, arguments: args, reason, actor: OWN, expiresMs }, true),
     again: (request) => {
       const known = wrongRole(request.actor, request.kind) ?? again(request);
       if (known === undefined || !known.ok) return known;

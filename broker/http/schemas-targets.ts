@@ -66,11 +66,13 @@ export const targetSchemas = {
   },
   clear: {
     ...whole('Forget a target', 'It is cleared.', 202),
-    body: body(
-      { component: wish.component, rank, values, digest, reason, operator },
-      'component',
-      'rank',
-    ),
+    querystring: {
+      ...query({
+        ...{ component: wish.component, rank, digest, reason, operator },
+        values: { type: 'string', maxLength: 8_000, description: 'as in `set`, with commas' },
+      }),
+      required: ['component', 'rank'],
+    },
   },
 } as const;
 

@@ -14,6 +14,7 @@ import { type AuditRouteOptions, addAuditRoutes } from './audit-routes.ts';
 import { addBlindGate, addGate, eitherOf, oneToken } from './auth.ts';
 import { addBulkRoutes, type BulkRouteOptions } from './bulk-routes.ts';
 import { addCommandRoutes, type CommandRouteOptions } from './command-routes.ts';
+import { addConfigurationRoutes, type ConfigurationRouteOptions } from './configuration-routes.ts';
 import { addEnrolmentRoutes, type EnrolmentRouteOptions } from './enrolment-routes.ts';
 import { addErrorRoutes, type ErrorRouteOptions } from './error-routes.ts';
 import { addHistoryRoutes, type HistoryRouteOptions } from './history-routes.ts';
@@ -22,6 +23,7 @@ import { addRequestLimit, CONNECTIONS_MAX } from './limits.ts';
 import { createLive, type LiveOptions } from './live.ts';
 import { addLiveRoute } from './live-route.ts';
 import { addLogRoutes, type LogRouteOptions } from './log-routes.ts';
+import { addMaintenanceRoutes, type MaintenanceRouteOptions } from './maintenance-routes.ts';
 import { addDescription, addDescriptionRoute } from './openapi.ts';
 import { addOperatorRoutes, type OperatorRouteOptions } from './operator-routes.ts';
 import { createErrorHandler, sendProblem } from './problem.ts';
@@ -38,6 +40,7 @@ const STOP_GRACE_MS = 500;
 export type HttpOptions = ReadOptions &
   CommandRouteOptions &
   BulkRouteOptions &
+  ConfigurationRouteOptions &
   LogRouteOptions &
   LiveOptions &
   ScrapeOptions &
@@ -49,7 +52,8 @@ export type HttpOptions = ReadOptions &
   AuditRouteOptions &
   StoreRouteOptions &
   SinkRouteOptions &
-  TargetRouteOptions & {
+  TargetRouteOptions &
+  MaintenanceRouteOptions & {
     readonly host: string;
     readonly port: number;
     /** The one token of a broker in plain text; without it only who signed in is somebody. */
@@ -111,7 +115,9 @@ export function buildServer(options: HttpOptions): FastifyInstance {
       addOperatorRoutes(api, options);
       addCommandRoutes(api, options);
       addBulkRoutes(api, options);
+      addConfigurationRoutes(api, options);
       addTargetRoutes(api, options);
+      addMaintenanceRoutes(api, options);
       addLogRoutes(api, options);
       addIdentityRoutes(api, options);
       addAuditRoutes(api, options);

@@ -7,7 +7,9 @@ import { AWAY_REASONS, CAUSES, COMPONENT_STATES, MODES } from '../../protocol/ev
 import { QUEUE_STATES } from '../commands/queue.ts';
 import { PRESENCES } from '../fleet/view.ts';
 import { REDUCERS } from '../history/answer.ts';
+import { configurationShapes } from './schemas-configurations.ts';
 import { identityShape } from './schemas-identity.ts';
+import { maintenanceShapes } from './schemas-maintenance.ts';
 import { targetShapes } from './schemas-targets.ts';
 import {
   count,
@@ -127,7 +129,9 @@ const command = object(
 /** By name, as `$ref: Name#` finds them. */
 export const shapes = {
   ...targetShapes,
+  ...maintenanceShapes,
   ...bulkShapes,
+  ...configurationShapes,
   ...errorShapes,
   ...logShapes,
   ...storeShapes,

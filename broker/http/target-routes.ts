@@ -15,7 +15,8 @@ export type TargetRouteOptions = {
 
 type Said = { reason?: string; operator?: string; digest?: string };
 type SetRequest = { Body: Omit<TargetWish, 'values'> & { values?: readonly string[] } & Said };
-type ClearRequest = { Body: Omit<TargetClear, 'values'> & { values?: readonly string[] } & Said };
+/** As one text: ids have no commas. */
+type ClearRequest = { Querystring: Omit<TargetClear, 'values'> & { values?: string } & Said };
 type BehindRequest = { Querystring: { component?: string; limit?: string } };
 
 const answer = (reply: FastifyReply, done: Done, status: number): FastifyReply =>
@@ -64,8 +65,10 @@ export function addTargetRoutes(app: FastifyInstance, { targets }: TargetRouteOp
     '/targets',
     { schema: targetSchemas.clear, config: { role: 'admin' } },
     (request, reply) => {
-      const { component, rank, values = [] } = request.body;
-      return answer(reply, targets.clear({ component, rank, values }, saidBy(request)), 202);
+      const { component, rank, values: text, reason = '', operator, digest } = request.query;
+      const values = text === undefined || text === '' ? [] : text.split(',');
+      const said = { actor: askerOf(request, operator), reason, digest };
+      return answer(reply, targets.clear({ component, rank, values }, said), 202);
     },
   );
 }
