@@ -6,6 +6,7 @@
 import * as v from 'valibot';
 import { type Document, isNode, LineCounter, parseDocument } from 'yaml';
 import { ID_PATTERN, ID_RULE } from '../protocol/ids.ts';
+import { type BackupSettings, backupSettings, settleBackup } from './config-backup.ts';
 import { bulkSettings } from './config-bulk.ts';
 import { logSettings } from './config-logs.ts';
 import { type Found, group, objectAt, whole } from './config-parts.ts';
@@ -52,6 +53,7 @@ export const brokerSchema = v.strictObject(
       lostMs: v.optional(whole(1_000, DAY_MS), 300_000),
       silentMsMax: v.optional(whole(1_000, 7 * DAY_MS), SILENT_MS_MAX),
     }),
+    backup: backupSettings,
     bulk: bulkSettings,
     logs: logSettings,
     retention: retentionSchema,
@@ -79,7 +81,8 @@ export const brokerSchema = v.strictObject(
 );
 
 type Written = v.InferOutput<typeof brokerSchema>;
-export type BrokerConfig = Omit<Written, 'ledger' | keyof Places> & Places;
+export type BrokerConfig = Omit<Written, 'ledger' | 'backup' | keyof Places> &
+  Places & { readonly backup?: BackupSettings | undefined };
 
 /** `path` is empty when the file as a whole is wrong. */
 export type Problem = { readonly path: string; readonly sentence: string };
@@ -194,7 +197,8 @@ function relations(value: unknown): Found[] {
 /** What an older file says where it stood then means the same; what it leaves out follows from the rest. */
 function settle({ ledger, ...written }: Written, folder: string): BrokerConfig {
   const { retention } = written;
-  const config = { ...written, ...settlePlaces(written, folder) };
+  const backup = settleBackup(written.backup, folder);
+  const config = { ...written, ...settlePlaces(written, folder), backup };
   if (ledger.bytesMax === undefined) return config;
   const moved: Retention['ledger'] = { ...retention.ledger, bytesMax: ledger.bytesMax };
   return { ...config, retention: { ...retention, ledger: moved } };

@@ -43,9 +43,10 @@ process.stderr.on('error', () => {});
 process.on('uncaughtException', (error) => end(70, `bug: ${error.stack ?? error}`));
 const parent = process.ppid;
 const { file, exitWithParent } = readOptions();
-const loaded = loadConfig(readText(file), dirname(file));
+const text = readText(file);
+const loaded = loadConfig(text, dirname(file));
 if (!loaded.ok) end(64, ...loaded.problems.map(formatProblem));
-const starting = startBroker(loaded.config);
+const starting = startBroker(loaded.config, { configText: text });
 
 /** Also during the start: whoever reads broker.json may already have sent a signal. */
 async function stop(): Promise<void> {

@@ -78,6 +78,8 @@ export type MetricSources = {
   /** Terminals behind, by component. */
   readonly versionsBehind?: () => Counts;
   readonly inMaintenance?: () => number;
+  /** To when the newest whole backup holds everything. */
+  readonly backupMs?: () => number | undefined;
   /** Kinds of errors. */
   readonly errorKinds?: () => number;
   /** Tables over their bound of which nothing may be deleted. */
@@ -171,6 +173,7 @@ function addSinks({ gauge, countedElsewhere }: Makers, sources: Sources): void {
 
 function addKept({ gauge, countedElsewhere }: Makers, sources: Sources): void {
   const history = oncePerTurn(() => sources().history?.());
+  gauge('tillwatch_backup_timestamp_seconds', () => single(seconds(sources().backupMs?.())));
   gauge('tillwatch_history_bytes', () => single(history()?.bytes));
   gauge('tillwatch_history_behind_batches', () => single(history()?.behindBatches));
   countedElsewhere('tillwatch_history_written_bytes_total', () => single(history()?.writtenBytes));

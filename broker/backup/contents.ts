@@ -17,7 +17,7 @@ export const PLAIN_FILES = [
   'audit-key.pub',
 ] as const;
 /** What lies in a data folder and belongs to one run or one machine. */
-export const NOT_WANTED = /^(broker\.json|broker\.log.*|.*-(wal|shm|journal)|lock\.db|backup.*)$/;
+export const NOT_WANTED = /^(broker\.json|broker\d*\.log|.*-(wal|shm|journal)|lock\.db|backup.*)$/;
 /** Beside trust.json. `server.pem` is made anew by itself, and is for the names of before. */
 export const KEY_FILE = /^((authority|command)-[1-9]\d{0,5}\.(pem|key)|audit\.key)$/;
 

@@ -6,8 +6,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { SECRET_MODE, writeWhole } from '../files.ts';
+import { giveToOwner } from './owner.ts';
 
 const FILE = 'backup.json';
+/** How much of it the audit log has. */
+const TOLD = 'backup-told.json';
 const REASON_CHARS_MAX = 400;
 
 const time = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
@@ -38,22 +41,28 @@ export type LastBackups = v.InferOutput<typeof schema>;
 const NONE: LastBackups = { made: 0, failed: 0 };
 
 /** What cannot be read counts as nothing: backups go on. */
-export function readLast(dataDir: string): LastBackups {
+export function readLast(dataDir: string, file = FILE): LastBackups {
   try {
-    const read = v.safeParse(schema, JSON.parse(readFileSync(join(dataDir, FILE), 'utf8')));
+    const read = v.safeParse(schema, JSON.parse(readFileSync(join(dataDir, file), 'utf8')));
     return read.success ? read.output : NONE;
   } catch {
     return NONE;
   }
 }
 
-function write(dataDir: string, last: LastBackups): void {
+function write(dataDir: string, last: LastBackups, file = FILE): void {
   try {
-    writeWhole(join(dataDir, FILE), `${JSON.stringify(last)}\n`, SECRET_MODE);
+    const path = join(dataDir, file);
+    writeWhole(path, `${JSON.stringify(last)}\n`, SECRET_MODE);
+    giveToOwner(dataDir, [path]);
   } catch {
     // A full disk: the backup itself is what counts, and whoever made it is told.
   }
 }
+
+export const readTold = (dataDir: string): LastBackups => readLast(dataDir, TOLD);
+export const noteTold = (dataDir: string, { made, failed }: LastBackups): void =>
+  write(dataDir, { made, failed }, TOLD);
 
 export function noteGood(dataDir: string, backup: GoodBackup): void {
   const last = readLast(dataDir);

@@ -3,7 +3,6 @@
 // is killed in the middle repeats it whole; what fails takes away what it made.
 
 import {
-  chownSync,
   closeSync,
   existsSync,
   fsyncSync,
@@ -14,7 +13,6 @@ import {
   renameSync,
   rmSync,
   statfsSync,
-  statSync,
 } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
@@ -23,6 +21,7 @@ import type { BrokerConfig } from '../config.ts';
 import { lockFolder, PUBLIC_MODE, SECRET_MODE, writeWhole } from '../files.ts';
 import { DATABASES, KEY_FILE, type Manifest, PLAIN_FILES } from './contents.ts';
 import { SCHEMA, writeSchema } from './data-schema.ts';
+import { giveToOwner } from './owner.ts';
 import { restoredConfig } from './restore-config.ts';
 import { type Changes, changeTables } from './restore-tables.ts';
 import { type Restored, UNFINISHED, writeRestored } from './restored.ts';
@@ -174,14 +173,13 @@ function putInPlace(dataDir: string): void {
   closeSync(folder);
 }
 
-/** Root restores for whoever owns the folder: that is who the broker runs as. */
-function giveToOwner(folders: readonly string[]): void {
-  if (process.getuid?.() !== 0) return;
+function giveAll(folders: readonly string[]): void {
   for (const folder of folders) {
-    const { uid, gid } = statSync(folder);
-    for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
-      chownSync(join(folder, name), uid, gid);
-    }
+    const names = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+    giveToOwner(
+      folder,
+      names.map((name) => join(folder, name)),
+    );
   }
 }
 
@@ -212,7 +210,7 @@ async function fill(options: RestoreOptions): Promise<Result<RestoreDone>> {
   writeRestored(dataDir, restored);
   mkdirSync(dirname(configFile), { recursive: true });
   writeWhole(configFile, config.value.text, PUBLIC_MODE);
-  giveToOwner([...new Set([dataDir, keysDir])]);
+  giveAll([...new Set([dataDir, keysDir])]);
   return ok({ manifest, restored, changes, config: config.value.config });
 }
 

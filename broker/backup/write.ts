@@ -2,7 +2,7 @@
 // is written beside its name and renamed when it is on the disk, so that whatever happens (a full disk, a kill) the file
 // of before is as it was. What is copied for it lies in the data folder, which holds the same in plain anyway.
 
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { type FileHandle, open, rename, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fail, ok, type Result } from '../../protocol/result.ts';
@@ -13,6 +13,7 @@ import { encryptAge } from './age.ts';
 import type { DatabaseName, Manifest } from './contents.ts';
 import { folderSchema } from './data-schema.ts';
 import { type GoodBackup, noteBad, noteGood } from './last.ts';
+import { giveToOwner } from './owner.ts';
 import { logsIn, manifestOf, type PackOptions, pack, readKeys, readPlainFiles } from './pack.ts';
 import { lackOfRoom, type Snapshot, takeSnapshot } from './snapshot.ts';
 import { unpack } from './unpack.ts';
@@ -174,10 +175,25 @@ async function checkTarget(file: string): Promise<Result<void>> {
   return folder?.isDirectory() === true ? ok(undefined) : fail(`${dirname(file)} is no folder`);
 }
 
+function lockBackups(dataDir: string): Result<() => void> {
+  const path = join(dataDir, LOCK);
+  const lock = lockFile(path, `another backup of ${dataDir} is being made`);
+  if (lock.ok) giveToOwner(dataDir, [path]);
+  return lock;
+}
+
+/** Copies that a backup left which was killed; not those of one that runs. */
+export function sweepWork(dataDir: string): void {
+  if (!existsSync(join(dataDir, WORK))) return;
+  const lock = lockBackups(dataDir);
+  if (!lock.ok) return;
+  rmSync(join(dataDir, WORK), { recursive: true, force: true });
+  lock.value();
+}
+
 async function guarded(options: BackupOptions, file: string): Promise<Result<GoodBackup>> {
   const { dataDir } = options.config;
-  const busy = `another backup of ${dataDir} is being made`;
-  const lock = lockFile(join(dataDir, LOCK), busy);
+  const lock = lockBackups(dataDir);
   if (!lock.ok) return lock;
   const work = join(dataDir, WORK);
   try {

@@ -26,7 +26,7 @@ async function startBroker(text: string, folder: string): Promise<Started> {
   const loaded = loadConfig(text, folder);
   if (!loaded.ok) return { ok: 'config', problems: loaded.problems };
   const broker = await import('../../broker/broker.ts');
-  const started = await broker.startBroker(loaded.config);
+  const started = await broker.startBroker(loaded.config, { configText: text });
   if (!started.ok) return fail(started.reason);
   const { url, mqttPort, httpPort, stop } = started.value;
   return ok({ facts: { url, mqttPort, httpPort }, stop: () => stop() });
