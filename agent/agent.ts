@@ -3,7 +3,6 @@
 // starts; and closed in the opposite one. Components are left running unless the configuration or the
 // caller says otherwise, because an agent that ends is no reason to stop selling.
 
-import { join } from 'node:path';
 import { type AgentConfig, socketPath } from '../configuration/config.ts';
 import type { NewEvent } from '../protocol/events.ts';
 import { ok, type Result } from '../protocol/result.ts';
@@ -15,17 +14,18 @@ import type { Commands } from './commands.ts';
 import { DeedOffice } from './deeds/office.ts';
 import type { DrillDesk } from './drill/desk.ts';
 import { drillsAtTill, openDrills } from './drill/open.ts';
-import { Hold } from './hold.ts';
+import type { Hold } from './hold.ts';
+import { openHold } from './holding.ts';
 import { Introduction } from './introduction.ts';
 import { type Overrides, openRooms, type Rooms, takeFolders } from './rooms.ts';
 import { Supervisor } from './supervisor.ts';
 import { channelFiles } from './system/disk.ts';
 import { realPorts } from './system.ts';
 import { tillFacts } from './till-facts.ts';
-import { tillView } from './till-view.ts';
+import { statusLine, tillView } from './till-view.ts';
 import { openUplink, type Uplink } from './uplink.ts';
 import { AGENT_VERSION } from './version.ts';
-import { commandsFor, handsFor, type Wires } from './wiring.ts';
+import { commandsFor, handsFor, reporter, type Wires } from './wiring.ts';
 import { within } from './within.ts';
 
 export type Agent = {
@@ -33,6 +33,8 @@ export type Agent = {
   readonly stop: (reason: string, components?: AgentConfig['onExit']) => Promise<void>;
   /** Resolves with the reason when it has ended, whoever wanted that. */
   readonly ended: Promise<string>;
+  /** Whether the process is to begin anew, under another configuration. */
+  readonly again: () => boolean;
 };
 
 /** The agent does not wait longer for its disk when it ends. */
@@ -58,6 +60,7 @@ class RunningAgent implements Agent {
   #ending: Promise<void> | undefined;
   #resolveEnded: (reason: string) => void = () => undefined;
   #sweeps = 0;
+  #isAgain = false;
 
   constructor(rooms: Rooms) {
     this.#rooms = rooms;
@@ -91,9 +94,9 @@ class RunningAgent implements Agent {
     this.#alive = createAlive({
       ...{ ...rooms.ports, environment: rooms.environment, log: rooms.log },
       ...{ runDir: config.runDir, watchdogDevice: config.watchdogDevice },
-      status: () => this.#status(),
+      status: () => statusLine(this.#supervisor.components()),
     });
-    this.#hold = this.#openHold();
+    this.#hold = openHold(rooms, () => this.#supervisor);
     this.#atTill = new AtTill({
       ...{ runDir: config.runDir, timers: rooms.ports.timers, log: rooms.log, hold: this.#hold },
       view: () => this.#view(),
@@ -111,6 +114,15 @@ class RunningAgent implements Agent {
     const { impossible } = this.#deeds;
     this.#commands = commandsFor(rooms, (command) => this.#deeds.obey(command), impossible);
     for (const it of [rooms.pulls, rooms.tails]) it.start((...end) => this.#commands.done(...end));
+    rooms.configuration?.attach({
+      ...{ log: rooms.log, supervisor: this.#supervisor, report: reporter(rooms) },
+      ...{ isStopped: rooms.stopped.has, isHeld: () => this.#hold.active() },
+      done: (...end) => this.#commands.done(...end),
+      anew: (reason) => {
+        this.#isAgain = true;
+        void this.stop(reason, 'leave');
+      },
+    });
   }
 
   #wires(): Wires {
@@ -127,21 +139,6 @@ class RunningAgent implements Agent {
       },
       told: (event) => this.#drills?.told(event),
     };
-  }
-
-  #openHold(): Hold {
-    const { config, ports, log, outbox } = this.#rooms;
-    return new Hold({
-      path: join(config.runDir, 'hold.json'),
-      ...{ ...ports, log },
-      changed: (active, { leftMs, untilMs: _, ...view }) => {
-        const until = active ? { untilMs: Math.round(outbox.time.nowMs() + leftMs) } : {};
-        const what = active ? 'the till is held' : 'the till is no longer held';
-        log.warn(what, { ...view, leftMs });
-        this.#report('hold', { active, ...view, ...until });
-        this.#supervisor.hold(active);
-      },
-    });
   }
 
   async begin(): Promise<Result<Agent>> {
@@ -166,6 +163,7 @@ class RunningAgent implements Agent {
     if (this.#hold.active()) this.#supervisor.hold(true);
     this.#supervisor.begin();
     this.#deeds.begun();
+    this.#rooms.configuration?.begun();
     await this.#atTill.open();
     this.#uplink = openUplink(this.#rooms, {
       readComponents: () => this.#supervisor.readings(),
@@ -179,13 +177,6 @@ class RunningAgent implements Agent {
     });
     this.#alive.begun();
     return ok(this);
-  }
-
-  /** For `systemctl status`. */
-  #status(): string {
-    const all = this.#supervisor.components();
-    const ready = all.filter(({ model }) => model.state === 'ready').length;
-    return `${ready} of ${all.length} components ready`;
   }
 
   #view(): TillAnswer {
@@ -216,6 +207,7 @@ class RunningAgent implements Agent {
     this.#sweeps += 1;
     this.#commands.judgeWaiting();
     this.#deeds.look();
+    this.#rooms.configuration?.look();
     if (this.#sweeps % KEEP_EVERY_SWEEPS === 0) this.#keepHouse();
     // Whoever wanted the components to end with the agent wants them to end with what started it too.
     if (config.onExit === 'stop' && process.ppid !== this.#parentPid) {
@@ -242,6 +234,10 @@ class RunningAgent implements Agent {
     this.#rooms.budgets.save(this.#supervisor.remains());
   }
 
+  again(): boolean {
+    return this.#isAgain;
+  }
+
   stop(reason: string, components = this.#rooms.config.onExit): Promise<void> {
     this.#ending ??= this.#end(reason, components);
     return this.#ending;
@@ -250,7 +246,8 @@ class RunningAgent implements Agent {
   async #end(reason: string, components: AgentConfig['onExit']): Promise<void> {
     const { log, ports } = this.#rooms;
     log.info(`agent ends: ${reason}`, { components });
-    const said = this.#alive.stopping();
+    // For systemd nothing ends when the process goes on as another agent.
+    const said = this.#isAgain ? undefined : this.#alive.stopping();
     await this.#drills.end(`the agent ends: ${reason}`);
     if (components === 'stop') {
       const left = await this.#supervisor.stopAll(`the agent ends: ${reason}`);
@@ -293,7 +290,8 @@ export async function startAgent(
   config: AgentConfig,
   overrides: Overrides = {},
 ): Promise<Result<Agent>> {
-  const locks = await takeFolders(config, overrides.ports ?? realPorts());
-  if (!locks.ok) return locks;
-  return new RunningAgent(openRooms(config, locks.value, overrides)).begin();
+  const { locks } = overrides;
+  const taken = locks ? ok(locks) : await takeFolders(config, overrides.ports ?? realPorts());
+  if (!taken.ok) return taken;
+  return new RunningAgent(openRooms(config, taken.value, overrides)).begin();
 }

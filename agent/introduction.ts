@@ -4,6 +4,7 @@
 import { hostname, release, type as systemName } from 'node:os';
 import type { NewEvent } from '../protocol/events.ts';
 import type { Component } from './component.ts';
+import { configurationView } from './configuration/view.ts';
 import type { Rooms } from './rooms.ts';
 import { timeZoneOf } from './time-zone.ts';
 import { AGENT_VERSION } from './version.ts';
@@ -36,14 +37,17 @@ export class Introduction {
       const { name, version, policy } = component;
       return { name, version, mode: policy.mode };
     });
-    const text = JSON.stringify(components);
+    const { configuration: keeper, settings } = this.#rooms;
+    const configuration = configurationView(keeper, settings.isApplied);
+    const text = JSON.stringify([components, configuration]);
     if (text === this.#inventory) return;
     this.#inventory = text;
     const os = `${systemName()} ${release()}`;
     const { environment, ports } = this.#rooms;
     const zone = timeZoneOf(environment, ports.files);
     const timeZone = zone === undefined ? {} : { timeZone: zone };
-    const fields = { agent: AGENT_VERSION, os, hostname: hostname(), ...timeZone, components };
+    const about = { os, hostname: hostname(), ...timeZone, configuration };
+    const fields = { agent: AGENT_VERSION, ...about, components };
     this.#report({ kind: 'inventory', component: '', fields });
   }
 

@@ -6,6 +6,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { dirname } from 'node:path';
 import type { ComponentConfig } from '../configuration/config.ts';
 import type { Component } from './component.ts';
+import { launchMark } from './configuration/difference.ts';
 import { exitEvidence } from './evidence/inquiry.ts';
 import { type Hands, messageOf } from './hands.ts';
 import type { RunAs } from './ports.ts';
@@ -129,6 +130,7 @@ export function spawn(component: Component, reason: string, hands: Hands): void 
     env: environmentOf(component, hands),
     logFile: hands.logFileOf(name, instance),
     version: config.version,
+    launch: launchMark(config),
     beforeStart: () => waitUntilFree(name, config.holds, { ...hands, report: tellHeld }),
   };
   const tellHeld = ({ what, pid, comm }: Holder, why: string): void =>

@@ -1,13 +1,13 @@
 // The agent as a program: `agent --config FILE [--enroll TOKEN]`. Exit codes are those of sysexits.h: 64 for a configuration
-// that is wrong, 69 for what is taken or cannot be reached, 70 for a fault of our own, each with sentences on
-// stderr. SIGTERM and SIGHUP end the agent alone, SIGINT its components too.
+// that is wrong, 69 for what is taken or cannot be reached, 70 for a fault of our own, 75 to be started again, each with
+// sentences on stderr. SIGTERM and SIGHUP end the agent alone, SIGINT its components too.
 
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { formatProblem, loadConfig } from '../configuration/config.ts';
-import { patternProblems } from '../configuration/patterns.ts';
-import { startAgent } from './agent.ts';
+import { beginAgent } from './begin.ts';
+import { AGAIN_CODE, beginAnew } from './system/anew.ts';
 import { hideArguments, placeToken } from './system/token-file.ts';
 
 function end(code: number, ...sentences: string[]): never {
@@ -48,20 +48,28 @@ process.on('uncaughtException', (error) => {
 
 const { path, token } = readArguments();
 if (token !== undefined) hideArguments(`tillwatch agent --config ${path}`);
-const loaded = loadConfig(readConfig(path), dirname(path));
-if (!loaded.ok) end(64, ...loaded.problems.map(formatProblem));
-const patterns = await patternProblems(loaded.config);
-if (patterns.length > 0) end(64, ...patterns.map(formatProblem));
+const own = { path, folder: dirname(path), text: readConfig(path) };
 if (token !== undefined) {
+  const loaded = loadConfig(own.text, own.folder);
+  if (!loaded.ok) end(64, ...loaded.problems.map(formatProblem));
   const placed = placeToken(loaded.config, token);
   if (!placed.ok) end(64, `agent: ${placed.reason}`);
 }
 const toStderr = process.stderr.isTTY || process.env['TILLWATCH_LOG'] === 'stderr';
-const started = await startAgent(loaded.config, { toStderr });
+const started = await beginAgent(own, { toStderr });
+if (started.ok === 'config') end(64, ...started.problems.map(formatProblem));
 if (!started.ok) end(69, `agent: ${started.reason}`);
 const agent = started.value;
-process.on('SIGTERM', () => void agent.stop('SIGTERM'));
-process.on('SIGHUP', () => void agent.stop('SIGHUP'));
-process.on('SIGINT', () => void agent.stop('SIGINT', 'stop'));
+let isAsked = false;
+const stop = (signal: NodeJS.Signals, components?: 'stop'): void => {
+  isAsked = true;
+  void agent.stop(signal, components);
+};
+process.on('SIGTERM', () => stop('SIGTERM'));
+process.on('SIGHUP', () => stop('SIGHUP'));
+process.on('SIGINT', () => stop('SIGINT', 'stop'));
 await agent.ended;
-process.exit(0);
+// Whoever wants it to end wants no next one.
+if (!agent.again() || isAsked) process.exit(0);
+beginAnew(['--enroll']);
+end(AGAIN_CODE, 'agent: it begins anew under another configuration: start it again');

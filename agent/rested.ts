@@ -14,6 +14,7 @@ export class Rested {
   readonly isStopped: (component: string) => boolean;
   /** Ended for good; not what was stopped with the agent. */
   readonly names = new Set<string>();
+  #spared: ReadonlySet<string> = new Set();
 
   /** @param interrupted only stopped for another's recovery when the agent before ended. */
   constructor(options: RestedOptions, interrupted: readonly string[]) {
@@ -26,6 +27,11 @@ export class Rested {
     }
   }
 
+  /** What ends now is started again by the next agent. */
+  spare(components: Iterable<string>): void {
+    this.#spared = new Set(components);
+  }
+
   isLeft(component: string): boolean {
     return this.names.has(component) || this.isStopped(component);
   }
@@ -33,6 +39,6 @@ export class Rested {
   /** After a step of its machine. */
   hear(component: string, state: string, isForGood: boolean): void {
     if (state !== 'stopped') this.names.delete(component);
-    else if (isForGood) this.names.add(component);
+    else if (isForGood && !this.#spared.has(component)) this.names.add(component);
   }
 }

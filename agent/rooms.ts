@@ -6,6 +6,7 @@ import type { AgentConfig } from '../configuration/config.ts';
 import { fail, ok, type Result } from '../protocol/result.ts';
 import { useRules } from '../redact/index.ts';
 import { type Budgets, openBudgets } from './budgets.ts';
+import type { Keeper } from './configuration/keeper.ts';
 import { Settings } from './deeds/settings.ts';
 import { Stopped } from './deeds/stopped.ts';
 import { type DiskKeeper, keepDisk } from './disk-keeper.ts';
@@ -44,6 +45,9 @@ export type Overrides = {
   /** Human lines on stderr. */
   readonly toStderr?: boolean;
   readonly environment?: NodeJS.ProcessEnv;
+  /** The fleet's documents, with the folders that it has locked for them (begin.ts). */
+  readonly configuration?: Keeper;
+  readonly locks?: Release[];
 };
 
 export type Rooms = {
@@ -69,6 +73,8 @@ export type Rooms = {
   readonly identity: AgentIdentity;
   readonly stopped: Stopped;
   readonly settings: Settings;
+  /** Undefined: this agent has no file of its own, and takes no documents. */
+  readonly configuration: Keeper | undefined;
   readonly environment: NodeJS.ProcessEnv;
 };
 
@@ -167,6 +173,7 @@ export function openRooms(config: AgentConfig, locks: Release[], overrides: Over
   });
   const kept = { outbox, disk, counters, budgets, ladder, pulls, tails, redactions, ring, spans };
   const identity = identityFor(config, ports, outbox, log);
-  const own = { locks, environment, identity, stopped, settings, errorKinds };
+  const { configuration } = overrides;
+  const own = { locks, environment, identity, stopped, settings, errorKinds, configuration };
   return { config, ports, log, ...own, ...kept, ...logs };
 }

@@ -65,7 +65,7 @@ export class Supervisor {
   readonly #order: Order;
   readonly #recover: Recover;
   readonly #feeding: Feeding;
-  readonly #rested: Rested;
+  readonly rested: Rested;
   #sweeps = 0;
 
   constructor(options: SupervisorOptions) {
@@ -79,7 +79,7 @@ export class Supervisor {
     this.watched = new Watched(components);
     const policies = components.map(({ policy }) => policy);
     this.#recover = new Recover({ config, policies, hands: this.#hands, ledger });
-    this.#rested = new Rested(options, this.#recover.interrupted);
+    this.rested = new Rested(options, this.#recover.interrupted);
     this.#feeding = new Feeding({ components: this.watched.all, hands: this.#hands });
     this.#order = new Order({
       plan: planOf(config),
@@ -148,8 +148,8 @@ export class Supervisor {
   begin(): void {
     for (const { name, model } of this.components()) {
       if (model.state === 'stopped') {
-        if (!this.#rested.isLeft(name)) this.#order.toStart(name);
-      } else if (this.#rested.isStopped(name)) {
+        if (!this.rested.isLeft(name)) this.#order.toStart(name);
+      } else if (this.rested.isStopped(name)) {
         // The agent before did not live to see its end.
         this.#loop.push(name, { kind: 'stop', reason: STAYS_STOPPED, cause: 'operator' });
       }
@@ -217,7 +217,7 @@ export class Supervisor {
 
   /** What the next agent of this boot should know. */
   remains(): Map<string, Remains> {
-    return remainsOf(this.components(), this.#rested.names);
+    return remainsOf(this.components(), this.rested.names);
   }
 
   /** What any later agent should know: the rungs that were used. */
@@ -254,12 +254,12 @@ export class Supervisor {
     const isGuest = this.watched.isGuest(name);
     // While everything is being stopped the plan starts nobody again.
     const isStart = event.kind === 'start' || event.kind === 'launch';
-    if (isStart && (this.#order.isStopping || this.#rested.isStopped(name))) return;
+    if (isStart && (this.#order.isStopping || this.rested.isStopped(name))) return;
     const before = component.model;
     const { model, effects } = step(component.policy, before, event, now);
     const ended = model.state === 'stopped' && before.state !== 'stopped';
     const isForGood = ended && !this.#order.isStopping && !this.#recover.isMember(name);
-    this.#rested.hear(name, model.state, isForGood && !isGuest);
+    this.rested.hear(name, model.state, isForGood && !isGuest);
     component.model = model;
     for (const effect of effects) this.#act(component, effect);
     if (!isGuest) this.#recover.hear(component.policy, model, effects, now);

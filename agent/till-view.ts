@@ -55,6 +55,12 @@ export function componentView(
   };
 }
 
+/** For `systemctl status`. */
+export function statusLine(components: readonly Component[]): string {
+  const ready = components.filter(({ model }) => model.state === 'ready').length;
+  return `${ready} of ${components.length} components ready`;
+}
+
 export type TillFacts = Omit<TillAnswer, 'components'>;
 
 export const tillView = (

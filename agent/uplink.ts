@@ -3,6 +3,7 @@
 
 import { join } from 'node:path';
 import { Absence } from './absence/keeper.ts';
+import { configurationReading } from './configuration/view.ts';
 import { Doubts } from './identity/doubts.ts';
 import { wayOf } from './identity/open.ts';
 import { type Link, startLink } from './link/link.ts';
@@ -88,9 +89,9 @@ export function openUplink(rooms: Rooms, sources: UplinkSources): Uplink {
     ...readings,
     more: () => ({
       ...{ awayMs: absence.totalsMs(), certificateMs: identity.expiresMs() },
-      unreadBytes: tallies.unreadBytes(),
-      tailDropped: rooms.tails.dropped(),
+      ...{ unreadBytes: tallies.unreadBytes(), tailDropped: rooms.tails.dropped() },
       spansDropped: rooms.spans.dropped(),
+      ...configurationReading(rooms.configuration),
     }),
     asked: (component) => tallies.samples(component),
     dataDir: config.dataDir,

@@ -36,11 +36,20 @@ export function reporter({ outbox, redactions }: Rooms): (event: NewEvent) => vo
   };
 }
 
+/** Of a till whose document was damaged nobody knows what is meant to run: what runs is left alone. */
+function sparing({ configuration, log }: Rooms, control: Hands['control']): Hands['control'] {
+  if (configuration?.isLess !== true) return control;
+  const retireOthers = async (): Promise<void> =>
+    log.error('a configuration was damaged: what runs and is not configured is left alone');
+  return { ...control, retireOthers };
+}
+
 export function handsFor(rooms: Rooms, wires: Wires): Omit<Hands, 'push'> {
   const { config, ports, log, counters, output, environment, ring, spans } = rooms;
   const { runDir, dataDir } = config;
   const { told, ...rest } = wires;
   const report = reporter(rooms);
+  const options = { runDir, dataDir, ports, log };
   const inherited = INHERITED.flatMap((name): (readonly [string, string])[] => {
     const value = environment[name];
     return value === undefined ? [] : [[name, value]];
@@ -52,7 +61,7 @@ export function handsFor(rooms: Rooms, wires: Wires): Omit<Hands, 'push'> {
     ports,
     log,
     ring,
-    control: createControls(config, Object.fromEntries(inherited), { runDir, dataDir, ports, log }),
+    control: sparing(rooms, createControls(config, Object.fromEntries(inherited), options)),
     hooks: createHooks({ runDir, ports, log, bound: emptyOver }),
     socketPath: socketPath(runDir),
     inherited: Object.fromEntries(inherited),
@@ -106,7 +115,7 @@ export function commandsFor(
     addResult: (result) => outbox.addResult(result),
     report,
     trace: spans.command,
-    resumed: pulls.resumed,
+    resumed: new Set([...pulls.resumed, ...(rooms.configuration?.resumed() ?? [])]),
     impossible,
     run,
   });

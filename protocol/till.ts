@@ -3,6 +3,7 @@
 // when it is read, because the two may be of different versions. Durations end now, so that no clock matters.
 
 import * as v from 'valibot';
+import { CONFIGURATION_STATES } from './event-kinds.ts';
 import { CAUSES, COMPONENT_STATES, MODES, RUNGS } from './events.ts';
 
 /** The socket's name in the run directory. */
@@ -29,6 +30,19 @@ export const tillIdentitySchema = v.object({
   endsInMs: v.optional(v.number()),
   /** Version of what it trusts. */
   trust: v.optional(count),
+});
+
+/** The document of the fleet that is in force. */
+export const tillConfigurationSchema = v.object({
+  state: v.picklist(CONFIGURATION_STATES),
+  name: v.optional(v.string()),
+  version: v.optional(count),
+  sha256: v.optional(v.string()),
+  overridden: v.optional(v.boolean()),
+  /** How long it has been on trial, by agents of this process's life. */
+  triedMs: v.optional(ms),
+  /** What became of the last one that was tried and left. */
+  left: v.optional(v.object({ name: v.string(), version: count, reason: v.string() })),
 });
 
 export const tillComponentSchema = v.object({
@@ -82,6 +96,8 @@ export const tillSchema = v.object({
   /** `offsetMs`: what is added to its own clock, once the broker's is known. */
   clock: v.optional(v.object({ known: v.boolean(), offsetMs: v.optional(v.number()) })),
   hold: v.optional(holdSchema),
+  /** What it runs under; not told by agents before 0.8. */
+  configuration: v.optional(tillConfigurationSchema),
   disk: v.string(),
   /** What the recovery plan does at this moment, if anything. */
   operation: v.optional(

@@ -79,7 +79,7 @@ export function fits(model: Model, { which, document }: EventOf<'fits'>, now: nu
   const next = { ...model, running: document };
   if (which === 'trial') {
     const deadlineMs = now + (notes.trial?.readyMs ?? 0);
-    return stay({ ...next, phase: { kind: 'trying', deadlineMs, lookedMs: now } });
+    return stay({ ...next, phase: { kind: 'trying', sinceMs: now, deadlineMs, lookedMs: now } });
   }
   if (notes.trial === undefined) return rest(next);
   const reason = 'the disk of the till did not take the note of an attempt';

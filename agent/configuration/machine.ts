@@ -25,6 +25,7 @@ import {
   rest,
   STABLE_MS,
   type Step,
+  stableMs,
   stay,
   type Then,
   type Trying,
@@ -128,7 +129,7 @@ function judge(model: Model, phase: Trying, event: EventOf<'look'>, now: number)
   const next = { ...others, deadlineMs, lookedMs: now };
   if (unready.length === 0) {
     const readyMs = before === undefined ? now : before + awayMs;
-    const isDue = now - readyMs >= STABLE_MS && now >= (phase.againAt ?? now);
+    const isDue = now - readyMs >= stableMs(model.notes) && now >= (phase.againAt ?? now);
     if (!isDue) return stay({ ...model, phase: { ...next, readyMs } });
     return { model: { ...model, phase: { kind: 'promoting' } }, effects: [{ kind: 'promote' }] };
   }
@@ -145,8 +146,9 @@ function promoted(model: Model, { ok, reason }: EventOf<'promoted'>, now: number
   if (model.phase.kind !== 'promoting') return stay(model);
   if (ok) return note(model, ended(model.notes, 'kept', KEPT), { kind: 'rest' });
   // It stays on trial, and ready, until the disk takes it.
-  const times = { deadlineMs: now + STABLE_MS, lookedMs: now, readyMs: now - STABLE_MS };
-  const phase: Phase = { kind: 'trying', ...times, againAt: now + AGAIN_MS };
+  const times = { sinceMs: now, lookedMs: now, readyMs: now - STABLE_MS };
+  const deadlineMs = now + STABLE_MS;
+  const phase: Phase = { kind: 'trying', ...times, deadlineMs, againAt: now + AGAIN_MS };
   return { model: { ...model, phase }, effects: [{ kind: 'say', reason }] };
 }
 

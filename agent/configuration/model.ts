@@ -6,8 +6,10 @@ import { NO_NOTES } from './types.ts';
 
 /** Agents that may begin under one text before it was kept: one that ends three is worth no fourth. */
 export const ATTEMPTS_MAX = 3;
-/** All that is needed is ready for so long without a break. */
+/** All that is needed is ready for so long without a break; whoever gives it less time to be ready waits less here, too. */
 export const STABLE_MS = 30_000;
+export const stableMs = ({ trial }: Notes): number =>
+  Math.min(STABLE_MS, trial?.readyMs ?? STABLE_MS);
 /** Between two tries of what a disk did not take. */
 export const AGAIN_MS = 1_000;
 /** Then it goes back without the note: the number of attempts bounds it all the same. */
@@ -24,6 +26,7 @@ export type Then =
 
 export type Trying = {
   readonly kind: 'trying';
+  readonly sinceMs: number;
   /** Of the time since boot, which no clock that is set can move. */
   readonly deadlineMs: number;
   readonly lookedMs: number;

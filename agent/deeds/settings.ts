@@ -25,6 +25,8 @@ export class Settings {
   readonly #path: string;
   /** As the till's own file has it. */
   readonly #base: Changeable;
+  /** Whether something lies over the configuration. */
+  isApplied = false;
 
   constructor(options: SettingsOptions) {
     const { config, read, log } = options;
@@ -53,6 +55,7 @@ export class Settings {
 
   #take({ modes, sampling, link, mode, drills }: Changeable): void {
     const { config } = this.#options;
+    this.isApplied = true;
     Object.assign(config.sampling, sampling);
     Object.assign(config.link, link);
     Object.assign(config, { mode, drills });

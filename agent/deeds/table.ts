@@ -8,6 +8,7 @@ import { AGENT_LOG } from '../../protocol/commands.ts';
 import { obeyDrill } from '../drill/open.ts';
 import { stillHeld } from '../hold.ts';
 import { dependants } from '../watchdog/plan.ts';
+import * as apply from './apply.ts';
 import { reboot, restartAll } from './planned.ts';
 import { start, stop } from './running.ts';
 import { raisingWith } from './tail.ts';
@@ -127,9 +128,7 @@ export const deeds: Deeds = {
   configure: {
     run: async (command, desk) => (await import('./configure.ts')).configure(command, desk),
   },
-  apply: {
-    run: ({ id }, { done }) => done(id, false, 'this agent takes no fleet configuration yet'),
-  },
+  apply: { impossible: apply.impossible, touches: apply.touches, run: apply.run },
   purge_logs: {
     run: async (command, desk) => (await import('./purge.ts')).purge(command, desk),
   },

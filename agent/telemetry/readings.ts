@@ -78,6 +78,9 @@ export type AgentReading = {
   /** Records of live tails that were left out. */
   readonly tailDropped?: number;
   readonly awayMs?: Readonly<Record<string, number>>;
+  /** The document of the fleet that runs; undefined: the till's own file alone. */
+  readonly configuration?: { readonly name: string; readonly version: string };
+  readonly configurationTrials?: readonly (readonly [string, number])[];
   /** When its own certificate ends. */
   readonly certificateMs?: number | undefined;
 };
@@ -234,6 +237,11 @@ function linkSamples(link: LinkStats): Sample[] {
   ];
 }
 
+const configurationSamples = ({ configuration, configurationTrials = [] }: AgentReading) => [
+  ...(configuration === undefined ? [] : [sample('pos_config_info', 1, configuration)]),
+  ...counted('tillwatch_config_trials_total', 'result', configurationTrials),
+];
+
 export function agentSamples(agent: AgentReading): Sample[] {
   const { version, node } = agent;
   return [
@@ -265,6 +273,7 @@ export function agentSamples(agent: AgentReading): Sample[] {
       use: 'terminal',
     }),
     ...linkSamples(agent.link),
+    ...configurationSamples(agent),
     ...counted('tillwatch_channel_rejected_total', 'reason', Object.entries(agent.channelRejected)),
     ...counted('tillwatch_commands_total', 'state', Object.entries(agent.commandCounts)),
     ...counted(

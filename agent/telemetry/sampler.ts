@@ -57,7 +57,13 @@ export type SamplerOptions = Omit<ExposedOptions, 'timers' | 'log'> & {
   /** What others have to add of the agent: why it was away, what it thinned out. */
   readonly more?: () => Pick<
     AgentReading,
-    'awayMs' | 'unreadBytes' | 'spansDropped' | 'certificateMs' | 'tailDropped'
+    | 'awayMs'
+    | 'unreadBytes'
+    | 'spansDropped'
+    | 'certificateMs'
+    | 'tailDropped'
+    | 'configuration'
+    | 'configurationTrials'
   >;
   /** Of the records that components print. */
   readonly logs?: () => LogReading;

@@ -28,6 +28,8 @@ export type Life = Target & {
   readonly startedMs: number;
   /** As it was started; unknown when that was not noted. */
   readonly version?: string | undefined;
+  /** What it was started with, as one word; unknown when that was not noted. */
+  readonly launch?: string | undefined;
 };
 
 /** How long to wait before each next look at a component whose shim is gone; the last repeats. */

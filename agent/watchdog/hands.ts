@@ -26,6 +26,7 @@ export type SpawnSpec = {
   /** Runs when nothing is left of an earlier life and before this one begins; it must end by itself. */
   readonly beforeStart?: (() => Promise<unknown>) | undefined;
   readonly version?: string | undefined;
+  readonly launch?: string | undefined;
 };
 
 export type Context = {
@@ -63,10 +64,10 @@ export const pidsOf = ({ main, shim }: Target): ComponentRecord['pids'] => ({
 });
 
 export function newRecord(spec: Omit<SpawnSpec, 'env' | 'command'>, ports: Ports): ComponentRecord {
-  const { component, instance, token, logFile, version } = spec;
+  const { component, instance, token, logFile, version, launch } = spec;
   const { bootId, wallMs } = ports.clock;
   const facts = { bootId: bootId(), startedMs: wallMs(), ready: false };
-  const about = { component, instance, token, logFile, version };
+  const about = { component, instance, token, logFile, version, launch };
   return { v: 1, phase: 'spawning', ...about, ...facts };
 }
 

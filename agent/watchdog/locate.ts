@@ -33,9 +33,9 @@ export type Place = {
 };
 
 function lifeOf(record: ComponentRecord, main: Identity, shim: Identity): Life {
-  const { component, instance, token, logFile, startedMs, version } = record;
+  const { component, instance, token, logFile, startedMs, version, launch } = record;
   return {
-    ...{ component, instance, token, logFile, startedMs, version },
+    ...{ component, instance, token, logFile, startedMs, version, launch },
     ...{ main, shim, pid: main.pid, shimPid: shim.pid },
   };
 }

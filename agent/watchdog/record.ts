@@ -23,6 +23,8 @@ const schema = v.object({
   startedMs: v.number(),
   /** Of the program that was started: what runs is not always what is configured by now. */
   version: v.optional(v.string()),
+  /** What it was started with (configuration/difference.ts). */
+  launch: v.optional(v.string()),
   ready: v.boolean(),
   /** Its main thread was seen to wake by itself. */
   turns: v.optional(v.boolean()),

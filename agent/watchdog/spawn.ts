@@ -84,7 +84,7 @@ async function start(
 ): Promise<Result<Life>> {
   const { ports } = context;
   const place = placeOf(context, spec.component);
-  const { component, instance, token, logFile, version } = spec;
+  const { component, instance, token, logFile, version, launch } = spec;
   let shimExit: { status: number | undefined } | undefined;
   let watching: EndWatch | undefined;
   const startedMs = ports.clock.wallMs();
@@ -121,7 +121,8 @@ async function start(
   }
   const main = identify(ports, pids.pid);
   const ids = { pid: main.pid, shimPid: shim.pid, main, shim };
-  const life: Life = { component, instance, token, logFile, startedMs, version, ...ids };
+  const about = { component, instance, token, logFile, startedMs, version, launch };
+  const life: Life = { ...about, ...ids };
   amend(context, life, { phase: 'running', pids: pidsOf(life) });
   watching = watch(context, life, onExit);
   if (shimExit !== undefined) watching.shimExited(shimExit.status);

@@ -14,6 +14,8 @@ type Running = {
   readonly stop: (signal: NodeJS.Signals) => Promise<void>;
   /** Resolves when it ended by itself, as an agent does whose parent is gone. */
   readonly ended?: Promise<unknown>;
+  /** Whether this process is to become another agent then. */
+  readonly again?: () => boolean;
 };
 /** A configuration that is wrong, or a part that is not there. */
 type Started =
@@ -32,30 +34,29 @@ async function startBroker(text: string, folder: string): Promise<Started> {
   return ok({ facts: { url, mqttPort, httpPort }, stop: () => stop() });
 }
 
-async function startAgent(
-  text: string,
-  folder: string,
-  token: string | undefined,
-): Promise<Started> {
-  const { loadConfig } = await import('../../configuration/config.ts');
-  const loaded = loadConfig(text, folder);
-  if (!loaded.ok) return { ok: 'config', problems: loaded.problems };
+async function startAgent(text: string, file: string, token: string | undefined): Promise<Started> {
+  const folder = dirname(resolve(file));
   if (token !== undefined) {
+    const { loadConfig } = await import('../../configuration/config.ts');
+    const loaded = loadConfig(text, folder);
+    if (!loaded.ok) return { ok: 'config', problems: loaded.problems };
     const { hideArguments, placeToken } = await import('../../agent/system/token-file.ts');
     hideArguments('tillwatch agent');
     const placed = placeToken(loaded.config, token);
     if (!placed.ok) return { ok: 'token', reason: placed.reason };
   }
-  const agent = await import('../../agent/agent.ts');
-  const started = await agent.startAgent(loaded.config);
+  const { beginAgent } = await import('../../agent/begin.ts');
+  const started = await beginAgent({ path: resolve(file), folder, text });
+  if (started.ok === 'config') return started;
   if (!started.ok) return fail(started.reason);
-  const { terminal, runDir } = loaded.config;
+  const { terminal, runDir } = started.config;
   const running = started.value;
   return ok({
     facts: { terminal, runDir },
     // SIGINT ends its components too, the others leave them running (design.md section 4).
     stop: (signal) => (signal === 'SIGINT' ? running.stop(signal, 'stop') : running.stop(signal)),
     ended: running.ended,
+    again: running.again,
   });
 }
 
@@ -69,6 +70,13 @@ const signalled = (): Promise<NodeJS.Signals> =>
       process.on(name, () => resolve(name));
     }
   });
+
+/** Under the configuration that has come. @returns only where a process cannot become another one. */
+async function becomeNext(): Promise<Outcome> {
+  const { beginAnew } = await import('../../agent/system/anew.ts');
+  beginAnew(['--enroll']);
+  return ended(EXIT.unavailable, 'it begins anew under another configuration: start it again');
+}
 
 export type RunOptions = { readonly json: boolean; readonly token?: string | undefined };
 
@@ -87,7 +95,7 @@ export async function runProgram(
   const folder = dirname(resolve(file));
   const asked = signalled();
   const started = await (name === 'agent'
-    ? startAgent(text, folder, token)
+    ? startAgent(text, file, token)
     : startBroker(text, folder));
   if (started.ok === 'token') return ended(EXIT.usage, started.reason);
   if (started.ok === 'config') {
@@ -97,13 +105,16 @@ export async function runProgram(
     return ended(EXIT.usage, `${file} is not a good ${name} configuration`);
   }
   if (!started.ok) return ended(EXIT.unavailable, started.reason);
-  const { facts, stop, ended: endedByItself } = started.value;
+  const { facts, stop, ended: endedByItself, again } = started.value;
   const words = Object.entries(facts).map(([key, value]) => `${key} ${value}`);
   const line = json
     ? JSON.stringify({ ready: name, ...facts })
     : `${name} ready: ${words.join(', ')}`;
   process.stdout.write(`${line}\n`);
   const signal = await Promise.race([asked, endedByItself ?? asked]);
-  if (signal === 'SIGINT' || signal === 'SIGTERM' || signal === 'SIGHUP') await stop(signal);
-  return done;
+  if (signal === 'SIGINT' || signal === 'SIGTERM' || signal === 'SIGHUP') {
+    await stop(signal);
+    return done;
+  }
+  return again?.() === true ? await becomeNext() : done;
 }

@@ -47,6 +47,26 @@ export function identityLines(identity: TillAnswer['identity'], style: Style): s
   return [`enrolled; its certificate is good for another ${left}`];
 }
 
+/** Under which document of the fleet, and whether that is only tried yet. */
+export function configurationLines(
+  configuration: TillAnswer['configuration'],
+  style: Style,
+): string[] {
+  if (configuration === undefined) return [];
+  const { state, name = '', version = 0, overridden, triedMs = 0, left } = configuration;
+  const over = overridden === true ? ', with settings of this till over it' : '';
+  const which = `configuration ${tame(name)} ${version}`;
+  const now =
+    state === 'own'
+      ? `configuration: its own file${over}`
+      : state === 'kept'
+        ? `${which}${over}`
+        : style.warn(`${which} on trial for ${age(triedMs)}${over}`);
+  if (left === undefined) return [now];
+  const text = `configuration ${tame(left.name)} ${left.version} was left: ${tame(left.reason)}`;
+  return [now, ...wrap(text, style.columns).map(style.warn)];
+}
+
 function headLines(till: TillAnswer, style: Style): string[] {
   const { terminal, agent, pid, upMs, hold, disk, operation, drill, components } = till;
   const ready = components.filter(({ state }) => state === 'ready').length;
@@ -54,6 +74,7 @@ function headLines(till: TillAnswer, style: Style): string[] {
     `${style.bold(tame(terminal))}: ${ready} of ${plural(components.length, 'component')} ready`,
     `agent ${tame(agent)}, pid ${pid}, up ${age(upMs)}, disk ${disk.replaceAll('_', ' ')}`,
     ...identityLines(till.identity, style),
+    ...configurationLines(till.configuration, style),
   ];
   if (hold !== undefined) {
     const until = localClock(hold.untilMs).slice(0, 5);

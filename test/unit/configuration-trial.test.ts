@@ -283,6 +283,13 @@ describe('the trial of a document', () => {
     expect(story(...CALM).model.isLess).toBe(false);
   });
 
+  it('waits for a shorter stable time where it gives less time to be ready', () => {
+    const trial = { ...trialOf(B), readyMs: 5_000 };
+    const begin = [found({ good: A, trial: B, notes: { ...NO_NOTES, trial } }), noted()];
+    const { asked } = story(...begin, fits('trial', B), look(), 5, look());
+    expect(asked.at(-1)).toBe('promote');
+  });
+
   it('waits for a stable time that no clock on a wall can shorten', () => {
     expect(STABLE_MS).toBe(30_000);
   });

@@ -109,6 +109,8 @@ const agent: AgentReading = {
   awayMs: { power: 90_000 },
   certificateMs: 1_800_000_000_000,
   unreadBytes: { sale: 3 },
+  configuration: { name: 'shop', version: '7' },
+  configurationTrials: [['kept', 1]],
 };
 const value = (samples: readonly Sample[], name: string, labels: Record<string, string> = {}) =>
   samples.find(

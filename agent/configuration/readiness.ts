@@ -1,0 +1,42 @@
+// Whether a till is as it was, under a document that is tried: who has to be ready, and who of them is not. Somebody whom
+// an operator has stopped, and a component that is done as it should be, holds nothing up; one that still runs
+// as the configuration before had it does, however well it feels.
+
+import type { AgentConfig, ComponentConfig } from '../../configuration/config.ts';
+import type { Component } from '../component.ts';
+import { isOtherLaunch } from './difference.ts';
+
+const isReady = ({ model }: Pick<Component, 'model'>): boolean =>
+  model.state === 'ready' || model.state === 'suspect';
+
+/** One that is only waited for may not be started today at all. */
+const isWaitedFor = ({ run, external }: ComponentConfig): boolean =>
+  run === 'external' && external?.start === undefined;
+
+/** Of those in `after`: who is ready now, and who is new. */
+export function neededOf(
+  components: readonly Component[],
+  after: Pick<AgentConfig, 'components'>,
+): string[] {
+  const known = new Map(components.map((one) => [one.name, one]));
+  return after.components
+    .filter((one) => {
+      const now = known.get(one.name);
+      return now === undefined ? !isWaitedFor(one) : isReady(now);
+    })
+    .map(({ name }) => name);
+}
+
+export function unreadyOf(
+  components: readonly Component[],
+  needed: readonly string[],
+  isStopped: (component: string) => boolean,
+): Component[] {
+  return components.filter((one) => {
+    const { name, config, life, model } = one;
+    if (!needed.includes(name) || isStopped(name)) return false;
+    if (isOtherLaunch(life?.launch, config)) return true;
+    const isDone = model.state === 'stopped' && config.restart !== 'permanent';
+    return !isReady(one) && !isDone;
+  });
+}
