@@ -80,6 +80,8 @@ export type MetricSources = {
   readonly inMaintenance?: () => number;
   /** To when the newest whole backup holds everything. */
   readonly backupMs?: () => number | undefined;
+  /** How far configurations of the fleet are. */
+  readonly configurations?: () => { readonly behind: number; readonly versions: Counts };
   /** Kinds of errors. */
   readonly errorKinds?: () => number;
   /** Tables over their bound of which nothing may be deleted. */
@@ -225,6 +227,11 @@ export function addSources(makers: Makers, sources: Sources): void {
   );
   gauge('pos_stores', () =>
     entries(sources().stores?.()).map(([state, count]) => [{ state }, count]),
+  );
+  const configurations = oncePerTurn(() => sources().configurations?.());
+  gauge('pos_terminals_config_behind', () => single(configurations()?.behind));
+  gauge('tillwatch_config_rollouts', () =>
+    entries(configurations()?.versions).map(([state, count]) => [{ state }, count]),
   );
   gauge('tillwatch_log_requests_open', () => single(sources().logs?.()));
   gauge('tillwatch_error_signatures', () => single(sources().errorKinds?.()));

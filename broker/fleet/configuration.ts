@@ -53,6 +53,8 @@ export function tellConfiguration(
     const refused = { ...of, reason: reason.slice(0, REASON_CHARS_MAX), at: place };
     return { ...model, refusedConfiguration: refused };
   }
+  // Of a trial its inventory tells, which comes again when it is over.
+  if (what === 'trial') return model;
   const next = isNewer(place, model.configuration?.at ?? NOWHERE)
     ? {
         ...model,
@@ -63,7 +65,6 @@ export function tellConfiguration(
       }
     : model;
   const known = next.refusedConfiguration;
-  const isTakenAfterAll =
-    what === 'kept' && known?.sha256 === of.sha256 && isNewer(place, known.at);
+  const isTakenAfterAll = known?.sha256 === of.sha256 && isNewer(place, known.at);
   return isTakenAfterAll ? { ...next, refusedConfiguration: undefined } : next;
 }

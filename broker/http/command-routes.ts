@@ -58,6 +58,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   logs: 'kind: logs are asked for with POST /api/v1/terminals/{id}/logs',
   tail: 'kind: a live tail is asked for with POST /api/v1/terminals/{id}/tail',
   cancel_logs: 'kind: a request for logs is ended with POST /api/v1/logs/{id}/cancel',
+  apply: 'kind: a configuration is applied with POST /api/v1/configurations/{name}/plan',
   diagnose: 'kind: a diagnosis is asked for with POST /api/v1/terminals/{id}/diagnose',
 };
 

@@ -41,9 +41,11 @@ describe('the configuration of a terminal', () => {
     const kept = { state: 'kept', name: 'base', version: 2, sha256: SHA };
     const { told } = await toldBy(
       inventory(START_MS, { ...kept, overridden: true }),
-      event(START_MS + 10, 'trial'),
+      event(START_MS + 10, 'kept'),
     );
-    expect(told).toEqual({ ...kept, state: 'trial', version: 3, overridden: true });
+    expect(told).toEqual({ ...kept, version: 3, overridden: true });
+    const trial = await toldBy(inventory(START_MS, kept), event(START_MS + 10, 'trial'));
+    expect(trial.told).toMatchObject(kept);
     const later = await toldBy(event(START_MS + 10, 'kept'), inventory(START_MS + 20, kept));
     expect(later.told).toMatchObject(kept);
   });

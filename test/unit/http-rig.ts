@@ -9,6 +9,7 @@ import { openAudit } from '../../broker/audit.ts';
 import { openBulks } from '../../broker/bulk/desk.ts';
 import { openNotices } from '../../broker/bulk/notices.ts';
 import { openCommands } from '../../broker/commands/commands.ts';
+import { openConfigurations } from '../../broker/configurations/configurations.ts';
 import { openErrors } from '../../broker/errors/errors.ts';
 import { type Authenticate, eitherOf, type RouteRole } from '../../broker/http/auth.ts';
 import { createNewest } from '../../broker/http/scrape-newest.ts';
@@ -73,6 +74,22 @@ export async function open(
     ...{ ...shared, notices, settings: BULK },
     stateOf: stateOf ?? (() => 'enrolled'),
   });
+  /** Regions and labels, as a file of stores would say them. */
+  const regions = new Map<string, string>();
+  const labels = new Map<string, readonly string[]>();
+  fleet.describeBy({
+    region: (_id, { store }) => regions.get(store),
+    labels: (id) => labels.get(id) ?? [],
+  });
+  const configurations = openConfigurations({
+    ...{ ...shared, bulks, failurePercent: BULK.failurePercent },
+    stateOf: stateOf ?? (() => 'enrolled'),
+    stores: {
+      files: () => [],
+      regionOf: (store) => regions.get(store),
+      labelsOf: (id) => labels.get(id) ?? [],
+    },
+  });
   const operators = openOperators({ ...{ database, audit, metrics }, ...time, cost: CHEAP });
   const watched: string[] = [];
   const nowMs = () => time.clock.wallMs();
@@ -98,6 +115,7 @@ export async function open(
   const errors = openErrors({ fleet, clock: time.clock, ageMsMax: 90 * 86_400_000 });
   const app = buildServer({
     ...{ ...common, fleet, audit, identities, commands, bulks, notices, logs, errors, metrics },
+    configurations,
     ...(history && { history }),
     scrape: { observed: fleet.observed, newest },
   });
@@ -109,6 +127,7 @@ export async function open(
   onTestFinished(async () => {
     operators.close();
     identities.close();
+    configurations.close();
     bulks.close();
     commands.close();
     await app.close();
@@ -135,6 +154,9 @@ export async function open(
     auditKey,
     identities,
     bulks,
+    configurations,
+    regions,
+    labels,
     notices,
     commands,
     logs,
