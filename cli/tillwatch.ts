@@ -9,12 +9,14 @@ import { addBrokerVerbs } from './broker-verbs.ts';
 import { addBulkVerbs } from './bulk-verbs.ts';
 import { say, type Verb } from './command.ts';
 import { addCompletion, COMPLETE, runComplete } from './completion/verb.ts';
+import { addDoctorVerb } from './doctor-verb.ts';
 import { addDrillVerb } from './drill-verb.ts';
 import { addErrorsVerb, readVersion } from './errors-verb.ts';
 import { addEventsVerb } from './events-verb.ts';
 import { done, EXIT, EXIT_MEANINGS, type ExitCode, type Outcome } from './exit.ts';
 import { addIdentityVerbs } from './identity-verbs.ts';
 import { addJoinVerb } from './join-verb.ts';
+import { addMaintenanceVerbs } from './maintenance-verbs.ts';
 import { addContextOption, addOperatorVerbs } from './operator-verbs.ts';
 import { addPrograms } from './programs.ts';
 import { addQuestions } from './questions.ts';
@@ -23,6 +25,7 @@ import { addReportVerb } from './report-verb.ts';
 import { COLUMNS } from './screen.ts';
 import { addSinksVerb } from './sinks-verb.ts';
 import { addStoreVerbs } from './store-verbs.ts';
+import { addTargetVerbs } from './target-verbs.ts';
 import { addTillVerbs } from './till-verbs.ts';
 
 const exitLines = (): string[] =>
@@ -54,6 +57,8 @@ export function createProgram(verb: Verb): Command {
   addQuestions(program, verb);
   addIdentityVerbs(program, verb);
   addBulkVerbs(program, verb);
+  addTargetVerbs(program, verb);
+  addMaintenanceVerbs(program, verb);
   addErrorsVerb(program, verb);
   addEventsVerb(program, verb);
   addReportVerb(program, verb);
@@ -62,6 +67,7 @@ export function createProgram(verb: Verb): Command {
   addRedactVerb(program, verb);
   addAuditVerbs(program, verb);
   addTillVerbs(program, verb);
+  addDoctorVerb(program, verb);
   addDrillVerb(program, verb);
   addOperatorVerbs(program, verb);
   addCompletion(program, verb);
