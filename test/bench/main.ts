@@ -37,6 +37,11 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
     options: '[--n ROUNDS] [--seconds TIME] | --terminals COUNT [--minutes TIME]',
     load: () => import('./ingest.ts'),
   },
+  capacity: {
+    what: 'what fleets of 100, 1 000 and 10 000 terminals cost a broker, as a table of OPERATIONS.md',
+    options: '[--terminals COUNT] [--seconds TIME]',
+    load: () => import('./capacity.ts'),
+  },
   connect: {
     what: 'handshakes a second on one core, memory of a connection, a storm after a restart',
     options: '[--n ROUNDS] [--seconds TIME] [--terminals COUNT]',
