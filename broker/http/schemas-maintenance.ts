@@ -2,7 +2,7 @@
 
 import { MAINTENANCE_MS_MAX } from '../../protocol/limits.ts';
 import { MAINTENANCE_MS_MIN } from '../maintenance/model.ts';
-import { ACTIONS, RUN_STATES } from '../maintenance/windows.ts';
+import { ACTIONS, RUN_STATES, WINDOW_MS_MIN } from '../maintenance/windows.ts';
 import {
   act,
   body,
@@ -64,7 +64,8 @@ export const maintenanceSchemas = {
     ...added.schema,
     body: body(
       {
-        ...{ name, where, forMs, reason, operator },
+        ...{ name, where, reason, operator },
+        forMs: { ...forMs, minimum: WINDOW_MS_MIN, description: 'how long it may take' },
         at: {
           type: 'string',
           maxLength: 64,

@@ -9,7 +9,6 @@ import type { Actor } from '../commands/commands.ts';
 import { wrongReason } from '../commands/request.ts';
 import { type Refusal, refuse } from '../commands/view.ts';
 import type { Database } from '../fleet/database.ts';
-import { MAINTENANCE_MS_MIN } from './model.ts';
 import type { MaintenanceStore } from './store.ts';
 import {
   ACTIONS,
@@ -19,6 +18,7 @@ import {
   nextOf,
   type Run,
   readAt,
+  WINDOW_MS_MIN,
   WINDOWS_MAX,
   type Window,
   type WindowStore,
@@ -81,7 +81,7 @@ function wrongWindow(wish: WindowWish, isStore: (id: string) => boolean): string
   if (stranger !== undefined) return `where: there is no store "${stranger.slice(0, 40)}"`;
   if (stores?.length === 0) return 'where: name at least one store';
   if (!ACTIONS.includes(action)) return `do: one of ${ACTIONS.join(', ')}`;
-  if (!(forMs >= MAINTENANCE_MS_MIN && forMs <= MAINTENANCE_MS_MAX)) {
+  if (!(forMs >= WINDOW_MS_MIN && forMs <= MAINTENANCE_MS_MAX)) {
     return `forMs: a window lasts from 1 minute to ${MAINTENANCE_MS_MAX / 3_600_000} hours`;
   }
   return wrongReason(reason);

@@ -60,7 +60,7 @@ const HOURS_MAX = MAINTENANCE_MS_MAX / 3_600_000;
 
 function wrongStart({ forMs, reason }: StartWish): string | undefined {
   if (!(forMs >= MAINTENANCE_MS_MIN && forMs <= MAINTENANCE_MS_MAX)) {
-    return `forMs: a maintenance takes from 1 minute to ${HOURS_MAX} hours; it can be started again`;
+    return `forMs: a maintenance takes from 1 second to ${HOURS_MAX} hours; it can be started again`;
   }
   return wrongReason(reason);
 }

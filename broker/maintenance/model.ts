@@ -6,7 +6,8 @@
 import { MAINTENANCE_MS_MAX } from '../../protocol/limits.ts';
 import type { MaintenanceView } from '../fleet/describe.ts';
 
-export const MAINTENANCE_MS_MIN = 60_000;
+/** As short as a hold can be. */
+export const MAINTENANCE_MS_MIN = 1_000;
 /** Running at one time. */
 export const MAINTENANCES_MAX = 1_000;
 /** So much the wall clock may go apart from the other one before what stands on disk is put right. */
@@ -90,6 +91,8 @@ export type Told = {
   readonly command: string | undefined;
   /** It said that it did. */
   readonly held: boolean;
+  /** When it came back last and was told again at once for that. */
+  readonly backMs?: number | undefined;
   /** It was told to let go, and has not said yet that it did. */
   readonly releasing: boolean;
 };

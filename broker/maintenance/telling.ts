@@ -94,6 +94,7 @@ export function createTelling(options: TellingOptions, store: MaintenanceStore):
       : (told.get(terminal)?.endMs ?? at.monotonicMs);
     keep(terminal, {
       ...{ maintenance, endMs, toldMs: at.monotonicMs, command, held: false, releasing: !isHold },
+      backMs: told.get(terminal)?.backMs,
     });
   }
 
@@ -133,9 +134,10 @@ export function createTelling(options: TellingOptions, store: MaintenanceStore):
       const known = told.get(terminal);
       if (known === undefined) return;
       const at = clock.monotonicMs();
-      const isRecent = known.toldMs !== undefined && at - known.toldMs < retellMs;
-      const toldMs = isRecent ? known.toldMs : undefined;
-      told.set(terminal, { ...known, toldMs, command: undefined, held: false });
+      // At once the first time; who comes and goes all the time is told as often as who does not answer.
+      const isRecent = known.backMs !== undefined && at - known.backMs < retellMs;
+      const [toldMs, backMs] = isRecent ? [known.toldMs, known.backMs] : [undefined, at];
+      told.set(terminal, { ...known, toldMs, backMs, command: undefined, held: false });
     },
     isHeld: (terminal) => told.get(terminal)?.held === true,
   };

@@ -9,6 +9,7 @@ import { WEEKDAYS, type Weekday } from '../stores/types.ts';
 import { clockOf, type Day, dateOf, weekdayOf } from '../stores/zone.ts';
 
 export const WINDOWS_MAX = 100;
+export const WINDOW_MS_MIN = 60_000;
 export const ACTIONS = ['restart_all', 'reboot', 'observe'] as const;
 export type Action = (typeof ACTIONS)[number];
 

@@ -10,6 +10,7 @@ import { presenceWord } from '../presence-words.ts';
 import { ago, COLUMNS, plural, type Style, table, wrap } from '../screen.ts';
 import { allStores, summaryOf } from '../stores.ts';
 import { allTerminals } from '../terminals.ts';
+import { behindLines, maintenanceLines } from '../upkeep-words.ts';
 
 /** A fleet up to this is listed whole; of a larger one only the worst. */
 const LISTED_MAX = 15;
@@ -33,7 +34,10 @@ export function stateCounts(components: readonly ComponentView[]): string {
 
 /** Suspended and revoked ones, and twins, are seen at a glance. */
 const presenceCell = (terminal: TerminalView): string =>
-  [presenceWord(terminal.presence), identityWord(terminal)]
+  [
+    ...[presenceWord(terminal.presence), identityWord(terminal)],
+    terminal.maintenance && 'maintenance',
+  ]
     .filter((word) => word !== undefined)
     .join(', ');
 
@@ -160,6 +164,7 @@ export async function runFleet(context: Context, options: { all?: boolean }): Pr
     ...storesLines(known, context.style),
     ...(isLarge ? needLines(all) : []),
     ...twinLines(all),
+    ...[...maintenanceLines(all), ...behindLines(all)].flatMap((line) => wrap(line, COLUMNS)),
     ...withGap(isLarge ? versionSummary(fleet.value) : versionsOf(fleet.value)),
     ...withGap(all.length === 0 ? [] : listOf(context, all, options.all === true)),
   ];

@@ -10,6 +10,7 @@ import { identityWords } from '../identity-words.ts';
 import { refusedFor } from '../names.ts';
 import { presenceWord } from '../presence-words.ts';
 import { ago, COLUMNS, clip, plural, type Style, table, wrap } from '../screen.ts';
+import { upkeepLines } from '../upkeep-words.ts';
 import { localClock } from '../when.ts';
 
 /** `2 (crash 1, hang 1)`, or `0`. */
@@ -94,7 +95,9 @@ export function terminalDetailLines(terminal: TerminalView, now: number, style: 
   const states = [
     ...identityWords(terminal, now).flatMap((line) => wrap(line, style.columns)),
     ...(clock === undefined ? [] : [clock]),
-    ...(held === undefined
+    ...upkeepLines(terminal),
+    // What the broker holds because of a maintenance is told by that.
+    ...(held === undefined || (terminal.maintenance !== undefined && held.by === 'broker')
       ? []
       : [`held until ${localClock(held.untilMs).slice(0, 5)} by ${held.by}: ${held.reason}`]),
     ...(disk === undefined ? [] : [`disk: ${disk.level}: ${disk.reason}`]),
