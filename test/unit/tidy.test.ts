@@ -66,6 +66,12 @@ const BANNED: { what: RegExp; where: RegExp; except: RegExp[]; instead: string }
     instead: 'use the timers port',
   },
   {
+    what: /import\('yaml'\)/,
+    where: /^(agent|broker|cli|configuration)\//,
+    except: [],
+    instead: 'a bundle loses its names (CommonJS): import it in a file that is itself loaded late',
+  },
+  {
     what: /from 'node:child_process'/,
     where: /^(agent|broker)\//,
     except: AGENT_DOORS,
