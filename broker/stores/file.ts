@@ -2,6 +2,7 @@
 // at once, each with its line; a file with one thing wrong changes nothing. The broker gets what was read and checks
 // it again (shape.ts): parsing megabytes of YAML would hold up its acknowledgements for a second.
 
+import { isNode, LineCounter, parseDocument } from 'yaml';
 import { readCsv } from './csv.ts';
 import type { Path } from './relations.ts';
 import { readStores } from './shape.ts';
@@ -32,8 +33,7 @@ const pathText = (path: Path): string =>
     return text === '' ? key : `${text}.${key}`;
   }, '');
 
-async function parseYaml(text: string): Promise<Parsed> {
-  const { isNode, LineCounter, parseDocument } = await import('yaml');
+function parseYaml(text: string): Parsed {
   const lines = new LineCounter();
   const document = parseDocument(text, {
     ...{ lineCounter: lines, version: '1.2', schema: 'core', strict: true, uniqueKeys: true },
@@ -71,7 +71,7 @@ export async function readStoresFile(text: string, name: string): Promise<Stores
     return { ok: false, problems: [`the file has ${bytes} bytes, at most ${most} MB are read`] };
   }
   const isCsv = name.toLowerCase().endsWith('.csv');
-  const parsed = isCsv ? await readCsv(text) : await parseYaml(text);
+  const parsed = isCsv ? await readCsv(text) : parseYaml(text);
   if (!parsed.ok) return parsed;
   const read = readStores(parsed.value);
   if (read.ok) return read;

@@ -2,6 +2,7 @@
 // it would lose something, because whoever applied it again would lose it for the fleet.
 
 import { writeFileSync } from 'node:fs';
+import { stringify } from 'yaml';
 import type { Context } from '../context.ts';
 import { done, EXIT, ended, type Outcome } from '../exit.ts';
 import { allStores, type StoreText, type StoreView } from '../stores.ts';
@@ -77,7 +78,6 @@ export async function runExport(
     if (loss !== undefined) return ended(EXIT.usage, `a table cannot hold ${loss}: write YAML`);
     text = [COLUMNS.join(','), ...stores.map(rowOf)].join('\n');
   } else {
-    const { stringify } = await import('yaml');
     text = stringify({ stores: stores.map(readable) }, { lineWidth: 100 }).trimEnd();
   }
   if (output === undefined) {
