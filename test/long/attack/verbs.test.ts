@@ -94,6 +94,7 @@ const HARMLESS = [
     'check-config',
     'completion',
     'status',
+    'doctor',
     'drill',
     'help',
     'redact',
