@@ -10,7 +10,8 @@ import { didYouMean } from './nearest.ts';
 import { addSelector, readSelector } from './selector.ts';
 
 export const BULK_KINDS: readonly CommandKind[] = COMMAND_KINDS.filter(
-  (kind) => catalogue[kind].bulk,
+  // Its content is kept in versions: tillwatch config apply.
+  (kind) => catalogue[kind].bulk && kind !== 'apply',
 );
 const verbOf = (kind: CommandKind): string => kind.replaceAll('_', '-');
 

@@ -11,6 +11,8 @@ import { wrap } from './screen.ts';
 
 /** What is no verb of its own here; `trust` is sent by the broker alone. */
 const ELSEWHERE: readonly CommandKind[] = [
+  // tillwatch config apply
+  'apply',
   ...(['logs', 'tail', 'cancel_logs', 'drill', 'hold', 'trust', 'apply'] as const),
 ];
 const HELP_COLUMNS = 80;

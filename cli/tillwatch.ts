@@ -9,6 +9,7 @@ import { addBrokerVerbs } from './broker-verbs.ts';
 import { addBulkVerbs } from './bulk-verbs.ts';
 import { say, type Verb } from './command.ts';
 import { addCompletion, COMPLETE, runComplete } from './completion/verb.ts';
+import { addConfigVerbs, readConfigVersion } from './config-verbs.ts';
 import { addDoctorVerb } from './doctor-verb.ts';
 import { addDrillVerb } from './drill-verb.ts';
 import { addErrorsVerb, readVersion } from './errors-verb.ts';
@@ -57,6 +58,7 @@ export function createProgram(verb: Verb): Command {
   addQuestions(program, verb);
   addIdentityVerbs(program, verb);
   addBulkVerbs(program, verb);
+  addConfigVerbs(program, verb);
   addTargetVerbs(program, verb);
   addMaintenanceVerbs(program, verb);
   addErrorsVerb(program, verb);
@@ -102,7 +104,7 @@ export async function run(argv: readonly string[]): Promise<ExitCode> {
     return EXIT.ok;
   }
   try {
-    await program.parseAsync(readVersion(argv), { from: 'user' });
+    await program.parseAsync(readConfigVersion(readVersion(argv)), { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     // Commander has printed what is wrong; asking for help or the version is not an error.

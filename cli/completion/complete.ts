@@ -14,8 +14,8 @@ import { SHELLS } from './scripts.ts';
 
 export const FILES = ':files';
 /** What can be done to many terminals at once. */
-const BULK_ACTIONS = COMMAND_KINDS.filter((kind) => catalogue[kind].bulk).map((kind) =>
-  kind.replaceAll('_', '-'),
+const BULK_ACTIONS = COMMAND_KINDS.filter((kind) => catalogue[kind].bulk && kind !== 'apply').map(
+  (kind) => kind.replaceAll('_', '-'),
 );
 
 /** Where a name alone would mislead: of this verb it means something else. */

@@ -9,6 +9,7 @@ import { authorization, COMMANDS, inventory, open, restart } from './http-rig.ts
 
 /** Kinds that have a way of their own, because their answer goes elsewhere. */
 const ELSEWHERE: Record<string, string> = {
+  apply: '/configurations/{name}/plan',
   logs: '/{id}/logs',
   tail: '/{id}/tail',
   diagnose: '/{id}/diagnose',

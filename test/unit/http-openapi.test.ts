@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import { describe, expect, it } from 'vitest';
 import { happened, START_MS } from './fleet-rig.ts';
 import { state } from './fleet-story.ts';
-import { planAndAbort } from './http-openapi-bulk.ts';
+import { applyAndRemove, planAndAbort } from './http-openapi-bulk.ts';
 import { askTailAndCancel } from './http-openapi-logs.ts';
 import { authorization, COMMANDS, inventory, open, restart } from './http-rig.ts';
 import { enrolAndEnd } from './identity-answers.ts';
@@ -204,6 +204,7 @@ describe('what is really answered', () => {
     await signInAndOut(rig, see);
     await enrolAndEnd(rig, see);
     await planAndAbort(rig, see);
+    await applyAndRemove(rig, see);
     await askTailAndCancel(rig, see);
     // It has no end, and a socket to take it: test/real/http-live.test.ts.
     seen.add('GET /api/v1/events/live 200');
