@@ -42,7 +42,13 @@ export const storeShapes = {
   Store: store,
   Stores: object({ stores: list({ $ref: 'Store#' }) }),
   StoresPlan: object({
-    counts: object({ added: count, changed: count, removed: count, same: count, absent: count }),
+    counts: {
+      ...object({
+        ...{ added: count, changed: count, removed: count, same: count, absent: count },
+        ...{ planned: count, moved: count },
+      }),
+      description: 'stores; and terminals that are planned and moved',
+    },
     digest: { type: 'string', description: 'of what is shown; applying it needs this' },
     changes: list(
       object(

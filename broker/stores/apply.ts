@@ -9,7 +9,7 @@ import { type Refusal, refuse } from '../commands/view.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Identities, Lifecycle } from '../identity/types.ts';
 import { type Difference, differenceOf, type Standing } from './difference.ts';
-import { readStores } from './shape.ts';
+import { readStores, textOf } from './shape.ts';
 import type { StoreTable } from './table.ts';
 import type { Store } from './types.ts';
 
@@ -76,11 +76,13 @@ function writeAudit(
     if (!written.ok) throw new Undone(written.reason);
   };
   const { counts, digest, changes } = difference;
+  const added = new Map(difference.write.map((store) => [store.id, store]));
   write('stores.apply', 'stores', { ...counts, digest, changes: changes.length });
   for (const { kind, store, sentence } of changes) {
     // What was kept as it was is no act; the entry of the whole has the digest of what was said about it.
     if (kind === 'kept' || kind === 'retired') continue;
-    write(`store.${kind}`, store, { what: sentence });
+    const whole = kind === 'added' ? added.get(store) : undefined;
+    write(`store.${kind}`, store, { what: sentence, ...(whole && { store: textOf(whole) }) });
   }
 }
 

@@ -36,14 +36,16 @@ export type Standing = {
   readonly countOf: (store: string) => number;
 };
 
+/** Stores, of which `absent` are not in the file and not removed; and terminals that are planned and moved. */
+type Counted = 'added' | 'changed' | 'removed' | 'same' | 'absent' | 'planned' | 'moved';
+
 export type Difference = {
   readonly changes: readonly Change[];
   readonly write: readonly Store[];
   readonly remove: readonly string[];
   readonly plan: readonly Placed[];
   readonly move: readonly Placed[];
-  /** Of stores; `absent`: not in the file, and not removed. */
-  readonly counts: Readonly<Record<'added' | 'changed' | 'removed' | 'same' | 'absent', number>>;
+  readonly counts: Readonly<Record<Counted, number>>;
   readonly absent: readonly string[];
   /** Over all that is shown. */
   readonly digest: string;
@@ -116,6 +118,9 @@ function judge(id: string, where: string, told: string | undefined, standing: St
   return { kind: 'moved', sentence: `${id} comes here from ${stands}${since}` };
 }
 
+const plannedWords = (planned: readonly string[]): string =>
+  `${plural(planned.length, 'terminal')} planned: ${planned.join(', ')}`;
+
 function terminalsOf(store: Store, told: ReadonlyMap<string, string>, standing: Standing) {
   const changes: Change[] = [];
   const of: Record<'planned' | 'named' | 'moved', string[]> = { planned: [], named: [], moved: [] };
@@ -125,11 +130,7 @@ function terminalsOf(store: Store, told: ReadonlyMap<string, string>, standing: 
     if (sentence === '' || kind === 'nothing') continue;
     changes.push({ kind, store: store.id, sentence, terminals: [id] });
   }
-  const { planned, named } = of;
-  if (planned.length > 0) {
-    const sentence = `${plural(planned.length, 'terminal')} planned: ${planned.join(', ')}`;
-    changes.push({ kind: 'planned', store: store.id, sentence, terminals: planned });
-  }
+  const { named } = of;
   if (named.length > 0) {
     const sentence = `the file names what stands there: ${named.join(', ')}`;
     changes.push({ kind: 'named', store: store.id, sentence, terminals: named });
@@ -137,7 +138,7 @@ function terminalsOf(store: Store, told: ReadonlyMap<string, string>, standing: 
   return { changes, ...of };
 }
 
-function addedSentence({ region, timeZone, hours, terminals, lanes }: Store): string {
+function addedWords({ region, timeZone, hours, terminals, lanes }: Store): string {
   const of = lanes ?? terminals.length;
   const known = hours === undefined ? ', its hours not known' : '';
   return `new store in ${region}, ${timeZone}${known}, ${plural(of, 'lane')} expected`;
@@ -145,14 +146,23 @@ function addedSentence({ region, timeZone, hours, terminals, lanes }: Store): st
 
 const textKey = (store: Store): string => JSON.stringify(textOf(store));
 
-function compareOne(before: Store | undefined, after: Store): Change | undefined {
+/** @param planned terminals that it brings; of a new store they stand beside it. */
+function compareOne(before: Store | undefined, after: Store, planned: readonly string[]): Change[] {
+  const store = after.id;
+  const some = planned.length > 0 && { terminals: planned };
+  const words = planned.length > 0 ? plannedWords(planned) : '';
   if (before === undefined) {
-    return { kind: 'added', store: after.id, sentence: addedSentence(after) };
+    const sentence = `${addedWords(after)}${words && `; ${words}`}`;
+    return [{ kind: 'added', store, sentence, ...some }];
   }
+  const changes: Change[] = [];
   const fields = fieldsBetween(before, after);
-  if (fields.length === 0) return undefined;
-  const words = fields.map((one) => `${one.field} ${one.before} -> ${one.after}`);
-  return { kind: 'changed', store: after.id, sentence: words.join('; '), fields };
+  if (fields.length > 0) {
+    const says = fields.map((one) => `${one.field} ${one.before} -> ${one.after}`);
+    changes.push({ kind: 'changed', store, sentence: says.join('; '), fields });
+  }
+  if (words !== '') changes.push({ kind: 'planned', store, sentence: words, ...some });
+  return changes;
 }
 
 /** Terminals that the file named before and no longer names; where they stand they stay. */
@@ -192,30 +202,33 @@ export function differenceOf(
     return known === undefined || textKey(known) !== textKey(store);
   });
   const found = wanted.flatMap((store) => {
-    const one = compareOne(before.get(store.id), store);
     const { changes, ...placed } = terminalsOf(store, told, standing);
-    return [
-      { store: store.id, ...placed, changes: one === undefined ? changes : [one, ...changes] },
-    ];
+    const own = compareOne(before.get(store.id), store, placed.planned);
+    return [{ store: store.id, ...placed, changes: [...own, ...changes] }];
   });
   const removed = remove.map((store): Change => {
     const left = standing.countOf(store);
-    const stay = left === 0 ? '' : `; ${plural(left, 'terminal')} of it stay in the fleet`;
+    const stay =
+      left === 0
+        ? ''
+        : `; ${plural(left, 'terminal')} of it stay${left === 1 ? 's' : ''} in the fleet`;
     return { kind: 'removed', store, sentence: `the store is forgotten${stay}` };
   });
   const dropped = droppedOf(told, wanted, new Set(absent), standing);
   const changes = [...removed, ...dropped, ...found.flatMap((one) => one.changes)].sort(
     (a, b) => CHANGE_KINDS.indexOf(a.kind) - CHANGE_KINDS.indexOf(b.kind),
   );
+  const placed = (of: 'planned' | 'moved'): Placed[] =>
+    found.flatMap((one) => one[of].map((terminal) => ({ terminal, store: one.store })));
+  const [plan, move] = [placed('planned'), placed('moved')];
   const added = write.filter(({ id }) => !before.has(id)).length;
   const changed = write.length - added;
   return {
     ...{ changes, write, remove, absent },
-    plan: found.flatMap(({ store, planned }) => planned.map((terminal) => ({ terminal, store }))),
-    move: found.flatMap(({ store, moved }) => moved.map((terminal) => ({ terminal, store }))),
+    ...{ plan, move },
     counts: {
       ...{ added, changed, removed: remove.length, absent: absent.length },
-      same: wanted.length - write.length,
+      ...{ same: wanted.length - write.length, planned: plan.length, moved: move.length },
     },
     digest: createHash('sha256')
       .update(JSON.stringify([changes, absent]))

@@ -26,7 +26,8 @@ type Change = {
   readonly fields?: readonly Field[];
   readonly terminals?: readonly string[];
 };
-type Counts = Readonly<Record<'added' | 'changed' | 'removed' | 'same' | 'absent', number>>;
+type Counted = 'added' | 'changed' | 'removed' | 'same' | 'absent' | 'planned' | 'moved';
+type Counts = Readonly<Record<Counted, number>>;
 type Plan = {
   readonly counts: Counts;
   readonly digest: string;
@@ -55,14 +56,21 @@ function linesOf({ kind, store, sentence, fields }: Change, { style }: Context):
   );
 }
 
-function countsText({ added, changed, removed, same }: Counts): string {
+function countsText({ added, changed, removed, same, planned, moved }: Counts): string {
   const parts = [
     ...(added > 0 ? [`${plural(added, 'store')} added`] : []),
     ...(changed > 0 ? [`${changed} changed`] : []),
     ...(removed > 0 ? [`${removed} removed`] : []),
     ...(same > 0 ? [`${same} as before`] : []),
   ];
-  return parts.join(', ');
+  const terminals = [
+    ...(planned > 0 ? [`${plural(planned, 'terminal')} planned`] : []),
+    ...(moved > 0 ? [`${moved} moved`] : []),
+  ];
+  return [parts, terminals]
+    .filter((some) => some.length > 0)
+    .map((some) => some.join(', '))
+    .join('; ');
 }
 
 function show(context: Context, plan: Plan, { isWhole }: ApplyWish): void {
@@ -85,10 +93,7 @@ function show(context: Context, plan: Plan, { isWhole }: ApplyWish): void {
       print(line);
     }
   }
-  const planned = plan.changes.filter(({ kind }) => kind === 'planned');
-  const terminals = planned.reduce((sum, { terminals: list = [] }) => sum + list.length, 0);
-  const rest = terminals > 0 ? `; ${plural(terminals, 'terminal')} planned` : '';
-  print(style.bold(countsText(plan.counts) + rest));
+  print(style.bold(countsText(plan.counts)));
 }
 
 async function mayApply({ print }: Context, wish: ApplyWish): Promise<Outcome | undefined> {
