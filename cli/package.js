@@ -71,7 +71,7 @@ function tellingTexts(arch, version, lock, node) {
 
 async function packageOne(arch, { to, level }, version, lock) {
   const startedMs = Date.now();
-  const node = await findNode(arch, root, join(to, '.node'));
+  const node = await findNode(arch, root, join(root, 'packages', '.node'));
   if (node.problem !== undefined) return node.problem;
   const texts = tellingTexts(arch, version, lock, node.folder);
   const name = `tillwatch-${version}-linux-${arch}`;

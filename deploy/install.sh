@@ -66,10 +66,12 @@ etc=$root/etc/tillwatch
 units=$root/etc/systemd/system
 UNITS='tillwatch-agent.service tillwatch-broker.service tillwatch-helper.socket tillwatch-helper@.service'
 
-# What an earlier run noted: role, user, and whether we made that user.
+# What an earlier run noted: role, user, and whether we made that user. Kept beside the data when only programs go.
+notes=$base/installed
+[ -r "$notes" ] || notes=$etc/.installed
 noted() {
-  [ -r "$base/installed" ] || return 0
-  while IFS== read -r key value; do [ "$key" = "$1" ] && echo "$value"; done <"$base/installed"
+  [ -r "$notes" ] || return 0
+  while IFS== read -r key value; do [ "$key" = "$1" ] && echo "$value"; done <"$notes"
   return 0
 }
 [ -n "$role" ] || role=$(noted role)
@@ -186,7 +188,7 @@ make_user() {
 note() {
   mkdir -p "$base"
   printf 'role=%s\nuser=%s\nmade_user=%s\n' "$role" "$user" "${made_user:-no}" >"$base/installed.new" &&
-    mv "$base/installed.new" "$base/installed"
+    mv "$base/installed.new" "$base/installed" && rm -f "$etc/.installed"
 }
 
 # A configuration is only put where there is none.
@@ -271,7 +273,7 @@ start_all() {
   # It ends alone, its components run on, and tillwatch-respawn starts the one that `current` leads to.
   kill -TERM "$old" 2>/dev/null
   waited=0
-  while now=$(agent_pid); [ -z "$now" ] || [ "$now" = "$old" ]; do
+  while running=$(agent_pid); [ -z "$running" ] || [ "$running" = "$old" ]; do
     waited=$((waited + 1))
     [ "$waited" -le 60 ] || die 69 "the agent has not come back within a minute; go back with: $base/current/install.sh rollback"
     sleep 1
@@ -359,7 +361,7 @@ stop_all() {
   fi
   # First what would start it again.
   for process in /proc/[0-9]*; do
-    tr '\0' ' ' <"$process/cmdline" 2>/dev/null | grep -Eq "/deploy/tillwatch-respawn |UNIX-LISTEN:/run/tillwatch-helper.sock" &&
+    { tr '\0' ' ' <"$process/cmdline"; } 2>/dev/null | grep -Eq "/deploy/tillwatch-respawn |UNIX-LISTEN:/run/tillwatch-helper.sock" &&
       kill -TERM "${process#/proc/}" 2>/dev/null
   done
   waited=0
@@ -385,6 +387,8 @@ uninstall() {
       "$root/var/lib/private/tillwatch-broker" "$root/var/lib/private/tillwatch-broker-keys"
     # Who has no files any more; without --purge they stay somebody's.
     remove_user
+  elif [ -f "$base/installed" ] && [ -d "$etc" ]; then
+    mv "$base/installed" "$etc/.installed"
   fi
   rm -rf "$base"
   if [ "$purge" = yes ]; then say 'nothing of it is left'

@@ -1,0 +1,305 @@
+// The archive as a till gets it: made here, unpacked into an empty root (busybox, a C library, no network) and taken
+// through a till's life there. And what is inside it, told by its own bill of materials and sums.
+
+import { execFile, execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { need } from './parts.ts';
+
+const VERSION = JSON.parse(readFileSync('package.json', 'utf8')).version as string;
+const NEXT = `${VERSION}-next`;
+const folder = mkdtempSync(join(tmpdir(), 'tw-package-'));
+const root = join(folder, 'root');
+const archive = (arch: string) => join(folder, `tillwatch-${VERSION}-linux-${arch}.tar.gz`);
+const unpacked = join(folder, `tillwatch-${VERSION}-linux-x64`);
+const sha256 = (path: string) => createHash('sha256').update(readFileSync(path)).digest('hex');
+
+type Ran = { readonly code: number; readonly text: string };
+const run = (program: string, ...argv: string[]): Promise<Ran> =>
+  new Promise((done) => {
+    execFile(program, argv, { maxBuffer: 16 * 1024 * 1024 }, (error, out, err) => {
+      done({ code: error === null ? 0 : Number(error.code ?? 1), text: out + err });
+    });
+  });
+const make = (arch: string) =>
+  run(
+    ...([process.execPath, 'cli/package.js', '--level', '1'] as const),
+    ...['--platform', `linux-${arch}`, '--to', folder],
+  );
+
+beforeAll(async () => {
+  const made = await make('x64');
+  expect(made.code, made.text).toBe(0);
+  execFileSync('tar', ['xzf', archive('x64'), '-C', folder]);
+}, 120_000);
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+type Component = { name: string; version: string; hashes?: { alg: string; content: string }[] };
+const billOf = (path: string): Component[] => JSON.parse(readFileSync(path, 'utf8')).components;
+
+describe('the archive', () => {
+  it('is whole by its own sums, which name every file', () => {
+    const said = execFileSync('sha256sum', ['-c', 'SHA256SUMS', '--quiet'], { cwd: unpacked });
+    expect(said.toString()).toBe('');
+    const named = readFileSync(join(unpacked, 'SHA256SUMS'), 'utf8').match(/(?<= {2}).+$/gm);
+    const there = readdirSync(unpacked, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name).slice(unpacked.length + 1));
+    expect([...(named ?? []), 'SHA256SUMS'].sort()).toEqual(there.sort());
+  });
+
+  it('names every package that is in it, with its hash, and Node with what is inside Node', () => {
+    const bill = billOf(join(unpacked, 'sbom.cdx.json'));
+    const licences = readFileSync(join(unpacked, 'licences.txt'), 'utf8');
+    const told = [...licences.matchAll(/^-{80}\n\n(\S+) (\d\S*)\nLicence:/gm)].map(
+      ([, name, version]) => `${name} ${version}`,
+    );
+    expect(told.length).toBeGreaterThan(60);
+    const billed = new Set(bill.map(({ name, version }) => `${name} ${version}`));
+    expect(told.filter((title) => !billed.has(title))).toEqual([]);
+    expect(bill.filter(({ hashes }) => hashes === undefined)).toEqual([]);
+    const node = bill.find(({ name }) => name === 'node') as Component & {
+      components: Component[];
+    };
+    const binary = sha256(join(unpacked, 'node_modules', 'node', 'bin', 'node'));
+    expect([node.version, node.hashes?.[0]?.content]).toEqual([process.versions.node, binary]);
+    expect(node.components.map(({ name }) => name)).toContain('openssl');
+  });
+
+  it('has no source, no test and nothing of another platform', () => {
+    const all = readdirSync(unpacked, { recursive: true, encoding: 'utf8' });
+    expect(all.filter((name) => /\.ts$|\/test\/|binding\.gyp|\.(cpp|h)$/.test(name))).toEqual([]);
+    const native = all.filter((name) => name.endsWith('.node'));
+    expect(native.map((name) => name.split('/').at(-2))).toEqual(['linux-x64']);
+  });
+
+  it('is the same bytes whoever makes it and when', async () => {
+    // Plain JavaScript, which has no types.
+    const program: string = '../../cli/package-archive.js';
+    const { writeArchive } = await import(program);
+    const source = join(folder, 'a-file');
+    const parts = [
+      { path: 'a/b', from: source, isProgram: false },
+      { path: 'c', text: 'text\n', isProgram: true },
+    ];
+    const sums: string[] = [];
+    for (const at of [1_000, 2_000_000]) {
+      writeFileSync(source, 'the same\n', { mode: at === 1_000 ? 0o600 : 0o777 });
+      utimesSync(source, at, at);
+      const to = join(folder, `same-${at}.tgz`);
+      await writeArchive({ to, name: 'x', parts, level: 9 });
+      sums.push(sha256(to));
+    }
+    expect(sums[0]).toBe(sums[1]);
+  });
+
+  it('for arm64 holds a Node and a serial port for that', async (context) => {
+    const made = await make('arm64');
+    if (made.code !== 0 && process.env['TILLWATCH_REQUIRE'] !== 'all') context.skip(made.text);
+    expect(made.code, made.text).toBe(0);
+    const listed = execFileSync('tar', ['tzf', archive('arm64')], { encoding: 'utf8' });
+    expect(listed.match(/prebuilds\/[^/]+/g)).toEqual(['prebuilds/linux-arm64']);
+    const [node] = billOf(archive('arm64').replace('.tar.gz', '.cdx.json'));
+    expect(node?.hashes?.[0]?.content).not.toBe(
+      billOf(join(unpacked, 'sbom.cdx.json'))[0]?.hashes?.[0]?.content,
+    );
+    const sums = readFileSync(join(folder, 'SHA256SUMS'), 'utf8');
+    expect(sums).toContain(`${sha256(archive('arm64'))}  tillwatch-${VERSION}-linux-arm64.tar.gz`);
+    expect(sums.trim().split('\n')).toHaveLength(4);
+  });
+
+  it('is refused for a platform that there is not, with a sentence', async () => {
+    const asked = await make('riscv64');
+    expect(asked).toEqual({
+      code: 64,
+      text: 'tillwatch: there is no platform linux-riscv64: it is linux-x64 or linux-arm64\n',
+    });
+  });
+});
+
+/** The same archive under another version: what an upgrade finds is only that. */
+function nextArchive(): string {
+  const next = join(folder, 'next');
+  cpSync(unpacked, next, { recursive: true });
+  writeFileSync(join(next, 'VERSION'), `${NEXT}\n`);
+  const sums = readFileSync(join(next, 'SHA256SUMS'), 'utf8');
+  const changed = sums.replace(/^\S+ {2}VERSION$/m, `${sha256(join(next, 'VERSION'))}  VERSION`);
+  writeFileSync(join(next, 'SHA256SUMS'), changed);
+  return next;
+}
+
+describe('in an empty root, without a network', () => {
+  it('it installs, runs a component as another user, is upgraded and taken back under it, and goes', async (context) => {
+    need(context, 'busybox', 'busybox');
+    need(context, 'unshare', 'util-linux');
+    if (process.getuid?.() !== 0) context.skip('this needs root');
+    const node = join(unpacked, 'node_modules', 'node', 'bin', 'node');
+    execFileSync('sh', ['test/long/package/root.sh', root, node]);
+    const next = nextArchive();
+    for (const path of ['first', 'second']) mkdirSync(join(root, 'tmp', path));
+    cpSync('test/long/package/story.sh', join(root, 'tmp', 'story.sh'));
+    const story = `
+      mount -t proc proc '${root}/proc' && mount --bind /dev '${root}/dev' &&
+      mount --bind '${unpacked}' '${root}/tmp/first' && mount --bind '${next}' '${root}/tmp/second' &&
+      exec chroot '${root}' /bin/sh /tmp/story.sh /tmp/first /tmp/second`;
+    const { text } = await run(
+      'unshare',
+      '-n',
+      '-m',
+      '-p',
+      '-f',
+      '--kill-child',
+      'sh',
+      '-c',
+      story,
+    );
+    const seen = text.split('\n').filter((line) => !line.startsWith('install: tillwatch: '));
+    const lines = seen.filter((line) => !/^(upgrade|rollback|uninstall|purge|check): /.test(line));
+    expect(
+      lines.filter((line) => line !== ''),
+      text,
+    ).toEqual([
+      'network: 0',
+      'config-mode: 600 root',
+      'front-who: 500 500 7,500,999 /tmp',
+      ...['Inh', 'Prm', 'Eff', 'Amb'].map((set) => `front-Cap${set}:\t0000000000000000`),
+      'front-config: EACCES',
+      'front-data: EACCES',
+      'front-control: EACCES',
+      'agent-user: 999',
+      'agent-capabilities: 00000000000800e4',
+      `release: ${VERSION}`,
+      'healed: 1',
+      `upgraded: ${NEXT} same pid`,
+      `back: ${VERSION} same pid`,
+      `releases: ${VERSION} ${NEXT} `,
+      'runs-on: yes',
+      'kept: data',
+      'left: +/usr/local/bin +/var +/var/lib ',
+    ]);
+    expect(text).toContain(`was ${VERSION}, is ${NEXT}; back with: `);
+    expect(text).toContain(`rollback: tillwatch: was ${NEXT}, is ${VERSION}`);
+    expect(text).toContain('purge: tillwatch: nothing of it is left');
+  });
+});
+
+/** An archive of two files: what is tried with it is the installer. */
+function smallArchive(version: string): string {
+  const small = join(folder, `small-${version}`);
+  cpSync('deploy', join(small, 'deploy'), { recursive: true });
+  cpSync('deploy/install.sh', join(small, 'install.sh'));
+  writeFileSync(join(small, 'VERSION'), `${version}\n`);
+  writeFileSync(join(small, 'PLATFORM'), 'linux-x64\n');
+  const sum = 'find . -type f ! -name SHA256SUMS | cut -c 3- | sort | xargs sha256sum > SHA256SUMS';
+  execFileSync('sh', ['-c', sum], { cwd: small });
+  return small;
+}
+const install = (shell: readonly string[], from: string, ...argv: string[]): Promise<Ran> => {
+  const [program = 'sh', ...rest] = [...shell, join(from, 'install.sh'), ...argv];
+  return run(program, ...rest);
+};
+
+describe.each([['dash'], ['busybox ash']])('the installer, read by %s', (words) => {
+  const shell = words.split(' ');
+  const image = join(folder, `image-${shell[0]}`);
+  const opt = join(image, 'opt', 'tillwatch');
+  const current = () => readFileSync(join(opt, 'current', 'VERSION'), 'utf8').trim();
+  const at = ['--root', image];
+  /** As if a system with systemd was mounted there. */
+  const units = join(image, 'etc', 'systemd', 'system');
+
+  beforeAll(() => mkdirSync(join(image, 'usr', 'lib', 'systemd', 'system'), { recursive: true }));
+
+  it('puts a release into an image, with its user and units, and keeps what is configured', async (context) => {
+    need(context, shell[0] ?? '', shell[0] ?? '');
+    if (process.getuid?.() !== 0) context.skip('this needs root');
+    const one = smallArchive('1.0.0');
+    expect((await install(shell, one, 'upgrade', ...at)).code).toBe(66);
+    const first = await install(shell, one, ...at, '--user', 'till');
+    expect(first.code, first.text).toBe(0);
+    expect(current()).toBe('1.0.0');
+    expect(readFileSync(join(image, 'etc', 'passwd'), 'utf8')).toMatch(/^till:x:999:999:/m);
+    const unit = readFileSync(join(units, 'tillwatch-agent.service'), 'utf8');
+    expect(unit).toContain('\nUser=till\nGroup=till\n');
+    expect(existsSync(join(units, 'sockets.target.wants', 'tillwatch-helper.socket'))).toBe(true);
+    writeFileSync(join(image, 'etc', 'tillwatch', 'agent.yaml'), 'mine\n');
+    const again = await install(shell, one, ...at);
+    expect(again.code, again.text).toBe(0);
+    expect(readFileSync(join(image, 'etc', 'tillwatch', 'agent.yaml'), 'utf8')).toBe('mine\n');
+    expect(statSync(join(image, 'var', 'lib', 'tillwatch')).uid).toBe(999);
+  });
+
+  it('keeps the release before, and no third', async (context) => {
+    if (process.getuid?.() !== 0) context.skip('this needs root');
+    for (const version of ['1.1.0', '1.2.0']) {
+      const ran = await install(shell, smallArchive(version), 'upgrade', ...at);
+      expect(ran.code, ran.text).toBe(0);
+    }
+    expect(readdirSync(join(opt, 'releases')).sort()).toEqual(['1.1.0', '1.2.0']);
+    expect((await install(shell, join(opt, 'current'), 'rollback', ...at)).text).toContain(
+      'was 1.2.0, is 1.1.0',
+    );
+    expect(current()).toBe('1.1.0');
+    const wrong = await install(shell, join(opt, 'current'), 'rollback', '--to', '9', ...at);
+    expect([wrong.code, wrong.text]).toEqual([66, expect.stringContaining('there: 1.1.0 1.2.0')]);
+  });
+
+  it('changes nothing for an archive that is damaged', async (context) => {
+    if (process.getuid?.() !== 0) context.skip('this needs root');
+    const bad = smallArchive('1.3.0');
+    writeFileSync(join(bad, 'deploy', 'tillwatch-agent'), 'cut');
+    const refused = await install(shell, bad, 'upgrade', ...at);
+    expect(refused.code).toBe(65);
+    expect(refused.text).toContain('a file of the archive is damaged or missing');
+    expect(current()).toBe('1.1.0');
+    rmSync(bad, { recursive: true });
+  });
+
+  it('killed at any moment and run again, it ends well', async (context) => {
+    if (process.getuid?.() !== 0) context.skip('this needs root');
+    const next = smallArchive('2.0.0');
+    const script = join(next, 'install.sh');
+    for (let ms = 10; ms < 400; ms += 30) {
+      const command = `${words} ${script} upgrade --root ${image} & p=$!; sleep ${ms / 1000}; kill -9 $p; wait $p`;
+      await run('sh', '-c', command);
+      // Whatever was reached, what `current` leads to is whole.
+      const whole = await run('sh', '-c', `cd ${opt}/current && sha256sum -c --quiet SHA256SUMS`);
+      expect(whole, `killed after ${ms} ms`).toEqual({ code: 0, text: '' });
+    }
+    const ended = await install(shell, next, 'upgrade', ...at);
+    expect(ended.code, ended.text).toBe(0);
+    expect(current()).toBe('2.0.0');
+    expect(readdirSync(opt).sort()).toEqual(['current', 'installed', 'previous', 'releases']);
+    expect(readdirSync(join(opt, 'releases'))).toHaveLength(2);
+  });
+
+  it('leaves the data, and with --purge nothing', async (context) => {
+    if (process.getuid?.() !== 0) context.skip('this needs root');
+    const from = smallArchive('2.0.0');
+    expect((await install(shell, from, 'uninstall', ...at)).code).toBe(0);
+    expect([existsSync(opt), existsSync(join(image, 'etc', 'tillwatch'))]).toEqual([false, true]);
+    expect((await install(shell, from, 'uninstall', '--purge', ...at)).code).toBe(0);
+    const left = readdirSync(image, { recursive: true, withFileTypes: true });
+    expect(
+      left
+        .filter((entry) => !entry.isDirectory())
+        .map(({ name }) => name)
+        .sort(),
+    ).toEqual(['group', 'passwd']);
+    expect(readFileSync(join(image, 'etc', 'passwd'), 'utf8')).toBe('');
+  });
+});
