@@ -23,12 +23,14 @@ import {
   startTills,
 } from './setup.ts';
 import { stayUp } from './stay.ts';
+import { configurationBreaks } from './step-configure.ts';
 import { agentDies, hardwareCrashes, onCallRestarts, saleHangs } from './step-heal.ts';
 import { logsPulled } from './step-logs.ts';
 import { paperEnds, receiptPrints } from './step-paper.ts';
 import { scannerDrops } from './step-scanner.ts';
 import { everythingUp, theFleet } from './step-up.ts';
 import { processes, stopEverything } from './stop.ts';
+import { applyStores } from './stores.ts';
 import { createTeller, type Teller } from './teller.ts';
 import { watchEvents } from './watch.ts';
 import type { Failure, Step, World } from './world.ts';
@@ -49,6 +51,7 @@ const STORY: readonly Step[] = [
   paperEnds,
   scannerDrops,
   logsPulled,
+  configurationBreaks,
   theFleet,
 ];
 
@@ -150,6 +153,8 @@ async function play(stage: Stage): Promise<Outcome> {
   const watch = watchEvents(client, ending.signal);
   try {
     welcome(tell, client, centre.value.mqttPort, options.simulated);
+    const stores = await applyStores(client, options.simulated);
+    if (!stores.ok) return interrupted(ending) ?? ended(EXIT.unavailable, stores.reason);
     const tills = await startTills(place, children, centre.value, ending.signal);
     if (!tills.ok) return interrupted(ending) ?? ended(EXIT.unavailable, tills.reason);
     const simulated = await startSimulated(place, children, centre.value, options.simulated);
