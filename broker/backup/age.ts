@@ -98,11 +98,16 @@ async function* pieces(source: Bytes, size: number) {
   yield { bytes: Buffer.concat(held), isLast: true };
 }
 
-export async function* encryptAge(source: Bytes, passphrase: string): AsyncGenerator<Buffer> {
+/** @param workLog2 less in tests only. */
+export async function* encryptAge(
+  source: Bytes,
+  passphrase: string,
+  workLog2 = WORK_LOG2,
+): AsyncGenerator<Buffer> {
   const fileKey = randomBytes(16);
   const salt = randomBytes(16);
-  const wrapped = seal(await wrapKey(passphrase, salt, WORK_LOG2), Buffer.alloc(12), fileKey);
-  const stanza = `-> scrypt ${plain64(salt)} ${WORK_LOG2}\n${plain64(wrapped)}\n`;
+  const wrapped = seal(await wrapKey(passphrase, salt, workLog2), Buffer.alloc(12), fileKey);
+  const stanza = `-> scrypt ${plain64(salt)} ${workLog2}\n${plain64(wrapped)}\n`;
   const header = `${VERSION}\n${stanza}---`;
   const nonce = randomBytes(NONCE_BYTES);
   yield Buffer.concat([Buffer.from(`${header} ${plain64(macOf(fileKey, header))}\n`), nonce]);
