@@ -6,6 +6,7 @@ import { happened, START_MS } from './fleet-rig.ts';
 import { state } from './fleet-story.ts';
 import { applyAndRemove, planAndAbort } from './http-openapi-bulk.ts';
 import { askTailAndCancel } from './http-openapi-logs.ts';
+import { applyStores } from './http-openapi-stores.ts';
 import { authorization, COMMANDS, inventory, open, restart } from './http-rig.ts';
 import { enrolAndEnd } from './identity-answers.ts';
 import { type Document, judgeBy, walk } from './openapi-judge.ts';
@@ -206,6 +207,7 @@ describe('what is really answered', () => {
     await planAndAbort(rig, see);
     await applyAndRemove(rig, see);
     await askTailAndCancel(rig, see);
+    await applyStores(rig, see);
     // It has no end, and a socket to take it: test/real/http-live.test.ts.
     seen.add('GET /api/v1/events/live 200');
 

@@ -17,6 +17,7 @@ import { buildServer, type HttpOptions } from '../../broker/http/server.ts';
 import { openIdentities } from '../../broker/identity/identities.ts';
 import { openLogs } from '../../broker/logs/logs.ts';
 import { openOperators } from '../../broker/operators/operators.ts';
+import { openStoresRoom } from '../../broker/stores/stores.ts';
 import { ROLES, type Role } from '../../protocol/catalogue.ts';
 import { happened, quiet, rig, START_MS } from './fleet-rig.ts';
 import { fakeTrust, SETTINGS } from './identity-rig.ts';
@@ -77,10 +78,6 @@ export async function open(
   /** Regions and labels, as a file of stores would say them. */
   const regions = new Map<string, string>();
   const labels = new Map<string, readonly string[]>();
-  fleet.describeBy({
-    region: (_id, { store }) => regions.get(store),
-    labels: (id) => labels.get(id) ?? [],
-  });
   const configurations = openConfigurations({
     ...{ ...shared, bulks, failurePercent: BULK.failurePercent },
     stateOf: stateOf ?? (() => 'enrolled'),
@@ -111,11 +108,16 @@ export async function open(
     addresses: () => ({ brokers: ['mqtts://a:8883'], urls: ['https://a:8443'] }),
     count: metrics.enrolments,
   });
+  const stores = openStoresRoom({ ...shared, identities });
+  fleet.describeBy({
+    region: (_id, { store }) => regions.get(store) ?? stores.regionOf(store),
+    labels: (id) => labels.get(id) ?? stores.labelsOf(id),
+  });
   const newest = createNewest(nowMs);
   const errors = openErrors({ fleet, clock: time.clock, ageMsMax: 90 * 86_400_000 });
   const app = buildServer({
     ...{ ...common, fleet, audit, identities, commands, bulks, notices, logs, errors, metrics },
-    configurations,
+    ...{ configurations, stores },
     ...(history && { history }),
     scrape: { observed: fleet.observed, newest },
   });
@@ -158,6 +160,7 @@ export async function open(
     regions,
     labels,
     notices,
+    stores,
     commands,
     logs,
     folder,
