@@ -9,7 +9,7 @@ import type { Result as Done } from '../../protocol/result.ts';
 import type { BootClock } from '../ports.ts';
 import { differenceOf, isOtherLaunch } from './difference.ts';
 import { Leaving } from './leaving.ts';
-import { step } from './machine.ts';
+import { isFree, step } from './machine.ts';
 import { ATTEMPTS_MAX, type Effect, type Event, INITIAL, type Model } from './model.ts';
 import type { Parts } from './parts.ts';
 import { neededOf, unreadyOf } from './readiness.ts';
@@ -137,8 +137,7 @@ export class Keeper {
     const { config } = this;
     const parts = this.#parts;
     if (parts === undefined) return;
-    const isFree = this.#model.phase.kind === 'calm';
-    if (isFree) this.#received = received;
+    if (isFree(this.#model)) this.#received = received;
     const { changed } = differenceOf(config, received.config);
     const trial: Trial = {
       ...{ document, command, attempts: 0, readyMs: readyMs ?? CONFIGURATION_READY_MS },

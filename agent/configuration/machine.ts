@@ -72,10 +72,21 @@ function noted(model: Model, { ok, reason }: EventOf<'noted'>, now: number): Ste
   return { model: { ...model, phase: again }, effects: said };
 }
 
-function receive(model: Model, { trial }: EventOf<'received'>): Step {
-  const { phase, running, notes } = model;
+/** What is only being written down for good measure keeps nobody waiting: notes are written one after the other. */
+export const isFree = ({ phase }: Pick<Model, 'phase'>): boolean =>
+  phase.kind === 'calm' ||
+  (phase.kind === 'noting' &&
+    phase.then.kind === 'rest' &&
+    phase.againAt === undefined &&
+    phase.notes.outcome?.isTold !== false);
+
+function receive(before: Model, { trial }: EventOf<'received'>): Step {
+  const { phase } = before;
+  const model =
+    phase.kind === 'noting' && isFree(before) ? { ...before, notes: phase.notes } : before;
+  const { running, notes } = model;
   const { document, command } = trial;
-  if (phase.kind !== 'calm') {
+  if (!isFree(model)) {
     const other = notes.trial?.document;
     const reason =
       other === undefined

@@ -1,15 +1,17 @@
 // What the trial of a document knows, hears and asks for; the decisions are in machine.ts, for an agent that begins in
 // choice.ts. Each thing asked for is one deed on disk or in the agent, so that an agent can be killed between any two.
 
+import { CONFIGURATION_READY_MS } from '../../protocol/limits.ts';
 import type { Document, Found, Notes, Outcome, Trial, Which } from './types.ts';
 import { NO_NOTES } from './types.ts';
 
 /** Agents that may begin under one text before it was kept: one that ends three is worth no fourth. */
 export const ATTEMPTS_MAX = 3;
-/** All that is needed is ready for so long without a break; whoever gives it less time to be ready waits less here, too. */
+/** All that is needed is ready for so long without a break; less where it is given less than two minutes to be ready. */
 export const STABLE_MS = 30_000;
 export const stableMs = ({ trial }: Notes): number =>
-  Math.min(STABLE_MS, trial?.readyMs ?? STABLE_MS);
+  Math.min(STABLE_MS, (trial?.readyMs ?? CONFIGURATION_READY_MS) / 4);
+
 /** Between two tries of what a disk did not take. */
 export const AGAIN_MS = 1_000;
 /** Then it goes back without the note: the number of attempts bounds it all the same. */

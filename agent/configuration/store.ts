@@ -58,6 +58,8 @@ function parse(written: string): Text | 'damaged' {
 
 export class Store {
   readonly #options: StoreOptions;
+  /** One after the other: a slow write must not overtake the next. */
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(options: StoreOptions) {
     this.#options = options;
@@ -105,24 +107,34 @@ export class Store {
     return { ...texts, notes: notes === 'damaged' ? await damaged(NOTES) : notes };
   }
 
-  async write(shelf: Shelf, document: Document, text: string): Promise<Result<void>> {
-    const { files, folder, write } = this.#options;
-    const made = files.makeDirectory(folder, 0o700);
-    if (!made.ok) return made;
-    const { name, version, sha256 } = document;
-    const head = JSON.stringify({ name, version, sha256 });
-    return await write(this.#path(fileOf(shelf)), `${HEAD}${head}\n${text}`);
+  #next(deed: () => Promise<Result<void>>): Promise<Result<void>> {
+    const done = this.#last.then(deed);
+    this.#last = done.catch(() => undefined);
+    return done;
   }
 
-  async note(notes: Notes): Promise<Result<void>> {
+  #write(name: string, text: string): Promise<Result<void>> {
     const { files, folder, write } = this.#options;
-    const made = files.makeDirectory(folder, 0o700);
-    return made.ok ? await write(this.#path(NOTES), JSON.stringify(notes)) : made;
+    return this.#next(async () => {
+      const made = files.makeDirectory(folder, 0o700);
+      return made.ok ? await write(this.#path(name), text) : made;
+    });
+  }
+
+  write(shelf: Shelf, document: Document, text: string): Promise<Result<void>> {
+    const { name, version, sha256 } = document;
+    const head = JSON.stringify({ name, version, sha256 });
+    return this.#write(fileOf(shelf), `${HEAD}${head}\n${text}`);
+  }
+
+  note(notes: Notes): Promise<Result<void>> {
+    return this.#write(NOTES, JSON.stringify(notes));
   }
 
   promote(): Promise<Result<void>> {
     const [from, good, previous] = [fileOf('trial'), fileOf('good'), fileOf('previous')];
-    return this.#options.promote(this.#options.folder, { from, good, previous });
+    const { promote, folder } = this.#options;
+    return this.#next(() => promote(folder, { from, good, previous }));
   }
 
   drop(): void {

@@ -20,7 +20,7 @@ const A: Document = { name: 'shop', version: 1, sha256: 'a' };
 const B: Document = { name: 'shop', version: 2, sha256: 'b' };
 const C: Document = { name: 'shop', version: 3, sha256: 'c' };
 const trialOf = (document: Document, attempts = 0): Trial => ({
-  ...{ document, command: `c-${document.sha256}`, attempts, readyMs: 60_000 },
+  ...{ document, command: `c-${document.sha256}`, attempts, readyMs: 120_000 },
   ...{ needed: ['sale'], restarted: ['sale'] },
 });
 const NOTHING: Found = {
@@ -155,12 +155,12 @@ const ROWS: [string, Told[], string[]][] = [
   ],
   [
     'never ready: back by itself',
-    [...TRYING, 59, look(['sale']), 61, look(['sale']), noted(), { kind: 'stopped' }],
+    [...TRYING, 119, look(['sale']), 121, look(['sale']), noted(), { kind: 'stopped' }],
     ['note trial 1', 'use trial', 'note rolled_back', 'stop back', 'anew'],
   ],
   [
     'ready at the deadline, lost within the stable time: back',
-    [...TRYING, 59, look(), 70, look(['sale'])],
+    [...TRYING, 119, look(), 130, look(['sale'])],
     ['note trial 1', 'use trial', 'note rolled_back'],
   ],
   [
@@ -170,7 +170,7 @@ const ROWS: [string, Told[], string[]][] = [
   ],
   [
     'held: it has the time that somebody works on it on top',
-    [...TRYING, 4, look(['sale'], { held: true }), 80, look(['sale']), 130, look(['sale'])],
+    [...TRYING, 4, look(['sale'], { held: true }), 80, look(['sale']), 190, look(['sale'])],
     ['note trial 1', 'use trial'],
   ],
   [
@@ -251,6 +251,15 @@ const ROWS: [string, Told[], string[]][] = [
     ['note trial 1', 'use trial', 'promote', 'say', 'promote', 'note kept', 'say'],
   ],
   [
+    'one that is refused holds up nobody who comes right after it',
+    [
+      ...CALM,
+      { kind: 'refused', document: C, command: 'c', reason: 'no' },
+      ...[received(trialOf(B)), noted(), written(), noted()],
+    ],
+    [...calmly, 'tell_refused', 'note nothing', 'write', 'note trial 0', 'stop trial'],
+  ],
+  [
     'a sale does not end: nothing is changed',
     [
       ...CALM,
@@ -270,8 +279,8 @@ describe('the trial of a document', () => {
   });
 
   it('goes back without a note where the disk takes none', () => {
-    const events: Told[] = [...TRYING, 61, look(['sale'])];
-    for (let second = 62; second < 80; second += 1) events.push(noted(false), second, look());
+    const events: Told[] = [...TRYING, 121, look(['sale'])];
+    for (let second = 122; second < 140; second += 1) events.push(noted(false), second, look());
     const { asked } = story(...events);
     expect(asked.filter((one) => one === 'note rolled_back')).toHaveLength(11);
     expect(asked.at(-1)).toBe('stop back');
@@ -284,7 +293,7 @@ describe('the trial of a document', () => {
   });
 
   it('waits for a shorter stable time where it gives less time to be ready', () => {
-    const trial = { ...trialOf(B), readyMs: 5_000 };
+    const trial = { ...trialOf(B), readyMs: 20_000 };
     const begin = [found({ good: A, trial: B, notes: { ...NO_NOTES, trial } }), noted()];
     const { asked } = story(...begin, fits('trial', B), look(), 5, look());
     expect(asked.at(-1)).toBe('promote');
