@@ -24,7 +24,7 @@ const ROWS: readonly [what: string, tell: (figures: Figures & { history: number 
   ['Ledger, growth a day', ({ ledgerMibPerDay = 0 }) => size(ledgerMibPerDay)],
   ['History, growth a day', ({ history }) => size(history)],
   ['Registry, now', ({ registryMib = 0 }) => size(registryMib)],
-  ['Registry, growth a day', ({ registryMibPerDay = 0 }) => size(registryMibPerDay)],
+  ['Registry, for each event', ({ registryBytesPerEvent = 0 }) => `${registryBytesPerEvent} B`],
   ['Network from the tills a day', ({ inMibPerDay = 0 }) => size(inMibPerDay)],
   ['Network to the tills a day', ({ outMibPerDay = 0 }) => size(outMibPerDay)],
   [

@@ -104,6 +104,11 @@ export class Centre {
     return file;
   }
 
+  /** Which commands of it a terminal in plain text believes. */
+  commandKey(): string {
+    return readFileSync(join(this.dataDir, 'command-key.pub'), 'utf8').trim();
+  }
+
   #token(): string {
     return readFileSync(join(this.dataDir, 'api-token'), 'utf8').trim();
   }

@@ -18,18 +18,30 @@ const ROW_BYTES = 24;
 
 export type Sizes = Readonly<Record<'ledger' | 'registry', number>>;
 
-/** Bytes in use; 0 where there is no such file. */
-function usedBytes(file: string): number {
+function reading(file: string, read: (numberOf: (sql: string) => number) => number): number {
   if (!existsSync(file)) return 0;
   const db = new DatabaseSync(file, { readOnly: true });
   try {
-    const pragma = (name: string): number =>
-      Number(Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0]);
-    return (pragma('page_count') - pragma('freelist_count')) * pragma('page_size');
+    return read((sql) => Number(Object.values(db.prepare(sql).get() ?? {})[0]));
   } finally {
     db.close();
   }
 }
+
+/** Bytes in use; 0 where there is no such file. */
+const usedBytes = (file: string): number =>
+  reading(file, (numberOf) => {
+    const pages = numberOf('PRAGMA page_count') - numberOf('PRAGMA freelist_count');
+    return pages * numberOf('PRAGMA page_size');
+  });
+
+/** Of one event with its indexes: what the registry grows by, and its retention counts. */
+export const eventBytes = (dataDir: string): number =>
+  reading(join(dataDir, 'registry.db'), (numberOf) => {
+    const where = "name LIKE 'events%' OR name LIKE 'sqlite_autoindex_events%'";
+    const bytes = numberOf(`SELECT sum(pgsize) FROM dbstat WHERE ${where}`);
+    return Math.round(bytes / Math.max(1, numberOf('SELECT count(*) FROM events')));
+  });
 
 export const sizesOf = (dataDir: string): Sizes => ({
   ledger: usedBytes(join(dataDir, 'ledger.db')),

@@ -7,7 +7,7 @@ import { simulatedTerminals } from '../../../agent/simulated/terminals.ts';
 import { measurePressure, round, sleep, spread, until } from '../harness.ts';
 import { type Part, startPart } from '../ingest/part.ts';
 import { Centre } from './centre.ts';
-import { sizesOf } from './growth.ts';
+import { eventBytes, sizesOf } from './growth.ts';
 import { trafficOf } from './network.ts';
 
 /** The simulator connects 200 a second (agent/simulated/fleet.ts); a starved machine takes longer. */
@@ -38,14 +38,15 @@ async function setUp(centre: Centre, terminals: number): Promise<string[]> {
   const document = centre.write('tills.yaml', DOCUMENT);
   const verbs: string[][] = [
     ['stores', 'apply', stores, '--yes', ...why],
-    ['target', 'set', 'sale', '2.5.0', '--all', ...why],
-    ['target', 'set', 'sale', '2.4.1', '--region', 'north', ...why],
-    ['config', 'apply', 'tills', document, '--all', '--count', String(terminals), ...why],
+    ['target', 'set', 'sale', '2.5.0', '--all', '--yes', ...why],
+    ['target', 'set', 'sale', '2.4.1', '--region', 'north', '--yes', ...why],
+    // Nobody is there yet: it is released as it is, and who comes gets it.
+    ['config', 'apply', 'tills', document, '--all', '--count', '0', ...why],
   ];
   const notes: string[] = [];
   for (const verb of verbs) {
     const ran = await centre.verb(...verb);
-    const said = ran.out.trim().split('\n')[0] ?? '';
+    const said = ran.out.trim().split('\n').at(-1) ?? '';
     if (!ran.ok) notes.push(`tillwatch ${verb.slice(0, 2).join(' ')} failed: ${said}`);
   }
   return notes;
@@ -112,7 +113,7 @@ async function steady(centre: Centre, simulator: Part, seconds: number): Promise
     samplesPerSecond: Math.round((to.samples - from.samples) / took),
     ledgerMibPerDay: perDay(from.sizes.ledger, to.sizes.ledger),
     registryMib: round(to.sizes.registry / MIB),
-    registryMibPerDay: perDay(from.sizes.registry, to.sizes.registry),
+    registryBytesPerEvent: eventBytes(centre.dataDir),
     inMibPerDay: perDay(from.traffic?.received, to.traffic?.received),
     outMibPerDay: perDay(from.traffic?.sent, to.traffic?.sent),
     simulatorCores: round((to.simulated - from.simulated) / took),
@@ -125,8 +126,9 @@ export async function measure(terminals: number, seconds: number): Promise<Measu
   try {
     const notes = await setUp(centre, terminals);
     const fleet = ['--terminals', `${terminals}`, '--broker'];
-    const where = [`127.0.0.1:${centre.facts.mqttPort}`, '--exit-with-parent'];
-    simulator = startPart([process.execPath, resolve('dist/simulate.mjs'), ...fleet, ...where]);
+    const where = [`127.0.0.1:${centre.facts.mqttPort}`, '--command-key', centre.commandKey()];
+    const simulate = [resolve('dist/simulate.mjs'), ...fleet, ...where, '--exit-with-parent'];
+    simulator = startPart([process.execPath, ...simulate]);
     const comingMs = performance.now();
     await allOnline(centre, terminals);
     const cameSeconds = round((performance.now() - comingMs) / 1_000);
@@ -135,6 +137,7 @@ export async function measure(terminals: number, seconds: number): Promise<Measu
     const still = await steady(centre, simulator, seconds);
     const busy = pressure();
     const answers = await asked(centre);
+    const behind = await centre.figure(/^pos_terminals_config_behind/);
     const stoppedMs = performance.now();
     await centre.broker.end();
     const readyMs = await centre.start();
@@ -145,7 +148,7 @@ export async function measure(terminals: number, seconds: number): Promise<Measu
       ...{ ...still, ...answers, cameSeconds },
       ...{ restartReadySeconds: round(readyMs / 1_000), restartAllLiveSeconds: backSeconds },
       ...{ residentAfterRestartMib: Math.round(centre.broker.residentBytes() / MIB) },
-      ...{ waitedForProcessorPercent: busy },
+      ...{ waitedForProcessorPercent: busy, configurationBehind: behind },
     };
     return { figures, notes: notes.map((note) => `${terminals} terminals: ${note}`) };
   } finally {
