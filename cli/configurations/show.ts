@@ -136,6 +136,22 @@ export async function runHistory(context: Context, name: string): Promise<Outcom
   return done;
 }
 
+/** A person is shown who runs it, and asked. */
+async function asked(context: Context, name: string) {
+  const { client, print } = context;
+  const no = (outcome: Outcome) => ({ ok: false as const, outcome });
+  const reply = await client.get<DocumentView>(`${API}/${name}`, ['latest']);
+  if (!reply.ok) return no(ended(reply.exit, reply.sentence));
+  const { person } = await import('../prompt.ts');
+  if (!person.isThere) return no(ended(EXIT.usage, 'nobody is there to be asked: add --yes'));
+  const { latest } = reply.value;
+  print(`${name}, for ${latest.scope}: ${standingText(reply.value)}`);
+  if (!(await person.confirm('forget all its versions? (yes/no) '))) {
+    return no(ended(EXIT.failed, 'nothing is done'));
+  }
+  return { ok: true as const, version: latest.version };
+}
+
 export async function runRemove(
   context: Context,
   name: string,
@@ -145,18 +161,9 @@ export async function runRemove(
   const named = parseId('name', name);
   const wrong = named.ok ? wrongReason(reason) : named.reason;
   if (wrong !== undefined) return ended(EXIT.usage, wrong);
-  const reply = await client.get<DocumentView>(`${API}/${name}`, ['latest']);
-  if (!reply.ok) return ended(reply.exit, reply.sentence);
-  const { latest } = reply.value;
-  if (!yes && !json) {
-    const { person } = await import('../prompt.ts');
-    if (!person.isThere) return ended(EXIT.usage, 'nobody is there to be asked: add --yes');
-    print(`${name}, for ${latest.scope}: ${standingText(reply.value)}`);
-    if (!(await person.confirm('forget all its versions? (yes/no) '))) {
-      return ended(EXIT.failed, 'nothing is done');
-    }
-  }
-  const body = { reason, version: latest.version };
+  const sure = yes || json ? { ok: true as const, version: undefined } : await asked(context, name);
+  if (!sure.ok) return sure.outcome;
+  const body = { reason, ...(sure.version === undefined ? {} : { version: sure.version }) };
   const gone = await client.post<{ terminals: number }>(`${API}/${name}/remove`, body);
   if (!gone.ok) return ended(gone.exit, gone.sentence);
   if (json) printJson(context, gone.value);

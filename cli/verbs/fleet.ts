@@ -3,6 +3,7 @@
 // not fit a screen is summed up, and only its worst are named.
 
 import type { ComponentView, FleetView, Presence, TerminalView } from '../client.ts';
+import { fleetConfigurationLines } from '../configuration-words.ts';
 import { type Context, printJson } from '../context.ts';
 import { done, ended, type Outcome } from '../exit.ts';
 import { identityWord, twinWords } from '../identity-words.ts';
@@ -164,7 +165,9 @@ export async function runFleet(context: Context, options: { all?: boolean }): Pr
     ...storesLines(known, context.style),
     ...(isLarge ? needLines(all) : []),
     ...twinLines(all),
-    ...[...maintenanceLines(all), ...behindLines(all)].flatMap((line) => wrap(line, COLUMNS)),
+    ...[...maintenanceLines(all), ...behindLines(all), ...fleetConfigurationLines(all)].flatMap(
+      (line) => wrap(line, COLUMNS),
+    ),
     ...withGap(isLarge ? versionSummary(fleet.value) : versionsOf(fleet.value)),
     ...withGap(all.length === 0 ? [] : listOf(context, all, options.all === true)),
   ];

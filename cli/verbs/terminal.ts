@@ -4,6 +4,7 @@
 import { parseId } from '../../protocol/ids.ts';
 import { awayWords, clockWords } from '../away-words.ts';
 import type { ComponentView, TerminalView } from '../client.ts';
+import { configurationLines, runningText } from '../configuration-words.ts';
 import { type Context, printJson } from '../context.ts';
 import { done, EXIT, ended, type Outcome } from '../exit.ts';
 import { identityWords } from '../identity-words.ts';
@@ -96,16 +97,21 @@ export function terminalDetailLines(terminal: TerminalView, now: number, style: 
     ...identityWords(terminal, now).flatMap((line) => wrap(line, style.columns)),
     ...(clock === undefined ? [] : [clock]),
     ...upkeepLines(terminal),
+    ...configurationLines(terminal),
     // What the broker holds because of a maintenance is told by that.
     ...(held === undefined || (terminal.maintenance !== undefined && held.by === 'broker')
       ? []
       : [`held until ${localClock(held.untilMs).slice(0, 5)} by ${held.by}: ${held.reason}`]),
     ...(disk === undefined ? [] : [`disk: ${disk.level}: ${disk.reason}`]),
   ].map((line) => style.warn(clip(line, style.columns)));
+  const running = runningText(terminal);
+  const runs = running === undefined ? [] : [running];
   const absence = away === undefined ? [] : wrap(`was away ${awayWords(away, now)}`, style.columns);
-  if (rows.length === 0) return [...headLines(terminal, now, style), ...states, ...absence];
+  if (rows.length === 0)
+    return [...headLines(terminal, now, style), ...runs, ...states, ...absence];
   return [
     ...headLines(terminal, now, style),
+    ...runs,
     ...states,
     ...absence,
     ...incidents,

@@ -101,7 +101,7 @@ export async function open(
     watch: (terminal: string) => watched.push(terminal),
     log: quiet,
   };
-  metrics.watch({ fleet: fleet.rollup });
+  metrics.watch({ fleet: fleet.rollup, configurations: configurations.figures });
   const { trust } = fakeTrust(nowMs);
   const identities = openIdentities({
     ...{ fleet, audit, trust, settings: SETTINGS, log: quiet, ...time },

@@ -19,6 +19,7 @@ beforeAll(async () => {
   sessions.viewer = await rig.operator('vera', 'viewer');
   sessions.oncall = await rig.operator('olga', 'oncall');
   writeFileSync(join(rig.dir, 'settings.yaml'), 'sampling: { everyMs: 5000 }\n');
+  writeFileSync(join(rig.dir, 'base.yaml'), 'mode: observe\n');
   const store = '{ id: s-1, region: north, timeZone: UTC }';
   writeFileSync(join(rig.dir, 'stores.yaml'), `stores: [${store}]\n`);
 });
@@ -53,6 +54,12 @@ const VIEWER = [
   `bulk pause ${UUID} ${WHY}`,
   `bulk resume ${UUID} ${WHY}`,
   `bulk abort ${UUID} ${WHY}`,
+  `maintenance start --store s-1 --for 2h ${WHY}`,
+  `maintenance end --store s-1 ${WHY}`,
+  `config apply base FOLDER/base.yaml --all --count 1 ${WHY}`,
+  `config rollback base ${WHY}`,
+  `config remove base --yes ${WHY}`,
+  'config show base --version 1',
   'audit',
   'audit head',
   'audit verify',
@@ -60,6 +67,13 @@ const VIEWER = [
   `terminal resume lane-1 ${WHY}`,
 ];
 const ONCALL = [
+  `target set sale 2.4.1 --all --yes ${WHY}`,
+  `target clear sale --all --yes ${WHY}`,
+  `maintenance window add weekly --all --at sun --for 1h --do reboot ${WHY}`,
+  `maintenance window remove weekly ${WHY}`,
+  `config apply base FOLDER/base.yaml --all --count 1 ${WHY}`,
+  `config rollback base ${WHY}`,
+  `config remove base --yes ${WHY}`,
   `stop lane-1 sale ${WHY}`,
   `reboot lane-1 ${WHY}`,
   'configure lane-1 --file FOLDER/settings.yaml --reason testing',
@@ -112,6 +126,15 @@ const HARMLESS = [
     'errors',
     'sinks',
     'bulk list',
+    'target',
+    'target behind',
+    'maintenance',
+    'maintenance list',
+    'maintenance window',
+    'maintenance window list',
+    'config history',
+    'config check',
+    'config schema',
     'stores show',
     'stores export',
   ],
