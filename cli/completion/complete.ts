@@ -24,6 +24,8 @@ const OF_ONE_VERB: Readonly<Record<string, readonly string[]>> = {
   'requests state': REQUEST_STATES,
   'requests what': REQUEST_KINDS,
   'errors level': ERROR_LEVELS,
+  'set role': ['candidate', 'control'],
+  'add do': ['restart-all', 'reboot', 'observe'],
   // How many records around one, and no place that somebody signed in to.
   'logs context': [],
 };
