@@ -51,6 +51,16 @@ const programs = (root) =>
     )
     .map((name) => ({ path: `dist/${name}`, from: join(root, 'dist', name), isProgram: false }));
 
+/** By names that are short and stay, wherever the rest lies: for units, components and people. */
+const script = (target) => `#!/bin/sh
+here=$(dirname "$(readlink -f "$0")")/..
+exec "$here/node_modules/node/bin/node" ${target}"$@"
+`;
+const shortNames = () => [
+  { path: 'bin/node', text: script(''), isProgram: true },
+  { path: 'bin/tillwatch', text: script('"$here/dist/tillwatch.mjs" '), isProgram: true },
+];
+
 /** A script of deploy/ is a program, a unit or an example is not. */
 const deployed = (root) =>
   filesBelow(join(root, 'deploy'))
@@ -77,6 +87,7 @@ export function partsOf({ root, lock, arch, node, version, texts }) {
   const parts = [
     ...programs(root),
     ...deployed(root),
+    ...shortNames(),
     ...single(root),
     ...libraries(root, lock, arch),
     { path: 'install.sh', from: join(root, 'deploy', 'install.sh'), isProgram: true },

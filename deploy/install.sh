@@ -191,26 +191,19 @@ note() {
     mv "$base/installed.new" "$base/installed" && rm -f "$etc/.installed"
 }
 
-# A configuration is only put where there is none.
+# An example and no configuration: that is written by `tillwatch join`, `tillwatch broker init` or a person.
 place_folders() {
   mkdir -p "$etc" "$root/usr/local/bin"
-  release=$base/releases/$version
-  if [ ! -e "$etc/$role.yaml" ]; then
-    cp "$release/deploy/examples/$role.yaml" "$etc/$role.yaml.new"
-    # It can hold what components are told, and no component's user is to read it; the agent reads it all the same.
-    [ "$role" = agent ] && chmod 600 "$etc/agent.yaml.new"
-    mv "$etc/$role.yaml.new" "$etc/$role.yaml"
-    say "an example is in $etc/$role.yaml: it is yours to change"
+  if [ ! -e "$etc/$role.yaml.example" ]; then
+    cp "$base/releases/$version/deploy/examples/$role.yaml" "$etc/$role.yaml.example.new" &&
+      mv "$etc/$role.yaml.example.new" "$etc/$role.yaml.example"
   fi
   if [ "$role" = agent ]; then
     mkdir -p "$root/var/lib/tillwatch" && chmod 700 "$root/var/lib/tillwatch"
     # Also what an agent that still ran as root has left.
     [ "$(stat -c %u "$root/var/lib/tillwatch")" = "$uid" ] || chown -R "$uid:$gid" "$root/var/lib/tillwatch"
   fi
-  printf '#!/bin/sh\nexec /opt/tillwatch/current/node_modules/node/bin/node /opt/tillwatch/current/dist/tillwatch.mjs "$@"\n' \
-    >"$root/usr/local/bin/.tillwatch.new"
-  chmod 755 "$root/usr/local/bin/.tillwatch.new"
-  mv "$root/usr/local/bin/.tillwatch.new" "$root/usr/local/bin/tillwatch"
+  link_to /opt/tillwatch/current/bin/tillwatch "$root/usr/local/bin/tillwatch"
 }
 
 units_of_role() {
@@ -246,17 +239,22 @@ agent_pid() {
   return 0
 }
 
-is_example() { cmp -s "$base/current/deploy/examples/$role.yaml" "$etc/$role.yaml"; }
+# What a person does next, where nothing is configured yet.
+next_step() {
+  case $role in
+    agent) echo "tillwatch join < token.txt (or write $etc/agent.yaml after $etc/agent.yaml.example)" ;;
+    broker) echo "tillwatch broker init --name NAME (or write $etc/broker.yaml after $etc/broker.yaml.example)" ;;
+  esac
+}
 
 start_all() {
   [ "$start" = yes ] && [ -z "$root" ] || return 0
   if has_systemd; then
-    if is_example; then
-      systemctl enable "tillwatch-$role" >/dev/null 2>&1
-      say "not started yet: change $etc/$role.yaml, then: systemctl start tillwatch-$role"
+    [ "$role" != agent ] || systemctl enable --now tillwatch-helper.socket >/dev/null 2>&1
+    if [ ! -e "$etc/$role.yaml" ]; then
+      say "next: $(next_step), then: systemctl enable --now tillwatch-$role"
       return 0
     fi
-    [ "$role" != agent ] || systemctl enable --now tillwatch-helper.socket >/dev/null 2>&1
     systemctl enable "tillwatch-$role" >/dev/null 2>&1
     # KillMode=process: components run on.
     systemctl restart "tillwatch-$role" || die 69 "it does not start: systemctl status tillwatch-$role; go back with: $base/current/install.sh rollback"
@@ -267,6 +265,7 @@ start_all() {
   if [ -z "$old" ]; then
     [ "$role" = broker ] && start_with="$base/current/node_modules/node/bin/node $base/current/dist/broker.mjs --config $etc/broker.yaml" ||
       start_with=$base/current/deploy/tillwatch-start
+    [ -e "$etc/$role.yaml" ] || say "next: $(next_step)"
     say "no systemd here; start it with: $start_with"
     return 0
   fi

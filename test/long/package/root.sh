@@ -13,12 +13,14 @@ copy() {
 }
 copy "$(command -v busybox)"
 copy "$(command -v setpriv)"
+# busybox's own takes a second for Node alone, and is tried by install.test.ts.
+copy "$(command -v sha256sum)"
 for file in $(ldd "$2" | grep -o '/[^ ]*'); do
   mkdir -p "$root$(dirname "$file")"
   cp -L "$file" "$root$file"
 done
 for applet in $(busybox --list); do
-  [ "$applet" = setpriv ] || ln -sf "$(command -v busybox)" "$root/bin/$applet"
+  [ "$applet" = setpriv ] || [ "$applet" = sha256sum ] || ln -sf "$(command -v busybox)" "$root/bin/$applet"
 done
 printf 'root:x:0:0:root:/root:/bin/sh\npos:x:500:500:pos:/tmp:/bin/sh\n' >"$root/etc/passwd"
 printf 'root:x:0:\npos:x:500:\nlp:x:7:pos\n' >"$root/etc/group"

@@ -24,7 +24,7 @@ release() { tr '\0' '\n' <"/proc/$(agent)/cmdline" | sed -n 's,.*/releases/\([^/
 files >/tmp/before
 see network "$(ip -o link | grep -vc ' lo:')"
 "$first/install.sh" --agent | sed 's/^/install: /'
-see config-mode "$(stat -c '%a %U' /etc/tillwatch/agent.yaml)"
+see configured "$(ls /etc/tillwatch)"
 
 cat >/etc/tillwatch/agent.yaml <<'END'
 terminal: lane-1
@@ -33,8 +33,9 @@ runDir: /run/tillwatch
 components:
   - name: front
     user: pos
-    command: [/opt/tillwatch/current/node_modules/node/bin/node, /tmp/front.mjs]
+    command: [/opt/tillwatch/current/bin/node, /tmp/front.mjs]
 END
+chmod 600 /etc/tillwatch/agent.yaml
 cat >/tmp/front.mjs <<'END'
 import { readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
