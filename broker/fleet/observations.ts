@@ -127,7 +127,8 @@ export function createObservations(options: ObservationOptions) {
   /** Of a round, one portion a tick: they are made at once, because they are told of one moment. */
   function recordStores(): void {
     if (ofStores.length === 0) return;
-    append(ofStores.slice(0, SERIES_PER_BODY_MAX));
+    // What the ledger does not take now goes with the next tick, or is told anew with the next round.
+    if (!append(ofStores.slice(0, SERIES_PER_BODY_MAX))) return;
     ofStores = ofStores.slice(SERIES_PER_BODY_MAX);
   }
 

@@ -32,15 +32,19 @@ export function openStoreTable({ db }: Pick<Database, 'db'>, log: Pick<Log, 'err
   );
   const remove = db.prepare('DELETE FROM stores WHERE id = ?');
   return {
-    load: (): readonly Store[] =>
-      select.all().flatMap((row) => {
+    load: (): readonly Store[] => {
+      const rows = select.all();
+      const all = readStores({ stores: rows.map((row) => parse(String(row['model']))) });
+      if (all.ok) return all.stores;
+      return rows.flatMap((row) => {
         const read = readStores({ stores: [parse(String(row['model']))] });
         if (read.ok) return read.stores;
         const [first] = read.found;
         const reason = `${first?.path.slice(2).join('.')}: ${first?.sentence}`;
         log.error('a store cannot be read', { store: String(row['id']), reason });
         return [];
-      }),
+      });
+    },
     save: (store: Store): void => {
       upsert.run(store.id, JSON.stringify(textOf(store)));
     },
