@@ -8,14 +8,13 @@ import { readLast } from '../../broker/backup/last.ts';
 import { type BrokerConfig, formatProblem } from '../../broker/config.ts';
 import { age, tame } from '../screen.ts';
 import type { BrokerFacts } from './broker-facts.ts';
-import { bad, type Check, type Finding, good, skipped, warn } from './check.ts';
+import { bad, type Check, type Finding, good, skipped, UNKNOWN, warn } from './check.ts';
 import { quickCheck } from './databases.ts';
 import { isHidden, modeText, roomIn, sizeText, statOf, textOf, userName } from './look.ts';
 import { holderOf } from './ports.ts';
 import { clock, node } from './till-machine.ts';
 
 export const ROOT = 'run it again as root, or as the user of the broker';
-const NO_CONFIG = skipped('without a configuration nobody knows where that is');
 const START =
   'start it: systemctl start tillwatch-broker; then journalctl -u tillwatch-broker -n 50';
 const RESTART = 'systemctl restart tillwatch-broker; then look into broker.log in its data folder';
@@ -29,7 +28,7 @@ export const configured =
     ) => readonly Finding[] | Promise<readonly Finding[]>,
   ) =>
   (facts: BrokerFacts) =>
-    facts.config === undefined ? [NO_CONFIG] : run(facts.config, facts);
+    facts.config === undefined ? [UNKNOWN] : run(facts.config, facts);
 
 function configuration({ file, text, problems, config, uid }: BrokerFacts): readonly Finding[] {
   if (!text.ok && isHidden(text.code))

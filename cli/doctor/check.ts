@@ -70,3 +70,8 @@ export const counts = (all: readonly Found[]): Readonly<Record<State, number>> =
   const of = (state: State): number => all.filter((one) => one.state === state).length;
   return { ok: of('ok'), warn: of('warn'), fail: of('fail'), skipped: of('skipped') };
 };
+
+/** What almost every check says where there is no configuration: once is enough for a person. */
+export const UNKNOWN = skipped('without a configuration nobody knows where that is');
+export const isUnknown = ({ state, found }: Finding): boolean =>
+  state === UNKNOWN.state && found === UNKNOWN.found;

@@ -7,11 +7,10 @@ import { timeZoneOf } from '../../agent/time-zone.ts';
 import { type AgentConfig, formatProblem } from '../../configuration/config.ts';
 import { age, plural, tame } from '../screen.ts';
 import type { Check, Finding } from './check.ts';
-import { bad, good, skipped, warn } from './check.ts';
+import { bad, good, skipped, UNKNOWN, warn } from './check.ts';
 import { isHidden, isInMemory, modeText, roomIn, statOf, userName } from './look.ts';
 import type { TillFacts } from './till-facts.ts';
 
-const NO_CONFIG = skipped('without a configuration nobody knows where that is');
 /** For checks that need one. */
 export const configured =
   (
@@ -21,7 +20,7 @@ export const configured =
     ) => readonly Finding[] | Promise<readonly Finding[]>,
   ) =>
   (facts: TillFacts) =>
-    facts.config === undefined ? [NO_CONFIG] : run(facts.config, facts);
+    facts.config === undefined ? [UNKNOWN] : run(facts.config, facts);
 
 const NODE_LEAST = [24, 12] as const;
 
@@ -47,7 +46,7 @@ function configuration({ file, text, problems, config, uid }: TillFacts): readon
 }
 
 function document({ documents, config }: TillFacts): readonly Finding[] {
-  if (config === undefined) return [NO_CONFIG];
+  if (config === undefined) return [UNKNOWN];
   const name = (one: typeof documents.good): string =>
     one === undefined || one === 'damaged' ? '' : `${one.name} version ${one.version}`;
   const damaged = Object.entries(documents).filter(([, one]) => one === 'damaged');

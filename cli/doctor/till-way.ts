@@ -26,7 +26,7 @@ const HANDSHAKE_MS_MAX = 5_000;
 /** A broker judges a certificate between the handshake and the first packet, at once. */
 const JUDGED_MS = 700;
 const ENROL =
-  'get a token at the centre (tillwatch enroll --store S --terminal T) and type it here: tillwatch agent --config FILE --enroll -';
+  'get a token at the centre (tillwatch enroll --store STORE --terminal TERMINAL) and type it here: tillwatch join';
 
 function identity(
   { broker, identityDir, terminal }: AgentConfig,

@@ -10,7 +10,7 @@ import { readBroker } from '../doctor/broker-facts.ts';
 import { brokerFleetChecks } from '../doctor/broker-fleet.ts';
 import { brokerMachineChecks } from '../doctor/broker-machine.ts';
 import { brokerTrustChecks } from '../doctor/broker-trust.ts';
-import { type Check, counts, type Found, runChecks } from '../doctor/check.ts';
+import { type Check, counts, type Found, isUnknown, runChecks, UNKNOWN } from '../doctor/check.ts';
 import { textOf } from '../doctor/look.ts';
 import { linesOf, summaryOf } from '../doctor/report.ts';
 import { agentChecks, storeChecks } from '../doctor/till-agent.ts';
@@ -43,9 +43,10 @@ function kindOf(file: string): Kind {
   return seen ?? (/broker[^/]*$/.test(file) ? 'broker' : 'agent');
 }
 
-function fileOf(options: Options): string {
+function fileOf(options: Options, kind: Kind | undefined): string {
   const said = options['config'];
   if (typeof said === 'string') return resolve(said);
+  if (kind !== undefined) return PLACES[kind];
   if (!existsSync(PLACES.agent) && existsSync(PLACES.broker)) return PLACES.broker;
   return PLACES.agent;
 }
@@ -67,17 +68,32 @@ async function examine<F>(
 ): Promise<Outcome> {
   const { file, kind, json } = wish;
   const tell = (found: Found): void => {
-    if (!json) for (const line of linesOf(found, style)) print(line);
+    if (json || isUnknown(found)) return;
+    for (const line of linesOf(found, style)) print(line);
   };
   const all = await runChecks(checks, facts, tell);
+  const unknown = all.filter(isUnknown);
+  if (!json && unknown.length > 0) {
+    const names = unknown.map(({ check }) => check).join(', ');
+    for (const line of linesOf(
+      { ...UNKNOWN, check: 'others', found: `${UNKNOWN.found}: ${names}` },
+      style,
+    ))
+      print(line);
+  }
   const of = counts(all);
   if (json) print(JSON.stringify({ kind, file, ...of, findings: all }, undefined, 2));
   else print(`\n${summaryOf(all)}`);
   return of.fail === 0 ? done : { exit: EXIT.failed };
 }
 
-export async function runDoctor(options: Options, context: DoctorContext): Promise<Outcome> {
-  const file = fileOf(options);
+/** @param wanted whose configuration is meant where none is named. */
+export async function runDoctor(
+  options: Options,
+  context: DoctorContext,
+  wanted?: Kind,
+): Promise<Outcome> {
+  const file = fileOf(options, wanted);
   const kind = kindOf(file);
   const wish = { file, kind, json: options['json'] === true };
   const { only } = options;
