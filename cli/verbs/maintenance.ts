@@ -11,6 +11,8 @@ import { wrongReason } from './command.ts';
 
 const MINUTE_MS = 60_000;
 const LIMIT_MAX = 1_000;
+const ENDED =
+  'ended: the watchdogs act again, but where another maintenance or an own hold goes on';
 
 export type Maintenance = {
   readonly id: string;
@@ -82,8 +84,7 @@ export async function runEnd(
   const reply: Reply<Answer> = await context.client.remove(`/api/v1/maintenance?${query}`);
   if (!reply.ok) return ended(reply.exit, reply.sentence);
   if (context.json) printJson(context, reply.value);
-  else
-    context.print('ended: the watchdogs act again, but where somebody holds a till by themselves');
+  else context.print(ENDED);
   return done;
 }
 

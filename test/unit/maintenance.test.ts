@@ -138,6 +138,17 @@ describe('a maintenance', () => {
     ]);
   });
 
+  it('that ends at the same moment as another is told anew when the other is ended', () => {
+    const it = open(TWO);
+    it.start('terminal', 'lane-1');
+    it.start('store', 's-1');
+    const [, second] = it.running();
+    it.sent.forEach((one) => void it.answer(one));
+    it.told();
+    it.end('terminal', 'lane-1');
+    expect(it.sent).toMatchObject([{ kind: 'hold', args: { maintenance: second?.id } }]);
+  });
+
   it('started again replaces the one before', () => {
     const it = open(TWO);
     it.start('terminal', 'lane-1', HOUR);
