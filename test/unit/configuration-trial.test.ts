@@ -2,13 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { step } from '../../agent/configuration/machine.ts';
-import {
-  type Effect,
-  type Event,
-  INITIAL,
-  type Model,
-  STABLE_MS,
-} from '../../agent/configuration/model.ts';
+import { type Effect, type Event, INITIAL, type Model } from '../../agent/configuration/model.ts';
 import {
   type Document,
   type Found,
@@ -297,9 +291,5 @@ describe('the trial of a document', () => {
     const begin = [found({ good: A, trial: B, notes: { ...NO_NOTES, trial } }), noted()];
     const { asked } = story(...begin, fits('trial', B), look(), 5, look());
     expect(asked.at(-1)).toBe('promote');
-  });
-
-  it('waits for a stable time that no clock on a wall can shorten', () => {
-    expect(STABLE_MS).toBe(30_000);
   });
 });
