@@ -53,8 +53,9 @@ function addRestore(broker: Command, verb: Verb): void {
           return runBrokerRestore(file, options, print);
         }),
       ),
-    'tillwatch broker restore backup.age --data /var/lib/tillwatch-broker \\\n' +
-      '      --keys /var/lib/tillwatch-broker-keys --config /etc/tillwatch/broker.yaml --name new.example.com',
+    'tillwatch broker restore backup.age --config /etc/tillwatch/broker.yaml \\\n' +
+      '      --data /var/lib/tillwatch-broker --keys /var/lib/tillwatch-broker-keys \\\n' +
+      '      --name new.example.com',
   );
 }
 
