@@ -34,6 +34,13 @@ export function openModels(options: ModelsOptions) {
   settlePlans(models, terminals, options.plans ?? []);
   const unplannedMax = terminals.length + UNPLANNED_MAX;
   const listeners = new Set<StoresListener>();
+  /** Sorting ten thousand names takes milliseconds, and every scrape asks several times. */
+  let order: readonly string[] = [];
+  const inOrder = (): readonly string[] => {
+    // A terminal that was once known stays so: retired ones are only not shown.
+    if (order.length !== models.size) order = [...models.keys()].sort();
+    return order;
+  };
   const put = (id: string, model: TerminalModel): void => {
     const isTold = models.get(id)?.store === model.store;
     models.set(id, model);
@@ -70,7 +77,9 @@ export function openModels(options: ModelsOptions) {
     isShown,
     all: (): readonly TerminalModel[] => [...models.values()],
     listed: (): readonly TerminalModel[] =>
-      [...models.values()].filter(isShown).sort((a, b) => (a.id < b.id ? -1 : 1)),
+      inOrder()
+        .map(shown)
+        .filter((model) => model !== undefined),
     storeOf: (id: string): string => get(id)?.store ?? UNASSIGNED,
     /** Told at once where every terminal stands, later of those that are new or were moved. @returns an undo. */
     onStores: (listener: StoresListener): (() => void) => {

@@ -127,10 +127,10 @@ export function openMaintenances(options: MaintenanceOptions): Maintenances {
   const scheduler = createScheduler(
     {
       ...{ database, bulks, audit, clock, log, stores },
-      terminalsOf: (id) =>
+      terminalsOf: (among) =>
         fleet
           .models()
-          .filter((one) => one.store === id && !inMaintenance.ofTerminal(one.id))
+          .filter((one) => among.has(one.store) && !inMaintenance.ofTerminal(one.id))
           .map((one) => one.id),
       forbidden: (id) => {
         const running = desk.cover().ofStore(id);

@@ -24,6 +24,8 @@ import {
 
 const ITSELF: Actor = { name: OWN_OPERATOR, role: 'admin' };
 const REASON_CHARS_MAX = 300;
+/** Begun in one tick: each is a transaction, and acknowledgements wait for their turn meanwhile. */
+const OBSERVED_PER_TICK_MAX = 50;
 
 export type SchedulerOptions = {
   readonly database: Database;
@@ -32,8 +34,8 @@ export type SchedulerOptions = {
   readonly clock: Pick<Clock, 'wallMs' | 'monotonicMs'>;
   readonly log: Log;
   readonly stores: () => readonly WindowStore[];
-  /** Of a store; those in a maintenance of their own are left out. */
-  readonly terminalsOf: (store: string) => readonly string[];
+  /** Of these stores; those in a maintenance of their own are left out. */
+  readonly terminalsOf: (stores: ReadonlySet<string>) => readonly string[];
   /** Why nothing may be done in a store now. */
   readonly forbidden: (store: string) => string | undefined;
 };
@@ -101,7 +103,7 @@ type Records = ReturnType<typeof createRecords>;
 function createRestarts({ bulks, clock, terminalsOf }: SchedulerOptions, records: Records) {
   return (window: Window, due: readonly Due[]): void => {
     const kind = window.action === 'reboot' ? 'reboot' : 'restart_all';
-    const terminals = due.flatMap(({ store: of }) => terminalsOf(of));
+    const terminals = terminalsOf(new Set(due.map(({ store: of }) => of)));
     if (terminals.length === 0) {
       records.keep(due, { state: 'failed', why: 'no terminal stands there that could be meant' });
       return;
@@ -169,7 +171,7 @@ export function createScheduler(
 
   function act(window: Window, of: readonly Due[]): void {
     if (window.action === 'observe') {
-      for (const one of of) observe(window, one);
+      for (const one of of.slice(0, OBSERVED_PER_TICK_MAX)) observe(window, one);
       return;
     }
     const free = of.filter((one) => {
