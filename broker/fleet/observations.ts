@@ -15,8 +15,8 @@ import { PRESENCES, type Presence } from './presence.ts';
 export const ROUND_MS = 60_000;
 /** Part of a minute in which a round is through. */
 const ROUND_SHARE = 0.9;
-/** At most seven series each of the registry's own, and a few of other rooms (describe.ts). */
-const SERIES_EACH = 11;
+/** At most seven of the registry's own, and three of other rooms (describe.ts): maintenance, versions, configuration. */
+const SERIES_EACH = 10;
 /** A body of these stays below SERIES_PER_BODY_MAX; should they have more, they get another body. */
 export const PORTION_TERMINALS = Math.floor(SERIES_PER_BODY_MAX / SERIES_EACH);
 /** Of changes, in one tick: some ten milliseconds. */

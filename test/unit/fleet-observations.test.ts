@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { newTerminal, type TerminalModel } from '../../broker/fleet/model.ts';
 import {
   createObservations,
+  type ObservationOptions,
   PORTION_TERMINALS,
   ROUND_MS,
 } from '../../broker/fleet/observations.ts';
@@ -19,7 +20,7 @@ function linesOf(body: Uint8Array): Line[] {
   }));
 }
 
-function fleetOf(count: number) {
+function fleetOf(count: number, more: Partial<ObservationOptions> = {}) {
   const models = new Map<string, TerminalModel>();
   for (let i = 0; i < count; i += 1) {
     const id = `lane-${String(i).padStart(5, '0')}`;
@@ -40,6 +41,7 @@ function fleetOf(count: number) {
     clock: { monotonicMs: () => now, wallMs: () => START_MS + now },
     get: (id) => models.get(id),
     ids: () => [...models.keys()],
+    ...more,
   });
   return {
     models,
@@ -105,6 +107,36 @@ describe('what the broker records of each terminal', () => {
     it.bodies.length = 0;
     it.pass(ROUND_MS);
     expect(it.bodies.length).toBe(10_000 / PORTION_TERMINALS);
+  });
+
+  it('has room for what other rooms say, however much that is', () => {
+    const extra = (name: string, count: number) =>
+      Array.from({ length: count }, (_, n) => ({ name, labels: { n: String(n) }, value: n }));
+    const it = fleetOf(PORTION_TERMINALS, { moreOf: () => extra('more', 30) });
+    it.pass(2_000);
+    const lines = it.bodies.map(linesOf);
+    expect(lines.flat().filter(({ name }) => name === 'more')).toHaveLength(PORTION_TERMINALS * 30);
+    expect(Math.max(...lines.map((of) => of.length))).toBeLessThanOrEqual(SERIES_PER_BODY_MAX);
+  });
+
+  it('tells of stores once a minute, some in each second, and again what the ledger did not take', () => {
+    const count = 2 * SERIES_PER_BODY_MAX + 1;
+    const samplesOfStores = () =>
+      Array.from({ length: count }, (_, n) => ({
+        ...{ name: 'pos_store_open', labels: { store: `s-${n}` }, value: 1 },
+      }));
+    const it = fleetOf(1, { samplesOfStores });
+    const told = () =>
+      it.bodies.flatMap(linesOf).filter(({ name }) => name === 'pos_store_open').length;
+    it.pass(1_000);
+    expect(told()).toBe(SERIES_PER_BODY_MAX);
+    it.fill(true);
+    it.pass(5_000);
+    it.fill(false);
+    it.pass(5_000);
+    expect(told()).toBe(count);
+    it.pass(ROUND_MS);
+    expect(told()).toBe(2 * count);
   });
 
   it('of a fleet that changes as a whole stays bounded in each second and forgets nobody', () => {
