@@ -6,9 +6,10 @@ import type { Fleet } from '../fleet/fleet.ts';
 import type { TerminalModel } from '../fleet/model.ts';
 import type { Stores } from '../stores/types.ts';
 import { createDesk, type Desk, type DeskOptions } from './desk.ts';
+import { createMeant } from './meant.ts';
 import { releasedOf, VERSION_STATES, type Version, type VersionState } from './model.ts';
 import { createPursuer, type PursueOptions } from './pursue.ts';
-import { createResolver, type Meant, type Place } from './resolve.ts';
+import type { Place } from './resolve.ts';
 import { createRolling, type RollingOptions } from './rolling.ts';
 import { describeStanding, type Known, type Standing, standingOf } from './standing.ts';
 import { type ConfigurationStore, openConfigurationStore } from './store.ts';
@@ -51,24 +52,6 @@ export type ConfigurationsOptions = Omit<DeskOptions, 'fleet' | 'bulks' | 'isPla
     readonly stateOf: StateOf;
     readonly failurePercent: number;
   };
-
-/** Looked up for ten thousand terminals: made anew only when something was released. */
-function createMeant(store: ConfigurationStore): () => ReturnType<typeof createResolver> {
-  let key = '';
-  let resolver = createResolver([]);
-  return () => {
-    const released = store.names().flatMap((name): Meant[] => {
-      const version = releasedOf(store.versionsOf(name));
-      return version === undefined ? [] : [version];
-    });
-    const now = released.map(({ name, version, sha256 }) => `${name} ${version} ${sha256}`).join();
-    if (now !== key) {
-      key = now;
-      resolver = createResolver(released);
-    }
-    return resolver;
-  };
-}
 
 const isPlannedIn =
   ({ files }: Pick<Stores, 'files'>): DeskOptions['isPlanned'] =>
