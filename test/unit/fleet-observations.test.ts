@@ -110,9 +110,11 @@ describe('what the broker records of each terminal', () => {
   });
 
   it('has room for what other rooms say, however much that is', () => {
-    const extra = (name: string, count: number) =>
-      Array.from({ length: count }, (_, n) => ({ name, labels: { n: String(n) }, value: n }));
-    const it = fleetOf(PORTION_TERMINALS, { moreOf: () => extra('more', 30) });
+    const moreOf = ({ id: terminal }: TerminalModel) =>
+      Array.from({ length: 30 }, (_, n) => ({
+        ...{ name: 'more', labels: { terminal, n: String(n) }, value: n },
+      }));
+    const it = fleetOf(PORTION_TERMINALS, { moreOf });
     it.pass(2_000);
     const lines = it.bodies.map(linesOf);
     expect(lines.flat().filter(({ name }) => name === 'more')).toHaveLength(PORTION_TERMINALS * 30);
