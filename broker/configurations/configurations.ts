@@ -12,7 +12,7 @@ import { createPursuer, type PursueOptions } from './pursue.ts';
 import type { Place } from './resolve.ts';
 import { createRolling, type RollingOptions } from './rolling.ts';
 import { describeStanding, type Known, type Standing, standingOf } from './standing.ts';
-import { type ConfigurationStore, openConfigurationStore } from './store.ts';
+import { openConfigurationStore } from './store.ts';
 import {
   type DocumentView,
   documentView,

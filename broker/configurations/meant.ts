@@ -6,20 +6,20 @@ import { createResolver, type Meant } from './resolve.ts';
 import type { ConfigurationStore } from './store.ts';
 
 export function createMeant(
-  store: Pick<ConfigurationStore, 'names' | 'versionsOf'>,
+  store: Pick<ConfigurationStore, 'names' | 'versionsOf' | 'revision'>,
 ): () => ReturnType<typeof createResolver> {
-  let key = '';
+  let seen: number | undefined;
   let resolver = createResolver([]);
   return () => {
-    const released = store.names().flatMap((name): Meant[] => {
-      const version = releasedOf(store.versionsOf(name));
-      return version === undefined ? [] : [version];
-    });
-    const now = released.map(({ name, version, sha256 }) => `${name} ${version} ${sha256}`).join();
-    if (now !== key) {
-      key = now;
-      resolver = createResolver(released);
-    }
+    const revision = store.revision();
+    if (revision === seen) return resolver;
+    seen = revision;
+    resolver = createResolver(
+      store.names().flatMap((name): Meant[] => {
+        const version = releasedOf(store.versionsOf(name));
+        return version === undefined ? [] : [version];
+      }),
+    );
     return resolver;
   };
 }

@@ -52,8 +52,10 @@ export function openConfigurationStore({ db, afterCommit }: Database) {
   );
   const versions = new Map<string, readonly Version[]>();
   const byBulk = new Map<string, Version>();
+  let revision = 0;
 
   function hold(name: string, list: readonly Version[]): void {
+    revision += 1;
     for (const { bulk } of versions.get(name) ?? []) byBulk.delete(bulk);
     if (list.length === 0) versions.delete(name);
     else versions.set(name, list);
@@ -68,6 +70,8 @@ export function openConfigurationStore({ db, afterCommit }: Database) {
     afterCommit(() => hold(name, make(versions.get(name) ?? [])));
 
   return {
+    /** Another one after each change of a version. */
+    revision: (): number => revision,
     names: (): readonly string[] => [...versions.keys()],
     /** The oldest first. */
     versionsOf: (name: string): readonly Version[] => versions.get(name) ?? [],
