@@ -48,6 +48,8 @@ beforeAll(() => {
   writeFileSync(env.TILLWATCH_HELPER_REBOOT, `#!/bin/sh\necho 1 >>'${rebooted}'\n`);
   chmodSync(env.TILLWATCH_HELPER_REBOOT, 0o755);
   device('1-1', '09');
+  // There, and still no device that a verb may name.
+  for (const name of ['usb1', '1-0', '1-1.4:1.0:x']) device(name, '00');
   const printer = device('1-1.4', '00');
   mkdirSync(join(device('1-2', '00'), '1-2:1.0', 'host0', 'block', 'sdb'), { recursive: true });
   const driver = join(sys, 'bus', 'usb', 'drivers', 'usb');

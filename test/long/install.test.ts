@@ -21,6 +21,9 @@ import { need } from './parts.ts';
 const folder = mkdtempSync(join(tmpdir(), 'tw-install-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
+/** Over the time that a whole run takes. */
+const KILLS = 20;
+
 type Ran = { readonly code: number; readonly text: string };
 const run = (program: string, ...argv: string[]): Promise<Ran> =>
   new Promise((done) => {
@@ -103,15 +106,21 @@ describe.each([['dash'], ['busybox ash']])('the installer, read by %s', (words) 
 
   it('killed at any moment and run again, it ends well', async (context) => {
     if (process.getuid?.() !== 0) context.skip('this needs root');
-    const next = smallArchive('2.0.0');
-    const script = join(next, 'install.sh');
-    for (let ms = 10; ms < 400; ms += 30) {
-      const command = `${words} ${script} upgrade --root ${image} & p=$!; sleep ${ms / 1000}; kill -9 $p; wait $p`;
+    const archives = ['2.0.0', '2.1.0'].map(smallArchive);
+    const other = () => archives[current() === '2.0.0' ? 1 : 0] ?? '';
+    const begunMs = Date.now();
+    expect((await install(shell, other(), 'upgrade', ...at)).code).toBe(0);
+    const wholeMs = Date.now() - begunMs;
+    // Each goes to the other version, as long as the last one got there.
+    for (let step = 1; step <= KILLS; step += 1) {
+      const seconds = (wholeMs * step) / KILLS / 1_000;
+      const command = `${words} ${other()}/install.sh upgrade --root ${image} & p=$!; sleep ${seconds}; kill -9 $p; wait $p`;
       await run('sh', '-c', command);
       // Whatever was reached, what `current` leads to is whole.
       const whole = await run('sh', '-c', `cd ${opt}/current && sha256sum -c --quiet SHA256SUMS`);
-      expect(whole, `killed after ${ms} ms`).toEqual({ code: 0, text: '' });
+      expect(whole, `killed after ${seconds} s`).toEqual({ code: 0, text: '' });
     }
+    const next = archives[0] ?? '';
     const ended = await install(shell, next, 'upgrade', ...at);
     expect(ended.code, ended.text).toBe(0);
     expect(current()).toBe('2.0.0');
