@@ -8,8 +8,8 @@ import type { MaintenanceView } from '../fleet/describe.ts';
 
 /** As short as a hold can be. */
 export const MAINTENANCE_MS_MIN = 1_000;
-/** Running at one time. */
-export const MAINTENANCES_MAX = 1_000;
+/** Running at one time: a window that observes is one for each store of a chain. */
+export const MAINTENANCES_MAX = 5_000;
 /** So much the wall clock may go apart from the other one before what stands on disk is put right. */
 const DRIFT_MS_MAX = 5_000;
 

@@ -18,8 +18,6 @@ import { createTelling, type TellingOptions } from './telling.ts';
 import type { WindowStore } from './windows.ts';
 
 const TICK_MS = 1_000;
-/** Windows begin at whole minutes. */
-const WINDOWS_EVERY_TICKS = 5;
 
 export type MaintenanceOptions = TellingOptions & {
   readonly fleet: TellingOptions['fleet'] &
@@ -141,34 +139,33 @@ export function openMaintenances(options: MaintenanceOptions): Maintenances {
     desk,
     calendar.all,
   );
-  let ticks = 0;
   const look = (): void => telling.look(desk.cover());
   const cancel = timers.every(TICK_MS, () => {
     desk.tick();
-    if (ticks % WINDOWS_EVERY_TICKS === 0) scheduler.tick();
-    ticks += 1;
+    scheduler.tick();
     look();
   });
   const told = <T extends { readonly ok: boolean }>(answer: T): T => {
     if (answer.ok) look();
     return answer;
   };
-  const listed = (one: Maintenance): MaintenanceListed => {
-    const { ended, scope, subject } = one;
-    const meant =
-      ended !== undefined
-        ? []
-        : fleet
-            .models()
-            .filter((model) => (scope === 'store' ? model.store : model.id) === subject);
-    const held = meant.filter(({ id }) => telling.isHeld(id)).length;
-    return { ...one, terminals: meant.length, held };
+  const list = (overMax: number): readonly MaintenanceListed[] => {
+    const running = desk.running().map(({ endMs: _, ...one }) => one);
+    const models = running.length === 0 ? [] : fleet.models();
+    const stands = Map.groupBy(models, ({ store }) => store);
+    const ids = new Map(models.map((model) => [model.id, model]));
+    return [...running, ...kept.over(overMax)].map((one) => {
+      const { ended, scope, subject } = one;
+      const found = scope === 'store' ? stands.get(subject) : [ids.get(subject) ?? []].flat();
+      const meant = ended === undefined ? (found ?? []) : [];
+      const held = meant.filter(({ id }) => telling.isHeld(id)).length;
+      return { ...one, terminals: meant.length, held };
+    });
   };
   return {
     start: (wish) => told(desk.start(wish)),
     end: (wish) => told(desk.end(wish)),
-    list: (overMax) =>
-      [...desk.running().map(({ endMs: _, ...one }) => one), ...kept.over(overMax)].map(listed),
+    list,
     windows: { list: calendar.list, add: calendar.add, remove: calendar.remove },
     inMaintenance,
     count: () => fleet.models().filter(({ id, store }) => desk.cover().of(id, store)).length,
