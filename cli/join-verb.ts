@@ -17,6 +17,7 @@ export function addJoinVerb(program: Command, verb: Verb): void {
       .option('--data-dir <folder>', 'where the agent keeps its data', '/var/lib/tillwatch')
       .option('--run-dir <folder>', 'sockets and records; in memory', '/run/tillwatch')
       .option('--proxy <url>', 'http://HOST:PORT, where a store has one')
+      .option('--json', 'print one JSON object')
       .action((token: string, options: Options) =>
         verb(async () => {
           const { runJoin } = await import('./verbs/join.ts');
@@ -24,6 +25,7 @@ export function addJoinVerb(program: Command, verb: Verb): void {
           return runJoin({
             ...{ token, config: String(config), dataDir: String(dataDir), runDir: String(runDir) },
             ...{ proxy: typeof proxy === 'string' ? proxy : undefined, print },
+            json: options['json'] === true,
           });
         }),
       ),

@@ -15,6 +15,7 @@ export type JoinWish = {
   readonly dataDir: string;
   readonly runDir: string;
   readonly proxy: string | undefined;
+  readonly json: boolean;
   readonly print: (line: string) => unknown;
 };
 
@@ -45,7 +46,9 @@ function writeOwnFile(wish: JoinWish, terminal: string): Result<boolean> {
   return ok(true);
 }
 
-async function become(wish: JoinWish): Promise<Result<readonly string[]>> {
+type Joined = { readonly terminal: string; readonly config: string; readonly written: boolean };
+
+async function become(wish: JoinWish): Promise<Result<Joined>> {
   const { placeToken, readToken } = await import('../../agent/system/token-file.ts');
   const { parseToken } = await import('../../protocol/enrolment.ts');
   const { formatProblem, loadConfig } = await import('../../configuration/config.ts');
@@ -64,17 +67,20 @@ async function become(wish: JoinWish): Promise<Result<readonly string[]>> {
   const placed = placeToken(loaded.config, text.value);
   if (!placed.ok) return placed;
   giveTo(owner, [identityDir, join(identityDir, 'token')]);
-  return ok([
-    written.value ? `${wish.config} is written: this is ${terminal}.` : `This is ${terminal}.`,
-    'Its token is kept until the agent has used it, once; the agent does the rest when it starts.',
-  ]);
+  return ok({ terminal, config: wish.config, written: written.value });
 }
+
+const linesOf = ({ terminal, config, written }: Joined): readonly string[] => [
+  written ? `${config} is written: this is ${terminal}.` : `This is ${terminal}.`,
+  'Its token is kept until the agent has used it, once; the agent does the rest when it starts.',
+];
 
 export async function runJoin(wish: JoinWish): Promise<Outcome> {
   try {
     const joined = await become(wish);
     if (!joined.ok) return ended(EXIT.usage, joined.reason);
-    for (const line of joined.value) wish.print(line);
+    if (wish.json) wish.print(JSON.stringify(joined.value));
+    else for (const line of linesOf(joined.value)) wish.print(line);
     return done;
   } catch (error) {
     const { code, path } = error as NodeJS.ErrnoException;

@@ -22,7 +22,7 @@ function become(more: { token?: string; proxy?: string } = {}) {
   const said: string[] = [];
   const wish = {
     ...{ token, config: join(folder, 'etc/agent.yaml'), dataDir: join(folder, 'data') },
-    ...{ runDir: join(folder, 'run'), proxy: undefined, ...more },
+    ...{ runDir: join(folder, 'run'), proxy: undefined, json: false, ...more },
   };
   return runJoin({ ...wish, print: (line) => said.push(line) }).then((end) => ({ ...end, said }));
 }
