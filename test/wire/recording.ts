@@ -53,13 +53,13 @@ export type Session = {
   readonly endedMs: number;
   readonly told: Told;
 };
-export type Manifest = { readonly version: string; readonly sessions: readonly Session[] };
 export type Recorded = Session & { readonly version: string; readonly lines: readonly Line[] };
 
 export const fromBase64 = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'base64'));
 export const toBase64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');
 
-const MANIFEST = 'manifest.json';
+/** One session a line. */
+const MANIFEST = 'manifest.jsonl';
 
 /** Replaces what was there of this version. */
 export function writeRecording(
@@ -75,9 +75,8 @@ export function writeRecording(
       lines.map((line) => `${JSON.stringify(line)}\n`).join(''),
     );
   }
-  const told = sessions.map(({ lines: _, ...session }) => session);
-  const manifest: Manifest = { version, sessions: told };
-  writeFileSync(join(folder, MANIFEST), `${JSON.stringify(manifest)}\n`);
+  const told = sessions.map(({ lines: _, ...session }) => `${JSON.stringify(session)}\n`);
+  writeFileSync(join(folder, MANIFEST), told.join(''));
   return folder;
 }
 
@@ -89,13 +88,11 @@ export const versions = (): string[] =>
 
 export function readRecording(version: string): readonly Recorded[] {
   const folder = join(FOLDER, version);
-  const { sessions } = JSON.parse(readFileSync(join(folder, MANIFEST), 'utf8')) as Manifest;
+  const linesOf = (name: string): string[] =>
+    readFileSync(join(folder, name), 'utf8').trim().split('\n');
+  const sessions = linesOf(MANIFEST).map((line) => JSON.parse(line) as Session);
   return sessions.map((session) => {
-    const text = readFileSync(join(folder, `${session.name}.jsonl`), 'utf8');
-    const lines = text
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line) as Line);
+    const lines = linesOf(`${session.name}.jsonl`).map((line) => JSON.parse(line) as Line);
     return { ...session, version, lines };
   });
 }
