@@ -234,9 +234,7 @@ class RunningAgent implements Agent {
     this.#rooms.budgets.save(this.#supervisor.remains());
   }
 
-  again(): boolean {
-    return this.#isAgain;
-  }
+  readonly again = (): boolean => this.#isAgain;
 
   stop(reason: string, components = this.#rooms.config.onExit): Promise<void> {
     this.#ending ??= this.#end(reason, components);

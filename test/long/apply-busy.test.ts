@@ -3,7 +3,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { fault, until } from '../real/agent-rig.ts';
-import { ApplyRig, apply } from './apply-rig.ts';
+import { ApplyRig, apply, asCommand } from './apply-rig.ts';
 import { openSaleAt } from './deeds-sale.ts';
 
 const READY = { readyMs: 16_000 };
@@ -18,8 +18,10 @@ const simple = (version: string, knobs: readonly string[] = []) => [
 async function withTill(
   components: (rig: ApplyRig) => readonly object[],
   run: (rig: ApplyRig, pid: number) => Promise<void>,
+  prepare: (rig: ApplyRig) => void = () => undefined,
 ): Promise<void> {
   const rig = new ApplyRig();
+  prepare(rig);
   try {
     await rig.open(components(rig));
     await rig.connected();
@@ -49,6 +51,32 @@ describe('a document of the fleet that comes', () => {
         expect(result.state).toBe('succeeded');
         expect(rig.till.copies('sale')).not.toContain(pid);
       },
+    );
+  });
+
+  it.concurrent('to `tillwatch agent`, which ends when it is told to in the middle', {
+    timeout: 90_000,
+  }, async () => {
+    await withTill(
+      () => simple('1.0.0'),
+      async (rig, pid) => {
+        const first = await rig.obeyed(apply(1, { components: simple('2.0.0') }, READY));
+        expect(first.state).toBe('succeeded');
+        const own = rig.till.agent?.pid;
+        expect(rig.begun()).toEqual([own, own]);
+        expect(rig.till.copies('sale')).not.toContain(pid);
+        const id = rig.send(apply(2, { components: simple('3.0.0') }, READY));
+        await until('it goes', () =>
+          rig.till.log().some(({ message }) => message.includes('shop 2 is tried')),
+        );
+        const gone = new Promise((done) => rig.till.agent?.once('exit', done));
+        rig.till.agent?.kill('SIGTERM');
+        await gone;
+        rig.startAgent();
+        expect((await until('it is kept', () => rig.ended(id))).state).toBe('succeeded');
+        expect(rig.till.copies('sale')).toHaveLength(1);
+      },
+      asCommand,
     );
   });
 

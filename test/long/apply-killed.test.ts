@@ -33,11 +33,8 @@ async function as(look: () => boolean): Promise<void> {
 
 const MOMENTS: [string, (rig: ApplyRig) => boolean][] = [
   ['its text lies there', (rig) => rig.file('data', 'configuration', 'trial.yaml') !== ''],
-  ['the trial is noted', (rig) => rig.notes().trial !== undefined],
   ['its component has stopped', (rig) => rig.till.lines('sale').some(({ to }) => to === 'stopped')],
-  ['the first attempt is noted', (rig) => rig.notes().trial?.attempts === 1],
   ['it is kept', (rig) => rig.good() !== ''],
-  ['it is noted as kept', (rig) => rig.notes().outcome !== undefined],
 ];
 
 async function ends(rig: ApplyRig, id: string): Promise<void> {

@@ -1,13 +1,16 @@
 // Documents of the fleet for a real agent: as the centre packs them, and what the till tells of them.
 
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { deflateRawSync } from 'node:zlib';
 import { stringify } from 'yaml';
 import type { CommandContent } from '../../protocol/commands.ts';
 import { until } from '../real/agent-rig.ts';
 import { DeedsRig } from './deeds-rig.ts';
 
+const CLI = resolve('cli/tillwatch.ts');
 export const NAME = 'shop';
 
 export const apply = (
@@ -50,6 +53,16 @@ export class ApplyRig extends DeedsRig {
   good(): string {
     return this.file('data', 'configuration', 'good.yaml');
   }
+}
+
+/** The agent as the command line runs it. */
+export function asCommand(rig: ApplyRig): void {
+  rig.till.start = () => {
+    const words = [CLI, 'agent', '--config', rig.till.file];
+    const agent = spawn(process.execPath, words, { stdio: ['ignore', 'ignore', 'ignore'] });
+    rig.till.agent = agent;
+    return new Promise((done) => agent.once('close', (code) => done({ code, stderr: '' })));
+  };
 }
 
 /** Children of a process, ended ones too, as `pid state`. */
