@@ -47,7 +47,7 @@ function libraries(root, lock, arch) {
 const programs = (root) =>
   filesBelow(join(root, 'dist'))
     .filter(
-      (name) => /^([a-z-]+|parts\/[A-Za-z0-9_-]+)\.mjs$/.test(name) || name === 'licences.txt',
+      (name) => /^([a-z-]+|parts\/[A-Za-z0-9_.-]+)\.mjs$/.test(name) || name === 'licences.txt',
     )
     .map((name) => ({ path: `dist/${name}`, from: join(root, 'dist', name), isProgram: false }));
 

@@ -24,7 +24,7 @@ const PACK_MS_MAX = 300_000;
 const WANTED = [
   /^(package\.json|README\.md|LICENSE|CHANGELOG\.md)$/,
   /^cli\/bin\.js$/,
-  /^dist\/([a-z-]+|parts\/[A-Za-z0-9_-]+)\.mjs$/,
+  /^dist\/([a-z-]+|parts\/[A-Za-z0-9_.-]+)\.mjs$/,
   /^dist\/licences\.txt$/,
   /^protocol\/tillwatch\.proto$/,
   /^deploy\/(README\.md|install\.sh|tillwatch-(agent|helper|helper-call|respawn|start))$/,

@@ -78,6 +78,13 @@ describe('the archive', () => {
     expect(node.components.map(({ name }) => name)).toContain('openssl');
   });
 
+  it('has every built program and part of one', () => {
+    const built = readdirSync('dist', { recursive: true, encoding: 'utf8' });
+    const wanted = built.filter((name) => name.endsWith('.mjs') && !name.startsWith('.'));
+    const there = readdirSync(join(unpacked, 'dist'), { recursive: true, encoding: 'utf8' });
+    expect(wanted.filter((name) => !there.includes(name))).toEqual([]);
+  });
+
   it('has no source, no test and nothing of another platform', () => {
     const all = readdirSync(unpacked, { recursive: true, encoding: 'utf8' });
     expect(all.filter((name) => /\.ts$|\/test\/|binding\.gyp|\.(cpp|h)$/.test(name))).toEqual([]);
