@@ -5,7 +5,7 @@
 import { join, resolve } from 'node:path';
 import * as v from 'valibot';
 import { SOCKET_PATH_BYTES_MAX } from '../protocol/limits.ts';
-import { componentSchema } from './component.ts';
+import { COMPONENTS_MAX, componentSchema } from './component.ts';
 import type { ComponentConfig } from './config.ts';
 import { DEFAULTS } from './defaults.ts';
 import { misfitsOf } from './external.ts';
@@ -23,7 +23,8 @@ type Readable = {
 
 const rawComponents = (value: unknown): readonly unknown[] => {
   const raw = valueAt(value, ['components']);
-  return Array.isArray(raw) ? raw : [];
+  // Of too many only that is told: who waits for whom among thousands helps nobody.
+  return Array.isArray(raw) && raw.length <= COMPONENTS_MAX ? raw : [];
 };
 
 /** One wrong value is left out (the schema tells of it), so that how the others fit is told in the same answer. */

@@ -3,7 +3,16 @@
 // (settings.ts), so that both are refused in the same words.
 
 import * as v from 'valibot';
-import { type Document, isNode, LineCounter, parseAllDocuments } from 'yaml';
+import {
+  type Document,
+  isMap,
+  isNode,
+  isPair,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseAllDocuments,
+} from 'yaml';
 
 /** `path` is empty when the file as a whole is wrong. */
 export type Problem = { readonly path: string; readonly sentence: string };
@@ -68,6 +77,30 @@ export const problem = (sentence: string): { ok: false; problems: Problem[] } =>
   problems: [{ path: '', sentence }],
 });
 
+/** @returns keys that a map has already, each with where it stands. */
+function repeatedKeys(contents: unknown): { readonly pos: number; readonly message: string }[] {
+  const found: { pos: number; message: string }[] = [];
+  const due: unknown[] = [contents];
+  for (let node = due.pop(); node !== undefined; node = due.pop()) {
+    if (isSeq(node)) for (const item of node.items) if (isNode(item)) due.push(item);
+    if (!isMap(node)) continue;
+    const seen = new Set<unknown>();
+    for (const { key, value } of node.items.filter(isPair)) {
+      for (const part of [key, value]) if (isNode(part)) due.push(part);
+      if (!isScalar(key)) continue;
+      const name = String(key.value);
+      if (seen.has(name)) {
+        found.push({
+          pos: key.range?.[0] ?? 0,
+          message: `Map keys must be unique: "${name.slice(0, 64)}" stands here twice`,
+        });
+      }
+      seen.add(name);
+    }
+  }
+  return found.toSorted((one, other) => one.pos - other.pos);
+}
+
 export function parseYaml(text: string, of = ''): Parsed {
   const lines = new LineCounter();
   const bytes = Buffer.byteLength(text);
@@ -79,7 +112,8 @@ export function parseYaml(text: string, of = ''): Parsed {
     version: '1.2',
     schema: 'core',
     strict: true,
-    uniqueKeys: true,
+    // The library compares each key with each (seconds for a map of many): see repeatedKeys.
+    uniqueKeys: false,
     merge: false,
     prettyErrors: false,
     logLevel: 'silent',
@@ -88,10 +122,14 @@ export function parseYaml(text: string, of = ''): Parsed {
   if (document === undefined) return problem('the file is empty');
   if (documents.length > 1) return problem('the file holds more than one YAML document');
   // A tag that is not known would silently change what a value means.
-  const faults = [...document.errors, ...document.warnings];
+  const told = [...document.errors, ...document.warnings];
+  const faults =
+    told.length > 0
+      ? told.map(({ pos, message }) => ({ pos: pos[0], message }))
+      : repeatedKeys(document.contents);
   if (faults.length > 0) {
     const problems = faults.slice(0, PROBLEMS_MAX).map((fault) => ({
-      path: `line ${lines.linePos(fault.pos[0]).line}${of}`,
+      path: `line ${lines.linePos(fault.pos).line}${of}`,
       sentence: `not valid YAML: ${fault.message}`,
     }));
     return { ok: false, problems };
