@@ -5,8 +5,9 @@
 
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Options } from '../command.ts';
-import { readBroker } from '../doctor/broker-facts.ts';
+import { type BrokerFacts, readBroker } from '../doctor/broker-facts.ts';
 import { brokerFleetChecks } from '../doctor/broker-fleet.ts';
 import { brokerMachineChecks } from '../doctor/broker-machine.ts';
 import { brokerTrustChecks } from '../doctor/broker-trust.ts';
@@ -14,7 +15,7 @@ import { type Check, counts, type Found, isUnknown, runChecks, UNKNOWN } from '.
 import { textOf } from '../doctor/look.ts';
 import { linesOf, summaryOf } from '../doctor/report.ts';
 import { agentChecks, storeChecks } from '../doctor/till-agent.ts';
-import { readTill } from '../doctor/till-facts.ts';
+import { readTill, type TillFacts } from '../doctor/till-facts.ts';
 import { machineChecks } from '../doctor/till-machine.ts';
 import { wayChecks } from '../doctor/till-way.ts';
 import { done, EXIT, ended, type Outcome } from '../exit.ts';
@@ -60,6 +61,35 @@ function chosen<F>(all: readonly Check<F>[], only: unknown): readonly Check<F>[]
   return `--only: there is no check "${unknown}"; there are ${all.map(({ name }) => name).join(', ')}`;
 }
 
+/** Whoever has just started one looks at once: a process may take so long to be there, and to be ready. */
+const BEGUN_MS = 1_500;
+const READY_MS_MAX = 6_000;
+const AGAIN_MS = 250;
+
+/** @param state of what is looked at, in these facts. */
+async function patiently<F>(
+  look: () => F | Promise<F>,
+  state: (facts: F) => 'ready' | 'begun' | 'none',
+): Promise<F> {
+  const begunMs = performance.now();
+  for (;;) {
+    const facts = await look();
+    const now = state(facts);
+    const passedMs = performance.now() - begunMs;
+    if (now === 'ready' || passedMs > (now === 'begun' ? READY_MS_MAX : BEGUN_MS)) return facts;
+    await sleep(AGAIN_MS);
+  }
+}
+
+const brokerState = ({ process: running, told, config }: BrokerFacts) => {
+  if (told !== undefined || config === undefined) return 'ready';
+  return running === undefined ? 'none' : 'begun';
+};
+const tillState = ({ agent, config }: TillFacts) => {
+  const isSettled = config === undefined || agent.kind === 'answers' || agent.kind === 'hidden';
+  return isSettled ? 'ready' : agent.kind === 'silent' ? 'begun' : 'none';
+};
+
 async function examine<F>(
   wish: { readonly file: string; readonly kind: Kind; readonly json: boolean },
   checks: readonly Check<F>[],
@@ -100,9 +130,11 @@ export async function runDoctor(
   if (kind === 'broker') {
     const checks = chosen(brokerChecks, only);
     if (typeof checks === 'string') return ended(EXIT.usage, checks);
-    return await examine(wish, checks, readBroker(file, context.env), context);
+    const facts = await patiently(() => readBroker(file, context.env), brokerState);
+    return await examine(wish, checks, facts, context);
   }
   const checks = chosen(tillChecks, only);
   if (typeof checks === 'string') return ended(EXIT.usage, checks);
-  return await examine(wish, checks, await readTill(file, context.env), context);
+  const facts = await patiently(() => readTill(file, context.env), tillState);
+  return await examine(wish, checks, facts, context);
 }
