@@ -112,6 +112,14 @@ const WORDS: Readonly<Record<string, (fields: Fields) => string>> = {
   recovery_outcome: (f) => because(f, `${text(f, 'rung')} ${outcomeOf(f)}`),
   recovery_suppressed: (f) =>
     because(f, `would have acted (${text(f, 'rung')}, ${text(f, 'cause')}), but ${text(f, 'by')}`),
+  configuration: (f) => {
+    const deeds: Readonly<Record<string, string>> = {
+      rolled_back: 'rolled back',
+      trial: 'on trial',
+    };
+    const what = deeds[text(f, 'what')] ?? text(f, 'what');
+    return because(f, `${text(f, 'name')} ${text(f, 'version')} ${what}`.trim());
+  },
   hold: (f) => because(f, `${f['active'] === true ? 'held' : 'let go'} by ${text(f, 'by')}`),
   reboot: (f) => because(f, 'the terminal reboots'),
   resource_held: (f) =>
