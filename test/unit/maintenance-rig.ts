@@ -2,10 +2,11 @@
 // hand and tills answer when a test says so.
 
 import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
 import { type Database, openDatabase } from '../../broker/fleet/database.ts';
 import { newTerminal } from '../../broker/fleet/model.ts';
 import { type MaintenanceOptions, openMaintenances } from '../../broker/maintenance/room.ts';
-import { quiet } from './fleet-rig.ts';
+import { folder, quiet } from './fleet-rig.ts';
 
 export const HOUR = 3_600_000;
 export const MINUTE = 60_000;
@@ -20,7 +21,7 @@ export function open(
   tills: Readonly<Record<string, string>>,
   before?: { database: Database; wall: number },
 ) {
-  const made = before ? undefined : openDatabase(':memory:', (database) => database);
+  const made = before ? undefined : openDatabase(join(folder(), 'r.db'), (database) => database);
   if (made?.ok === false) throw new Error(made.reason);
   const database = before?.database ?? (made?.ok ? made.value : undefined);
   if (database === undefined) throw new Error('no database');

@@ -1,10 +1,12 @@
 // Which version a terminal should run and who runs another: ranks, conflicts, silence, and two operators at once.
 
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openDatabase } from '../../broker/fleet/database.ts';
 import { newTerminal, type TerminalModel } from '../../broker/fleet/model.ts';
 import { openTargets, type Targets } from '../../broker/targets/desk.ts';
 import { createResolve, type Rank, type Target } from '../../broker/targets/model.ts';
+import { folder } from './fleet-rig.ts';
 
 const NOW = Date.UTC(2026, 10, 23);
 const ADA = { name: 'ada', role: 'admin' } as const;
@@ -31,7 +33,7 @@ const LABELS: Record<string, readonly string[]> = {
 
 function open(models: readonly TerminalModel[]) {
   const written: { action: string; detail?: unknown }[] = [];
-  const opened = openDatabase(':memory:', (database) => database);
+  const opened = openDatabase(join(folder(), 'r.db'), (database) => database);
   if (!opened.ok) throw new Error(opened.reason);
   const listeners: (() => void)[] = [];
   const targets: Targets = openTargets({
