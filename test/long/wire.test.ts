@@ -2,11 +2,11 @@
 // the registry, the views and the files of logs hold what was said in the words of that version, and nothing ends as a
 // dead letter. Enrolments of before are answered, and a newer agent is borne.
 
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
 import { decodeBatch, encodeBatch } from '../../protocol/wire.ts';
 import { openFleetRig, tokenOf } from '../real/trust-rig.ts';
-import { newerBatch, newerEvents } from '../wire/future.ts';
+import { newerBatch, newerEvents, newerResults } from '../wire/future.ts';
 import { MADE_EPOCH, MADE_MS, TERMINAL } from '../wire/made.ts';
 import { type Recorded, recordings } from '../wire/recording.ts';
 import { openReplay, type Replay } from '../wire/replay.ts';
@@ -66,7 +66,7 @@ describe.each(all.map((one) => [`${one.version} ${one.name}`, one] as const))('%
   });
 });
 
-it('a newer agent may add fields, kinds of events and members of an inventory', async () => {
+it('a newer agent may add fields, kinds of events, members of an inventory and words', async () => {
   const made = all.find(({ name }) => name === 'made');
   replay = await openReplay(TERMINAL, MADE_MS + 60_000);
   await replay.join(undefined);
@@ -74,7 +74,14 @@ it('a newer agent may add fields, kinds of events and members of an inventory', 
   const news = encodeBatch({
     ...{ ...head, stream: 'events', seq: 2, encoding: 'identity', body: newerEvents() },
   });
-  const bytes = [...batchesOf(made?.lines ?? []).map((one) => newerBatch(one.bytes)), news];
+  const results = encodeBatch({
+    ...{ ...head, stream: 'results', seq: 2, encoding: 'identity' },
+    body: newerResults(randomUUID(), randomUUID()),
+  });
+  const bytes = [
+    ...batchesOf(made?.lines ?? []).map((one) => newerBatch(one.bytes)),
+    ...[news, results],
+  ];
   await replay.send(bytes.map((each) => ({ ...must(decodeBatch(each)), bytes: each })));
   const { rows, deadLetters, refused } = replay;
   await expect
@@ -85,6 +92,13 @@ it('a newer agent may add fields, kinds of events and members of an inventory', 
   expect(Object.values(components as object)).toContainEqual(
     expect.objectContaining({ name: 'sale', version: '3.0.0', state: 'ready' }),
   );
+  // What has a word that is not known here is kept as it came, and the rest of it counts.
+  expect(Object.values(components as object)).toContainEqual(
+    expect.objectContaining({ name: 'scale', version: '1.0.0' }),
+  );
+  const words = ['hibernating', 'gremlins', 'borrowed'];
+  const kept = rows('SELECT fields FROM events').map(({ fields }) => String(fields));
+  expect(words.map((word) => kept.filter((one) => one.includes(word)).length)).toEqual([1, 1, 1]);
 });
 
 it('a terminal of any version enrols and renews', async () => {

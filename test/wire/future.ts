@@ -30,7 +30,7 @@ export function newerBatch(bytes: Uint8Array): Uint8Array {
   return withUnknown(encodeBatch({ ...batch, ...packBody(body) }));
 }
 
-/** Events as they may be one day: a new kind, and known ones with new members. */
+/** Events as they may be one day: a new kind, and known ones with new members and with words of lists that grew. */
 export const newerEvents = (): Uint8Array =>
   encodeEventBody([
     {
@@ -41,8 +41,11 @@ export const newerEvents = (): Uint8Array =>
       ...{ id: randomUUID(), timeMs: MADE_MS + 1, kind: 'inventory', component: '' },
       fields: {
         ...{ agent: '0.9.0', os: 'Linux 9', hostname: 'till-3', firmware: { printer: '7.1' } },
-        components: [{ name: 'sale', version: '3.0.0', mode: 'act', colour: 'green' }],
-        configuration: { state: 'own', colour: 'green' },
+        components: [
+          { name: 'sale', version: '3.0.0', mode: 'act', colour: 'green' },
+          { name: 'scale', version: '1.0.0', mode: 'learn' },
+        ],
+        configuration: { state: 'borrowed', colour: 'green' },
       },
     },
     {
@@ -51,7 +54,24 @@ export const newerEvents = (): Uint8Array =>
         ...{ from: 'starting', to: 'ready', reason: 'it is', version: '3.0.0', colour: 'green' },
       },
     },
+    {
+      ...{ id: randomUUID(), timeMs: MADE_MS + 3, kind: 'component_state', component: 'scale' },
+      fields: { from: 'ready', to: 'hibernating', reason: 'it is night', version: '1.0.0' },
+    },
+    {
+      ...{ id: randomUUID(), timeMs: MADE_MS + 4, kind: 'incident_opened', component: 'scale' },
+      fields: { incident: 'i-9', cause: 'gremlins', reason: 'who knows', version: '1.0.0' },
+    },
   ]);
+
+/** Results of which one is in a state that nobody here knows. */
+export const newerResults = (known: string, unknown: string): Uint8Array =>
+  encodeRaw('ResultBody', {
+    results: [
+      { commandId: unknown, state: 'pondering', reason: 'hm', timeMs: MADE_MS, detailJson: '{}' },
+      { commandId: known, state: 'succeeded', reason: '', timeMs: MADE_MS, detailJson: '{}' },
+    ],
+  });
 
 export type Newer = {
   readonly id: string;
