@@ -202,6 +202,9 @@ export function encodeResultBody(results: readonly CommandResult[]): Uint8Array 
   });
 }
 
+/** One that this version does not know: only that result is left out, the ledger has it. */
+const STATE_WORD = /^[a-z][a-z_]{0,31}$/;
+
 export function decodeResultBody(data: Uint8Array): Result<CommandResult[]> {
   const raw = decodeRaw('ResultBody', data, limits.BODY_BYTES_MAX, limits.RESULTS_PER_BODY_MAX);
   if (!raw.ok) return raw;
@@ -211,6 +214,7 @@ export function decodeResultBody(data: Uint8Array): Result<CommandResult[]> {
   for (const entry of entries) {
     const state = COMMAND_STATES.find((known) => known === entry['state']);
     const commandId = text(entry['commandId']);
+    if (state === undefined && STATE_WORD.test(text(entry['state']))) continue;
     if (state === undefined) return fail('result has no known state');
     if (!UUID_PATTERN.test(commandId)) return fail('result names no command');
     const detail = readJson('result detail', text(entry['detailJson']) || '{}');

@@ -1,6 +1,6 @@
 // What a terminal tells of itself. Each kind has a schema for its own fields; an event of an unknown
-// kind or with unknown fields still passes (an older broker must not lose what a newer agent says),
-// but fields that are known must be what they are said to be.
+// kind, with unknown fields or with a word that a list of ours lacks still passes as it is (an older
+// broker must not lose what a newer agent says), but else known fields must be what they are said to be.
 
 import * as v from 'valibot';
 import { eventSchemas } from './event-kinds.ts';
@@ -55,6 +55,44 @@ export function encodeEventBody(events: readonly TerminalEvent[]): Uint8Array {
   });
 }
 
+type Issue = v.BaseIssue<unknown>;
+
+/** A list of words may grow; what is no word at all is no news but a mistake. */
+const isUnknownWord = ({ type, input }: Issue): boolean =>
+  type === 'picklist' && typeof input === 'string';
+
+function removeAt(fields: object, path: readonly unknown[]): void {
+  const last = path.at(-1);
+  const holder = path
+    .slice(0, -1)
+    .reduce<unknown>((at, key) => Reflect.get(at as object, key as string), fields);
+  Reflect.deleteProperty(holder as object, last as string);
+}
+
+const keysOf = ({ path }: Issue): unknown[] => (path ?? []).map(({ key }) => key);
+
+/**
+ * What this version knows of an event's fields: without members that hold words which it does not know. Undefined
+ * where nothing can be said without them.
+ */
+export function knownFields<K extends EventKind>(
+  kind: K,
+  fields: TerminalEvent['fields'],
+): EventFields<K> | undefined {
+  const schema = eventSchemas[kind] as v.GenericSchema<unknown, EventFields<K>>;
+  const first = v.safeParse(schema, fields);
+  if (first.success) return first.output;
+  if (!first.issues.every(isUnknownWord)) return undefined;
+  const left = structuredClone(fields);
+  for (const issue of first.issues) removeAt(left, keysOf(issue));
+  const second = v.safeParse(schema, left);
+  if (second.success) return second.output;
+  // A group that means nothing without its word goes as a whole.
+  for (const issue of second.issues) removeAt(left, keysOf(issue).slice(0, 1));
+  const third = v.safeParse(schema, left);
+  return third.success ? third.output : undefined;
+}
+
 const isEventKind = (kind: string): kind is EventKind => Object.hasOwn(eventSchemas, kind);
 
 function readFields(kind: string, json: string): Result<Record<string, unknown>> {
@@ -64,7 +102,10 @@ function readFields(kind: string, json: string): Result<Record<string, unknown>>
   const schema = isEventKind(kind) ? eventSchemas[kind] : v.looseObject({});
   const checked = v.safeParse(schema, parsed.value);
   if (checked.success) return ok(checked.output as Record<string, unknown>);
-  const issue = checked.issues[0];
+  const issue = checked.issues.find((one) => !isUnknownWord(one));
+  if (issue === undefined) {
+    return ok(v.parse(v.looseObject({}), parsed.value) as Record<string, unknown>);
+  }
   return fail(`event ${kind}: ${v.getDotPath(issue) ?? 'fields'}: ${issue.message}`);
 }
 

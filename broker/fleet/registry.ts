@@ -5,7 +5,7 @@
 
 import * as v from 'valibot';
 import { DRILL_COMPONENT } from '../../protocol/drill.ts';
-import { type EventKind, eventSchemas } from '../../protocol/events.ts';
+import { type EventKind, eventSchemas, knownFields } from '../../protocol/events.ts';
 import { isId } from '../../protocol/ids.ts';
 import type { Snapshot } from '../../protocol/metric-body.ts';
 import { isLive, readClock, setAway } from './away.ts';
@@ -136,14 +136,14 @@ const rules: Record<EventKind, Rule> = {
   }),
   agent_stopping: same,
   inventory: (model, event, place) => {
-    const checked = v.safeParse(eventSchemas.inventory, event.fields);
-    return checked.success ? setInventory(model, checked.output, place) : model;
+    const known = knownFields('inventory', event.fields);
+    return known === undefined ? model : setInventory(model, known, place);
   },
   component_state: (model, event, place) => {
-    const checked = v.safeParse(eventSchemas.component_state, event.fields);
-    if (!checked.success) return model;
-    const next = changeState(model, event.component, checked.output, place);
-    return checked.output.to === 'ready' ? endIncident(next, event.component, place) : next;
+    const known = knownFields('component_state', event.fields);
+    if (known === undefined) return model;
+    const next = changeState(model, event.component, known, place);
+    return known.to === 'ready' ? endIncident(next, event.component, place) : next;
   },
   incident_opened: openIncident,
   incident_recovered: closeIncident,

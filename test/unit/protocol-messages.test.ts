@@ -10,10 +10,16 @@ import {
   signCommand,
   verifyCommand,
 } from '../../protocol/commands.ts';
-import { decodeEventBody, encodeEventBody, type TerminalEvent } from '../../protocol/events.ts';
+import {
+  decodeEventBody,
+  encodeEventBody,
+  knownFields,
+  type TerminalEvent,
+} from '../../protocol/events.ts';
 import { COMMAND_BYTES_MAX } from '../../protocol/limits.ts';
 import { catalogue, METRIC_NAMES } from '../../protocol/metrics.ts';
 import { decodeRaw, encodeRaw } from '../../protocol/wire.ts';
+import { newerResults } from '../wire/future.ts';
 
 const pair = generateKeyPairSync('ed25519');
 const stranger = generateKeyPairSync('ed25519');
@@ -129,9 +135,9 @@ describe('results', () => {
     expect(decodeResultBody(encodeResultBody([result]))).toEqual({ ok: true, value: [result] });
   });
   it('with an unknown state or no command are refused', () => {
-    expect(decodeResultBody(encodeResultBody([{ ...result, state: 'maybe' as 'failed' }])).ok).toBe(
-      false,
-    );
+    expect(
+      decodeResultBody(encodeResultBody([{ ...result, state: 'may be?' as 'failed' }])).ok,
+    ).toBe(false);
     expect(decodeResultBody(encodeResultBody([{ ...result, commandId: 'x' }])).ok).toBe(false);
   });
 });
@@ -155,8 +161,33 @@ describe('events', () => {
       value: [newer, richer],
     });
   });
+  it('with a word that a list of ours lacks pass as they are, and take no other event with them', () => {
+    const asleep = { ...event, fields: { ...event.fields, to: 'asleep', mood: 'good' } };
+    const cause = { ...event, fields: { ...event.fields, cause: 'gremlins' } };
+    expect(decodeEventBody(encodeEventBody([asleep, cause, event]))).toEqual({
+      ok: true,
+      value: [asleep, cause, event],
+    });
+  });
+  it('say what can be known of them, without the words that nobody here knows', () => {
+    const read = (more: object) => knownFields('component_state', { ...event.fields, ...more });
+    expect(read({ cause: 'gremlins' })).toEqual(event.fields);
+    expect(read({ to: 'asleep' })).toBeUndefined();
+    expect(read({ version: 7 })).toBeUndefined();
+    const components = [
+      { name: 'sale', version: '2' },
+      { name: 'scale', version: '1' },
+    ];
+    const head = { agent: '9', os: '', hostname: '' };
+    const newer = {
+      ...{ ...head, configuration: { state: 'borrowed', name: 'all' } },
+      components: components.map((one) => ({ ...one, mode: 'learn' })),
+    };
+    expect(knownFields('inventory', newer)).toEqual({ ...head, components });
+    expect(newer.components[0]?.mode).toBe('learn');
+  });
   it('whose known fields are not what they are said to be are refused, naming the field', () => {
-    const wrong = { ...event, fields: { ...event.fields, to: 'asleep' } };
+    const wrong = { ...event, fields: { ...event.fields, to: 7 } };
     expect(decodeEventBody(encodeEventBody([wrong]))).toMatchObject({
       ok: false,
       reason: expect.stringContaining('to'),
@@ -179,6 +210,16 @@ describe('events', () => {
     ]) {
       expect(decodeEventBody(raw(fields)).ok, JSON.stringify(fields)).toBe(false);
     }
+  });
+});
+
+describe('results', () => {
+  it('in a state that a newer agent has are left out, and the others count', () => {
+    const id = randomUUID();
+    expect(decodeResultBody(newerResults(id, randomUUID()))).toMatchObject({
+      ok: true,
+      value: [{ commandId: id, state: 'succeeded' }],
+    });
   });
 });
 
