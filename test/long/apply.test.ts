@@ -83,6 +83,32 @@ describe('a document of the fleet', () => {
     });
   });
 
+  it.concurrent('that ends a component again and again touches no other, and is left at once', async () => {
+    await till(TWO, async (rig) => {
+      const printer = await rig.till.ready('printer');
+      await rig.till.ready('sale');
+      const more = {
+        command: [process.execPath, '-e', 'process.exit(1)'],
+        budget: { restarts: 1 },
+      };
+      const since = performance.now();
+      const result = await rig.obeyed(
+        apply(1, { components: version('2.0.0', more) }, { readyMs: 120_000 }),
+      );
+      expect(result).toMatchObject({
+        state: 'failed',
+        reason: expect.stringContaining('sale is in quarantine under it'),
+      });
+      expect(performance.now() - since).toBeLessThan(40_000);
+      await rig.till.ready('sale');
+      expect(rig.till.copies('printer')).toEqual([printer]);
+      const rungs = rig
+        .events()
+        .flatMap((event) => (event.kind === 'recovery' ? event.fields.rung : []));
+      expect(rungs.filter((rung) => rung === 'dependants' || rung === 'all')).toEqual([]);
+    });
+  });
+
   it.concurrent('brings and takes components, to a till that has none in its own file', async () => {
     await till([], async (rig) => {
       const first = { components: [fault('sale'), fault('scale')] };

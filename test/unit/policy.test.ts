@@ -39,3 +39,18 @@ it('costs no other component a restart, and the till no reboot, because nobody h
   expect(rungsOf(awaited)).toEqual([]);
   expect(rungsOf(`${awaited}, reset: { command: [reset] }`)).toEqual(['reset']);
 });
+
+it('has no rung above restart while a document of the fleet is on trial', () => {
+  const text =
+    'terminal: lane-1\ndataDir: d\nrunDir: r\nladder: { reboot: { command: [r] } }\ncomponents:\n' +
+    '  - { name: a, command: [x], reset: { command: [y] } }\n  - { name: b, command: [x], after: [a] }\n';
+  const loaded = loadConfig(text, '/etc');
+  if (!loaded.ok) throw new Error('wrong');
+  const [first] = loaded.config.components;
+  if (first === undefined) throw new Error('none');
+  let isOnTrial = true;
+  const policy = policyOf(first, loaded.config, () => !isOnTrial);
+  expect(policy.rungs).toEqual([]);
+  isOnTrial = false;
+  expect(policy.rungs.map(({ rung }) => rung)).toEqual(['dependants', 'reset', 'all', 'reboot']);
+});
