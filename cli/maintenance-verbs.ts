@@ -147,11 +147,16 @@ export function addMaintenanceVerbs(program: Command, verb: Verb): void {
   const maintenance = example(
     program
       .command('maintenance')
-      .description(
-        'let watchdogs of a store or a till only watch, for a while or at planned times',
+      .description('let watchdogs of a store or a till only watch, for a while or at planned times')
+      .option('--json', JSON_WORDS)
+      .action((options: Options) =>
+        verb(async () => {
+          const { runList } = await import('./verbs/maintenance.ts');
+          return withBroker(options, (context) => runList(context, '10'));
+        }),
       ),
-    'tillwatch maintenance start --store berlin-mitte --for 2h --reason "floor works"',
-    'tillwatch maintenance list',
+    'tillwatch maintenance',
+    'tillwatch maintenance start --store berlin --for 2h --reason "new floor"',
   );
   addStart(maintenance, verb);
   addWindows(maintenance, verb);
