@@ -1,7 +1,7 @@
 // Each check of a broker, made to fail: a real fleet's folders, keys and databases, broken by hand. A broker that runs is
 // looked at in test/long/doctor.test.ts.
 
-import { chmodSync, cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -55,6 +55,14 @@ const database = (path: string, sql: string): void => {
   db.close();
 };
 const json = (path: string, value: object): void => writeFileSync(path, JSON.stringify(value));
+
+/** One that was made by itself so long ago, where one is wanted each `every`. */
+function lastBackup({ file, at }: Broken, every: string, agoMs: number): void {
+  appendFileSync(file, `\nbackup: { every: ${every}, to: /nas, passphraseFile: /pass }\n`);
+  const atMs = Date.now() - agoMs;
+  const good = { atMs, endedMs: atMs, file: 'b', bytes: 1, by: 'broker', without: [] };
+  json(at('data', 'backup.json'), { made: 1, failed: 0, good: { ...good, verified: true } });
+}
 
 const REGISTRY = `
   create table cursor (id integer primary key, ledger_id integer);
@@ -140,6 +148,16 @@ const ROWS: Readonly<Record<string, Row>> = {
         },
       }),
     is: /^warn .* old, .*\n.*warn it was not read again/,
+  },
+  'an hourly backup that has not come for a day': {
+    check: 'backup',
+    ill: (broken) => lastBackup(broken, '1h', DAY_MS),
+    is: /^warn .* old, .*\bone each 60 min is wanted -> look why/,
+  },
+  'a monthly backup of eight days': {
+    check: 'backup',
+    ill: (broken) => lastBackup(broken, '31d', 8 * DAY_MS),
+    is: /^ok 8 ?d/,
   },
   'a battery that is empty': { check: 'clock', facts: { nowMs: 0 }, is: /^fail it says 1970/ },
   'a key that others may read': {

@@ -285,4 +285,7 @@ it('tillwatch doctor finds nothing wrong with a till that is well', async () => 
     for (const line of await till.find(check)) expect(line).toMatch(/^ok /);
   }
   expect(await till.find('admitted')).toEqual(['ok the agent is connected to its broker']);
+  // Made with the first line that is printed.
+  rmSync(till.path('data/logs'), { recursive: true });
+  expect((await till.find('folders')).filter((line) => !line.startsWith('ok '))).toEqual([]);
 });
