@@ -49,9 +49,14 @@ export class Component {
   /** As seen by samples since the agent began: each is a series from then on. */
   readonly #states = new Set<ComponentState>(['ready']);
 
-  constructor(config: ComponentConfig, till: Till, remembered: Remembered) {
+  constructor(
+    config: ComponentConfig,
+    till: Till,
+    remembered: Remembered,
+    mayClimb?: () => boolean,
+  ) {
     this.config = config;
-    this.policy = policyOf(config, till);
+    this.policy = policyOf(config, till, mayClimb);
     this.model = initialModel(this.policy, remembered);
   }
 

@@ -33,6 +33,8 @@ export type Hands = {
   readonly askStack: (component: string) => Promise<StackAnswer | undefined>;
   /** Where bundles of evidence stay. */
   readonly ring: Ring;
+  /** Asked each time: whether what fails may take others along. */
+  readonly mayClimb: () => boolean;
   readonly push: (component: string, event: ComponentEvent) => void;
   readonly report: (event: NewEvent) => void;
   /** @param version of what was restarted. */

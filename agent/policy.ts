@@ -9,12 +9,19 @@ import type { PlanItem } from './watchdog/plan.ts';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
+const NO_RUNGS: readonly RungRule[] = [];
 
 /** What of the whole till's configuration concerns one component. */
 export type Till = Pick<AgentConfig, 'mode' | 'ladder' | 'components'>;
 
-export function policyOf(component: ComponentConfig, till: Till): Policy {
+/** @param mayClimb asked each time; while not, there is no rung above restart, and quarantine follows. */
+export function policyOf(
+  component: ComponentConfig,
+  till: Till,
+  mayClimb: () => boolean = () => true,
+): Policy {
   const { hang, start, stop, backoff, budget, probes, heal, age } = component;
+  const rungs = rungsOf(component, till);
   return {
     component: component.name,
     version: component.version,
@@ -48,7 +55,9 @@ export function policyOf(component: ComponentConfig, till: Till): Policy {
     // Asked over the channel, or by a program of its own; without both there is nobody to ask.
     canHeal: heal !== undefined && (component.channel || heal.command !== undefined),
     heal: heal ?? DEFAULTS.ladder.heal,
-    rungs: rungsOf(component, till),
+    get rungs() {
+      return mayClimb() ? rungs : NO_RUNGS;
+    },
   };
 }
 

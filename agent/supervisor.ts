@@ -74,7 +74,7 @@ export class Supervisor {
     this.#hands = { ...hands, push: (name, event) => this.#loop.push(name, event) };
     this.#act = createAct(this.#hands);
     const components = config.components.map(
-      (component) => new Component(component, config, options.remembered(component.name)),
+      (one) => new Component(one, config, options.remembered(one.name), hands.mayClimb),
     );
     this.watched = new Watched(components);
     const policies = components.map(({ policy }) => policy);

@@ -66,6 +66,7 @@ export function handsFor(rooms: Rooms, wires: Wires): Omit<Hands, 'push'> {
     socketPath: socketPath(runDir),
     inherited: Object.fromEntries(inherited),
     logFileOf: output.fileOf,
+    mayClimb: () => rooms.configuration?.isOnTrial !== true,
     lastWords: rooms.intake.words,
     outputTail: (path) => rooms.intake.shadows.over(path),
     report: (event) => {

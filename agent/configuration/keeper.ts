@@ -10,7 +10,7 @@ import type { BootClock } from '../ports.ts';
 import { differenceOf, isOtherLaunch } from './difference.ts';
 import { Leaving } from './leaving.ts';
 import { isFree, step } from './machine.ts';
-import { ATTEMPTS_MAX, type Effect, type Event, INITIAL, type Model } from './model.ts';
+import { ATTEMPTS_MAX, type Effect, type Event, INITIAL, isOnTrial, type Model } from './model.ts';
 import type { Parts } from './parts.ts';
 import { neededOf, unreadyOf } from './readiness.ts';
 import type { Store } from './store.ts';
@@ -149,6 +149,10 @@ export class Keeper {
 
   refuse(document: Document, command: string, reason: string): void {
     this.#tell({ kind: 'refused', document, command, reason });
+  }
+
+  get isOnTrial(): boolean {
+    return isOnTrial(this.#model);
   }
 
   get config(): AgentConfig {

@@ -116,6 +116,24 @@ export type Effect =
 
 export type Step = { readonly model: Model; readonly effects: readonly Effect[] };
 
+/**
+ * What runs was not kept yet, or is about to be left. Whoever fails so far takes nobody along: not the till is sick but
+ * the document, and the way back is the remedy.
+ */
+export function isOnTrial({ phase }: Pick<Model, 'phase'>): boolean {
+  switch (phase.kind) {
+    case 'trying':
+    case 'promoting':
+      return true;
+    case 'noting':
+      return phase.then.kind === 'leave' && phase.then.why === 'back';
+    case 'leaving':
+      return phase.why === 'back';
+    default:
+      return false;
+  }
+}
+
 export const stay = (model: Model): Step => ({ model, effects: [] });
 
 export const nameOf = ({ name, version }: Document): string => `${name} ${version}`;

@@ -2,13 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { step } from '../../agent/configuration/machine.ts';
-import {
-  type Effect,
-  type Event,
-  INITIAL,
-  isOnTrial,
-  type Model,
-} from '../../agent/configuration/model.ts';
+import { type Effect, type Event, INITIAL, type Model } from '../../agent/configuration/model.ts';
 import {
   type Document,
   type Found,
@@ -297,22 +291,5 @@ describe('the trial of a document', () => {
     const begin = [found({ good: A, trial: B, notes: { ...NO_NOTES, trial } }), noted()];
     const { asked } = story(...begin, fits('trial', B), look(), 5, look());
     expect(asked.at(-1)).toBe('promote');
-  });
-
-  it.each<[string, Told[], boolean]>([
-    ['calm', CALM, false],
-    ['on the way to it', [...CALM, received(trialOf(B)), written(), noted()], false],
-    ['tried', TRYING, true],
-    ['ready, not yet kept', [...TRYING, 5, look(), 35, look()], true],
-    ['kept', [...TRYING, 5, look(), 35, look(), promoted()], false],
-    ['given up, not yet noted', [...TRYING, 3, look(['sale'], { quarantined: ['sale'] })], true],
-    [
-      'given up, on the way back',
-      [...TRYING, 3, look(['sale'], { quarantined: ['sale'] }), noted()],
-      true,
-    ],
-    ['over', [found({ good: A, trial: B, notes: tried(3) }), noted(), fits('good', A)], false],
-  ])('says whether the document that runs is on trial: %s', (_, events, expected) => {
-    expect(isOnTrial(story(...events).model)).toBe(expected);
   });
 });
