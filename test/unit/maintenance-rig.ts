@@ -14,12 +14,24 @@ export const MINUTE = 60_000;
 export const START = Date.parse('2026-01-25T00:30:00Z');
 export const ADA = { name: 'ada', role: 'admin' } as const;
 
+export type BulksSeen = Map<
+  string,
+  {
+    kind: string;
+    terminals: readonly string[];
+    state: string;
+    lastsMs?: number;
+    startedMs?: number;
+  }
+>;
 type Sent = { id: string; kind: string; terminal: string; args: Record<string, unknown> };
+
+type Planned = { kind: string; selector: { terminals: readonly string[] }; lastsMs: number };
 
 /** The room with a fleet, a queue and bulk actions that only write down; tills answer when told to. */
 export function open(
   tills: Readonly<Record<string, string>>,
-  before?: { database: Database; wall: number },
+  before?: { database: Database; wall: number; bulks?: BulksSeen },
 ) {
   const made = before ? undefined : openDatabase(join(folder(), 'r.db'), (database) => database);
   if (made?.ok === false) throw new Error(made.reason);
@@ -29,7 +41,11 @@ export function open(
   const away = new Set<string>();
   const sent: Sent[] = [];
   const audit: { action: string; operator: string; subject: string; outcome: string }[] = [];
-  const bulks = new Map<string, { kind: string; terminals: readonly string[]; state: string }>();
+  const bulks: BulksSeen = before?.bulks ?? new Map();
+  /** As if the broker were killed there. */
+  let dies: 'planned' | 'kept' | undefined;
+  /** Where no file says another one. */
+  const zones: Record<string, string> = {};
   const models = Object.entries(tills).map(([id, store]) => ({
     ...newTerminal(id, store, true),
     timeZone: 'Europe/Berlin',
@@ -54,7 +70,11 @@ export function open(
       },
     },
     stores: {
-      ...{ zoneOf: () => undefined, regionOf: () => undefined, file: () => undefined },
+      ...{
+        zoneOf: (store: string) => zones[store],
+        regionOf: () => undefined,
+        file: () => undefined,
+      },
       ...{ files: () => [], leaveOutBy: () => undefined },
     },
     commands: {
@@ -69,18 +89,28 @@ export function open(
       },
     },
     bulks: {
-      plan: ({ kind, selector }: { kind: string; selector: { terminals: readonly string[] } }) => {
+      plan: ({ kind, selector, lastsMs }: Planned) => {
         if (refused !== undefined) return { ok: false, kind: 'too_many', reason: refused };
         const id = randomUUID();
-        bulks.set(id, { kind, terminals: selector.terminals, state: 'planned' });
+        bulks.set(id, { kind, terminals: selector.terminals, state: 'planned', lastsMs });
+        if (dies === 'planned') throw new Error('killed');
         return { ok: true, view: { id, kind, count: selector.terminals.length } };
       },
       start: (id: string) => {
+        if (dies === 'kept') throw new Error('killed');
         const bulk = bulks.get(id);
-        if (bulk) bulks.set(id, { ...bulk, state: 'running' });
+        if (bulk) bulks.set(id, { ...bulk, state: 'running', startedMs: time.wall });
         return { ok: true };
       },
-      get: () => undefined,
+      abort: (id: string) => {
+        const bulk = bulks.get(id);
+        if (bulk) bulks.set(id, { ...bulk, state: 'aborted' });
+        return { ok: true };
+      },
+      get: (id: string) => {
+        const bulk = bulks.get(id);
+        return bulk && { ...bulk, id, count: bulk.terminals.length };
+      },
     },
     audit: { write: (entry: (typeof audit)[number]) => void audit.push(entry) },
     clock: { wallMs: () => time.wall, monotonicMs: () => time.monotonic },
@@ -101,7 +131,10 @@ export function open(
   const answer = (of: Sent, state = 'succeeded'): void =>
     finished({ command: of.id, terminal: of.terminal, state, reason: '' } as never);
   return {
-    ...{ room, time, away, sent, audit, bulks, pass, answer, database },
+    ...{ room, time, away, sent, audit, bulks, pass, answer, database, zones },
+    dieWhen: (at: typeof dies) => {
+      dies = at;
+    },
     refuse: (why: string | undefined) => {
       refused = why;
     },
