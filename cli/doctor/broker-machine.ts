@@ -217,11 +217,13 @@ async function databases({ dataDir }: BrokerConfig): Promise<readonly Finding[]>
   return found;
 }
 
-/** Without a setting of its own. */
+/** Where nobody has said how often. */
 const BACKUP_MS_MAX = 7 * DAY_MS;
+/** What writing one may take, or waiting for the next try. */
+const BACKUP_SLACK_MS = DAY_MS / 12;
 
 function backup(config: BrokerConfig, { nowMs }: BrokerFacts): readonly Finding[] {
-  const { dataDir } = config;
+  const { dataDir, backup: wanted } = config;
   const stat = statOf(dataDir);
   if (!stat.ok) return [skipped(`${dataDir} may not be seen`, ROOT)];
   const { good: last, bad: failed } = readLast(dataDir);
@@ -240,7 +242,10 @@ function backup(config: BrokerConfig, { nowMs }: BrokerFacts): readonly Finding[
     return [...found, warn('there is none: a broken disk would be the end of the fleet', make)];
   const old = Math.max(0, nowMs - last.atMs);
   const is = `${age(old)} old, ${sizeText(last.bytes)}, ${last.file}`;
-  found.push(old > BACKUP_MS_MAX ? warn(is, make) : good(is));
+  if (wanted !== undefined && old > wanted.everyMs + BACKUP_SLACK_MS) {
+    const late = `${is}, one each ${age(wanted.everyMs)} is wanted`;
+    found.push(warn(late, "look why in the broker's log, and whether it runs"));
+  } else found.push(wanted === undefined && old > BACKUP_MS_MAX ? warn(is, make) : good(is));
   if (!last.verified) found.push(warn('it was not read again after it was written', make));
   return found;
 }

@@ -1,6 +1,7 @@
 // The machine under the agent: Node, the configuration that it reads, its folders and disk, and its clock.
 
 import { statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { limitsFor } from '../../agent/low-disk.ts';
 import { realFiles } from '../../agent/system/files.ts';
 import { timeZoneOf } from '../../agent/time-zone.ts';
@@ -73,6 +74,11 @@ function folder(what: string, path: string, { agent, uid }: TillFacts): Finding 
   const stat = statOf(path);
   if (!stat.ok && isHidden(stat.code)) {
     return skipped(`${what}: ${path} may not be seen by ${userName(uid)}`, 'run it again as root');
+  }
+  // Nothing was printed yet.
+  const isYoung = what === 'logs' && agent.kind === 'answers' && !stat.ok && stat.code === 'ENOENT';
+  if (isYoung && statOf(dirname(path)).ok) {
+    return good(`${what}: ${path} is made with the first line that a component prints`);
   }
   if (!stat.ok) {
     const missing = `${what}: ${path} is not there (${stat.code})`;
