@@ -34,10 +34,11 @@ export function configText(wishes: ConfigWishes): string {
 # What terminals and people call this machine. They stand in its certificate, which is made anew when they change.
 names: [${names.map(word).join(', ')}]
 
-# Everything that terminals said. No key is in it: whoever has a backup of it cannot command a till.
+# Everything that terminals said. No key is in this folder: whoever has a copy of it alone cannot command a till.
+# A file of "tillwatch broker backup" has the keys, too, encrypted: whoever has its passphrase as well can.
 dataDir: ${word(dataDir)}
 # The authority's key, the key that signs commands and the one that signs the audit log; for the broker's user alone.
-# Keep one copy of it, apart from the backups of the data: without it every terminal has to be enrolled anew.
+# Keep one copy of it apart from the data, or backups: without it every terminal has to be enrolled anew.
 keysDir: ${word(keysDir)}
 
 # Terminals come here: MQTT over TLS, with their certificates.
