@@ -3,6 +3,7 @@
 
 import type { Sample } from '../../protocol/metric-body.ts';
 import type { Audit } from '../audit.ts';
+import { lastRestore } from '../backup/restored.ts';
 import type { Bulks } from '../bulk/desk.ts';
 import type { Clock, Timers } from '../clock.ts';
 import type { Fleet } from '../fleet/fleet.ts';
@@ -23,7 +24,7 @@ export type MaintenanceOptions = TellingOptions & {
   readonly fleet: TellingOptions['fleet'] &
     Pick<Fleet, 'models' | 'timeZoneOf' | 'describeBy' | 'observeBy' | 'observeStores'>;
   readonly stores: Pick<Stores, 'zoneOf' | 'regionOf' | 'file' | 'files' | 'leaveOutBy'>;
-  readonly bulks: Pick<Bulks, 'plan' | 'start' | 'get'>;
+  readonly bulks: Pick<Bulks, 'plan' | 'start' | 'get' | 'abort'>;
   readonly audit: Pick<Audit, 'write'>;
   readonly clock: Pick<Clock, 'wallMs' | 'monotonicMs'>;
   readonly timers: Pick<Timers, 'every'>;
@@ -124,7 +125,7 @@ export function openMaintenances(options: MaintenanceOptions): Maintenances {
   );
   const scheduler = createScheduler(
     {
-      ...{ database, bulks, audit, clock, log, stores },
+      ...{ database, bulks, audit, clock, log, stores, restored: lastRestore(database) },
       terminalsOf: (among) =>
         fleet
           .models()

@@ -4,6 +4,7 @@
 // something twice. A store in another maintenance waits until that is over or the window is.
 
 import type { Audit } from '../audit.ts';
+import type { lastRestore } from '../backup/restored.ts';
 import type { Bulks } from '../bulk/desk.ts';
 import type { BulkView } from '../bulk/view.ts';
 import type { Clock } from '../clock.ts';
@@ -26,10 +27,14 @@ const ITSELF: Actor = { name: OWN_OPERATOR, role: 'admin' };
 const REASON_CHARS_MAX = 300;
 /** Begun in one tick: each is a transaction, and acknowledgements wait for their turn meanwhile. */
 const OBSERVED_PER_TICK_MAX = 50;
+/** Dates that ran are read from disk again when there are twice as many and so many more. */
+const RAN_MIN = 10_000;
+const NOT_THERE = 'the broker was not there, or did not know the store yet';
+const RESTORED = 'the broker was restored from a backup: it may have run since that was taken';
 
 export type SchedulerOptions = {
   readonly database: Database;
-  readonly bulks: Pick<Bulks, 'plan' | 'start' | 'get'>;
+  readonly bulks: Pick<Bulks, 'plan' | 'start' | 'get' | 'abort'>;
   readonly audit: Pick<Audit, 'write'>;
   readonly clock: Pick<Clock, 'wallMs' | 'monotonicMs'>;
   readonly log: Log;
@@ -38,6 +43,8 @@ export type SchedulerOptions = {
   readonly terminalsOf: (stores: ReadonlySet<string>) => readonly string[];
   /** Why nothing may be done in a store now. */
   readonly forbidden: (store: string) => string | undefined;
+  /** The last one; undefined where there was none. */
+  readonly restored?: ReturnType<typeof lastRestore>;
 };
 
 export type Scheduler = { readonly tick: () => void; readonly forget: (window: string) => void };
@@ -51,7 +58,8 @@ const wordsOf = ({ kind, count }: Pick<BulkView, 'kind' | 'count'>): string =>
 
 /** What ran, on disk and in memory, and why others still wait. */
 function createRecords({ database, audit, clock, log }: SchedulerOptions, store: MaintenanceStore) {
-  const ran = new Set(store.windows.runs().map(runKey));
+  let ran = new Set(store.windows.keys().map(runKey));
+  let readAgain = 2 * ran.size + RAN_MIN;
   /** For what is told when the window is over. */
   const waited = new Map<string, string>();
   const keyOf = ({ window, store: of, date }: Due): string =>
@@ -67,29 +75,50 @@ function createRecords({ database, audit, clock, log }: SchedulerOptions, store:
     audit.write({ ...entry, reason: why, outcome: state, detail });
   }
 
+  /** @returns whether it is on disk. */
+  function transact(work: () => void): boolean {
+    const done = database.transact(work);
+    if (!done.ok) log.error('a maintenance window stands still', { reason: done.reason });
+    return done.ok;
+  }
+
+  function put(runs: readonly Run[]): boolean {
+    if (!transact(() => write(runs))) return false;
+    for (const run of runs) {
+      ran.add(runKey(run));
+      waited.delete(runKey(run));
+    }
+    // On disk each window and store has few: what is not there any more is forgotten here, too.
+    if (ran.size > readAgain) {
+      ran = new Set(store.windows.keys().map(runKey));
+      readAgain = 2 * ran.size + RAN_MIN;
+    }
+    return true;
+  }
+
   return {
+    put,
     has: (key: string): boolean => ran.has(key),
     wait: (due: Due, why: string): void => void waited.set(keyOf(due), why),
-    whyOf: (due: Due): string => waited.get(keyOf(due)) ?? 'the broker was not there',
-    /** @returns whether it is on disk. */
+    whyOf: (due: Due): string => waited.get(keyOf(due)) ?? NOT_THERE,
     keep: (due: readonly Due[], rest: Pick<Run, 'state' | 'why'> & Partial<Run>): boolean => {
       const atMs = clock.wallMs();
-      const runs = due.map(
-        ({ window, store: of, date }): Run => ({
-          ...{ window: window.name, store: of, date, atMs },
-          ...rest,
-        }),
+      return put(
+        due.map(
+          ({ window, store: of, date }): Run => ({
+            ...{ window: window.name, store: of, date, atMs },
+            ...rest,
+          }),
+        ),
       );
-      const done = database.transact(() => write(runs));
-      if (!done.ok) {
-        log.error('a maintenance window stands still', { reason: done.reason });
-        return false;
-      }
-      for (const run of runs) {
-        ran.add(runKey(run));
-        waited.delete(runKey(run));
-      }
-      return true;
+    },
+    /** They have not been: each is due again while it lasts. */
+    takeBack: (runs: readonly Run[]): boolean => {
+      const isDone = transact(() => {
+        for (const run of runs) store.windows.drop(run);
+      });
+      if (isDone) for (const run of runs) ran.delete(runKey(run));
+      return isDone;
     },
     forget: (window: string): void => {
       for (const key of ran) if (key.startsWith(`${window}\0`)) ran.delete(key);
@@ -99,8 +128,15 @@ function createRecords({ database, audit, clock, log }: SchedulerOptions, store:
 }
 type Records = ReturnType<typeof createRecords>;
 
-/** All stores of one window that are due together: one bulk action, which knows to spare half of each. */
-function createRestarts({ bulks, clock, terminalsOf }: SchedulerOptions, records: Records) {
+/**
+ * All stores of one window that are due until the same moment: one bulk action, which knows to spare half of each.
+ * `unsure`: it was written down and could not be started.
+ */
+function createRestarts(
+  { bulks, clock, terminalsOf }: SchedulerOptions,
+  records: Records,
+  unsure: () => void,
+) {
   return (window: Window, due: readonly Due[]): void => {
     const kind = window.action === 'reboot' ? 'reboot' : 'restart_all';
     const terminals = terminalsOf(new Set(due.map(({ store: of }) => of)));
@@ -124,7 +160,9 @@ function createRestarts({ bulks, clock, terminalsOf }: SchedulerOptions, records
     if (!records.keep(due, { state: 'started', why, bulk })) return;
     const confirm = wordsOf(planned.view);
     const started = bulks.start(bulk, { count, reason, confirm, actor: ITSELF });
-    if (!started.ok) records.keep(due, { state: 'failed', why: started.reason, bulk });
+    if (started.ok) return;
+    if (started.kind === 'unavailable') unsure();
+    else records.keep(due, { state: 'failed', why: started.reason, bulk });
   };
 }
 
@@ -146,16 +184,34 @@ function createObserving({ clock }: SchedulerOptions, records: Records, desk: Pi
   };
 }
 
-/** Between planning and starting the broker was killed: what was written down is done now, if there is time. */
-function goOn({ bulks, log }: SchedulerOptions, runs: readonly Run[]): void {
-  for (const { bulk, state, window } of runs) {
-    const view = state === 'started' && bulk !== undefined ? bulks.get(bulk) : undefined;
-    if (view?.state !== 'planned') continue;
-    const reason = `window ${window}: gone on with after a restart of the broker`;
-    const wish = { count: view.count, reason, confirm: wordsOf(view), actor: ITSELF };
-    const started = bulks.start(view.id, wish);
-    if (!started.ok) log.warn('a window was not gone on with', { window, reason: started.reason });
+/**
+ * Between writing down and starting, the broker was killed: nothing was done, and the window is due again while it lasts.
+ * Where a backup was taken at that moment, it was started afterwards, and is not done twice.
+ * @returns whether that is settled.
+ */
+function settleUnstarted(
+  { bulks, restored }: SchedulerOptions,
+  records: Records,
+  runs: readonly Run[],
+): boolean {
+  let isSettled = true;
+  for (const [bulk, of] of Map.groupBy(runs, (run) => run.bulk)) {
+    const [first] = of;
+    if (bulk === undefined || first?.state !== 'started') continue;
+    const view = bulks.get(bulk);
+    if (view === undefined || view.startedMs !== undefined) continue;
+    if (view.state === 'planned') {
+      const stopped = bulks.abort(bulk, ITSELF, `window ${first.window}: it was never started`);
+      if (!stopped.ok) isSettled = false;
+      if (!stopped.ok) continue;
+    }
+    const isRestored = restored !== undefined && first.atMs < restored.restoredMs;
+    const done = isRestored
+      ? records.put(of.map((run) => ({ ...run, state: 'missed', why: RESTORED })))
+      : records.takeBack(of);
+    isSettled &&= done;
   }
+  return isSettled;
 }
 
 export function createScheduler(
@@ -165,9 +221,18 @@ export function createScheduler(
   windows: () => readonly Window[],
 ): Scheduler {
   const records = createRecords(options, store);
-  const restart = createRestarts(options, records);
+  let isSettled = false;
+  const restart = createRestarts(options, records, () => {
+    isSettled = false;
+  });
   const observe = createObserving(options, records, desk);
-  let isBegun = false;
+  const { restored } = options;
+  /** What was done since the backup is not known; to observe twice does nothing twice. */
+  const mayHaveRun = ({ window, beginMs, endMs }: Due): boolean =>
+    restored !== undefined &&
+    window.action !== 'observe' &&
+    beginMs < restored.restoredMs &&
+    endMs > restored.backupMs;
 
   function act(window: Window, of: readonly Due[]): void {
     if (window.action === 'observe') {
@@ -179,23 +244,24 @@ export function createScheduler(
       if (why !== undefined) records.wait(one, why);
       return why === undefined;
     });
-    if (free.length > 0) restart(window, free);
+    for (const some of Map.groupBy(free, ({ endMs }) => endMs).values()) restart(window, some);
   }
 
   return {
     tick: () => {
       // Not when it is made: what a bulk action asks is not there yet.
-      if (!isBegun) goOn(options, store.windows.runs());
-      isBegun = true;
+      if (!isSettled) isSettled = settleUnstarted(options, records, store.windows.runs());
       const all = windows();
-      if (all.length === 0) return;
+      if (all.length === 0 || !isSettled) return;
       const nowMs = options.clock.wallMs();
       const { due, missed } = dueWindows(all, options.stores(), records.has, nowMs);
-      for (const [window, of] of Map.groupBy(due, (one) => one.window)) act(window, of);
-      const told = ({ window, date }: Due, why: string) => `${window.name}\0${date}\0${why}`;
-      for (const of of Map.groupBy(missed, (one) => told(one, records.whyOf(one))).values()) {
+      const [gone, open] = [due.filter(mayHaveRun), due.filter((one) => !mayHaveRun(one))];
+      for (const [window, of] of Map.groupBy(open, (one) => one.window)) act(window, of);
+      const whyOf = (one: Due) => (mayHaveRun(one) ? RESTORED : records.whyOf(one));
+      const told = (one: Due) => `${one.window.name}\0${one.date}\0${whyOf(one)}`;
+      for (const of of Map.groupBy([...gone, ...missed], told).values()) {
         const [first] = of;
-        if (first !== undefined) records.keep(of, { state: 'missed', why: records.whyOf(first) });
+        if (first !== undefined) records.keep(of, { state: 'missed', why: whyOf(first) });
       }
     },
     forget: records.forget,

@@ -104,6 +104,10 @@ function openWindows({ db }: Pick<Database, 'db'>) {
   const newest = db.prepare(
     'SELECT model FROM maintenance_runs WHERE window = ? ORDER BY at_ms DESC, store LIMIT ?',
   );
+  const keys = db.prepare('SELECT window, store, date FROM maintenance_runs');
+  const drop = db.prepare(
+    'DELETE FROM maintenance_runs WHERE window = ? AND store = ? AND date = ?',
+  );
   const upsert = db.prepare(
     `INSERT INTO maintenance_runs (window, store, date, at_ms, model) VALUES (?, ?, ?, ?, ?)
      ON CONFLICT (window, store, date) DO UPDATE SET model = excluded.model`,
@@ -123,6 +127,17 @@ function openWindows({ db }: Pick<Database, 'db'>) {
       removeRuns.run(name);
     },
     runs: (): readonly Run[] => runs.all().map(modelOf<Run>),
+    keys: (): readonly Pick<Run, 'window' | 'store' | 'date'>[] =>
+      keys.all().map((row) => ({
+        ...{
+          window: String(row['window']),
+          store: String(row['store']),
+          date: String(row['date']),
+        },
+      })),
+    drop: ({ window, store, date }: Run): void => {
+      drop.run(window, store, date);
+    },
     newest: (window: string, limit: number): readonly Run[] =>
       newest.all(window, limit).map(modelOf<Run>),
     keep: (run: Run): void => {

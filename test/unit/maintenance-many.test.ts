@@ -40,7 +40,7 @@ function world(action: Action) {
     },
     forbidden: () => undefined,
   } as unknown as SchedulerOptions;
-  const store = { windows: { runs: () => [], keep: () => undefined } };
+  const store = { windows: { runs: () => [], keys: () => [], keep: () => undefined } };
   const start = () => {
     asked.started += 1;
     return { ok: true, maintenances: [{ id: 'm' }] } as never;

@@ -36,7 +36,7 @@ export function open(options: Parameters<typeof rig>[0] = {}) {
     const nothing = () => ({ ok: false, kind: 'invalid', reason: 'not here' }) as const;
     const maintenances = openMaintenances({
       ...{ ...shared, stores },
-      bulks: { plan: nothing, start: nothing, get: () => undefined },
+      bulks: { plan: nothing, start: nothing, abort: nothing, get: () => undefined },
       commands: { createOwn: nothing, onFinished: () => () => undefined },
     });
     return { audit, identities, stores, maintenances };
