@@ -75,7 +75,7 @@ class RunningAgent implements Agent {
       hands,
       remembered: (name) => ({
         seed: Math.floor(rooms.ports.random() * 2 ** 31),
-        restarts: budgets.restored(name),
+        restarts: rooms.configuration?.isFresh(name) ? [] : budgets.restored(name),
         rested: budgets.rested(name),
         uses: ladder.restored(name),
       }),

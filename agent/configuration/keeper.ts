@@ -12,7 +12,7 @@ import { Leaving } from './leaving.ts';
 import { isFree, step } from './machine.ts';
 import { ATTEMPTS_MAX, type Effect, type Event, INITIAL, isOnTrial, type Model } from './model.ts';
 import type { Parts } from './parts.ts';
-import { neededOf, unreadyOf } from './readiness.ts';
+import { isFresh, neededOf, unreadyOf } from './readiness.ts';
 import type { Store } from './store.ts';
 import { tellOutcome, tellRefused, tellTrial } from './telling.ts';
 import type { Document, Found, Shelf, Trial, Which } from './types.ts';
@@ -153,6 +153,10 @@ export class Keeper {
 
   get isOnTrial(): boolean {
     return isOnTrial(this.#model);
+  }
+
+  isFresh(component: string): boolean {
+    return isFresh(this.#model.notes, component);
   }
 
   get config(): AgentConfig {

@@ -5,15 +5,30 @@
 import type { AgentConfig, ComponentConfig } from '../../configuration/config.ts';
 import type { Component } from '../component.ts';
 import { isOtherLaunch } from './difference.ts';
+import type { Notes } from './types.ts';
 
 const isReady = ({ model }: Pick<Component, 'model'>): boolean =>
   model.state === 'ready' || model.state === 'suspect';
+
+/** Started a moment ago, as after a trial that has just ended, and nothing says that it will not be. */
+const isComing = ({ model }: Pick<Component, 'model'>): boolean =>
+  model.state === 'starting' && model.failures === 0;
+
+/**
+ * Whether the restarts that an agent before has counted say nothing of it: they were those of a document that was left,
+ * or of the program that this one replaces. Otherwise the last good one would begin with a budget that the bad one
+ * has spent, and climb at once.
+ */
+export function isFresh({ trial, outcome }: Notes, component: string): boolean {
+  if (trial !== undefined) return trial.attempts <= 1 && trial.restarted.includes(component);
+  return outcome?.what === 'rolled_back' && !outcome.isTold;
+}
 
 /** One that is only waited for may not be started today at all. */
 const isWaitedFor = ({ run, external }: ComponentConfig): boolean =>
   run === 'external' && external?.start === undefined;
 
-/** Of those in `after`: who is ready now, and who is new. */
+/** Of those in `after`: who is ready now or about to be, and who is new. */
 export function neededOf(
   components: readonly Component[],
   after: Pick<AgentConfig, 'components'>,
@@ -22,7 +37,7 @@ export function neededOf(
   return after.components
     .filter((one) => {
       const now = known.get(one.name);
-      return now === undefined ? !isWaitedFor(one) : isReady(now);
+      return now === undefined ? !isWaitedFor(one) : isReady(now) || isComing(now);
     })
     .map(({ name }) => name);
 }

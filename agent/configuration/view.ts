@@ -4,6 +4,7 @@
 import type { ConfigurationState } from '../../protocol/event-kinds.ts';
 import type { TillAnswer } from '../../protocol/till.ts';
 import type { Keeper } from './keeper.ts';
+import { isOnTrial } from './model.ts';
 import { RESULTS } from './types.ts';
 
 export type ConfigurationView = {
@@ -13,6 +14,10 @@ export type ConfigurationView = {
   readonly sha256?: string;
 };
 
+/** The note of its end is on disk before the till is back. */
+const isLeft = (keeper: Keeper | undefined): boolean =>
+  keeper !== undefined && isOnTrial(keeper.model);
+
 export function configurationView(
   keeper: Keeper | undefined,
   overridden: boolean,
@@ -20,7 +25,8 @@ export function configurationView(
   const over = overridden ? { overridden } : {};
   const { running, notes } = keeper?.model ?? {};
   if (running === undefined) return { state: 'own', ...over };
-  const state = notes?.trial?.document.sha256 === running.sha256 ? 'trial' : 'kept';
+  const isTried = notes?.trial?.document.sha256 === running.sha256 || isLeft(keeper);
+  const state = isTried ? 'trial' : 'kept';
   return { state, ...running, ...over };
 }
 
