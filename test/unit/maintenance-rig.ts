@@ -44,6 +44,8 @@ export function open(
   const bulks: BulksSeen = before?.bulks ?? new Map();
   /** As if the broker were killed there. */
   let dies: 'planned' | 'kept' | undefined;
+  /** Who holds a till by themselves, as it says. */
+  const holders: Record<string, { by: string; untilMs: number }> = {};
   /** Where no file says another one. */
   const zones: Record<string, string> = {};
   const models = Object.entries(tills).map(([id, store]) => ({
@@ -60,6 +62,7 @@ export function open(
   const options = {
     fleet: {
       ...{ database, models: () => models },
+      view: (id: string) => ({ held: holders[id] }),
       connected: () => models.filter(({ id }) => !away.has(id)),
       isConnected: (id: string) => id in tills && !away.has(id),
       storeOf: (id: string) => tills[id] ?? 'unassigned',
@@ -128,10 +131,10 @@ export function open(
     time.monotonic += ms;
     for (let at = 0; at < 6; at += 1) tick();
   };
-  const answer = (of: Sent, state = 'succeeded'): void =>
-    finished({ command: of.id, terminal: of.terminal, state, reason: '' } as never);
+  const answer = (of: Sent, state = 'succeeded', reason = ''): void =>
+    finished({ command: of.id, terminal: of.terminal, state, reason } as never);
   return {
-    ...{ room, time, away, sent, audit, bulks, pass, answer, database, zones },
+    ...{ room, time, away, sent, audit, bulks, pass, answer, database, zones, holders },
     dieWhen: (at: typeof dies) => {
       dies = at;
     },
