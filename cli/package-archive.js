@@ -7,13 +7,16 @@ import {
   chmodSync,
   copyFileSync,
   createReadStream,
+  existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 
 /** Any would do; this one is no till's clock that went wrong. */
@@ -41,10 +44,48 @@ export async function sumsText(named) {
   return lines.join('');
 }
 
+/** What a run that was killed has left; one that still runs keeps its own. */
+export function sweepStages(folder) {
+  for (const name of readdirSync(folder).filter((left) => left.startsWith('.stage-'))) {
+    const [, pid] = name.split('-');
+    if (existsSync(`/proc/${pid}`)) continue;
+    rmSync(join(folder, name), { recursive: true, force: true });
+  }
+}
+
+const noteOf = (to) => join(dirname(to), `.${basename(to)}.json`);
+
+/** Of what goes in, with its names and modes: the same digest, the same archive. */
+async function digestOf(parts) {
+  const hash = createHash('sha256');
+  for (const { path, from, text, isProgram } of parts) {
+    const sum = text === undefined ? await sha256File(from) : text;
+    hash.update(`${JSON.stringify([path, isProgram, sum])}\n`);
+  }
+  return hash.digest('hex');
+}
+
+/** Of an archive that was made, by its own bytes and by what would go into it now. */
+export async function isCurrent(to, parts, level) {
+  try {
+    const made = JSON.parse(readFileSync(noteOf(to), 'utf8'));
+    if (made.level < level || made.archive !== (await sha256File(to))) return false;
+    return made.parts === (await digestOf(parts));
+  } catch {
+    return false; // not made yet, or nobody knows from what
+  }
+}
+
+export async function noteMade(to, parts, level) {
+  const made = { level, archive: await sha256File(to), parts: await digestOf(parts) };
+  writeFileSync(`${noteOf(to)}.${process.pid}`, JSON.stringify(made));
+  renameSync(`${noteOf(to)}.${process.pid}`, noteOf(to));
+}
+
 /** @returns nothing; `to` is there as a whole or not at all */
 export async function writeArchive({ to, name, parts, level }) {
   const { create } = await import('tar');
-  const stage = mkdtempSync(join(dirname(to), '.stage-'));
+  const stage = mkdtempSync(join(dirname(to), `.stage-${process.pid}-`));
   try {
     const inside = join(stage, name);
     const named = parts.map((part) => ({ name: part.path, path: place(inside, part) }));

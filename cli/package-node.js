@@ -16,7 +16,9 @@ export const NODE = {
     arm64: '0f8949d1028f6d61506b2d5bc57e7e6fe893d7b1997509b7847294fc9c616584',
   },
 };
-const FETCH_MS_MAX = 300_000;
+/** Of one try; 45 MB take a minute on a line of 6 Mbit/s. */
+const FETCH_MS_MAX = 120_000;
+const TRIES = 2;
 
 const sha256Of = (file) => createHash('sha256').update(readFileSync(file)).digest('hex');
 
@@ -31,6 +33,20 @@ function lastWord(text) {
   return lines[0]?.replace(/^npm (error|ERR!) (code )?/, '') ?? 'npm did not say why';
 }
 
+/** @returns why it did not work, also the second time */
+function runNpm(argv) {
+  let why;
+  for (let tries = 0; tries < TRIES; tries += 1) {
+    const bounded = { encoding: 'utf8', timeout: FETCH_MS_MAX, killSignal: 'SIGKILL' };
+    const ran = spawnSync('npm', argv, bounded);
+    if (ran.status === 0) return undefined;
+    const late = ran.error?.code === 'ETIMEDOUT';
+    why = late ? `no answer within ${FETCH_MS_MAX / 1000} s` : ran.error?.message;
+    why ??= lastWord(ran.stderr);
+  }
+  return why;
+}
+
 async function fetchInto(folder, arch) {
   const name = `node-linux-${arch}`;
   mkdirSync(join(folder, '..'), { recursive: true });
@@ -43,9 +59,9 @@ async function fetchInto(folder, arch) {
       next,
       '--loglevel=error',
     ];
-    const ran = spawnSync('npm', argv, { encoding: 'utf8', timeout: FETCH_MS_MAX });
-    if (ran.status !== 0) {
-      const why = ran.error?.message ?? lastWord(ran.stderr);
+    process.stderr.write(`tillwatch: npm fetches ${name}@${NODE.version}, some 45 MB\n`);
+    const why = runNpm(argv);
+    if (why !== undefined) {
       return `the npm package ${name}@${NODE.version} cannot be fetched (${why}); is there a network?`;
     }
     const { extract } = await import('tar');

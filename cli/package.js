@@ -9,7 +9,6 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
-  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
@@ -17,7 +16,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { licencesText } from './licences.js';
-import { sumsText, writeArchive } from './package-archive.js';
+import { isCurrent, noteMade, sumsText, sweepStages, writeArchive } from './package-archive.js';
 import { findNode, NODE } from './package-node.js';
 import { besidePackages, partsOf } from './package-parts.js';
 import { sbomText } from './sbom.js';
@@ -30,11 +29,12 @@ const say = (text) => process.stderr.write(`tillwatch: ${text}\n`);
 
 const HELP = `Usage: npm run package [-- --platform linux-x64] [--to FOLDER] [--level 1-9]
 
-One archive per platform (linux-x64 and linux-arm64), with sums and a bill of materials beside them.
+One archive per platform (linux-x64 and linux-arm64), with sums and a bill of materials beside them. One that is there
+and would be the same is kept.
 
   --platform NAME  only this one; may be given twice
   --to FOLDER      where they go (packages/)
-  --level NUMBER   how hard gzip tries (9)
+  --level NUMBER   how hard gzip tries (9; TILLWATCH_PACKAGE_LEVEL says it for tests)
 
 Example: npm run package -- --platform linux-arm64
 `;
@@ -49,7 +49,7 @@ function readArguments() {
   if (unknown !== undefined) {
     throw new Error(`there is no platform ${unknown}: it is linux-x64 or linux-arm64`);
   }
-  const level = Number(values.level ?? 9);
+  const level = Number(values.level ?? process.env['TILLWATCH_PACKAGE_LEVEL'] ?? 9);
   if (!Number.isInteger(level) || level < 1 || level > 9) {
     throw new Error('--level is a whole number from 1 to 9');
   }
@@ -78,9 +78,15 @@ async function packageOne(arch, { to, level }, version, lock) {
   const parts = partsOf({ root, lock, arch, node: node.folder, version, texts });
   const native = parts.some(({ path }) => path.includes(`/prebuilds/linux-${arch}/`));
   if (!native) return `serialport has no prebuilt part for linux-${arch} here: run npm ci`;
-  await writeArchive({ to: join(to, `${name}.tar.gz`), name, parts, level });
+  const file = join(to, `${name}.tar.gz`);
   writeFileSync(join(to, `${name}.cdx.json`), texts['sbom.cdx.json']);
-  const bytes = statSync(join(to, `${name}.tar.gz`)).size;
+  if (await isCurrent(file, parts, level)) {
+    say(`${name}.tar.gz is there already`);
+    return undefined;
+  }
+  await writeArchive({ to: file, name, parts, level });
+  await noteMade(file, parts, level);
+  const bytes = statSync(file).size;
   const seconds = ((Date.now() - startedMs) / 1000).toFixed(0);
   say(`${name}.tar.gz: ${parts.length} files, ${(bytes / 1e6).toFixed(1)} MB, in ${seconds} s`);
   return undefined;
@@ -92,8 +98,9 @@ async function writeSums(to, version) {
     (name) => /\.(tar\.gz|cdx\.json)$/.test(name) && name.startsWith(`tillwatch-${version}-linux-`),
   );
   const named = names.sort().map((name) => ({ name, path: join(to, name) }));
-  writeFileSync(join(to, 'SHA256SUMS.next'), await sumsText(named));
-  renameSync(join(to, 'SHA256SUMS.next'), join(to, 'SHA256SUMS'));
+  const next = join(to, `.sums-${process.pid}`);
+  writeFileSync(next, await sumsText(named));
+  renameSync(next, join(to, 'SHA256SUMS'));
 }
 
 /** @returns why no archive can be made, as a sentence */
@@ -129,9 +136,7 @@ async function main() {
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'));
   mkdirSync(asked.to, { recursive: true });
-  for (const name of readdirSync(asked.to).filter((left) => left.startsWith('.stage-'))) {
-    rmSync(join(asked.to, name), { recursive: true, force: true });
-  }
+  sweepStages(asked.to);
   const problems = [];
   for (const arch of asked.arches) {
     const problem = await packageOne(arch, asked, version, lock);
