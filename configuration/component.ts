@@ -55,7 +55,7 @@ const environment = v.pipe(
 );
 
 /** By name and not by number: groups hang on the name. The portable set of POSIX 3.426, and useradd(8)'s length. */
-const account = (what: string) =>
+export const account = (what: string) =>
   v.pipe(
     text(what, 32),
     v.regex(/^[A-Za-z_][A-Za-z0-9_.-]*$/, `must be ${what} of the till, by name`),

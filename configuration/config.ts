@@ -65,7 +65,7 @@ function loadOwn(text: string, folder: string): Loaded {
 export function loadConfig(text: string, folder: string, document?: string): Loaded {
   const own = loadOwn(text, folder);
   if (document === undefined) return own;
-  const read = readDocument(document, ' of the document');
+  const read = readDocument(document, ' of the document', own.ok ? own.config.bounds : {});
   if (!own.ok || !read.ok) {
     const problems = [...(own.ok ? [] : own.problems), ...(read.ok ? [] : read.problems)];
     return { ok: false, problems };

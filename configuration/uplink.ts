@@ -4,11 +4,14 @@
 
 import * as v from 'valibot';
 import { COMMAND_KINDS } from '../protocol/commands.ts';
+import { account } from './component.ts';
 import { DEFAULTS } from './defaults.ts';
 import { isLoopback, list, oneOf, port, strict, text, truth, whole } from './words.ts';
 
 /** Tried in turn; more are a mistake. */
 export const ADDRESSES_MAX = 8;
+/** That a document may name. */
+const USERS_MAX = 64;
 export const MQTT_TLS_PORT = 8883;
 
 const address = v.pipe(
@@ -56,6 +59,8 @@ export const boundsEntry = v.optional(
   strict({
     /** Kinds of commands that are obeyed here. */
     commands: v.optional(list(oneOf(...COMMAND_KINDS), COMMAND_KINDS.length), [...COMMAND_KINDS]),
+    /** As whom a document of the fleet may run something; not said: as anybody but root. */
+    users: v.optional(list(account('a user'), USERS_MAX)),
     /** Of components, by operators. */
     restartsPerHour: v.optional(
       whole(0, 1_000, 'a whole number of restarts'),

@@ -3,7 +3,13 @@
 // of it is the trial's (configuration/machine.ts); the result comes when that is over, from a later agent.
 
 import { inflateRawSync } from 'node:zlib';
-import { type AgentConfig, formatProblem, loadConfig } from '../../configuration/config.ts';
+import {
+  type AgentConfig,
+  formatProblem,
+  loadConfig,
+  type Problem,
+} from '../../configuration/config.ts';
+import { readDocument } from '../../configuration/fleet.ts';
 import { patternProblems } from '../../configuration/patterns.ts';
 import { CONFIGURATION_BYTES_MAX, REASON_CHARS_MAX } from '../../protocol/limits.ts';
 import { fail, ok, type Result } from '../../protocol/result.ts';
@@ -47,6 +53,33 @@ export function refusal(problems: readonly string[]): string {
   return text;
 }
 
+const PASSWD = '/etc/passwd';
+const PASSWD_BYTES_MAX = 1024 * 1024;
+
+/** Root under another name of it [passwd(5)], which the reader of the document cannot know. */
+export function rootsIn(
+  { components, bounds }: Pick<AgentConfig, 'components' | 'bounds'>,
+  passwd: string | undefined,
+): Problem[] {
+  const people = (passwd ?? '').split('\n').map((line) => line.split(':'));
+  const roots = people.flatMap(([name, , uid]) => (Number(uid || 1) === 0 && name ? [name] : []));
+  return components.flatMap(({ user = 'root' }, index) =>
+    user === 'root' || !roots.includes(user) || bounds.users?.includes(user)
+      ? []
+      : [
+          {
+            path: `components[${index}].user`,
+            sentence: `${user} is root on this till, which the till's own file does not list in bounds.users`,
+          },
+        ],
+  );
+}
+
+function bringsComponents(text: string): boolean {
+  const read = readDocument(text);
+  return read.ok && read.value.components !== undefined;
+}
+
 type Read = { readonly text: string; readonly config: AgentConfig };
 /** `isOwn`: the till's own file is wrong by now, which is not the document's fault. */
 type Wrong = { readonly problems: readonly string[]; readonly isOwn?: boolean };
@@ -65,6 +98,10 @@ function read(command: Of<'apply'>, { rooms }: Desk): Read | Wrong {
   }
   const loaded = loadConfig(ownText, own.folder, unpacked.value);
   if (!loaded.ok) return { problems: loaded.problems.map(formatProblem) };
+  const roots = rootsIn(loaded.config, rooms.ports.files.read(PASSWD, PASSWD_BYTES_MAX));
+  if (roots.length > 0 && bringsComponents(unpacked.value)) {
+    return { problems: roots.map(formatProblem) };
+  }
   return { text: unpacked.value, config: loaded.config };
 }
 

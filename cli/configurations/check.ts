@@ -25,6 +25,13 @@ export async function readFileText(file: string): Promise<Result<string>> {
   }
 }
 
+/** What the centre would take, and most tills would not. */
+async function noticesOf(text: string): Promise<readonly string[]> {
+  const { readDocument } = await import('../../configuration/fleet.ts');
+  const read = readDocument(text);
+  return read.ok ? read.notices.map(formatProblem) : [];
+}
+
 /** @returns every problem that the centre would find. */
 export async function problemsOf(text: string): Promise<readonly string[]> {
   const { readDocument } = await import('../../configuration/fleet.ts');
@@ -43,9 +50,11 @@ export async function runCheck(
   if (!text.ok) return ended(EXIT.usage, text.reason);
   const problems = await problemsOf(text.value);
   const isGood = problems.length === 0;
-  if (json) print(JSON.stringify({ file, ok: isGood, problems }, undefined, 2));
+  const notices = await noticesOf(text.value);
+  if (json) print(JSON.stringify({ file, ok: isGood, problems, notices }, undefined, 2));
   else if (isGood) print(`ok: ${file} is a good configuration for a fleet`);
   else for (const problem of problems) print(problem);
+  if (!json) for (const notice of notices) print(`note: ${notice}`);
   if (isGood) return done;
   return ended(EXIT.usage, `${file} has ${plural(problems.length, 'problem')}`);
 }
