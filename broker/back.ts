@@ -181,7 +181,7 @@ function openActors(
   const stores = openStoresRoom({ ...shared, identities });
   const upkeep = openUpkeep(
     {
-      ...{ ...shared, commands, bulks, stores, stateOf: identities.stateOf },
+      ...{ ...shared, commands, notices, bulks, stores, stateOf: identities.stateOf },
       failurePercent: config.bulk.failurePercent,
     },
     { undo },

@@ -3,6 +3,7 @@
 
 import type { Back, World } from './back.ts';
 import type { Bulks } from './bulk/desk.ts';
+import type { Notices } from './bulk/notices.ts';
 import type { StateOf } from './commands/standing.ts';
 import { type Configurations, openConfigurations } from './configurations/configurations.ts';
 import { type Maintenances, openMaintenances } from './maintenance/room.ts';
@@ -17,6 +18,7 @@ export type Upkeep = {
 
 type Shared = Pick<Back, 'fleet' | 'audit' | 'metrics' | 'commands' | 'stores'> &
   Pick<World, 'clock' | 'timers'> & { readonly log: Log; readonly bulks: Bulks } & {
+    readonly notices: Notices;
     readonly stateOf: StateOf;
     /** As bulk actions stop. */
     readonly failurePercent: number;

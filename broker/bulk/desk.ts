@@ -10,6 +10,7 @@ import { wrongReason, wrongRole } from '../commands/request.ts';
 import { type Refusal, refuse, toldArguments } from '../commands/view.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import { type Carry, type CarryOptions, openCarry } from './carry.ts';
+import type { LostBy } from './look.ts';
 import type { BulkEvent } from './machine.ts';
 import {
   type BulkLimits,
@@ -51,6 +52,8 @@ export type BulkPlan = {
 };
 /** Of kinds that only a room of their own plans. @returns why it may not be started, or not any more. */
 export type Guard = (bulk: string) => Refusal | undefined;
+/** @returns why a terminal in the list of a bulk action is not meant any more. */
+export type Lost = (bulk: string) => ((terminal: string) => string | undefined) | undefined;
 export type BulkStart = {
   /** Terminals in the list, as the plan has shown it. */
   readonly count: number;
@@ -86,6 +89,8 @@ export type Bulks = {
   readonly onStep: Carry['onStep'];
   /** That kind is planned by its own room alone, which is asked before one is started or gone on with. */
   readonly guardBy: (kind: CommandKind, guard: Guard) => void;
+  /** Of that kind those in the list are asked about again before their turn. */
+  readonly leaveOutBy: (kind: CommandKind, lost: Lost) => void;
   readonly close: () => void;
 };
 
@@ -227,7 +232,9 @@ function createChanges(
 export function openBulks(options: BulksOptions): Bulks {
   const { audit } = options;
   const store = openBulkStore(options.fleet.database);
-  const carry = openCarry(options, store);
+  const lost = new Map<string, Lost>();
+  const lostBy: LostBy = ({ id, content }) => lost.get(content.kind)?.(id);
+  const carry = openCarry({ ...options, lostBy }, store);
   const makePlan = createPlanner(options);
   const guards: Guards = new Map();
   const answer = (id: string): BulkAnswer => {
@@ -280,6 +287,9 @@ export function openBulks(options: BulksOptions): Bulks {
     onStep: carry.onStep,
     guardBy: (kind, guard) => {
       guards.set(kind, guard);
+    },
+    leaveOutBy: (kind, one) => {
+      lost.set(kind, one);
     },
     close: carry.stop,
   };

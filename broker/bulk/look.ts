@@ -12,7 +12,10 @@ export type LookOptions = {
   readonly stateOf: StateOf;
   /** A recurring window lets those alone that somebody works on. */
   readonly inMaintenance?: ((terminal: string) => boolean) | undefined;
+  /** Why somebody in the list is not meant any more; asked of those that could be begun with. */
+  readonly lostBy?: LostBy | undefined;
 };
+export type LostBy = (model: BulkModel) => ((terminal: string) => string | undefined) | undefined;
 type Tick = Extract<BulkEvent, { kind: 'tick' }>;
 type Open = { there: Set<string>; moved: Map<string, string>; gone: Map<string, string> };
 
@@ -25,6 +28,7 @@ function lookAtList(model: BulkModel, isFree: boolean, options: LookOptions): Op
   const { fleet, stateOf, inMaintenance } = options;
   const open: Open = { there: new Set(), moved: new Map(), gone: new Map() };
   // Those that wait for the wave before are looked at when it is over.
+  const whyLost = isFree ? options.lostBy?.(model) : undefined;
   const isLooking = isFree || model.state === 'paused';
   for (const target of model.targets) {
     const { terminal, store, state } = target;
@@ -37,7 +41,10 @@ function lookAtList(model: BulkModel, isFree: boolean, options: LookOptions): Op
       if (now !== store) open.moved.set(terminal, now);
       const isLeftAlone = model.window !== undefined && inMaintenance?.(terminal) === true;
       const isThere = isWaiting && isFree && !isLeftAlone && fleet.isConnected(terminal);
-      if (isThere && isServed(standing)) open.there.add(terminal);
+      if (!(isThere && isServed(standing))) continue;
+      const lost = whyLost?.(terminal);
+      if (lost === undefined) open.there.add(terminal);
+      else open.gone.set(terminal, lost);
     }
   }
   return open;

@@ -59,14 +59,24 @@ function judge(model: BulkModel): { failed: number; ended: number } {
   };
 }
 
+/** A configuration that nobody of a whole wave could run is not tried on the next, however small the wave was. */
+const isHopeless = ({ content, targets }: BulkModel, failed: number, ended: number): boolean =>
+  content.kind === 'apply' &&
+  failed > 0 &&
+  failed === ended &&
+  !targets.some(({ state }) => state === 'issuing' || state === 'sent');
+
 /** Stops a running one that fails too often. */
 function guard(step: BulkStep): BulkStep {
   const { model, effects } = step;
   if (model.state !== 'running') return step;
   const { failed, ended } = judge(model);
   const { failurePercent, failuresMin } = model.limits;
-  if (failed < failuresMin || failed * 100 <= failurePercent * ended) return step;
-  const why = `${failed} of ${ended} failed, which is more than ${failurePercent} %`;
+  const isOften = failed >= failuresMin && failed * 100 > failurePercent * ended;
+  if (!isOften && !isHopeless(model, failed, ended)) return step;
+  const why = isOften
+    ? `${failed} of ${ended} failed, which is more than ${failurePercent} %`
+    : `${failed} of ${ended} failed, and none succeeded`;
   return {
     model: { ...model, state: 'paused', why },
     effects: [...effects, record('stop', ITSELF, why)],

@@ -42,7 +42,7 @@ export type Configurations = Desk & {
   readonly close: () => void;
 };
 
-export type ConfigurationsOptions = Omit<DeskOptions, 'fleet' | 'bulks' | 'isPlanned'> &
+export type ConfigurationsOptions = Omit<DeskOptions, 'fleet' | 'bulks' | 'isPlanned' | 'placeAt'> &
   Omit<PursueOptions, 'fleet' | 'bulks' | 'failurePercent'> & {
     readonly fleet: DeskOptions['fleet'] &
       PursueOptions['fleet'] &
@@ -90,19 +90,24 @@ export function openConfigurations(options: ConfigurationsOptions): Configuratio
   const { database } = fleet;
   const store = openConfigurationStore(database);
   const rolling = createRolling({ ...options, database }, store);
-  const desk = createDesk({ ...options, isPlanned: isPlannedIn(stores) }, store, rolling);
-  const pursuer = createPursuer(options, store);
-  const meant = createMeant(store);
-  const placeAt = (id: string, at: string): Place => ({
+  const placeAt = (id: string, at = fleet.storeOf(id)): Place => ({
     ...{ id, store: at, region: stores.regionOf(at), labels: stores.labelsOf(id) },
   });
+  const asked = {
+    ...options,
+    isPlanned: isPlannedIn(stores),
+    placeAt: (id: string) => placeAt(id),
+  };
+  const desk = createDesk(asked, store, rolling);
+  const pursuer = createPursuer(options, store);
+  const meant = createMeant(store);
   const known: Known = {
     resolve: (place) => meant()(place),
     versionsOf: store.versionsOf,
     givenUp: pursuer.givenUp,
   };
   const standing = (id: string): Standing =>
-    standingOf(placeAt(id, fleet.storeOf(id)), fleet.configurationOf(id), known);
+    standingOf(placeAt(id), fleet.configurationOf(id), known);
   const ofModel = ({ id, store: at, ...model }: TerminalModel): Standing => {
     const configured = { running: model.configuration, refused: model.refusedConfiguration };
     return standingOf(placeAt(id, at), configured, known);

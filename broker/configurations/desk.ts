@@ -2,40 +2,34 @@
 // the difference against what is released and freezes the list of a bulk action; starting it is refused when somebody
 // else has released or begun another meanwhile, because what was shown would not be what is done.
 
-import { isAllowed } from '../../protocol/catalogue.ts';
-import type { Audit } from '../audit.ts';
-import type { BulkStart, Bulks } from '../bulk/desk.ts';
+import type { BulkStart } from '../bulk/desk.ts';
 import { PLAN_MS_MAX } from '../bulk/machine.ts';
-import type { Selector } from '../bulk/select.ts';
 import type { BulkView } from '../bulk/view.ts';
-import type { Clock } from '../clock.ts';
-import type { Actor } from '../commands/commands.ts';
 import { wrongReason } from '../commands/request.ts';
 import { type Refusal, refuse } from '../commands/view.ts';
-import type { Fleet } from '../fleet/fleet.ts';
 import { differenceOf } from './difference.ts';
-import { createLook, type Look, type LookOptions, placeOf } from './look.ts';
+import { createLook, placeOf } from './look.ts';
 import { DOCUMENTS_MAX, releasedOf, type Version } from './model.ts';
 import { readText } from './read.ts';
+import { createRemove } from './remove.ts';
 import { conflictOf } from './resolve.ts';
 import type { Rolling } from './rolling.ts';
 import type { ConfigurationStore } from './store.ts';
 import { type VersionView, versionView } from './views.ts';
+import {
+  type Answer,
+  type DeskOptions,
+  NOT_THERE,
+  type Parts,
+  type PlanWish,
+  wrongActor,
+} from './wish.ts';
+
+export type { Answer, DeskOptions } from './wish.ts';
 
 /** Terminals that go away meanwhile are waited for so long; who comes later gets it by itself. */
 const LASTS_MS = 30 * 60_000;
 
-export type PlanWish = {
-  readonly name: string;
-  readonly text: string;
-  /** As the last version's where it is not said. */
-  readonly selector?: Selector | undefined;
-  readonly reason: string;
-  readonly actor: Actor;
-  readonly lastsMs?: number | undefined;
-  readonly readyMs?: number | undefined;
-  readonly restores?: number | undefined;
-};
 export type PlanView = {
   readonly version: VersionView;
   /** Unified; empty where nothing is different. */
@@ -48,25 +42,8 @@ export type PlanView = {
   readonly leftOut: BulkView['leftOut'];
   readonly firstWave: number;
 };
-export type Answer<T> = { readonly ok: true; readonly view: T } | Refusal;
-
-export type DeskOptions = Omit<LookOptions, 'fleet' | 'bulks'> & {
-  readonly fleet: LookOptions['fleet'] & Pick<Fleet, 'database'>;
-  readonly bulks: Pick<Bulks, 'plan' | 'start' | 'get' | 'guardBy'>;
-  readonly audit: Pick<Audit, 'write'>;
-  readonly clock: Pick<Clock, 'wallMs'>;
-};
-
-const NOT_THERE = 'there is no such configuration';
 const PROBLEMS_SHOWN = 10;
 const NO_DIFFERENCE = 'is released with this text, and for these terminals, already';
-
-const wrongActor = ({ name, role }: Actor): Refusal | undefined =>
-  isAllowed(role, 'admin')
-    ? undefined
-    : refuse('forbidden', `this needs the role admin: ${name} has the role ${role}`);
-
-type Parts = { readonly store: ConfigurationStore; readonly look: Look };
 
 function showPlan(
   store: ConfigurationStore,
@@ -183,48 +160,6 @@ function createPlanner(options: DeskOptions, { store, look }: Parts) {
   };
 }
 
-/** What terminals run they go on with, until something else is meant for them. */
-function createRemove({ fleet, bulks, audit }: DeskOptions, { store, look }: Parts) {
-  const { database } = fleet;
-  return (
-    name: string,
-    {
-      actor,
-      reason,
-      version,
-    }: Pick<PlanWish, 'actor' | 'reason'> & { version?: number | undefined },
-  ): Answer<{ name: string; terminals: number }> => {
-    const versions = store.versionsOf(name);
-    const latest = versions.findLast(({ state }) => state !== 'planned');
-    if (latest === undefined) return refuse('unknown_terminal', NOT_THERE);
-    const wrong = wrongActor(actor);
-    if (wrong !== undefined) return wrong;
-    const unclear = wrongReason(reason);
-    if (unclear !== undefined) return refuse('invalid', unclear);
-    if (version !== undefined && version !== latest.version) {
-      return refuse('conflict', `its latest version is ${latest.version}: look at it again`);
-    }
-    const isUnderWay = (one: Version): boolean =>
-      one.bulk !== '' && ['running', 'paused'].includes(bulks.get(one.bulk)?.state ?? '');
-    const open = versions.find(isUnderWay);
-    if (open !== undefined) {
-      const how = `end it first: tillwatch bulk abort ${open.bulk}`;
-      return refuse('conflict', `version ${open.version} is not over: ${how}`);
-    }
-    const terminals = look
-      .everybody()
-      .filter(({ id }) => fleet.configurationOf(id).running?.name === name).length;
-    const done = database.transact(() => {
-      for (const one of versions) store.remove(one);
-      const entry = { operator: actor.name, action: 'config.remove', subject: name };
-      const detail = { version: latest.version, sha256: latest.sha256, terminals };
-      audit.write({ ...entry, reason: reason.trim(), outcome: 'removed', detail });
-    });
-    if (!done.ok) return refuse('unavailable', done.reason);
-    return { ok: true, view: { name, terminals } };
-  };
-}
-
 export function createDesk(options: DeskOptions, store: ConfigurationStore, rolling: Rolling) {
   const { fleet, bulks } = options;
   const { database } = fleet;
@@ -234,6 +169,10 @@ export function createDesk(options: DeskOptions, store: ConfigurationStore, roll
     const version = store.byBulk(bulk);
     if (version !== undefined) return look.wrongNow(version);
     return refuse('conflict', 'its version is not kept any more');
+  });
+  bulks.leaveOutBy('apply', (bulk) => {
+    const version = store.byBulk(bulk);
+    return version && look.lostBy(version);
   });
 
   function find(name: string, number: number): Version | undefined {
@@ -246,6 +185,10 @@ export function createDesk(options: DeskOptions, store: ConfigurationStore, roll
     const unclear = wrongReason(reason);
     if (unclear !== undefined) return refuse('invalid', unclear);
     if (count !== 0) return refuse('invalid', 'count: no terminal is there for it; write 0');
+    // Who came since would get it without waves.
+    if (!look.countFirst(version, look.everybody()).isNobody) {
+      return refuse('conflict', 'terminals have come since this was shown: look at it again');
+    }
     const done = database.transact(() => rolling.releaseAtOnce(version, actor.name, reason.trim()));
     return done.ok ? shown(version) : refuse('unavailable', done.reason);
   }
@@ -286,7 +229,8 @@ export function createDesk(options: DeskOptions, store: ConfigurationStore, roll
         return refuse('conflict', `${name} ${why} that it could go back to`);
       }
       const text = store.textOf(name, back.version);
-      const { selector, readyMs, version: restores } = back;
+      const { readyMs, version: restores } = back;
+      const selector = look.stillThere(back.selector);
       return await plan({ ...wish, name, text, selector, readyMs, restores });
     },
   };

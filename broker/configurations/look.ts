@@ -14,16 +14,19 @@ import {
   isIn,
   type Meant,
   type Place,
+  type Resolved,
   type Scope,
   scopeOf,
 } from './resolve.ts';
-import { leftOutFor } from './standing.ts';
+import { leftOutFor, lostFor } from './standing.ts';
 import type { ConfigurationStore } from './store.ts';
 
 export type LookOptions = {
   readonly fleet: Pick<Fleet, 'search' | 'configurationOf'>;
   readonly bulks: Pick<Bulks, 'get'>;
   readonly stateOf: StateOf;
+  /** Where a terminal stands now. */
+  readonly placeAt: (terminal: string) => Place;
   /** Whether the file of stores names it. */
   readonly isPlanned: (rank: 'store' | 'label' | 'region', value: string) => boolean;
 };
@@ -92,15 +95,34 @@ export function createLook(options: LookOptions, store: ConfigurationStore) {
     const why = conflictOf(version, others(name), everybody().map(placeOf));
     return why === undefined ? undefined : refuse('conflict', why);
   }
+  const resolverWith = (version: Version): ((place: Place) => Resolved) => {
+    const meant = [version, ...others(version.name).filter(({ state }) => state === 'released')];
+    return createResolver(meant satisfies readonly Meant[]);
+  };
+  /** Which of those in its list it is not for any more, and why: stores change while it rolls out. */
+  function lostBy(version: Version): (terminal: string) => string | undefined {
+    const resolve = resolverWith(version);
+    return (terminal) => {
+      const place = options.placeAt(terminal);
+      return lostFor(version, place, resolve(place));
+    };
+  }
   /** Which of those that it is meant for do not get it now, and why. */
   function leaveOutFor(version: Version) {
-    const meant = [version, ...others(version.name).filter(({ state }) => state === 'released')];
-    const resolve = createResolver(meant satisfies readonly Meant[]);
+    const resolve = resolverWith(version);
     return (view: TerminalView): string | undefined => {
       const place = placeOf(view);
       const configured = fleet.configurationOf(view.id);
       return leftOutFor(version, resolve(place), configured, view.connected);
     };
+  }
+
+  /** Named terminals that were retired since do not keep the others from going back. */
+  function stillThere(selector: Selector): Selector {
+    if (selector.terminals === undefined) return selector;
+    const known = new Set(everybody().map(({ id }) => id));
+    const left = selector.terminals.filter((id) => known.has(id));
+    return left.length === 0 ? selector : { ...selector, terminals: left };
   }
 
   function countFirst(version: Version, views: readonly TerminalView[]) {
@@ -114,6 +136,14 @@ export function createLook(options: LookOptions, store: ConfigurationStore) {
     return { leaveOut, out, isNobody: out.length === meant.length };
   }
 
-  return { others, everybody, wrongNow, wrongScope: createScopes(options), countFirst };
+  return {
+    others,
+    everybody,
+    lostBy,
+    stillThere,
+    wrongNow,
+    wrongScope: createScopes(options),
+    countFirst,
+  };
 }
 export type Look = ReturnType<typeof createLook>;

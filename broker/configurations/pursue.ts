@@ -3,6 +3,7 @@
 
 import type { Audit } from '../audit.ts';
 import type { Bulks } from '../bulk/desk.ts';
+import type { Notices } from '../bulk/notices.ts';
 import { BULK_TARGETS_MAX } from '../bulk/select.ts';
 import type { Clock, Timers } from '../clock.ts';
 import type { Commands } from '../commands/commands.ts';
@@ -22,10 +23,11 @@ export const PURSUE_MS = 1_000;
 const LOOKED_AT_MAX = 1_000;
 
 export type PursueOptions = {
-  readonly fleet: Pick<Fleet, 'database' | 'connected' | 'storeOf'>;
+  readonly fleet: Pick<Fleet, 'database' | 'connected' | 'storeOf' | 'configurationOf'>;
   readonly commands: Pick<Commands, 'createOwn' | 'get' | 'onFinished'>;
   readonly bulks: Pick<Bulks, 'get' | 'targets'>;
   readonly audit: Pick<Audit, 'write'>;
+  readonly notices: Pick<Notices, 'add'>;
   readonly clock: Pick<Clock, 'wallMs'>;
   readonly timers: Pick<Timers, 'every'>;
   readonly stateOf: StateOf;
@@ -114,7 +116,7 @@ function createSendings(options: PursueOptions, store: ConfigurationStore) {
 }
 
 export function createPursuer(options: PursueOptions, store: ConfigurationStore): Pursuer {
-  const { fleet, clock, audit, log, failurePercent } = options;
+  const { fleet, clock, audit, notices, log, failurePercent } = options;
   const { all: sendings, catchUp, send } = createSendings(options, store);
   const listed = createListed(options, store);
   const told = new Set<string>();
@@ -130,10 +132,27 @@ export function createPursuer(options: PursueOptions, store: ConfigurationStore)
       told.add(key);
       const { name: subject, version, sha256 } = target;
       const entry = { operator: AUTOMATIC_OPERATOR, action: 'config.hold', subject, reason: why };
-      audit.write({ ...entry, outcome: 'held', detail: { version, sha256 } });
+      const text = `version ${version} of ${subject} is not sent by itself any more: ${why}`;
+      fleet.database.transact(() => {
+        audit.write({ ...entry, outcome: 'held', detail: { version, sha256 } });
+        notices.add({ operator: AUTOMATIC_OPERATOR, text, bulk: '' });
+      });
       log.warn('a configuration is not sent by itself any more', { subject, version, why });
     }
     return why !== undefined;
+  }
+
+  /** Stores were changed so that two documents meet: somebody has to choose, and must know it. */
+  function tellUnclear(terminal: string, why: string): void {
+    if (told.has(why)) return;
+    told.add(why);
+    const entry = { operator: AUTOMATIC_OPERATOR, action: 'config.unclear', subject: terminal };
+    fleet.database.transact(() => {
+      audit.write({ ...entry, reason: why, outcome: 'held', detail: {} });
+      const text = `which configuration ${terminal} gets is not clear: ${why}`;
+      notices.add({ operator: AUTOMATIC_OPERATOR, text, bulk: '' });
+    });
+    log.warn('a terminal gets no configuration', { terminal, why });
   }
 
   function look(standing: (terminal: string) => Standing): void {
@@ -149,7 +168,10 @@ export function createPursuer(options: PursueOptions, store: ConfigurationStore)
     next = first + LOOKED_AT_MAX;
     for (const { id: terminal, store: place } of connected.slice(first, next)) {
       const { target, state, refused } = standing(terminal);
+      if (state === 'unclear' && refused !== undefined) tellUnclear(terminal, refused);
       if (target === undefined || state !== 'behind' || refused !== undefined) continue;
+      // Its agent is older than configurations of the fleet, or has not said anything yet.
+      if (fleet.configurationOf(terminal).running === undefined) continue;
       if (!isServed(options.stateOf(terminal)) || isListed(terminal)) continue;
       if (!heldNow.has(target)) heldNow.set(target, isHeld(target));
       if (heldNow.get(target) !== true) wanted.push({ terminal, store: place, target });

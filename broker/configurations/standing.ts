@@ -21,18 +21,30 @@ export type Known = {
   readonly givenUp: (terminal: string, target: Meant) => string | undefined;
 };
 
+const KNOWS_NONE =
+  'its agent does not say which configuration it runs, and so knows none: upgrade the agent';
+
 export const isSame = (
   one: { readonly name: string; readonly sha256: string } | undefined,
   other: { readonly name: string; readonly sha256: string },
 ): boolean => one !== undefined && one.name === other.name && one.sha256 === other.sha256;
 
+/** Whether what is meant was decided before that one was begun; who went back since has decided about it. */
+function isOlder(target: Meant, one: Version, known: Known): boolean {
+  if (target.name === one.name) return target.version < one.version;
+  const meant = known.versionsOf(target.name).find(({ version }) => version === target.version);
+  return (meant?.startedMs ?? 0) <= (one.startedMs ?? 0);
+}
+
 /** It took what others did not get, or have not got yet: somebody decides about it, not we. */
-function isAhead(place: Place, { running }: Configured, known: Known): boolean {
+function isAhead(place: Place, { running }: Configured, resolved: Resolved, known: Known): boolean {
   if (running === undefined || running.state === 'own') return false;
   const { name, version, sha256 } = running;
   return known.versionsOf(name).some((one) => {
     const isOpen = one.state === 'rolling' || one.state === 'stopped';
-    return isOpen && one.version === version && one.sha256 === sha256 && isIn(one.scope, place);
+    if (!(isOpen && one.version === version && one.sha256 === sha256)) return false;
+    if (resolved.kind === 'one' && !isOlder(resolved.meant, one, known)) return false;
+    return isIn(one.scope, place);
   });
 }
 
@@ -44,7 +56,7 @@ function refusedBy(place: Place, target: Meant, { refused }: Configured, known: 
 export function standingOf(place: Place, configured: Configured, known: Known): Standing {
   const resolved = known.resolve(place);
   const { running } = configured;
-  const ahead = isAhead(place, configured, known);
+  const ahead = isAhead(place, configured, resolved, known);
   if (resolved.kind !== 'one') {
     const state = ahead ? 'ahead' : resolved.kind === 'none' ? 'nothing' : 'unclear';
     const refused =
@@ -69,13 +81,33 @@ export function describeStanding(
 ): ConfigurationView | undefined {
   if (running === undefined && target === undefined && refused === undefined) return undefined;
   const { name = '', version = 0, sha256 = '' } = running ?? {};
+  const why = isHeard && target !== undefined && running === undefined ? KNOWS_NONE : refused;
   const wish = target && { name: target.name, version: target.version, sha256: target.sha256 };
   return {
     ...{ name, version, sha256, state: running?.state ?? 'unknown' },
     ...(wish && { target: wish }),
     behind: isHeard && (state === 'behind' || state === 'unclear'),
-    ...(refused === undefined ? {} : { refused }),
+    ...(why === undefined ? {} : { refused: why }),
   };
+}
+
+/** Why a version is not for a terminal, by the documents that there are. */
+function meantInstead(wanted: Pick<Meant, 'name'>, resolved: Resolved): string | undefined {
+  if (resolved.kind === 'several') return `${resolved.names.join(' and ')} are both meant for it`;
+  if (resolved.kind === 'none' || resolved.meant.name === wanted.name) return undefined;
+  const { name, scope } = resolved.meant;
+  return `"${name}", which is for ${scopeText(scope)}, is meant for it`;
+}
+
+/** Why one that stands in the list of a rollout does not get it any more: stores have changed since. */
+export function lostFor(
+  wanted: Pick<Meant, 'name' | 'scope'>,
+  place: Place,
+  resolved: Resolved,
+): string | undefined {
+  if (!isIn(wanted.scope, place))
+    return `it does not belong to ${scopeText(wanted.scope)} any more`;
+  return meantInstead(wanted, resolved);
 }
 
 /** Why a terminal that a new version is meant for does not get it now. */
@@ -85,11 +117,9 @@ export function leftOutFor(
   { running }: Configured,
   isConnected: boolean,
 ): string | undefined {
-  if (resolved.kind === 'one' && resolved.meant.name !== wanted.name) {
-    const { name, scope } = resolved.meant;
-    return `"${name}", which is for ${scopeText(scope)}, is meant for it`;
-  }
-  if (resolved.kind === 'several') return `${resolved.names.join(' and ')} are both meant for it`;
+  const instead = meantInstead(wanted, resolved);
+  if (instead !== undefined) return instead;
   if (running?.state === 'kept' && isSame(running, wanted)) return 'it runs this text already';
-  return isConnected ? undefined : 'it is away: it gets it when it comes back';
+  if (!isConnected) return 'it is away: it gets it when it comes back';
+  return running === undefined ? KNOWS_NONE : undefined;
 }

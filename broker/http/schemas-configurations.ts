@@ -148,5 +148,11 @@ export const configurationShapes = {
     },
     'confirm',
   ),
-  ConfigurationRemoved: object({ name, terminals: { ...count, description: 'that ran it' } }),
+  ConfigurationRemoved: object({
+    ...{ name, terminals: { ...count, description: 'that ran it' } },
+    instead: {
+      ...list(object({ name, terminals: count })),
+      description: 'which other ones they get by themselves now',
+    },
+  }),
 } as const;

@@ -136,6 +136,11 @@ export async function runHistory(context: Context, name: string): Promise<Outcom
   return done;
 }
 
+type Removed = {
+  readonly terminals: number;
+  readonly instead: readonly { readonly name: string; readonly terminals: number }[];
+};
+
 /** A person is shown who runs it, and asked. */
 async function asked(context: Context, name: string) {
   const { client, print } = context;
@@ -146,6 +151,7 @@ async function asked(context: Context, name: string) {
   if (!person.isThere) return no(ended(EXIT.usage, 'nobody is there to be asked: add --yes'));
   const { latest } = reply.value;
   print(`${name}, for ${latest.scope}: ${standingText(reply.value)}`);
+  print('they go on with it, or get what is meant for more terminals, if there is such a one');
   if (!(await person.confirm('forget all its versions? (yes/no) '))) {
     return no(ended(EXIT.failed, 'nothing is done'));
   }
@@ -164,9 +170,22 @@ export async function runRemove(
   const sure = yes || json ? { ok: true as const, version: undefined } : await asked(context, name);
   if (!sure.ok) return sure.outcome;
   const body = { reason, ...(sure.version === undefined ? {} : { version: sure.version }) };
-  const gone = await client.post<{ terminals: number }>(`${API}/${name}/remove`, body);
+  const gone = await client.post<Removed>(`${API}/${name}/remove`, body);
   if (!gone.ok) return ended(gone.exit, gone.sentence);
   if (json) printJson(context, gone.value);
-  else print(`${name} is forgotten; ${plural(gone.value.terminals, 'terminal')} go on with it`);
+  else print(removedText(name, gone.value));
   return done;
+}
+
+/** Who goes on with it, and who does not: a document for more terminals may be meant for them now. */
+function removedText(name: string, { terminals, instead }: Removed): string {
+  const moved = instead.reduce((sum, one) => sum + one.terminals, 0);
+  const left = terminals - moved;
+  const parts = instead.map((one) => {
+    const what = one.terminals === 1 ? 'gets' : 'get';
+    return `${plural(one.terminals, 'terminal')} ${what} ${one.name} by themselves now`;
+  });
+  const stay = `${plural(left, 'terminal')} ${left === 1 ? 'goes' : 'go'} on with it`;
+  if (left > 0 || moved === 0) parts.push(stay);
+  return `${name} is forgotten; ${parts.join('; ')}`;
 }

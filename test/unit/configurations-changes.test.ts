@@ -117,7 +117,7 @@ describe('an agent that knows no configurations', () => {
     });
     report(2_000, { configuration: { state: 'own' } });
     settle(rig);
-    expect(till('berlin-1').seen).toEqual([1]);
+    expect(till('berlin-1').seen).toEqual([2]);
   });
 });
 

@@ -79,7 +79,7 @@ export async function open(
   const regions = new Map<string, string>();
   const labels = new Map<string, readonly string[]>();
   const configurations = openConfigurations({
-    ...{ ...shared, bulks, failurePercent: BULK.failurePercent },
+    ...{ ...shared, notices, bulks, failurePercent: BULK.failurePercent },
     stateOf: stateOf ?? (() => 'enrolled'),
     stores: {
       files: () => [],
