@@ -52,6 +52,13 @@ beforeAll(() => {
   for (const name of ['usb1', '1-0', '1-1.4:1.0:x']) device(name, '00');
   const printer = device('1-1.4', '00');
   mkdirSync(join(device('1-2', '00'), '1-2:1.0', 'host0', 'block', 'sdb'), { recursive: true });
+  writeFileSync(join(device('1-1:1.0', '00'), 'bInterfaceClass'), '09\n');
+  // As a volume of LVM or dm-crypt, whose name in /proc/mounts is another, and as swap.
+  const block = (name: string, disk: string): string =>
+    join(device(name, '00'), `${name}:1.0`, 'host0', 'block', disk);
+  mkdirSync(join(block('1-3', 'sdc'), 'sdc1', 'holders', 'dm-0'), { recursive: true });
+  mkdirSync(block('1-4', 'sdd'), { recursive: true });
+  writeFileSync(join(proc, 'swaps'), 'Filename Type\n/dev/sdd2       partition 1 0 -2\n');
   const driver = join(sys, 'bus', 'usb', 'drivers', 'usb');
   mkdirSync(driver, { recursive: true });
   for (const file of ['bind', 'unbind']) writeFileSync(join(driver, file), '');
@@ -118,6 +125,10 @@ describe.each([['dash'], ['busybox ash']])('the helper, read by %s', (shell) => 
   it('refuses a hub, a mounted disk, what is not there, and a machine that has only come up', () => {
     expect(ask(shell, 'usb-reset 1-1\n').text).toBe('refused: it is a hub\n');
     expect(ask(shell, 'usb-reset 1-2\n').text).toBe('refused: a mounted disk hangs on it\n');
+    for (const name of ['1-3', '1-4']) {
+      expect(ask(shell, `usb-reset ${name}\n`).text).toBe('refused: a mounted disk hangs on it\n');
+    }
+    expect(ask(shell, 'rebind usb 1-1:1.0\n').text).toBe('refused: it is a hub\n');
     expect(ask(shell, 'usb-reset 1-9\n').text).toBe('refused: there is no such device\n');
     writeFileSync(join(proc, 'uptime'), '59.99 1.00\n');
     expect(ask(shell, 'reboot\n').text).toContain('refused: the machine is up for less than 60 s');

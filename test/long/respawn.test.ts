@@ -2,7 +2,17 @@
 // back, with the same components, and what ends the respawner ends the agent and leaves them.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { fault, isAlive, Rig, until } from '../real/agent-rig.ts';
@@ -227,4 +237,26 @@ describe('the start of the agent on a till', () => {
     });
     expect(asked).toMatch(/dist\/agent\.mjs --config \/nowhere\/agent\.yaml --help\n$/);
   });
+});
+
+it('writes through no name that lies in a folder of another user', async (context) => {
+  need(context, 'dash', 'dash');
+  const folder = mkdtempSync(join(tmpdir(), 'tw-respawn-'));
+  const victim = join(folder, 'victim');
+  writeFileSync(victim, 'the system’s\n');
+  symlinkSync(victim, join(folder, 'respawn'));
+  const child = spawn('dash', [SCRIPT, folder, 'sleep', '60'], {
+    env: { ...process.env, TILLWATCH_SWEEP_SECONDS_MAX: '1' },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let told = '';
+  child.stderr.on('data', (chunk) => {
+    told += chunk;
+  });
+  await until('it is killed', () => told.includes('killing it'));
+  child.kill('SIGTERM');
+  await once(child, 'exit');
+  expect(readFileSync(victim, 'utf8')).toBe('the system’s\n');
+  expect(readdirSync(folder).sort()).toEqual(['respawn', 'victim']);
+  rmSync(folder, { recursive: true });
 });

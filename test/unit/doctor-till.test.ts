@@ -165,7 +165,7 @@ const ROWS: Readonly<Record<string, Row>> = {
     check: 'user',
     config: { components: [{ ...asked, user: 'root' }] },
     facts: { agent: stranger },
-    is: /^fail .*without CAP_KILL, CAP_SETGID.*: sale cannot run as another user/,
+    is: /^fail .*without CAP_DAC_READ_SEARCH, CAP_KILL, CAP_SETGID.*: sale cannot run as another user/,
   },
   'a helper that does not listen': {
     check: 'helper',
