@@ -45,6 +45,10 @@ function addRestore(broker: Command, verb: Verb): void {
       .requiredOption('--config <file>', 'the configuration to write; must not be there yet')
       .option('--name <host,...>', 'what terminals and people call it from now on, too')
       .option('--revoked <file>', 'terminals that were revoked since, one a line')
+      .option(
+        '--resume-commands',
+        'let commands that stop a till go out again, too: nobody knows whether they were done or cancelled since',
+      )
       .option('--passphrase-file <file>', PASSPHRASE)
       .option('--json', 'print one JSON object')
       .action((file: string, options: Options) =>

@@ -7,13 +7,21 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { catalogue, isKind } from '../../protocol/catalogue.ts';
+import { isUnanswered, type QueuedCommand, step as stepCommand } from '../commands/queue.ts';
 import { type IdentityModel, newIdentity, step } from '../identity/machine.ts';
 
+export type EndedCommand = {
+  readonly command: string;
+  readonly terminal: string;
+  readonly kind: string;
+};
 export type Changes = {
   readonly bulksPaused: number;
   readonly tokensEnded: number;
   readonly sessionsEnded: number;
   readonly commandsOpen: number;
+  readonly commandsEnded: readonly EndedCommand[];
   /** Of those that were named, who was not revoked before. */
   readonly revoked: readonly string[];
 };
@@ -23,6 +31,8 @@ export type ChangeOptions = {
   readonly pathOf: (name: string) => string;
   readonly logsDir: string;
   readonly revoked: readonly string[];
+  /** Also those go out again that a till may have done, or an operator cancelled, since. */
+  readonly resumeCommands: boolean;
   readonly nowMs: number;
   readonly backupMs: number;
 };
@@ -68,6 +78,27 @@ function pauseBulks(db: DatabaseSync, why: string): number {
      WHERE over = 0 AND json_extract(model, '$.state') = 'running'`,
     why,
   );
+}
+
+/** What changes trust goes on: a till takes no older version than it has. */
+const isHarmful = ({ command: { kind } }: QueuedCommand): boolean =>
+  !isKind(kind) ||
+  (kind !== 'trust' && (catalogue[kind].stopsSelling || catalogue[kind].role === 'admin'));
+
+/** Nobody knows whether they were done or cancelled since; whoever still wants one asks again. */
+function endCommands(db: DatabaseSync, reason: string, nowMs: number): readonly EndedCommand[] {
+  if (!has(db, 'commands')) return [];
+  const ended: EndedCommand[] = [];
+  const save = db.prepare('UPDATE commands SET open = 0, model = ? WHERE id = ?');
+  for (const row of db.prepare('SELECT model FROM commands WHERE open = 1').all()) {
+    const queued = JSON.parse(String(row['model'])) as QueuedCommand;
+    if (!isUnanswered(queued) || !isHarmful(queued)) continue;
+    const { id, terminal, kind } = queued.command;
+    const next = stepCommand(queued, { kind: 'restored', reason }, nowMs).queued;
+    save.run(JSON.stringify(next), id);
+    ended.push({ command: id, terminal, kind });
+  }
+  return ended;
 }
 
 function revoke(db: DatabaseSync, terminal: string, nowMs: number): boolean {
@@ -116,12 +147,15 @@ function changeRegistry(options: ChangeOptions, before: Uint8Array, after: Uint8
   return within(pathOf('registry'), (db) => {
     run(db, 'cursor', MOVE, after, before);
     forgetLogs(db, logsDir, nowMs);
-    const why = `restored from a backup of ${new Date(backupMs).toISOString()}: look what was done since`;
+    const restored = `restored from a backup of ${new Date(backupMs).toISOString()}`;
+    const again = `${restored}: it may have been done or cancelled since; who still wants it asks for it again`;
+    const commandsEnded = options.resumeCommands ? [] : endCommands(db, again, nowMs);
     const open = has(db, 'commands')
       ? db.prepare('SELECT count(*) AS count FROM commands WHERE open = 1').get()?.['count']
       : 0;
     return {
-      bulksPaused: pauseBulks(db, why),
+      commandsEnded,
+      bulksPaused: pauseBulks(db, `${restored}: look what was done since`),
       sessionsEnded: run(db, 'sessions', 'DELETE FROM sessions'),
       tokensEnded: run(db, 'tokens', 'DELETE FROM tokens WHERE request IS NULL'),
       commandsOpen: Number(open ?? 0),

@@ -40,6 +40,8 @@ export type RestoreOptions = {
   readonly names: readonly string[];
   /** Terminals. */
   readonly revoked: readonly string[];
+  /** Commands that stop a till go out again, too. */
+  readonly resumeCommands?: boolean;
   readonly nowMs: () => number;
 };
 export type RestoreDone = {
@@ -196,16 +198,17 @@ async function fill(options: RestoreOptions): Promise<Result<RestoreDone>> {
   const { atMs: backupMs, host, version, newestAudit, without } = manifest;
   const changes = changeTables({
     ...{ pathOf: (name) => partOf(dataDir, name), logsDir: join(dataDir, 'logs') },
-    ...{ revoked: options.revoked, nowMs: restoredMs, backupMs },
+    ...{ revoked: options.revoked, resumeCommands: options.resumeCommands === true },
+    ...{ nowMs: restoredMs, backupMs },
   });
   writeKeys(keysDir, small);
   writePlain(dataDir, small);
   putInPlace(dataDir);
   writeSchema(dataDir, manifest.schema);
-  const { revoked, bulksPaused, tokensEnded } = changes;
+  const { revoked, bulksPaused, tokensEnded, commandsEnded } = changes;
   const restored: Restored = {
     ...{ backupMs, restoredMs, from: `${host}, Tillwatch ${version}`, newestAudit, without },
-    ...{ revoked: [...revoked], bulksPaused, tokensEnded },
+    ...{ revoked: [...revoked], bulksPaused, tokensEnded, commandsEnded: [...commandsEnded] },
   };
   writeRestored(dataDir, restored);
   mkdirSync(dirname(configFile), { recursive: true });

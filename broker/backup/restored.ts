@@ -35,17 +35,45 @@ const schema = v.object({
   revoked: v.array(v.string()),
   bulksPaused: time,
   tokensEnded: time,
+  /** Taken back, because they may have been done or cancelled since. */
+  commandsEnded: v.optional(
+    v.array(v.object({ command: v.string(), terminal: v.string(), kind: v.string() })),
+    [],
+  ),
 });
-export type Restored = v.InferOutput<typeof schema>;
+export type Restored = v.InferInput<typeof schema>;
+type Read = v.InferOutput<typeof schema>;
+/** The detail of an entry is bounded; what is cut off nobody can read (audit verify looks at it). */
+const NAMED_MAX = 20;
 
 export const writeRestored = (dataDir: string, restored: Restored): void =>
   writeWhole(join(dataDir, FILE), `${JSON.stringify(restored)}\n`, SECRET_MODE);
 
-function readRestored(path: string): Restored | undefined {
+function readRestored(path: string): Read | undefined {
   if (!existsSync(path)) return undefined;
   const read = v.safeParse(schema, JSON.parse(readFileSync(path, 'utf8')));
   if (!read.success) throw new Error(`${path} is damaged: restore once more`);
   return read.output;
+}
+
+function write(audit: Pick<Audit, 'write'>, restored: Read): void {
+  const { revoked, commandsEnded } = restored;
+  const operator = 'broker';
+  const reason = `restored from a backup of ${new Date(restored.backupMs).toISOString()}`;
+  const detail = {
+    ...restored,
+    ...{ revoked: revoked.slice(0, NAMED_MAX), revokedCount: revoked.length },
+    commandsEnded: commandsEnded.length,
+  };
+  const said = { operator, action: RESTORE_ACTION, subject: 'broker', reason: '' };
+  audit.write({ ...said, outcome: 'ok', detail });
+  for (const subject of revoked) {
+    audit.write({ operator, action: 'terminal.revoke', subject, reason, outcome: 'revoked' });
+  }
+  for (const { command, terminal: subject, kind } of commandsEnded) {
+    const entry = { operator, action: `command.${kind}.cancel`, subject, reason };
+    audit.write({ ...entry, outcome: 'cancelled', detail: { command } });
+  }
 }
 
 /** Before the first word of this run in the audit log. */
@@ -62,8 +90,7 @@ export function tellRestored(
     const insert = db.prepare('INSERT OR IGNORE INTO restores VALUES (?, ?)');
     // A broker that was killed before it could delete the file has told it already.
     if (insert.run(restored.restoredMs, restored.backupMs).changes === 0) return;
-    const said = { operator: 'broker', action: RESTORE_ACTION, subject: 'broker', reason: '' };
-    audit.write({ ...said, outcome: 'ok', detail: restored });
+    write(audit, restored);
   });
   if (!told.ok) return told;
   rmSync(path, { force: true });

@@ -54,7 +54,9 @@ export type QueueEvent =
   | { readonly kind: 'tick'; readonly connected: boolean }
   | { readonly kind: 'result'; readonly result: CommandResult }
   /** Somebody takes it back; what the terminal has taken already goes on. */
-  | { readonly kind: 'cancel'; readonly reason: string };
+  | { readonly kind: 'cancel'; readonly reason: string }
+  /** It comes from a backup: nobody knows what became of it since, and it must not begin by itself. */
+  | { readonly kind: 'restored'; readonly reason: string };
 
 export type QueueEffect =
   | { readonly kind: 'send' }
@@ -164,6 +166,10 @@ function cancel(queued: QueuedCommand, reason: string, now: number): QueueStep {
 export function step(queued: QueuedCommand, event: QueueEvent, now: number): QueueStep {
   if (event.kind === 'result') return takeResult(queued, event.result, now);
   if (event.kind === 'cancel') return cancel(queued, event.reason, now);
+  if (event.kind === 'restored') {
+    if (!isUnanswered(queued)) return { queued, effects: [] };
+    return enter(queued, { state: 'cancelled', timeMs: now, reason: event.reason }, now, true);
+  }
   const unchanged: QueueStep = { queued, effects: [] };
   if (!isOpen(queued)) return unchanged;
   const given = giveUp(queued, now);

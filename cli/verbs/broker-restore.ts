@@ -50,7 +50,10 @@ export function sentencesOf(
     'Samples from between are in your metrics database, if it got them, and not in the history here.',
     changes.commandsOpen === 0
       ? ''
-      : `${plural(changes.commandsOpen, 'command')} were open then and go out again under their ids: no till runs one twice.`,
+      : `${plural(changes.commandsOpen, 'command')} were open then and go out again under their ids, also if somebody cancelled one since: no till runs one twice.`,
+    changes.commandsEnded.length === 0
+      ? ''
+      : `${plural(changes.commandsEnded.length, 'command')} that can stop a till or that only an admin may give were open then and are taken back, because they may have been done or cancelled since: ask again for what is still wanted (tillwatch commands).`,
     changes.bulksPaused === 0
       ? ''
       : `${plural(changes.bulksPaused, 'bulk action')} were running and are paused: look which tills did it since (tillwatch bulk).`,
@@ -88,6 +91,7 @@ export async function runBrokerRestore(
   const { restoreBroker } = await import('../../broker/backup/restore.ts');
   const made = await restoreBroker({
     ...{ file, passphrase: passphrase.value, names, revoked: revoked.value, nowMs: Date.now },
+    resumeCommands: options['resumeCommands'] === true,
     dataDir: String(options['data']),
     keysDir: String(options['keys']),
     configFile: String(options['config']),
