@@ -1,10 +1,8 @@
 // How `tillwatch audit` is written on the command line: the list, and below it `verify`, `export` and `head`.
 
 import type { Command } from 'commander';
-import { example, type Options, print, type Verb, withBroker } from './command.ts';
+import { example, type Options, print, textOf, type Verb, withBroker } from './command.ts';
 
-const textOf = (value: unknown): string | undefined =>
-  typeof value === 'string' ? value : undefined;
 const collect = (value: string, before: readonly string[] = []): readonly string[] => [
   ...before,
   value,

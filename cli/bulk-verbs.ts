@@ -3,7 +3,15 @@
 
 import type { Command } from 'commander';
 import { COMMAND_KINDS, type CommandKind, catalogue } from '../protocol/catalogue.ts';
-import { example, type Options, type Verb, withBroker } from './command.ts';
+import {
+  example,
+  JSON_WORDS,
+  type Options,
+  REASON,
+  textOf,
+  type Verb,
+  withBroker,
+} from './command.ts';
 import { canForce, readArguments } from './command-fields.ts';
 import { EXIT, ended, type Outcome } from './exit.ts';
 import { didYouMean } from './nearest.ts';
@@ -14,11 +22,6 @@ export const BULK_KINDS: readonly CommandKind[] = COMMAND_KINDS.filter(
   (kind) => catalogue[kind].bulk && kind !== 'apply',
 );
 const verbOf = (kind: CommandKind): string => kind.replaceAll('_', '-');
-
-const textOf = (value: unknown): string | undefined =>
-  typeof value === 'string' ? value : undefined;
-const REASON = 'why: it stands in the audit log (needed)';
-const JSON_WORDS = 'print one JSON object';
 
 async function plan(action: string, words: readonly string[], options: Options): Promise<Outcome> {
   const kind = BULK_KINDS.find((one) => verbOf(one) === action);

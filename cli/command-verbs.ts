@@ -4,7 +4,7 @@
 
 import type { Command } from 'commander';
 import { COMMAND_KINDS, type CommandKind, catalogue, type Row } from '../protocol/catalogue.ts';
-import { example, type Options, type Verb, withBroker } from './command.ts';
+import { example, type Options, textOf, type Verb, withBroker } from './command.ts';
 import { canForce, placesOf, readArguments } from './command-fields.ts';
 import { EXIT, ended, type Outcome } from './exit.ts';
 import { wrap } from './screen.ts';
@@ -48,9 +48,6 @@ function exampleOf(kind: CommandKind): readonly string[] {
   );
   return [['tillwatch', verbOf(kind), 'bm-lane-1', ...words, '--reason "T-471"'].join(' ')];
 }
-
-const textOf = (value: unknown): string | undefined =>
-  typeof value === 'string' ? value : undefined;
 
 /** Any kind, asked for through the broker. */
 export function sendCommand(

@@ -15,6 +15,12 @@ export type Options = Readonly<Record<string, unknown>>;
 
 export const say = (sentence: string): boolean => process.stderr.write(`tillwatch: ${sentence}\n`);
 export const print = (line: string): boolean => process.stdout.write(`${line}\n`);
+/** What stands in the help of every verb that has these options, in the same words. */
+export const JSON_WORDS = 'print one JSON object';
+export const REASON = 'why: it stands in the audit log (needed)';
+/** Of an option or argument, which Commander gives as unknown. */
+export const textOf = (value: unknown): string | undefined =>
+  typeof value === 'string' ? value : undefined;
 
 export function example(command: Command, ...lines: string[]): Command {
   const heading = lines.length === 1 ? 'Example:' : 'Examples:';

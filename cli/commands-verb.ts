@@ -2,10 +2,7 @@
 // terminal has taken yet.
 
 import type { Command } from 'commander';
-import { example, type Options, type Verb, withBroker } from './command.ts';
-
-const textOf = (value: unknown): string | undefined =>
-  typeof value === 'string' ? value : undefined;
+import { example, type Options, textOf, type Verb, withBroker } from './command.ts';
 
 export function addCommandsVerb(program: Command, verb: Verb): void {
   example(

@@ -3,16 +3,21 @@
 // the rest is spared.
 
 import type { Command } from 'commander';
-import { example, type Options, print, type Verb, withBroker } from './command.ts';
+import {
+  example,
+  JSON_WORDS,
+  type Options,
+  print,
+  REASON,
+  textOf,
+  type Verb,
+  withBroker,
+} from './command.ts';
 import type { ApplyWish } from './configurations/apply.ts';
 import { EXIT, ended, type Outcome } from './exit.ts';
 import { addSelector, readSelector, type SelectorOption } from './selector.ts';
 
 const SCOPES: readonly SelectorOption[] = ['terminal', 'store', 'label', 'region', 'all'];
-const JSON_WORDS = 'print one JSON object';
-const REASON = 'why: it stands in the audit log (needed)';
-const textOf = (value: unknown): string | undefined =>
-  typeof value === 'string' ? value : undefined;
 
 /** The program's own --version is looked for anywhere in a line; behind `config show` it names one. */
 export function readConfigVersion(argv: readonly string[]): readonly string[] {

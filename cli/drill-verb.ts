@@ -1,12 +1,9 @@
 // `tillwatch drill`: the one verb that works on the till itself and from afar; which of the two is said by --terminal.
 
 import type { Command } from 'commander';
-import { example, type Options, print, type Verb, withBroker } from './command.ts';
+import { example, type Options, print, textOf, type Verb, withBroker } from './command.ts';
 import { done, EXIT, ended } from './exit.ts';
 import { withTill } from './till-verbs.ts';
-
-const textOf = (value: unknown): string | undefined =>
-  typeof value === 'string' ? value : undefined;
 
 export function addDrillVerb(program: Command, verb: Verb): void {
   const command = program

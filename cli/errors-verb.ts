@@ -1,10 +1,7 @@
 // How `tillwatch errors` is written on the command line; what it does stands in verbs/errors.ts.
 
 import type { Command } from 'commander';
-import { example, type Options, type Verb, withBroker } from './command.ts';
-
-const textOf = (value: unknown): string | undefined =>
-  typeof value === 'string' ? value : undefined;
+import { example, type Options, textOf, type Verb, withBroker } from './command.ts';
 
 /**
  * The program's own --version is looked for anywhere in a line; behind this verb, with a value, it means --runs, as

@@ -2,10 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { example, type Options, say, type Verb, withBroker } from './command.ts';
-
-const textOf = (value: unknown): string | undefined =>
-  typeof value === 'string' ? value : undefined;
+import { example, type Options, say, textOf, type Verb, withBroker } from './command.ts';
 
 /** Enough for a screen; who names a time wants what happened since, who follows wants what comes. */
 function limitFor(options: Options): string {

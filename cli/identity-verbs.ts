@@ -1,11 +1,8 @@
 // The verbs that say who belongs to the fleet: `enroll`, and what becomes of a terminal, below `terminal`.
 
 import type { Command } from 'commander';
-import { example, type Options, type Verb, withBroker } from './command.ts';
+import { example, type Options, textOf, type Verb, withBroker } from './command.ts';
 import type { IdentityAct } from './verbs/identity.ts';
-
-const textOf = (value: unknown): string | undefined =>
-  typeof value === 'string' ? value : undefined;
 
 function addEnroll(program: Command, verb: Verb): void {
   example(

@@ -2,7 +2,7 @@
 // from tillwatch.ts because they have more options than all the other verbs together.
 
 import type { Command } from 'commander';
-import { example, type Options, type Verb, withBroker } from './command.ts';
+import { example, type Options, REASON, textOf, type Verb, withBroker } from './command.ts';
 import { EXIT, ended } from './exit.ts';
 import { addSelector, readSelector, type Selector } from './selector.ts';
 
@@ -18,9 +18,6 @@ const note = (text: string): void => {
 };
 
 const each = (value: string, before: readonly string[] = []): string[] => [...before, value];
-const textOf = (value: unknown): string | undefined =>
-  typeof value === 'string' ? value : undefined;
-const REASON = 'why: it stands in the audit log (needed)';
 
 /** The first Ctrl-C ends what is followed in good order, and so does `| head`; the second ends the program. */
 function onInterrupt(): AbortSignal {

@@ -2,15 +2,19 @@
 // stands in verbs/maintenance.ts and verbs/maintenance-windows.ts.
 
 import type { Command } from 'commander';
-import { example, type Options, type Verb, withBroker } from './command.ts';
+import {
+  example,
+  JSON_WORDS,
+  type Options,
+  REASON,
+  textOf,
+  type Verb,
+  withBroker,
+} from './command.ts';
 import { EXIT, ended } from './exit.ts';
 import { addSelector, readSelector, type SelectorOption } from './selector.ts';
 
-const JSON_WORDS = 'print one JSON object';
-const REASON = 'why: it stands in the audit log (needed)';
 const WHERE: readonly SelectorOption[] = ['store', 'region', 'label', 'all'];
-const textOf = (value: unknown): string | undefined =>
-  typeof value === 'string' ? value : undefined;
 
 /** `--terminal` is one here: a maintenance has one subject, which ending it names again. */
 const whom = (command: Command): Command =>

@@ -3,15 +3,11 @@
 
 import { type Command, Option } from 'commander';
 import { createClient } from './client.ts';
-import { example, type Options, print, type Verb } from './command.ts';
+import { example, JSON_WORDS, type Options, print, textOf, type Verb } from './command.ts';
 import { EXIT, ended, type Outcome } from './exit.ts';
 import { findOperator } from './operator.ts';
 import type { LoginContext } from './verbs/login.ts';
 import type { OperatorsContext } from './verbs/operators.ts';
-
-const textOf = (value: unknown): string | undefined =>
-  typeof value === 'string' ? value : undefined;
-const JSON_WORDS = 'print one JSON object';
 
 async function loginContext(options: Options): Promise<LoginContext> {
   const { person } = await import('./prompt.ts');

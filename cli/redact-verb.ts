@@ -3,11 +3,8 @@
 
 import { fstatSync } from 'node:fs';
 import type { Command } from 'commander';
-import { example, type Options, say, type Verb } from './command.ts';
+import { example, type Options, say, textOf, type Verb } from './command.ts';
 import { styleFor } from './screen.ts';
-
-const textOf = (value: unknown): string | undefined =>
-  typeof value === 'string' ? value : undefined;
 
 function isFolder(): boolean {
   try {

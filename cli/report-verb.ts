@@ -1,10 +1,7 @@
 // How `tillwatch report` is written on the command line: one verb with the reports below it.
 
 import type { Command } from 'commander';
-import { example, type Options, type Verb, withBroker } from './command.ts';
-
-const textOf = (value: unknown): string | undefined =>
-  typeof value === 'string' ? value : undefined;
+import { example, type Options, textOf, type Verb, withBroker } from './command.ts';
 
 export function addReportVerb(program: Command, verb: Verb): void {
   const report = example(

@@ -2,13 +2,9 @@
 // stands in verbs/stores.ts and verbs/stores-apply.ts.
 
 import type { Command } from 'commander';
-import { example, type Options, type Verb, withBroker } from './command.ts';
+import { example, JSON_WORDS, type Options, textOf, type Verb, withBroker } from './command.ts';
 import { EXIT, ended } from './exit.ts';
 import { addSelector, readSelector } from './selector.ts';
-
-const JSON_WORDS = 'print one JSON object';
-const textOf = (value: unknown): string | undefined =>
-  typeof value === 'string' ? value : undefined;
 
 function addApply(stores: Command, verb: Verb): void {
   example(

@@ -2,17 +2,20 @@
 // in verbs/target.ts.
 
 import type { Command } from 'commander';
-import { example, type Options, type Verb, withBroker } from './command.ts';
+import {
+  example,
+  JSON_WORDS,
+  type Options,
+  REASON,
+  textOf,
+  type Verb,
+  withBroker,
+} from './command.ts';
 import { EXIT, ended, type Outcome } from './exit.ts';
 import { addSelector, optionNames, readSelector, type SelectorOption } from './selector.ts';
 
-const JSON_WORDS = 'print one JSON object';
-const REASON = 'why: it stands in the audit log (needed)';
 /** The most specific first, as they win. */
 const WHERE: readonly SelectorOption[] = ['terminal', 'store', 'label', 'region', 'all'];
-
-const textOf = (value: unknown): string | undefined =>
-  typeof value === 'string' ? value : undefined;
 
 type Whom = { readonly rank: string; readonly values: readonly string[] };
 

@@ -2,7 +2,7 @@
 // machine. They ask the agent itself and need no network; what they take is the same for all.
 
 import type { Command } from 'commander';
-import { example, type Options, print, type Verb } from './command.ts';
+import { example, type Options, print, textOf, type Verb } from './command.ts';
 import { EXIT, ended, type Outcome } from './exit.ts';
 import { type Style, styleFor } from './screen.ts';
 import { type AskTill, findRunDir, tillIn } from './till.ts';
@@ -34,9 +34,6 @@ export async function withTill(
     json: options['json'] === true,
   });
 }
-
-const textOf = (value: unknown): string | undefined =>
-  typeof value === 'string' ? value : undefined;
 
 /** A till that is elsewhere is asked by a signed command. */
 async function holdThere(terminal: string, options: Options): Promise<Outcome> {

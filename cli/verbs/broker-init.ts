@@ -5,16 +5,13 @@ import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import type { Initialised } from '../../broker/trust/init.ts';
 import { fail, ok, type Result } from '../../protocol/result.ts';
-import type { Options } from '../command.ts';
+import { type Options, textOf } from '../command.ts';
 import { changeContexts } from '../contexts.ts';
 import { done, EXIT, ended, type Outcome } from '../exit.ts';
 import { authorityOf, newPassphraseOf } from './broker-passphrase.ts';
 
 const STATE = '/var/lib/tillwatch-broker';
 const PORT_MAX = 65_535;
-
-const textOf = (value: unknown): string | undefined =>
-  typeof value === 'string' ? value : undefined;
 
 function portOf(options: Options, name: 'mqttPort' | 'httpPort'): Result<number> {
   const port = Number(options[name] || Number.NaN);

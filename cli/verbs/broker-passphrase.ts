@@ -2,10 +2,7 @@
 // keys want one and somebody sits there, from the keyboard. Never from an argument, which every process can read.
 
 import { fail, ok, type Result } from '../../protocol/result.ts';
-import type { Options } from '../command.ts';
-
-const textOf = (value: unknown): string | undefined =>
-  typeof value === 'string' ? value : undefined;
+import { type Options, textOf } from '../command.ts';
 
 /** For keys that are there. */
 export async function passphraseOf(
