@@ -22,7 +22,7 @@ const TICK_MS = 1_000;
 
 export type MaintenanceOptions = TellingOptions & {
   readonly fleet: TellingOptions['fleet'] &
-    Pick<Fleet, 'models' | 'timeZoneOf' | 'describeBy' | 'observeBy' | 'observeStores'>;
+    Pick<Fleet, 'view' | 'models' | 'timeZoneOf' | 'describeBy' | 'observeBy' | 'observeStores'>;
   readonly stores: Pick<Stores, 'zoneOf' | 'regionOf' | 'file' | 'files' | 'leaveOutBy'>;
   readonly bulks: Pick<Bulks, 'plan' | 'start' | 'get' | 'abort'>;
   readonly audit: Pick<Audit, 'write'>;
@@ -117,7 +117,8 @@ export function openMaintenances(options: MaintenanceOptions): Maintenances {
   const { database } = fleet;
   const kept = openMaintenanceStore(database);
   const { desk, isStore } = openRoomDesk(options, kept);
-  const telling = createTelling(options, kept);
+  const holderOf = (terminal: string) => fleet.view(terminal)?.held;
+  const telling = createTelling({ ...options, holderOf }, kept);
   const inMaintenance = describe(options, desk);
   const stores = () => windowStores(options);
   const calendar = openCalendar({ database, audit, clock, stores, isStore }, kept, (window) =>

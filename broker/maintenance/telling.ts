@@ -4,7 +4,7 @@
 // what is left. So start and end in any order end in the right state, and a killed broker goes on.
 
 import type { Clock } from '../clock.ts';
-import type { Commands } from '../commands/commands.ts';
+import { type Commands, OWN_OPERATOR } from '../commands/commands.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Log } from '../ports.ts';
 import { type Cover, type Deed, deedOf, leftOf, type Now, resumed, type Told } from './model.ts';
@@ -18,12 +18,18 @@ export const RETELL_MS = 30_000;
 const EXPIRY_MS = 15_000;
 const REASON_CHARS_MAX = 200;
 
+/** Older agents have no such argument, and say so; theirs is the only hold of the till. */
+const UNKNOWN_ARGUMENT = /\barguments\.maintenance: Invalid key\b/;
+
+type Holder = { readonly by: string; readonly untilMs: number };
 export type TellingOptions = {
   readonly fleet: Pick<Fleet, 'database' | 'connected' | 'isConnected' | 'storeOf'>;
   readonly commands: Pick<Commands, 'createOwn' | 'onFinished'>;
   readonly clock: Pick<Clock, 'wallMs' | 'monotonicMs'>;
   readonly log: Log;
   readonly retellMs?: number | undefined;
+  /** Who holds a till, as it says. */
+  readonly holderOf?: (terminal: string) => Holder | undefined;
 };
 
 export type Telling = {
@@ -55,22 +61,51 @@ function load(store: MaintenanceStore, now: Now): Map<string, Told> {
   return new Map(told);
 }
 
+/** What tills were told, in memory and on disk. */
+function createTold({ fleet, clock }: TellingOptions, store: MaintenanceStore, now: Now) {
+  const told = load(store, now);
+  return {
+    told,
+    keep: (terminal: string, next: Told): void => {
+      const { maintenance, endMs, releasing } = next;
+      const untilMs = clock.wallMs() + endMs - clock.monotonicMs();
+      store.tell({ terminal, maintenance, untilMs, releasing });
+      fleet.database.afterCommit(() => told.set(terminal, next));
+    },
+    forget: (terminal: string): void => {
+      store.forget(terminal);
+      fleet.database.afterCommit(() => told.delete(terminal));
+    },
+  };
+}
+
+/** Tills that are held by a plain hold, until their session begins anew: they may have another version then. */
+function createOlder({ clock, holderOf }: TellingOptions) {
+  const older = new Set<string>();
+  return {
+    back: (terminal: string): void => void older.delete(terminal),
+    named: (terminal: string, maintenance: string) => (older.has(terminal) ? {} : { maintenance }),
+    /** @returns whether it has just turned out to be one. */
+    hears: (terminal: string, state: string, reason: string): boolean => {
+      if (state !== 'rejected' || older.has(terminal)) return false;
+      const isOlder = UNKNOWN_ARGUMENT.test(reason);
+      if (isOlder) older.add(terminal);
+      return isOlder;
+    },
+    /** A plain hold would take the place of one that somebody has, and a plain release would end it. */
+    isSomebodys: (terminal: string, deed: Deed): boolean => {
+      const holder = older.has(terminal) ? holderOf?.(terminal) : undefined;
+      if (holder === undefined || holder.by === OWN_OPERATOR) return false;
+      return deed.kind !== 'hold' || holder.untilMs >= clock.wallMs() + deed.forMs;
+    },
+  };
+}
+
 export function createTelling(options: TellingOptions, store: MaintenanceStore): Telling {
   const { fleet, commands, clock, log, retellMs = RETELL_MS } = options;
   const now = (): Now => ({ wallMs: clock.wallMs(), monotonicMs: clock.monotonicMs() });
-  const told = load(store, now());
-
-  function keep(terminal: string, next: Told): void {
-    const { maintenance, endMs, releasing } = next;
-    const untilMs = clock.wallMs() + endMs - clock.monotonicMs();
-    store.tell({ terminal, maintenance, untilMs, releasing });
-    fleet.database.afterCommit(() => told.set(terminal, next));
-  }
-
-  function forget(terminal: string): void {
-    store.forget(terminal);
-    fleet.database.afterCommit(() => told.delete(terminal));
-  }
+  const { told, keep, forget } = createTold(options, store, now());
+  const older = createOlder(options);
 
   /** Within a transaction. */
   function act(terminal: string, deed: Deed, at: Now): void {
@@ -81,7 +116,14 @@ export function createTelling(options: TellingOptions, store: MaintenanceStore):
     }
     const isHold = deed.kind === 'hold';
     const maintenance = isHold ? deed.maintenance.id : deed.maintenance;
-    const args = isHold ? { forMs: deed.forMs, maintenance } : { maintenance };
+    if (older.isSomebodys(terminal, deed)) {
+      const same = { toldMs: at.monotonicMs, command: undefined, held: true, releasing: false };
+      if (isHold) keep(terminal, { maintenance, endMs: deed.maintenance.endMs, ...same });
+      else forget(terminal);
+      return;
+    }
+    const named = older.named(terminal, maintenance);
+    const args = isHold ? { forMs: deed.forMs, ...named } : named;
     const reason = isHold
       ? `maintenance by ${deed.maintenance.by}: ${deed.maintenance.reason}`
       : 'the maintenance is over';
@@ -98,9 +140,13 @@ export function createTelling(options: TellingOptions, store: MaintenanceStore):
     });
   }
 
-  commands.onFinished(({ command, terminal, state }) => {
+  commands.onFinished(({ command, terminal, state, reason }) => {
     const known = told.get(terminal);
     if (known === undefined || known.command !== command) return;
+    if (older.hears(terminal, state, reason)) {
+      told.set(terminal, { ...known, toldMs: undefined, command: undefined, held: false });
+      return;
+    }
     const isDone = state === 'succeeded';
     if (isDone && known.releasing) {
       const done = fleet.database.transact(() => forget(terminal));
@@ -131,6 +177,7 @@ export function createTelling(options: TellingOptions, store: MaintenanceStore):
       if (!done.ok) log.error('tills are not told of a maintenance', { reason: done.reason });
     },
     back: (terminal) => {
+      older.back(terminal);
       const known = told.get(terminal);
       if (known === undefined) return;
       const at = clock.monotonicMs();
