@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { plainEnvironment } from '../real/plain-environment.ts';
 import { type FleetRig, openFleetRig, type RigIdentity } from '../real/trust-rig.ts';
 
 const AGENT = join(import.meta.dirname, '../../agent/main.ts');
@@ -64,7 +65,7 @@ const startsOf = (terminal: string): number => {
 type Ran = { readonly code: number | string | null; readonly out: string; readonly err: string };
 const tillwatch = (...argv: string[]): Promise<Ran> =>
   new Promise((done) => {
-    const env = { PATH: process.env['PATH'] ?? '', HOME: rig.dir };
+    const env = { ...plainEnvironment, HOME: rig.dir };
     execFile(process.execPath, [CLI, ...argv], { cwd: rig.dir, env }, (error, out, err) => {
       done({ code: error === null ? 0 : (error.code ?? error.signal ?? null), out, err });
     }).stdin?.end();

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { BulkView } from '../../broker/bulk/view.ts';
 import { until } from '../real/front-rig.ts';
+import { plainEnvironment } from '../real/plain-environment.ts';
 import { type FleetRig, openFleetRig } from '../real/trust-rig.ts';
 
 const AGENT = join(import.meta.dirname, '../../agent/main.ts');
@@ -74,7 +75,7 @@ type Ran = { readonly code: number | string | null; readonly out: string; readon
 const tillwatch = (who: string, ...argv: string[]): Promise<Ran> =>
   new Promise((done) => {
     const env = {
-      ...{ PATH: process.env['PATH'] ?? '', HOME: join(rig.dir, who), TILLWATCH_URL: rig.url },
+      ...{ ...plainEnvironment, HOME: join(rig.dir, who), TILLWATCH_URL: rig.url },
       ...{ TILLWATCH_API_TOKEN: sessions[who], TILLWATCH_AUTHORITY: join(rig.dir, 'ca.pem') },
     };
     execFile(process.execPath, [CLI, ...argv], { cwd: rig.dir, env }, (error, out, err) => {

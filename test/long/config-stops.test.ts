@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import type { VersionView } from '../../cli/configurations/words.ts';
+import { plainEnvironment } from '../real/plain-environment.ts';
 import { type FleetRig, openFleetRig } from '../real/trust-rig.ts';
 
 const AGENT = join(import.meta.dirname, '../../agent/main.ts');
@@ -58,7 +59,7 @@ async function startTill(terminal: string, store: string): Promise<void> {
 type Ran = { readonly code: number | string | null; readonly out: string; readonly err: string };
 const tillwatch = async (...argv: string[]): Promise<Ran> => {
   const env = {
-    ...{ PATH: process.env['PATH'] ?? '', HOME: rig.dir, TILLWATCH_URL: rig.url },
+    ...{ ...plainEnvironment, HOME: rig.dir, TILLWATCH_URL: rig.url },
     ...{ TILLWATCH_API_TOKEN: await rig.session() },
     TILLWATCH_AUTHORITY: join(rig.dir, 'ca.pem'),
   };

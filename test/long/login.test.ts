@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Broker, startBroker } from '../../broker/broker.ts';
 import { loadConfig } from '../../broker/config.ts';
 import { addFirstOperator } from '../../broker/operators/first.ts';
+import { plainEnvironment } from '../real/plain-environment.ts';
 import { Authority, type Closing, tlsServer } from '../real/tls-rig.ts';
 import { must, quiet } from '../unit/fleet-rig.ts';
 
@@ -41,7 +42,7 @@ function person() {
   mkdirSync(cwd, { recursive: true });
   const tillwatch = (argv: string[], input = '', env: Record<string, string> = {}): Promise<Ran> =>
     new Promise((done) => {
-      const all = { PATH: process.env['PATH'] ?? '', HOME: home, ...env };
+      const all = { ...plainEnvironment, HOME: home, ...env };
       const program = [resolve('cli/tillwatch.ts'), ...argv];
       const child = spawn(process.execPath, program, { cwd, env: all });
       const said = { out: '', err: '' };

@@ -7,10 +7,11 @@ import { createServer } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
+import { plainEnvironment } from '../real/plain-environment.ts';
 
 const home = mkdtempSync(join(tmpdir(), 'tw-trust-'));
 const children: ChildProcess[] = [];
-const env = { PATH: process.env['PATH'] ?? '', HOME: home };
+const env = { ...plainEnvironment, HOME: home };
 /** The machine's own address, where it has one. */
 const address =
   Object.values(networkInterfaces())

@@ -17,6 +17,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { initBroker } from '../../broker/trust/init.ts';
+import { plainEnvironment } from './plain-environment.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tw-init-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -24,7 +25,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 type Ran = { code: number | string | null; out: string; err: string };
 const run = (argv: string[]): Promise<Ran> =>
   new Promise((done) => {
-    const options = { cwd: folder, env: { PATH: process.env['PATH'] ?? '', HOME: folder } };
+    const options = { cwd: folder, env: { ...plainEnvironment, HOME: folder } };
     execFile(process.execPath, argv, options, (error, out, err) => {
       done({ code: error === null ? 0 : (error.signal ?? error.code ?? null), out, err });
     }).stdin?.end();

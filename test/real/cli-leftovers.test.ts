@@ -9,6 +9,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { claim } from '../../cli/demo/claim.ts';
 import { bootId, findMarked, identify, isAlive, MARK, signalTo } from '../../cli/demo/identity.ts';
 import { endEarlier, killMarked, writeRecords } from '../../cli/demo/leftovers.ts';
+import { plainEnvironment } from './plain-environment.ts';
 
 const mark = `test-${process.pid}`;
 let folder: string;
@@ -25,7 +26,7 @@ afterEach(() => {
 const sleeper = async (env: Record<string, string> = {}, ignoreTerm = false) => {
   const script = `${ignoreTerm ? "trap '' TERM INT; " : ''}echo up; while :; do sleep 1; done`;
   const child = spawn('/bin/sh', ['-c', script], {
-    env: { PATH: process.env['PATH'] ?? '', ...env },
+    env: { ...plainEnvironment, ...env },
     stdio: ['ignore', 'pipe', 'ignore'],
     detached: true,
   });

@@ -17,6 +17,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { plainEnvironment } from './plain-environment.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tw-cli-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -28,7 +29,7 @@ const file = (name: string, text: string): string => {
 type Ran = { code: number | string | null; out: string; err: string };
 const run = (program: string, argv: string[], env: Record<string, string> = {}): Promise<Ran> =>
   new Promise((done) => {
-    const options = { cwd: folder, env: { PATH: process.env['PATH'] ?? '', ...env } };
+    const options = { cwd: folder, env: { ...plainEnvironment, ...env } };
     execFile(program, argv, options, (error, out, err) => {
       const code = error === null ? 0 : (error.signal ?? error.code ?? null);
       done({ code, out, err });

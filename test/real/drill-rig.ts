@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import * as v from 'valibot';
 import { type DrillReport, drillReportSchema } from '../../protocol/drill.ts';
 import type { Rig } from './agent-rig.ts';
+import { plainEnvironment } from './plain-environment.ts';
 
 export type Ran = { readonly exit: number; readonly out: string; readonly err: string };
 
@@ -13,7 +14,7 @@ export const tillwatch = (env: Record<string, string>, ...argv: string[]): Promi
     const child = execFile(
       process.execPath,
       [resolve('cli/tillwatch.ts'), ...argv],
-      { env: { PATH: process.env['PATH'], ...env }, timeout: 300_000 },
+      { env: { ...plainEnvironment, ...env }, timeout: 300_000 },
       (_error, out, err) => done({ exit: child.exitCode ?? -1, out, err }),
     );
   });

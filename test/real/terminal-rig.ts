@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { request } from '../../terminal/shared/request.ts';
+import { plainEnvironment } from './plain-environment.ts';
 
 const NAMES = { sale: 'sale', sync: 'sync', hardware: 'hardware', centre: 'centre' } as const;
 export type Name = keyof typeof NAMES;
@@ -52,7 +53,7 @@ export class Rig {
     const folder = this.folder(name);
     const child = spawn(process.execPath, [`terminal/${name}/main.ts`], {
       env: {
-        PATH: process.env['PATH'] ?? '',
+        ...plainEnvironment,
         POS_DATA_DIR: folder,
         CENTRE_DATA_DIR: folder,
         POS_SALE_PORT: '0',

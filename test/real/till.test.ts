@@ -5,6 +5,7 @@ import { rmSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { fault, Rig, until } from './agent-rig.ts';
+import { plainEnvironment } from './plain-environment.ts';
 import { status } from './recovery-rig.ts';
 
 let rig: Rig;
@@ -20,7 +21,7 @@ const tillwatch = (...argv: string[]): Promise<Ran> =>
     const child = execFile(
       process.execPath,
       [resolve('cli/tillwatch.ts'), ...argv],
-      { env: { PATH: process.env['PATH'], TILLWATCH_RUN_DIR: join(rig.folder, 'run') } },
+      { env: { ...plainEnvironment, TILLWATCH_RUN_DIR: join(rig.folder, 'run') } },
       (_error, out, err) => done({ exit: child.exitCode ?? -1, out, err }),
     );
   });
