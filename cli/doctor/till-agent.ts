@@ -139,7 +139,10 @@ function hooks(config: AgentConfig, { env }: TillFacts): readonly Finding[] {
 }
 
 /** [capabilities(7)] */
-const CAPABILITIES = { CAP_KILL: 5n, CAP_SETGID: 6n, CAP_SETUID: 7n, CAP_SYS_PTRACE: 19n } as const;
+const CAPABILITIES = {
+  ...{ CAP_DAC_READ_SEARCH: 2n, CAP_KILL: 5n, CAP_SETGID: 6n },
+  ...{ CAP_SETUID: 7n, CAP_SYS_PTRACE: 19n },
+} as const;
 
 function user({ components: all }: AgentConfig, { agent }: TillFacts): readonly Finding[] {
   if (agent.kind !== 'answers' || agent.process === undefined) {

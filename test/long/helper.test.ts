@@ -139,7 +139,7 @@ describe.each([['dash'], ['busybox ash']])('the helper, read by %s', (shell) => 
 /** As tillwatch-start does; systemd's socket unit is the same by its own words. */
 function listen(socket: string, user: string): ChildProcess {
   const where = `UNIX-LISTEN:${socket},fork,max-children=4,unlink-early,user=${user},mode=600`;
-  return spawn('socat', [where, `EXEC:${HELPER}`], { env, stdio: 'ignore' });
+  return spawn('socat', [where, `EXEC:${HELPER},nofork`], { env, stdio: 'ignore' });
 }
 const call = (socket: string, ...argv: string[]): Promise<Answer> =>
   new Promise((done) => {
