@@ -8,6 +8,10 @@ import { expect, it } from 'vitest';
 import { changeTables } from '../../broker/backup/restore-tables.ts';
 import { tellRestored, writeRestored } from '../../broker/backup/restored.ts';
 import { enqueue, type QueuedCommand, step } from '../../broker/commands/queue.ts';
+import type { Version } from '../../broker/configurations/model.ts';
+import type { Meant } from '../../broker/configurations/resolve.ts';
+import { type Known, standingOf } from '../../broker/configurations/standing.ts';
+import type { Configured } from '../../broker/fleet/queries.ts';
 import type { CommandContent } from '../../protocol/commands.ts';
 import { folder } from './fleet-rig.ts';
 
@@ -109,4 +113,25 @@ it('the gap is told whole, with an entry for each who was revoked and each comma
     ...many.map(() => 'terminal.revoke'),
     'command.restart.cancel',
   ]);
+});
+
+it('a version that was released after the backup is ahead, and no till is sent back by itself', () => {
+  const meant = { name: 'all', version: 7, sha256: '7', scope: { rank: 'all' } } as Meant;
+  const at = { id: 'lane-1', store: 's', region: undefined, labels: [] };
+  const known = (isRestored: boolean): Known => ({
+    ...{ resolve: () => ({ kind: 'one', meant }), givenUp: () => undefined, isRestored },
+    versionsOf: (name) =>
+      name === 'all' ? [{ ...meant, state: 'released', startedMs: NOW } as unknown as Version] : [],
+  });
+  const stateOf = (version: number, isRestored: boolean): string => {
+    const running = { ...{ state: 'kept', name: 'all', version }, sha256: `${version}` };
+    const configured = { running, refused: undefined } as unknown as Configured;
+    return standingOf(at, configured, known(isRestored)).state;
+  };
+  expect([8, 7, 6].map((version) => stateOf(version, true))).toEqual([
+    'ahead',
+    'running',
+    'behind',
+  ]);
+  expect(stateOf(8, false)).toBe('behind');
 });
