@@ -44,7 +44,13 @@ const programs = {
  * come later than its line here.
  */
 const workers = Object.fromEntries(
-  ['sinks/worker-main', 'sinks/loki-worker-main', 'history/worker-main', 'backup/worker-main']
+  [
+    'sinks/worker-main',
+    'sinks/loki-worker-main',
+    'history/worker-main',
+    'backup/worker-main',
+    'configurations/worker-main',
+  ]
     .filter((source) => existsSync(join(root, 'broker', `${source}.ts`)))
     .map((source) => [`parts/broker-${source.replaceAll('/', '-')}`, `broker/${source}.ts`]),
 );
