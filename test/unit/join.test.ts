@@ -1,6 +1,16 @@
 // A machine that belongs to nobody yet becomes a terminal by its token (cli/verbs/join.ts).
 
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -70,5 +80,27 @@ describe('a machine that joins', () => {
       exit: 64,
       sentence: 'this is no enrolment token: it begins with twe1. and is one word',
     });
+  });
+
+  it('as root goes through no link that the agent’s user has laid', async (context) => {
+    if (process.getuid?.() !== 0) context.skip('this needs root');
+    const system = join(folder, 'system');
+    mkdirSync(system, { mode: 0o700 });
+    mkdirSync(join(folder, 'data'), { mode: 0o700 });
+    symlinkSync(system, join(folder, 'data/identity'));
+    for (const path of [folder, join(folder, 'data')]) chownSync(path, 65_534, 65_534);
+    expect((await become()).exit).not.toBe(0);
+    expect([statSync(system).uid, existsSync(join(system, 'token'))]).toEqual([0, false]);
+    expect([process.geteuid?.(), process.getegid?.()]).toEqual([0, 0]);
+  });
+
+  it('as root gives what it makes to the agent’s user', async (context) => {
+    if (process.getuid?.() !== 0) context.skip('this needs root');
+    mkdirSync(join(folder, 'data'), { mode: 0o700 });
+    for (const path of [folder, join(folder, 'data')]) chownSync(path, 65_534, 65_534);
+    expect((await become()).exit).toBe(0);
+    for (const path of ['data/identity', 'data/identity/token']) {
+      expect(statSync(join(folder, path)).uid).toBe(65_534);
+    }
   });
 });
