@@ -165,4 +165,30 @@ describe('what the broker records of each terminal', () => {
     it.tick();
     expect(it.bodies.length).toBe(1);
   });
+
+  it('tells within seconds that a store has closed, and only that', () => {
+    const open = new Map(Array.from({ length: 20 }, (_, at) => [`store-${at}`, 1]));
+    const samplesOfStores = () =>
+      [...open].map(([store, value]) => ({
+        ...{ name: 'pos_store_open' as const, labels: { store }, value },
+      }));
+    const it = fleetOf(0, { samplesOfStores });
+    it.pass(10_000);
+    expect(it.bodies.flatMap(linesOf)).toHaveLength(20);
+    it.bodies.length = 0;
+    open.set('store-7', 0);
+    it.pass(6_000);
+    expect(it.bodies.flatMap(linesOf)).toEqual([
+      { name: 'pos_store_open', labels: 'store store-7', value: 0 },
+    ]);
+    it.pass(20_000);
+    expect(it.bodies).toHaveLength(1);
+    // In the middle of a full disk it waits, and is not forgotten.
+    it.fill(true);
+    open.set('store-7', 1);
+    it.pass(10_000);
+    it.fill(false);
+    it.pass(2_000);
+    expect(it.bodies.flatMap(linesOf).at(-1)).toMatchObject({ value: 1 });
+  });
 });

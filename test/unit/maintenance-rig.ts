@@ -44,6 +44,7 @@ export function open(
   const bulks: BulksSeen = before?.bulks ?? new Map();
   /** As if the broker were killed there. */
   let dies: 'planned' | 'kept' | undefined;
+  const observed: string[] = [];
   /** Who holds a till by themselves, as it says. */
   const holders: Record<string, { by: string; untilMs: number }> = {};
   /** Where no file says another one. */
@@ -62,6 +63,7 @@ export function open(
   const options = {
     fleet: {
       ...{ database, models: () => models },
+      observeNow: (id: string) => void observed.push(id),
       view: (id: string) => ({ held: holders[id] }),
       connected: () => models.filter(({ id }) => !away.has(id)),
       isConnected: (id: string) => id in tills && !away.has(id),
@@ -134,7 +136,7 @@ export function open(
   const answer = (of: Sent, state = 'succeeded', reason = ''): void =>
     finished({ command: of.id, terminal: of.terminal, state, reason } as never);
   return {
-    ...{ room, time, away, sent, audit, bulks, pass, answer, database, zones, holders },
+    ...{ room, time, away, sent, audit, bulks, pass, answer, database, zones, holders, observed },
     dieWhen: (at: typeof dies) => {
       dies = at;
     },

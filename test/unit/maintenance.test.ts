@@ -71,6 +71,18 @@ describe('a maintenance', () => {
     expect(it.told()).toEqual([]);
   });
 
+  it('mutes at once, and only those that it means, also when it is over', () => {
+    const it = open(TWO);
+    it.start('store', 's-1');
+    expect(it.observed.splice(0)).toEqual(['lane-1', 'lane-2']);
+    it.start('terminal', 'lane-1', 2 * HOUR);
+    expect(it.observed.splice(0)).toEqual([]);
+    it.pass(HOUR);
+    expect(it.observed.splice(0)).toEqual(['lane-2']);
+    it.end('terminal', 'lane-1');
+    expect(it.observed.splice(0)).toEqual(['lane-1']);
+  });
+
   it('that is ended early is ended at the till, also when that was away then', () => {
     const it = open(TWO);
     it.start('store', 's-1');
