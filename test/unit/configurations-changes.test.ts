@@ -159,3 +159,21 @@ describe('what is held back', () => {
     expect(JSON.stringify(notices)).toMatch(/version 1 of base .*could not run it/);
   });
 });
+
+describe('a version as it waits for tills', () => {
+  it('is kept once beside its commands, and is whole when it is sent again', async () => {
+    const { plan, start, turn, time, fleet, sent, till } = await begin();
+    const { db } = fleet.database;
+    await start(await plan('base', { text: text(), selector: { store: 'hamm' } }));
+    time.pass(10_000);
+    const open = db.prepare('SELECT model FROM commands WHERE open = 1').all();
+    expect(open).toHaveLength(1);
+    expect(JSON.stringify(open)).not.toContain('packed');
+    expect(sent.length).toBeGreaterThan(1);
+    turn();
+    expect(till('hamm-1').text).toBe(text());
+    const kept = db.prepare('SELECT command FROM command_contents').all();
+    const still = db.prepare('SELECT id AS command FROM commands WHERE open = 1').all();
+    expect(kept).toEqual(still);
+  });
+});
