@@ -4,8 +4,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Component } from '../../agent/component.ts';
 import type { Keeper } from '../../agent/configuration/keeper.ts';
-import { INITIAL, type Model } from '../../agent/configuration/model.ts';
-import { isFresh, neededOf } from '../../agent/configuration/readiness.ts';
+import { ended, INITIAL, type Model } from '../../agent/configuration/model.ts';
+import { isFresh, isToRunAgain, neededOf } from '../../agent/configuration/readiness.ts';
 import { NO_NOTES, type Notes } from '../../agent/configuration/types.ts';
 import { configurationView } from '../../agent/configuration/view.ts';
 import type { ComponentConfig } from '../../configuration/config.ts';
@@ -41,6 +41,20 @@ describe('the restarts that an agent before counted', () => {
   function at(attempts: number): Notes {
     return { ...NO_NOTES, trial: { ...trial, attempts } };
   }
+});
+
+it('what was stopped for a document and has ended for good under it runs again without it', () => {
+  const notes = ended(
+    { ...NO_NOTES, trial: { ...trial, attempts: 1, needed: ['sale', 'job'] } },
+    'rolled_back',
+    'so',
+  );
+  expect(isToRunAgain(notes, 'sale')).toBe(true);
+  // Not stopped for it: what is done is done.
+  expect(isToRunAgain(notes, 'job')).toBe(false);
+  expect(isToRunAgain(left(true), 'sale')).toBe(false);
+  const idle = ended({ ...NO_NOTES, trial: { ...trial, attempts: 1 } }, 'rolled_back', 'so');
+  expect(isToRunAgain(idle, 'sale')).toBe(false);
 });
 
 it.each<[string, string, number, boolean]>([
