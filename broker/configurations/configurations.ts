@@ -1,6 +1,7 @@
 // The configuration of the fleet at the centre: documents in versions, who is meant, how far a rollout is, and who runs
 // what. The rooms behind it: desk (what operators do), rolling (what becomes of a version), pursue (who comes later).
 
+import { lastRestore } from '../backup/restored.ts';
 import type { StateOf } from '../commands/standing.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { TerminalModel } from '../fleet/model.ts';
@@ -105,6 +106,7 @@ export function openConfigurations(options: ConfigurationsOptions): Configuratio
     resolve: (place) => meant()(place),
     versionsOf: store.versionsOf,
     givenUp: pursuer.givenUp,
+    isRestored: lastRestore(database) !== undefined,
   };
   const standing = (id: string): Standing =>
     standingOf(placeAt(id), fleet.configurationOf(id), known);

@@ -19,6 +19,8 @@ export type Known = {
   readonly versionsOf: (name: string) => readonly Version[];
   /** Why the centre does not send it any more, though the terminal has not refused it in words. */
   readonly givenUp: (terminal: string, target: Meant) => string | undefined;
+  /** This broker comes from a backup: there may be versions that it knows nothing of. */
+  readonly isRestored?: boolean;
 };
 
 const KNOWS_NONE =
@@ -40,7 +42,11 @@ function isOlder(target: Meant, one: Version, known: Known): boolean {
 function isAhead(place: Place, { running }: Configured, resolved: Resolved, known: Known): boolean {
   if (running === undefined || running.state === 'own') return false;
   const { name, version, sha256 } = running;
-  return known.versionsOf(name).some((one) => {
+  const versions = known.versionsOf(name);
+  // Released between the backup and its restore: going back by itself would restart components of a whole fleet.
+  const isUnknown = versions.length > 0 && versions.every((one) => one.version < version);
+  if (known.isRestored === true && isUnknown) return true;
+  return versions.some((one) => {
     const isOpen = one.state === 'rolling' || one.state === 'stopped';
     if (!(isOpen && one.version === version && one.sha256 === sha256)) return false;
     if (resolved.kind === 'one' && !isOlder(resolved.meant, one, known)) return false;

@@ -62,6 +62,7 @@ export function sentencesOf(
       ? ''
       : `${plural(changes.tokensEnded, 'unused enrolment token')} ended, because they may have been used since: make new ones.`,
     `Not known: who was revoked, suspended, moved or retired since ${since}, and which operators were added or lost their role.`,
+    'A till that runs a newer version of a configuration than the backup knows keeps it and is shown as ahead; a document that is new since is not known: apply it again first (tillwatch config).',
     named.length === 0
       ? 'A terminal that was revoked since is let in again: revoke it now (tillwatch terminal revoke), or restore with --revoked FILE.'
       : `Revoked as you named them: ${changes.revoked.join(', ') || 'none'}.`,
