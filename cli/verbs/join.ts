@@ -3,8 +3,8 @@
 // nothing else, because everything else comes from the centre. Whose the data folder is gets the secrets, so that an
 // agent that is not root can read them. A file that is there is kept, and has to name the same terminal.
 
-import { chownSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { existsSync, lchownSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { fail, ok, type Result } from '../../protocol/result.ts';
 import { done, EXIT, ended, type Outcome } from '../exit.ts';
 
@@ -32,10 +32,23 @@ export const ownFile = ({ dataDir, runDir, proxy }: JoinWish, terminal: string):
     '',
   ].join('\n');
 
-/** As root for another user's agent: what was made here is that user's. */
-function giveTo(owner: { uid: number; gid: number }, paths: readonly string[]): void {
-  if (process.getuid?.() !== 0) return;
-  for (const path of paths) chownSync(path, owner.uid, owner.gid);
+type Owner = { readonly uid: number; readonly gid: number };
+
+/**
+ * As root for another user's agent: done as that user, so that what is made is that user's and no link in a folder that
+ * is not root's leads root anywhere.
+ */
+function asOwner<T>({ uid, gid }: Owner, work: () => T): T {
+  if (process.geteuid?.() !== 0 || uid === 0) return work();
+  const ownGid = process.getegid?.() ?? 0;
+  process.setegid?.(gid);
+  process.seteuid?.(uid);
+  try {
+    return work();
+  } finally {
+    process.seteuid?.(0);
+    process.setegid?.(ownGid);
+  }
 }
 
 function writeOwnFile(wish: JoinWish, terminal: string): Result<boolean> {
@@ -64,9 +77,12 @@ async function become(wish: JoinWish): Promise<Result<Joined>> {
   const { dataDir, identityDir } = loaded.config;
   mkdirSync(dataDir, { recursive: true, mode: FOLDER_MODE });
   const owner = statSync(dataDir);
-  const placed = placeToken(loaded.config, text.value);
+  // One of a name of its own is in a folder that only root may write; below the data it is the agent's.
+  const isBelow = resolve(identityDir).startsWith(`${resolve(dataDir)}/`);
+  if (!isBelow) mkdirSync(identityDir, { recursive: true, mode: FOLDER_MODE });
+  if (!isBelow && process.geteuid?.() === 0) lchownSync(identityDir, owner.uid, owner.gid);
+  const placed = asOwner(owner, () => placeToken(loaded.config, text.value));
   if (!placed.ok) return placed;
-  giveTo(owner, [identityDir, join(identityDir, 'token')]);
   return ok({ terminal, config: wish.config, written: written.value });
 }
 
