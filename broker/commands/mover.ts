@@ -76,7 +76,9 @@ export function createMover(
     for (const effect of next.effects) {
       if (effect.kind === 'finished') finish(queued, effect.state, effect.reason);
       else {
-        database.afterCommit(() => options.send(command.terminal, signCommand(command, keyNow())));
+        database.afterCommit(() =>
+          options.send(command.terminal, signCommand(store.whole(command), keyNow())),
+        );
       }
     }
     return next.queued;

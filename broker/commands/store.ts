@@ -3,6 +3,7 @@
 // have a small index of their own. Beside it stands which key of a caller became which command.
 
 import type { SQLInputValue } from 'node:sqlite';
+import type { Command } from '../../protocol/commands.ts';
 import type { Database } from '../fleet/database.ts';
 import { isOpen, type QueuedCommand, type QueueState } from './queue.ts';
 import { toldArguments } from './view.ts';
@@ -22,6 +23,17 @@ const KEYS = `
     asked TEXT NOT NULL,
     UNIQUE (operator, key)
   ) STRICT;
+`;
+
+/**
+ * The document of an open `apply`, apart from its command: open ones are read each second, and a thousand documents
+ * with them would be work for nothing.
+ */
+const CONTENTS = `
+  CREATE TABLE IF NOT EXISTS command_contents (
+    command TEXT PRIMARY KEY,
+    packed TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
 `;
 
 export type CommandFilter = {
@@ -65,13 +77,36 @@ function openKeys({ db }: Database) {
   };
 }
 
-/** Ten thousand that are over would keep as many copies of one document. */
 const withoutPacked = (queued: QueuedCommand): QueuedCommand => {
   const { command } = queued;
   if (command.kind !== 'apply') return queued;
   const told = { ...command, arguments: toldArguments(command.arguments) };
   return { ...queued, command: told as typeof command };
 };
+
+function openContents({ db }: Database) {
+  db.exec(CONTENTS);
+  const insert = db.prepare(
+    'INSERT OR IGNORE INTO command_contents (command, packed) VALUES (?, ?)',
+  );
+  const find = db.prepare('SELECT packed FROM command_contents WHERE command = ?');
+  const remove = db.prepare('DELETE FROM command_contents WHERE command = ?');
+  return {
+    keep: ({ id, arguments: args }: Command): void => {
+      const packed: unknown = Reflect.get(args, 'packed');
+      if (typeof packed === 'string') insert.run(id, packed);
+    },
+    remove: ({ id }: Command): void => {
+      remove.run(id);
+    },
+    /** As it travels. */
+    whole: (command: Command): Command => {
+      if (command.kind !== 'apply' || Object.hasOwn(command.arguments, 'packed')) return command;
+      const packed = find.get(command.id)?.['packed'];
+      return { ...command, arguments: { ...command.arguments, packed: String(packed ?? '') } };
+    },
+  };
+}
 
 /** Newest first. The state is read out of the record: such a question is a person's, and rare. */
 function listFrom({ db }: Database, filter: CommandFilter): readonly QueuedCommand[] {
@@ -114,8 +149,10 @@ export function openCommandStore(database: Database, keptMax = COMMANDS_KEPT_MAX
     `DELETE FROM commands WHERE rowid IN
        (SELECT rowid FROM commands WHERE open = 0 ORDER BY rowid DESC LIMIT ${TRIM_ROWS} OFFSET ?)`,
   );
+  const contents = openContents(database);
   return {
     ...openKeys(database),
+    whole: contents.whole,
     get: (id: string): QueuedCommand | undefined => {
       const row = byId.get(id);
       return row && read(row);
@@ -130,8 +167,11 @@ export function openCommandStore(database: Database, keptMax = COMMANDS_KEPT_MAX
     save: (queued: QueuedCommand): void => {
       const { id, terminal, issuedMs } = queued.command;
       const open = isOpen(queued);
-      const kept = open ? queued : withoutPacked(queued);
-      upsert.run(id, terminal, open ? 1 : 0, issuedMs, JSON.stringify(kept));
+      if (queued.command.kind === 'apply') {
+        if (open) contents.keep(queued.command);
+        else contents.remove(queued.command);
+      }
+      upsert.run(id, terminal, open ? 1 : 0, issuedMs, JSON.stringify(withoutPacked(queued)));
     },
     /** @returns how many old finished commands went. */
     trim: (): number => Number(trim.run(keptMax).changes),

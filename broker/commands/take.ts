@@ -10,7 +10,7 @@ import { enqueue, type QueuedCommand } from './queue.ts';
 import { type CommandRequest, checkRequest, expiryOf, wrongRole } from './request.ts';
 import { type StateOf, wrongStanding } from './standing.ts';
 import type { CommandStore } from './store.ts';
-import { type Refusal, refuse } from './view.ts';
+import { type Refusal, refuse, toldArguments } from './view.ts';
 
 /** Commands of one terminal that are not finished; more are refused until some are. */
 export const OPEN_PER_TERMINAL_MAX = 32;
@@ -50,14 +50,17 @@ export function findAgain(store: Pick<CommandStore, 'keyOf' | 'get'>) {
   };
 }
 
+/** A packed document is kept apart; its digest stands beside it. */
+const sameText = (args: unknown): string =>
+  JSON.stringify(toldArguments(args as Readonly<Record<string, unknown>>));
+
 export function createTaker({ fleet, clock, stateOf }: TakerOptions, store: CommandStore) {
   const again = findAgain(store);
 
   /** An own command of the same content that nobody has taken yet. */
   const waiting = ({ kind }: CommandRequest, args: unknown, open: readonly QueuedCommand[]) =>
     open.find(
-      ({ command }) =>
-        command.kind === kind && JSON.stringify(command.arguments) === JSON.stringify(args),
+      ({ command }) => command.kind === kind && sameText(command.arguments) === sameText(args),
     );
 
   return (request: CommandRequest, isOwn: boolean): Taken | Refusal => {
