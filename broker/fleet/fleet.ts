@@ -68,6 +68,8 @@ export type Fleet = FleetSessions & {
   /** Series of stores, once a minute. */
   readonly observeStores: Descriptions['observeStores'];
   /** Those series, for whoever asks now. */
+  /** What other rooms say of it has changed: its series are told within seconds, not with the next round. */
+  readonly observeNow: (terminal: string) => void;
   readonly samplesOfStores: () => readonly Sample[];
   /** Begins to follow the ledger; call it once everything that wants results has said so. */
   readonly start: () => void;
@@ -226,6 +228,7 @@ export function openFleet(options: FleetOptions): Result<Fleet> {
   });
   return ok({
     ...createQueries(models, store, clock, descriptions),
+    observeNow: observations.changed,
     database,
     planner: createPlanner({ database, models, store, terminals: options.terminals }),
     start: follower.start,

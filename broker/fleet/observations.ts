@@ -2,7 +2,8 @@
 // like anything a terminal said. Every known terminal has them, also one that never reported: a series that is
 // missing looks like health on a dashboard, a 0 does not. A round over all terminals takes a minute and goes in
 // portions, so that ten thousand terminals never hold up acknowledgements; whoever's presence changed goes
-// within a second, but no more than PORTIONS_MAX at a time, the longest waiting first.
+// within a second, but no more than PORTIONS_MAX at a time, the longest waiting first. A store that opened, closed or is
+// in maintenance since goes within some seconds: an alert that waits for a minute for that has rung by then.
 
 import { SERIES_PER_BODY_MAX } from '../../protocol/limits.ts';
 import { encodeMetricBody, type Sample } from '../../protocol/metric-body.ts';
@@ -13,6 +14,10 @@ import type { TerminalModel } from './model.ts';
 import { PRESENCES, type Presence } from './presence.ts';
 
 export const ROUND_MS = 60_000;
+/** Whether stores are as they were told is looked at so often, and rarer where that takes long. */
+export const STORES_LOOK_MS = 5_000;
+/** At most so much of the time goes into looking. */
+const STORES_LOOK_SHARE = 0.01;
 /** Part of a minute in which a round is through. */
 const ROUND_SHARE = 0.9;
 /** At most seven of the registry's own, and three of other rooms (describe.ts): maintenance, versions, configuration. */
@@ -69,6 +74,39 @@ export type ObservationOptions = {
   readonly samplesOfStores?: (nowMs: number) => readonly Sample[];
 };
 
+/** Series of stores: all of them in a round, between rounds those that have changed. */
+function createStoresTold(samplesOf: (nowMs: number) => readonly Sample[], clock: Clock) {
+  let waiting: readonly Sample[] = [];
+  let told = new Map<string, number>();
+  let nextMs = Number.NEGATIVE_INFINITY;
+  const keyOf = ({ name, labels }: Sample): string =>
+    [name, ...Object.entries(labels).flat()].join('\0');
+
+  /** They are made at once, because they are told of one moment. */
+  function look(isAll: boolean): void {
+    const begunMs = clock.monotonicMs();
+    const samples = samplesOf(clock.wallMs());
+    const now = new Map(samples.map((sample) => [keyOf(sample), sample.value]));
+    waiting = isAll ? samples : samples.filter((one) => told.get(keyOf(one)) !== one.value);
+    told = now;
+    const endedMs = clock.monotonicMs();
+    nextMs = endedMs + Math.max(STORES_LOOK_MS, (endedMs - begunMs) / STORES_LOOK_SHARE);
+  }
+  return {
+    all: (): void => look(true),
+    /** @param append takes one portion a tick. @returns whether it is in the ledger. */
+    tick: (append: (samples: readonly Sample[]) => boolean): void => {
+      // What was changed before is told first: a look takes its place.
+      if (waiting.length === 0 && clock.monotonicMs() >= nextMs) look(false);
+      if (waiting.length === 0) return;
+      // What the ledger does not take now goes with the next tick, or is told anew with the next round.
+      if (append(waiting.slice(0, SERIES_PER_BODY_MAX))) {
+        waiting = waiting.slice(SERIES_PER_BODY_MAX);
+      }
+    },
+  };
+}
+
 /** Looks at terminals in rounds and at once. Nothing happens but in `tick`. */
 export function createObservations(options: ObservationOptions) {
   const { ledger, clock, get, ids, moreOf = () => [], samplesOfStores = () => [] } = options;
@@ -77,7 +115,7 @@ export function createObservations(options: ObservationOptions) {
   let round: readonly string[] = [];
   let reached = 0;
   let begunMs = Number.NEGATIVE_INFINITY;
-  let ofStores: readonly Sample[] = [];
+  const stores = createStoresTold(samplesOfStores, clock);
 
   /** @returns whether all of them are in the ledger. */
   function append(samples: readonly Sample[]): boolean {
@@ -124,16 +162,8 @@ export function createObservations(options: ObservationOptions) {
     record(portion);
   }
 
-  /** Of a round, one portion a tick: they are made at once, because they are told of one moment. */
-  function recordStores(): void {
-    if (ofStores.length === 0) return;
-    // What the ledger does not take now goes with the next tick, or is told anew with the next round.
-    if (!append(ofStores.slice(0, SERIES_PER_BODY_MAX))) return;
-    ofStores = ofStores.slice(SERIES_PER_BODY_MAX);
-  }
-
   return {
-    /** Its presence changed. */
+    /** Its presence changed, or what other rooms say of it. */
     changed: (id: string): void => {
       changed.add(id);
     },
@@ -144,10 +174,10 @@ export function createObservations(options: ObservationOptions) {
         round = ids();
         reached = 0;
         begunMs = now;
-        ofStores = samplesOfStores(clock.wallMs());
+        stores.all();
       }
       recordChanges();
-      recordStores();
+      stores.tick(append);
       goOn(now);
     },
   };

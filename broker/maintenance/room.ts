@@ -22,7 +22,10 @@ const TICK_MS = 1_000;
 
 export type MaintenanceOptions = TellingOptions & {
   readonly fleet: TellingOptions['fleet'] &
-    Pick<Fleet, 'view' | 'models' | 'timeZoneOf' | 'describeBy' | 'observeBy' | 'observeStores'>;
+    Pick<
+      Fleet,
+      'view' | 'models' | 'timeZoneOf' | 'describeBy' | 'observeBy' | 'observeStores' | 'observeNow'
+    >;
   readonly stores: Pick<Stores, 'zoneOf' | 'regionOf' | 'file' | 'files' | 'leaveOutBy'>;
   readonly bulks: Pick<Bulks, 'plan' | 'start' | 'get' | 'abort'>;
   readonly audit: Pick<Audit, 'write'>;
@@ -141,7 +144,18 @@ export function openMaintenances(options: MaintenanceOptions): Maintenances {
     desk,
     calendar.all,
   );
-  const look = (): void => telling.look(desk.cover());
+  let shown = desk.cover();
+  const look = (): void => {
+    const cover = desk.cover();
+    telling.look(cover);
+    if (cover === shown) return;
+    // Alerts are muted by it: that cannot wait for a minute.
+    for (const { id, store } of fleet.models()) {
+      const isIn = cover.of(id, store) !== undefined;
+      if (isIn !== (shown.of(id, store) !== undefined)) fleet.observeNow(id);
+    }
+    shown = cover;
+  };
   const cancel = timers.every(TICK_MS, () => {
     desk.tick();
     scheduler.tick();
