@@ -76,7 +76,7 @@ class RunningAgent implements Agent {
       remembered: (name) => ({
         seed: Math.floor(rooms.ports.random() * 2 ** 31),
         restarts: rooms.configuration?.isFresh(name) ? [] : budgets.restored(name),
-        rested: budgets.rested(name),
+        rested: rooms.configuration?.isToRunAgain(name) ? undefined : budgets.rested(name),
         uses: ladder.restored(name),
       }),
       counted: (name, version) => counters.counted(name, version),

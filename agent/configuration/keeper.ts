@@ -12,7 +12,7 @@ import { Leaving } from './leaving.ts';
 import { isFree, step } from './machine.ts';
 import { ATTEMPTS_MAX, type Effect, type Event, INITIAL, isOnTrial, type Model } from './model.ts';
 import type { Parts } from './parts.ts';
-import { isFresh, neededOf, unreadyOf } from './readiness.ts';
+import { isFresh, isToRunAgain, neededOf, unreadyOf } from './readiness.ts';
 import type { Store } from './store.ts';
 import { tellOutcome, tellRefused, tellTrial } from './telling.ts';
 import type { Document, Found, Shelf, Trial, Which } from './types.ts';
@@ -157,6 +157,10 @@ export class Keeper {
 
   isFresh(component: string): boolean {
     return isFresh(this.#model.notes, component);
+  }
+
+  isToRunAgain(component: string): boolean {
+    return isToRunAgain(this.#model.notes, component);
   }
 
   get config(): AgentConfig {

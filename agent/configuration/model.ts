@@ -144,8 +144,8 @@ export const KEPT = 'all that is needed was ready under it, and stayed so';
 export function ended(notes: Notes, what: Outcome['what'], reason: string): Notes {
   const { trial, counts } = notes;
   if (trial === undefined) return notes;
-  const { document, command, restarted } = trial;
-  const outcome = { document, command, what, reason, restarted, isTold: false };
+  const { document, command, restarted, needed } = trial;
+  const outcome = { document, command, what, reason, restarted, needed, isTold: false };
   return { v: 1, outcome, counts: { ...counts, [what]: counts[what] + 1 } };
 }
 

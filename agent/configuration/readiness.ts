@@ -24,6 +24,13 @@ export function isFresh({ trial, outcome }: Notes, component: string): boolean {
   return outcome?.what === 'rolled_back' && !outcome.isTold;
 }
 
+/** It ran when the document came, was stopped for it, and its end under that says nothing of it without. */
+export function isToRunAgain({ outcome }: Notes, component: string): boolean {
+  if (outcome?.what !== 'rolled_back' || outcome.isTold) return false;
+  const { restarted, needed = [] } = outcome;
+  return restarted.includes(component) && needed.includes(component);
+}
+
 /** One that is only waited for may not be started today at all. */
 const isWaitedFor = ({ run, external }: ComponentConfig): boolean =>
   run === 'external' && external?.start === undefined;

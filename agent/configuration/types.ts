@@ -35,6 +35,7 @@ const outcomeSchema = v.object({
   what: v.picklist(['kept', 'rolled_back']),
   reason: v.string(),
   restarted: names,
+  needed: v.optional(names),
   /** To the centre; not before that is it forgotten that it was not. */
   isTold: v.boolean(),
 });
