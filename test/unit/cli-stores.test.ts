@@ -117,6 +117,28 @@ describe('a file of stores on the command line', () => {
     );
   });
 
+  it('is no formula for whoever opens the table, and the same when it comes back', async () => {
+    const { tillwatch, file, home, stores } = await begin();
+    const names = ['=1+1', '@SUM(A1)', "'=2", '+49 30', '-x'];
+    const said = names.map((name, at) => ({
+      ...{ id: `s-${at}`, name, region: 'n', timeZone: 'UTC' },
+    }));
+    const applied = await tillwatch(
+      'stores',
+      'apply',
+      file(JSON.stringify({ stores: said })),
+      ...YES,
+    );
+    expect(applied.err).toBe('');
+    expect(stores.files()).toHaveLength(names.length);
+    const table = join(home, 'out.csv');
+    await tillwatch('stores', 'export', '-o', table);
+    expect(readFileSync(table, 'utf8')).not.toMatch(/(^|[,"])[=+@-]/m);
+    expect((await tillwatch('stores', 'apply', table, '--dry-run')).out).toContain(
+      'nothing changes',
+    );
+  });
+
   it('makes the fleet say what is open, expected, selling and never reported', async () => {
     const { tillwatch, file } = await begin();
     await tillwatch('stores', 'apply', file(FILE), ...YES);
