@@ -116,18 +116,6 @@ describe('the demo', () => {
     expect(text).not.toMatch(/\n {4}at |[{}]/); // no stack traces, no JSON
   });
 
-  it('says as JSON lines what it says in words', async () => {
-    const demo = startDemo('--once', '--json');
-    expect(await demo.exit, demo.text()).toBe(0);
-    const lines = demo
-      .text()
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line));
-    expect(lines.filter(({ kind }) => kind === 'heading').length).toBeGreaterThanOrEqual(10);
-    expect(lines.filter(({ kind }) => kind === 'bad')).toEqual([]);
-  });
-
   it('ends every process at Ctrl-C, also in the middle of its story', async () => {
     const demo = startDemo();
     await until(demo, '2. ');
@@ -156,7 +144,8 @@ describe('the demo', () => {
     await expect.poll(() => existsSync(`/proc/${pid}`), { timeout: 10_000 }).toBe(false);
   });
 
-  it('that was killed with SIGKILL is cleaned up by the next', async () => {
+  // A whole story costs most of a minute: one is enough for both.
+  it('that was killed with SIGKILL is cleaned up by the next, which says as JSON lines what it says in words', async () => {
     const first = startDemo();
     await until(first, '2. ');
     // Everything that could end the components is killed with it; they alone sell on.
@@ -167,12 +156,19 @@ describe('the demo', () => {
     await first.exit;
     const left: Identity[] = findMarked(mark);
     expect(left.length).toBeGreaterThan(6);
-    const second = startDemo('--once');
+    const second = startDemo('--once', '--json');
     await until(second, 'An earlier demo of this folder left');
-    await until(second, '1. ');
+    await until(second, '"heading"');
     expect(left.filter(isAlive)).toEqual([]);
     expect(await second.exit, second.text()).toBe(0);
     expect(findMarked(mark)).toEqual([]);
+    const lines = second
+      .text()
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(lines.filter(({ kind }) => kind === 'heading').length).toBeGreaterThanOrEqual(10);
+    expect(lines.filter(({ kind }) => kind === 'bad')).toEqual([]);
   });
 
   it('is refused while another of the same folder runs, which goes on', async () => {
