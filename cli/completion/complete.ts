@@ -36,6 +36,8 @@ export type Names = {
   /** @param typed what is there of it already; more than fits it may be answered */
   readonly terminals: (typed: string) => Promise<readonly string[]>;
   readonly stores: () => Promise<readonly string[]>;
+  /** Of the fleet. */
+  readonly configurations?: () => Promise<readonly string[]>;
   /** That this person has signed in to. */
   readonly contexts?: () => readonly string[];
   /** Of one terminal, or of the whole fleet when none was named yet. */
@@ -103,6 +105,9 @@ async function valuesFor(
     if (name === 'terminal' || name === 'terminals')
       return plain(await ask.terminals(typed), 'terminal');
     if (name === 'store') return plain(await ask.stores(), 'store');
+    if (name === 'name' && line.verb.parent?.name() === 'config') {
+      return plain((await ask.configurations?.()) ?? [], 'configuration');
+    }
     if (name === 'component') return plain(await ask.components(terminal), 'component');
     if (name === 'kind') return plain(EVENT_KINDS, 'kind of event');
     if (name === 'fault') {

@@ -57,6 +57,13 @@ function namesFromBroker(): Names {
     },
     terminals: async (typed) => safeNames((await views(typed)).map(({ id }) => id)),
     stores: async () => safeNames((await views('')).map(({ store }) => store)),
+    configurations: async () => {
+      type Named = { configurations: readonly { name: string }[] };
+      const reply = await client?.get<Named>('/api/v1/configurations', ['configurations']);
+      return reply?.ok === true
+        ? safeNames(reply.value.configurations.map(({ name }) => name))
+        : [];
+    },
     components: async (terminal) => {
       if (terminal === undefined) {
         const all = await views('');

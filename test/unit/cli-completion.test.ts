@@ -9,6 +9,7 @@ const asked: (string | undefined)[] = [];
 const names = {
   terminals: () => Promise.resolve(['bm-lane-1', 'bm-lane-2', 'ha-lane-1']),
   stores: () => Promise.resolve(['berlin-mitte']),
+  configurations: () => Promise.resolve(['base', 'self']),
   components: (terminal: string | undefined) => {
     asked.push(terminal);
     return Promise.resolve(['hardware', 'sale', 'sync']);
@@ -28,6 +29,7 @@ describe('completion', () => {
   it.each([
     [['fl'], ['fleet']],
     [['nonsense'], []],
+    [['config', 'rollback', 'b'], ['base']],
     [
       ['terminal', 'bm'],
       ['bm-lane-1', 'bm-lane-2'],
