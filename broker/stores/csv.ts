@@ -11,6 +11,8 @@ export const COLUMNS = [
   ...['exceptions', 'lanes', 'labels', 'terminals'],
 ] as const;
 const NEEDED = ['id', 'region', 'time_zone'] as const;
+/** A name that a spreadsheet would take for a formula, or that is marked as text already. */
+export const FORMULA = /^'*[=+@-]/;
 const FIELD_BYTES_MAX = 256 * 1024;
 
 type Row = { readonly line: number; readonly cells: Readonly<Record<string, string>> };
@@ -32,10 +34,17 @@ function exceptionOf(text: string): unknown {
 function storeOf({ cells }: Row): Record<string, unknown> {
   const cell = (name: string): string => cells[name]?.trim() ?? '';
   const given = (name: string, key = name) => (cell(name) === '' ? {} : { [key]: cell(name) });
+  const name = cell('name');
+  const plain = name.startsWith("'") && FORMULA.test(name) ? name.slice(1) : name;
   const days = WEEKDAYS.filter((day) => cell(day) !== '');
   const lanes = cell('lanes');
   return {
-    ...{ ...given('id'), ...given('name'), ...given('region'), ...given('time_zone', 'timeZone') },
+    ...{
+      ...given('id'),
+      ...(name !== '' && { name: plain }),
+      ...given('region'),
+      ...given('time_zone', 'timeZone'),
+    },
     // No day at all: nothing is known of its hours. A day that is left out beside others is closed.
     ...(days.length > 0 && { hours: Object.fromEntries(days.map((day) => [day, cell(day)])) }),
     exceptions: partsOf(cell('exceptions'), /;/).map(exceptionOf),

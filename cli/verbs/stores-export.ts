@@ -3,6 +3,7 @@
 
 import { writeFileSync } from 'node:fs';
 import { stringify } from 'yaml';
+import { FORMULA } from '../../broker/stores/csv.ts';
 import type { Context } from '../context.ts';
 import { done, EXIT, ended, type Outcome } from '../exit.ts';
 import { allStores, type StoreText, type StoreView } from '../stores.ts';
@@ -37,6 +38,8 @@ function shorten(hours: Readonly<Record<string, string>>): Record<string, string
 const readable = (store: StoreText): StoreText =>
   store.hours === undefined ? store : { ...store, hours: shorten(store.hours) };
 
+/** A spreadsheet would work these out; with a mark before them they are text, and apply takes the mark away. */
+const markOf = (name: string): string => (FORMULA.test(name) ? `'${name}` : name);
 const cellOf = (text: string): string =>
   /[",\n;]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 
@@ -46,7 +49,7 @@ function rowOf(store: StoreText): string {
     from === to ? `${from} ${of}` : `${from}..${to} ${of}`,
   );
   const cells = [
-    ...[id, name, region, timeZone, ...DAYS.map((day) => hours[day] ?? '')],
+    ...[id, markOf(name), region, timeZone, ...DAYS.map((day) => hours[day] ?? '')],
     ...[dates.join('; '), lanes === undefined ? '' : String(lanes)],
     ...[(store.labels ?? []).join(' '), (store.terminals ?? []).join(' ')],
   ];
