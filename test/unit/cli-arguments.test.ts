@@ -4,9 +4,12 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
+import { COLUMNS } from '../../broker/stores/csv.ts';
 import type { Client } from '../../cli/client.ts';
+import { COMPLETE } from '../../cli/completion/verb.ts';
 import type { Context } from '../../cli/context.ts';
 import { EXIT, EXIT_MEANINGS } from '../../cli/exit.ts';
+import { GROUPS } from '../../cli/help-groups.ts';
 import { findOperator } from '../../cli/operator.ts';
 import { plainStyle } from '../../cli/screen.ts';
 import { createProgram, run } from '../../cli/tillwatch.ts';
@@ -72,6 +75,55 @@ describe('the command line', () => {
       if (verb !== '' && verb !== 'completion') expect(out).toContain('--json');
       expect(Math.max(...out.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
     }
+  });
+
+  it('lists every verb under one heading, in the order of the groups', async () => {
+    const program = createProgram(() => Promise.resolve());
+    const verbs = program.commands.map((one) => one.name()).filter((name) => name !== COMPLETE);
+    expect(GROUPS.flatMap(([, names]) => names).toSorted()).toEqual([...verbs, 'help'].toSorted());
+    const { out } = await tillwatch('--help');
+    const headings = out.split('\n').filter((line) => GROUPS.some(([heading]) => heading === line));
+    expect(headings).toEqual(GROUPS.map(([heading]) => heading));
+    expect(out).not.toContain('\nCommands:\n');
+  });
+
+  it('keeps the help of what is below a verb in 80 columns', async () => {
+    const below = createProgram(() => Promise.resolve()).commands.flatMap((one) =>
+      one.commands.flatMap((two) => [
+        [one.name(), two.name()],
+        ...two.commands.map((three) => [one.name(), two.name(), three.name()]),
+      ]),
+    );
+    expect(below).toContainEqual(['maintenance', 'window', 'add']);
+    const long: string[] = [];
+    for (const words of below) {
+      const { exit, out } = await tillwatch(...words, '--help');
+      expect([words, exit]).toEqual([words, 0]);
+      long.push(...out.split('\n').filter((line) => line.length > 80));
+    }
+    expect(long).toEqual([]);
+  });
+
+  it('says which of two verbs that seem the same is meant', async () => {
+    for (const [verb, ...others] of [
+      ['configure', 'config apply'],
+      ['config', 'configure'],
+      ['hold', 'maintenance'],
+      ['maintenance', 'hold'],
+      ['enroll', 'join'],
+      ['join', 'agent --enroll'],
+      ['check-config', 'config check'],
+    ]) {
+      const { out } = await tillwatch(verb ?? '', '--help');
+      for (const other of others) expect(out).toContain(`tillwatch ${other}`);
+    }
+  });
+
+  it('names the columns of a table of stores', async () => {
+    const { out } = await tillwatch('stores', 'apply', '--help');
+    const days = ['tue', 'wed', 'thu', 'fri', 'sat'];
+    for (const column of COLUMNS.filter((one) => !days.includes(one)))
+      expect(out).toContain(column);
   });
 
   it('documents its exit codes, and README has the same', async () => {
@@ -165,6 +217,9 @@ describe('a restart', () => {
   });
 });
 
+/** Whoever runs this may have signed in somewhere. */
+const HOMELESS = { XDG_CONFIG_HOME: '/nowhere' };
+
 describe('the operator', () => {
   const folder = mkdtempSync(join(tmpdir(), 'tw-cli-'));
   const inner = join(folder, 'a', 'b');
@@ -190,7 +245,7 @@ describe('the operator', () => {
   });
 
   it('has the default address when nothing is said', () => {
-    const nowhere = findOperator({}, '/');
+    const nowhere = findOperator(HOMELESS, '/');
     expect(nowhere).toEqual({
       ok: true,
       value: { url: 'http://127.0.0.1:8080', token: undefined },
@@ -198,9 +253,9 @@ describe('the operator', () => {
   });
 
   it('is refused with a token that none can be, and takes one with a line end', () => {
-    expect(findOperator({ TILLWATCH_API_TOKEN: 'a\u00fcb' }, '/').ok).toBe(false);
-    expect(findOperator({ TILLWATCH_API_TOKEN: 'a b' }, '/').ok).toBe(false);
-    expect(findOperator({ TILLWATCH_API_TOKEN: 'ab\r\n' }, '/')).toMatchObject({
+    expect(findOperator({ ...HOMELESS, TILLWATCH_API_TOKEN: 'a\u00fcb' }, '/').ok).toBe(false);
+    expect(findOperator({ ...HOMELESS, TILLWATCH_API_TOKEN: 'a b' }, '/').ok).toBe(false);
+    expect(findOperator({ ...HOMELESS, TILLWATCH_API_TOKEN: 'ab\r\n' }, '/')).toMatchObject({
       value: { token: 'ab' },
     });
   });

@@ -64,13 +64,14 @@ describe('the verbs', () => {
     const verbs = createProgram(() => Promise.resolve()).commands.map((one) => one.name());
     for (const kind of COMMAND_KINDS) {
       const verb = kind.replaceAll('_', '-');
-      // Nobody asks for trust; live tails and their end are `logs --follow` and `requests --cancel`.
-      const isVerb = !['trust', 'tail', 'cancel_logs'].includes(kind);
+      // Nobody asks for trust; live tails and their end are `logs --follow` and `requests --cancel`, and
+      // versions of the configuration are `config apply`.
+      const isVerb = !['trust', 'tail', 'cancel_logs', 'apply'].includes(kind);
       expect(verbs.includes(verb), kind).toBe(isVerb);
     }
   });
 
-  const elsewhere = ['logs', 'tail', 'cancel_logs', 'drill', 'hold', 'trust'];
+  const elsewhere = ['logs', 'tail', 'cancel_logs', 'drill', 'hold', 'trust', 'apply'];
   it.each(COMMAND_KINDS.filter((kind) => !elsewhere.includes(kind)))(
     '%s says what it does, which role it needs and what it does to a sale',
     async (kind) => {
