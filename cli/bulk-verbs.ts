@@ -65,7 +65,6 @@ function addPlan(bulk: Command, verb: Verb): void {
         verb(() => plan(action, words, options)),
       ),
     'tillwatch bulk plan restart sale --runs sale:2.4.1 --reason T-490',
-    'tillwatch bulk plan hold --store berlin-mitte --for 2h --reason "floor works"',
     'tillwatch bulk plan restart sync --region north --label pilot --reason T-490',
   );
 }

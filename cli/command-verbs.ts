@@ -4,18 +4,23 @@
 
 import type { Command } from 'commander';
 import { COMMAND_KINDS, type CommandKind, catalogue, type Row } from '../protocol/catalogue.ts';
-import { example, type Options, textOf, type Verb, withBroker } from './command.ts';
+import {
+  example,
+  JSON_WORDS,
+  note,
+  type Options,
+  REASON,
+  textOf,
+  type Verb,
+  withBroker,
+} from './command.ts';
 import { canForce, placesOf, readArguments } from './command-fields.ts';
 import { EXIT, ended, type Outcome } from './exit.ts';
-import { wrap } from './screen.ts';
 
-/** What is no verb of its own here; `trust` is sent by the broker alone. */
+/** What is no verb of its own here: `trust` is sent by the broker alone, `apply` by tillwatch config apply. */
 const ELSEWHERE: readonly CommandKind[] = [
-  // tillwatch config apply
-  'apply',
   ...(['logs', 'tail', 'cancel_logs', 'drill', 'hold', 'trust', 'apply'] as const),
 ];
-const HELP_COLUMNS = 80;
 
 const EXAMPLES: Readonly<Partial<Record<CommandKind, readonly string[]>>> = {
   restart: ['tillwatch restart bm-lane-2 sync --reason "uploads are stuck"'],
@@ -24,6 +29,16 @@ const EXAMPLES: Readonly<Partial<Record<CommandKind, readonly string[]>>> = {
   purge_logs: ['tillwatch purge-logs bm-lane-1 --before 7d --reason "disk is full"'],
   configure: ['tillwatch configure bm-lane-1 --file slower.yaml --reason T-480'],
   diagnose: ['tillwatch diagnose bm-lane-1 --out bm-lane-1.json --reason T-471'],
+};
+
+/** Where another verb may be the one that is meant. */
+const ELSE_MEANT: Readonly<Partial<Record<CommandKind, readonly string[]>>> = {
+  configure: [
+    'It is for one agent, and lies over what its till runs under: to look closer for a while.',
+    'What many tills run under, their components above all, goes out in versions:',
+    'tillwatch config apply.',
+  ],
+  release: ['A maintenance goes on: tillwatch maintenance end.'],
 };
 
 const verbOf = (kind: CommandKind): string => kind.replaceAll('_', '-');
@@ -83,20 +98,18 @@ function addVerb(program: Command, verb: Verb, kind: CommandKind): void {
     else command.option(flags, about);
   }
   // Not a required option of Commander's, which would hide that one is only misspelt.
-  command
-    .option('--reason <text>', 'why: it stands in the audit log (needed)')
-    .option('--no-wait', 'do not wait for the result');
+  command.option('--reason <text>', REASON).option('--no-wait', 'do not wait for the result');
   if (canForce(kind)) {
     command.option('--force', 'also in the middle of a sale: what it is doing is lost');
   }
   if (kind === 'diagnose') command.option('-o, --out <file>', 'write the document to a file');
-  command.option('--json', 'print one JSON object').action((terminal: string, ...rest: unknown[]) =>
+  command.option('--json', JSON_WORDS).action((terminal: string, ...rest: unknown[]) =>
     verb(() => {
       const words = rest.slice(0, -2).filter((word) => typeof word === 'string');
       return sendCommand(kind, terminal, words, rest.at(-2) as Options);
     }),
   );
-  command.addHelpText('after', `\n${wrap(rules(row, canForce(kind)), HELP_COLUMNS).join('\n')}`);
+  note(command, rules(row, canForce(kind)), ...(ELSE_MEANT[kind] ?? []));
   example(command, ...exampleOf(kind));
 }
 

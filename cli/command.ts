@@ -7,7 +7,7 @@ import type { Context } from './context.ts';
 import { EXIT, ended, type Outcome } from './exit.ts';
 import { withNotices } from './notices.ts';
 import { findOperator, type Operator } from './operator.ts';
-import { styleFor } from './screen.ts';
+import { COLUMNS, styleFor, wrap } from './screen.ts';
 
 /** Performs a verb and keeps how it ended. */
 export type Verb = (run: () => Promise<Outcome>) => Promise<void>;
@@ -25,6 +25,11 @@ export const textOf = (value: unknown): string | undefined =>
 export function example(command: Command, ...lines: string[]): Command {
   const heading = lines.length === 1 ? 'Example:' : 'Examples:';
   return command.addHelpText('after', ['', heading, ...lines.map((l) => `  $ ${l}`)].join('\n'));
+}
+
+/** A few sentences below the options: what a person has to know before, or which other verb may be meant. */
+export function note(command: Command, ...sentences: string[]): Command {
+  return command.addHelpText('after', `\n${wrap(sentences.join(' '), COLUMNS).join('\n')}`);
 }
 
 /** What the verbs that ask a broker need; a wrong TILLWATCH_URL ends it here. */

@@ -6,6 +6,7 @@ import type { Command } from 'commander';
 import {
   example,
   JSON_WORDS,
+  note,
   type Options,
   print,
   REASON,
@@ -47,7 +48,7 @@ function addApply(config: Command, verb: Verb): void {
   const apply = config
     .command('apply')
     .argument('<name>', 'of the configuration, as in base or self-checkout')
-    .argument('<file>', 'YAML: the keys of a till’s own file, without what a till decides alone')
+    .argument('<file>', "YAML: the keys of a till's own file, without what a till decides alone")
     .description('check a new version, show the difference, and roll it out in waves');
   addSelector(apply, SCOPES).option('--ready <time>', 'so long a till may take until it is ready');
   example(
@@ -62,7 +63,7 @@ function addApply(config: Command, verb: Verb): void {
       }),
     ),
     'tillwatch config apply base base.yaml --all --reason T-500',
-    'tillwatch config apply self-checkout sco.yaml --label self-checkout --reason T-501 --wait',
+    'tillwatch config apply sco sco.yaml --label sco --reason T-501 --wait',
   );
 }
 
@@ -168,20 +169,22 @@ function addChecks(config: Command, verb: Verb): void {
 }
 
 export function addConfigVerbs(program: Command, verb: Verb): void {
-  const config = example(
-    program
-      .command('config')
-      .description('what the tills run under: versions of it, applied in waves')
-      .option('--json', JSON_WORDS)
-      .action((options: Options) =>
-        verb(async () => {
-          const { runConfigurations } = await import('./configurations/show.ts');
-          return withBroker(options, (context) => runConfigurations(context));
-        }),
-      ),
-    'tillwatch config',
-    'tillwatch config apply base base.yaml --all --reason T-500',
+  const config = program
+    .command('config')
+    .description('what the tills run under: versions of it, applied in waves')
+    .option('--json', JSON_WORDS)
+    .action((options: Options) =>
+      verb(async () => {
+        const { runConfigurations } = await import('./configurations/show.ts');
+        return withBroker(options, (context) => runConfigurations(context));
+      }),
+    );
+  note(
+    config,
+    "A till's own file says who it is and where its folders are; the rest comes from here.",
+    "Some settings of one till's agent, for a while: tillwatch configure.",
   );
+  example(config, 'tillwatch config', 'tillwatch config apply base base.yaml --all --reason T-500');
   addApply(config, verb);
   addRollback(config, verb);
   addLooks(config, verb);

@@ -1,36 +1,42 @@
 // The verbs that say who belongs to the fleet: `enroll`, and what becomes of a terminal, below `terminal`.
 
 import type { Command } from 'commander';
-import { example, type Options, textOf, type Verb, withBroker } from './command.ts';
+import { example, note, type Options, textOf, type Verb, withBroker } from './command.ts';
 import type { IdentityAct } from './verbs/identity.ts';
 
 function addEnroll(program: Command, verb: Verb): void {
   example(
-    program
-      .command('enroll')
-      .description('let a terminal in, or many: a token for each, good once and for minutes')
-      .option('--store <id>', 'where it stands')
-      .option('--terminal <id>', 'which one')
-      .option('--file <file>', 'many: CSV with terminal,store in each row, or YAML')
-      .option('--planned', 'all planned terminals without a certificate; with --store: of that one')
-      .option('--out <file>', 'of many: where the tokens go; FILE.tokens.csv unless said')
-      .option('--minutes <n>', "how long a token is good; as the broker's configuration says")
-      .option('--again', 'also for one that has a certificate, which stays good until then')
-      .option('--reason <text>', 'why: it stands in the audit log', 'enrolment')
-      .option('--json', 'print one JSON object')
-      .action((options: Options) =>
-        verb(async () => {
-          const { runEnroll } = await import('./verbs/enroll.ts');
-          const { terminal, store, file, planned, out, minutes, again, reason = '' } = options;
-          const wish = {
-            ...{ terminal: textOf(terminal), store: textOf(store), file: textOf(file) },
-            ...{ out: textOf(out), minutes: textOf(minutes), again: again === true },
-            planned: planned === true,
-            reason: String(reason),
-          };
-          return withBroker(options, (context) => runEnroll(context, wish));
-        }),
-      ),
+    note(
+      program
+        .command('enroll')
+        .description('let a terminal in, or many: a token for each, good once and for minutes')
+        .option('--store <id>', 'where it stands')
+        .option('--terminal <id>', 'which one')
+        .option('--file <file>', 'many: CSV with terminal,store in each row, or YAML')
+        .option(
+          '--planned',
+          'all planned terminals without a certificate; with --store: of that one',
+        )
+        .option('--out <file>', 'of many: where the tokens go; FILE.tokens.csv unless said')
+        .option('--minutes <n>', "how long a token is good; as the broker's configuration says")
+        .option('--again', 'also for one that has a certificate, which stays good until then')
+        .option('--reason <text>', 'why: it stands in the audit log', 'enrolment')
+        .option('--json', 'print one JSON object')
+        .action((options: Options) =>
+          verb(async () => {
+            const { runEnroll } = await import('./verbs/enroll.ts');
+            const { terminal, store, file, planned, out, minutes, again, reason = '' } = options;
+            const wish = {
+              ...{ terminal: textOf(terminal), store: textOf(store), file: textOf(file) },
+              ...{ out: textOf(out), minutes: textOf(minutes), again: again === true },
+              planned: planned === true,
+              reason: String(reason),
+            };
+            return withBroker(options, (context) => runEnroll(context, wish));
+          }),
+        ),
+      'At the till, the token goes to: tillwatch join.',
+    ),
     'tillwatch enroll --store berlin --terminal bm-lane-1',
     'tillwatch enroll --file new-stores.csv --minutes 1440',
     'tillwatch enroll --planned --out tokens.csv',

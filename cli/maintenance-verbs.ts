@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import {
   example,
   JSON_WORDS,
+  note,
   type Options,
   REASON,
   textOf,
@@ -40,8 +41,8 @@ function addStart(maintenance: Command, verb: Verb): void {
           return withBroker(options, (context) => runStart(context, { ...wish, ...more }));
         }),
       ),
-    'tillwatch maintenance start --store berlin-mitte --for 2h --reason "floor works"',
-    'tillwatch maintenance start --terminal bm-lane-1 --for 30m --reason "new scanner"',
+    'tillwatch maintenance start --store berlin --for 2h --reason "new floor"',
+    'tillwatch maintenance start --terminal bm-lane-1 --for 30m --reason scanner',
   );
   example(
     whom(maintenance.command('end').description('end it before its time; own holds stay'))
@@ -112,7 +113,7 @@ function addWindows(maintenance: Command, verb: Verb): void {
           return withBroker(options, (context) => runAdd(context, wish));
         }),
       ),
-    'tillwatch maintenance window add weekly --all --at "sun 03:00" --for 1h --do reboot --reason patches',
+    'tillwatch maintenance window add weekly --all --at "sun 03:00" --for 1h \\\n      --do reboot --reason patches',
   );
   example(
     window
@@ -148,17 +149,23 @@ function addWindows(maintenance: Command, verb: Verb): void {
 }
 
 export function addMaintenanceVerbs(program: Command, verb: Verb): void {
-  const maintenance = example(
-    program
-      .command('maintenance')
-      .description('let watchdogs of a store or a till only watch, for a while or at planned times')
-      .option('--json', JSON_WORDS)
-      .action((options: Options) =>
-        verb(async () => {
-          const { runList } = await import('./verbs/maintenance.ts');
-          return withBroker(options, (context) => runList(context, '10'));
-        }),
-      ),
+  const maintenance = program
+    .command('maintenance')
+    .description('let watchdogs of a store or a till only watch, for a while or at planned times')
+    .option('--json', JSON_WORDS)
+    .action((options: Options) =>
+      verb(async () => {
+        const { runList } = await import('./verbs/maintenance.ts');
+        return withBroker(options, (context) => runList(context, '10'));
+      }),
+    );
+  note(
+    maintenance,
+    'It also mutes alerts and takes the tills out of the figures, and reaches those that come back meanwhile.',
+    'Whoever stands at one till and only wants its watchdog to keep still: tillwatch hold.',
+  );
+  example(
+    maintenance,
     'tillwatch maintenance',
     'tillwatch maintenance start --store berlin --for 2h --reason "new floor"',
   );

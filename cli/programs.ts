@@ -2,7 +2,7 @@
 // latter two are configured with.
 
 import type { Command } from 'commander';
-import { example, type Options, print, type Verb } from './command.ts';
+import { example, note, type Options, print, type Verb } from './command.ts';
 import { EXIT, ended } from './exit.ts';
 
 /** What one simulator and one broker do on a small machine without being noticed. */
@@ -68,17 +68,20 @@ export function addPrograms(program: Command, verb: Verb) {
     );
   }
   example(
-    program
-      .command('check-config')
-      .argument('<file>', "an agent's or a broker's configuration")
-      .description('say "ok", or every problem of a configuration at once')
-      .option('--json', 'print one JSON object')
-      .action((file: string, options: Options) =>
-        verb(async () => {
-          const { runCheckConfig } = await import('./verbs/check-config.ts');
-          return runCheckConfig(file, { print, json: options['json'] === true });
-        }),
-      ),
+    note(
+      program
+        .command('check-config')
+        .argument('<file>', "an agent's or a broker's configuration")
+        .description('say "ok", or every problem of a configuration at once')
+        .option('--json', 'print one JSON object')
+        .action((file: string, options: Options) =>
+          verb(async () => {
+            const { runCheckConfig } = await import('./verbs/check-config.ts');
+            return runCheckConfig(file, { print, json: options['json'] === true });
+          }),
+        ),
+      "For a machine's own file; of a document for the fleet: tillwatch config check.",
+    ),
     'tillwatch check-config /etc/tillwatch/agent.yaml',
   );
 }

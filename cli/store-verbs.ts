@@ -2,32 +2,44 @@
 // stands in verbs/stores.ts and verbs/stores-apply.ts.
 
 import type { Command } from 'commander';
-import { example, JSON_WORDS, type Options, textOf, type Verb, withBroker } from './command.ts';
+import {
+  example,
+  JSON_WORDS,
+  note,
+  type Options,
+  textOf,
+  type Verb,
+  withBroker,
+} from './command.ts';
 import { EXIT, ended } from './exit.ts';
 import { addSelector, readSelector } from './selector.ts';
 
 function addApply(stores: Command, verb: Verb): void {
   example(
-    stores
-      .command('apply')
-      .argument('<file>', 'what stores there are: YAML, or a table that ends in .csv')
-      .description('show what a file changes, ask, and apply it')
-      .option('--prune', 'also forget stores that are not in the file; their terminals stay')
-      .option('--dry-run', 'show it and change nothing')
-      .option('--all', 'show every line of it')
-      .option('--yes', 'do not ask; for scripts')
-      .option('--reason <text>', 'why: it stands in the audit log (needed to apply)')
-      .option('--json', JSON_WORDS)
-      .action((file: string, _options: Options, command: Command) =>
-        verb(async () => {
-          const options: Options = command.optsWithGlobals();
-          const { runApply } = await import('./verbs/stores-apply.ts');
-          const { prune, dryRun, yes, all, reason } = options;
-          const wish = { file, reason: textOf(reason) ?? '', prune: prune === true };
-          const how = { isDry: dryRun === true, isYes: yes === true, isWhole: all === true };
-          return withBroker(options, (context) => runApply(context, { ...wish, ...how }));
-        }),
-      ),
+    note(
+      stores
+        .command('apply')
+        .argument('<file>', 'what stores there are: YAML, or a table that ends in .csv')
+        .description('show what a file changes, ask, and apply it')
+        .option('--prune', 'also forget stores that are not in the file; their terminals stay')
+        .option('--dry-run', 'show it and change nothing')
+        .option('--all', 'show every line of it')
+        .option('--yes', 'do not ask; for scripts')
+        .option('--reason <text>', 'why: it stands in the audit log (needed to apply)')
+        .option('--json', JSON_WORDS)
+        .action((file: string, _options: Options, command: Command) =>
+          verb(async () => {
+            const options: Options = command.optsWithGlobals();
+            const { runApply } = await import('./verbs/stores-apply.ts');
+            const { prune, dryRun, yes, all, reason } = options;
+            const wish = { file, reason: textOf(reason) ?? '', prune: prune === true };
+            const how = { isDry: dryRun === true, isYes: yes === true, isWhole: all === true };
+            return withBroker(options, (context) => runApply(context, { ...wish, ...how }));
+          }),
+        ),
+      'A table has one row a store; its columns are id, region, time_zone, and where wanted name, mon to sun',
+      '(as in 08:00-20:00), exceptions, lanes, labels and terminals.',
+    ),
     'tillwatch stores apply stores.yaml --dry-run',
     'tillwatch stores apply stores.yaml --reason "two new stores in the north"',
     'tillwatch stores apply stores.csv --yes --reason "nightly import"',

@@ -63,7 +63,7 @@ function addChanges(target: Command, verb: Verb): void {
         verb(() => change(component, version, command.optsWithGlobals())),
       ),
     'tillwatch target set sale 2.4.1 --all --reason "release 12"',
-    'tillwatch target set sale 2.5.0 --label pilot --role candidate --reason T-490',
+    'tillwatch target set sale 2.5 --label pilot --role candidate --reason T-490',
   );
   example(
     addSelector(

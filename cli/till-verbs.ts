@@ -2,7 +2,7 @@
 // machine. They ask the agent itself and need no network; what they take is the same for all.
 
 import type { Command } from 'commander';
-import { example, type Options, print, textOf, type Verb } from './command.ts';
+import { example, note, type Options, print, textOf, type Verb } from './command.ts';
 import { EXIT, ended, type Outcome } from './exit.ts';
 import { type Style, styleFor } from './screen.ts';
 import { type AskTill, findRunDir, tillIn } from './till.ts';
@@ -65,23 +65,27 @@ export function addTillVerbs(program: Command, verb: Verb): void {
     'tillwatch status --config /etc/tillwatch/agent.yaml --json',
   );
   example(
-    atTill(
-      program
-        .command('hold')
-        .argument('[terminal]', 'not this till, but that one, through the broker')
-        .description('let the watchdog of a till only watch for a while')
-        .option('--for <time>', 'how long, 1m to 24h; it ends by itself')
-        .option('--reason <text>', 'why: the operations centre reads it')
-        .option('--release', 'end it now')
-        .option('--no-wait', 'with a terminal: do not wait for the result'),
-    ).action((terminal: string | undefined, options: Options) =>
-      verb(async () => {
-        if (terminal !== undefined) return await holdThere(terminal, options);
-        const { runHold } = await import('./verbs/hold.ts');
-        const { for: time, reason, release } = options;
-        const wish = { time: textOf(time), reason: textOf(reason), release: release === true };
-        return withTill(options, (context) => runHold(context, wish));
-      }),
+    note(
+      atTill(
+        program
+          .command('hold')
+          .argument('[terminal]', 'not this till, but that one, through the broker')
+          .description('let the watchdog of a till only watch for a while')
+          .option('--for <time>', 'how long, 1m to 24h; it ends by itself')
+          .option('--reason <text>', 'why: the operations centre reads it')
+          .option('--release', 'end it now')
+          .option('--no-wait', 'with a terminal: do not wait for the result'),
+      ).action((terminal: string | undefined, options: Options) =>
+        verb(async () => {
+          if (terminal !== undefined) return await holdThere(terminal, options);
+          const { runHold } = await import('./verbs/hold.ts');
+          const { for: time, reason, release } = options;
+          const wish = { time: textOf(time), reason: textOf(reason), release: release === true };
+          return withTill(options, (context) => runHold(context, wish));
+        }),
+      ),
+      'For whoever works at one till: its alerts and figures go on.',
+      'Work on a store, or work that must be quiet at the centre: tillwatch maintenance.',
     ),
     'tillwatch hold --for 30m --reason "changing the printer"',
     'tillwatch hold --release',

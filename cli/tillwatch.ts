@@ -15,6 +15,7 @@ import { addDrillVerb } from './drill-verb.ts';
 import { addErrorsVerb, readVersion } from './errors-verb.ts';
 import { addEventsVerb } from './events-verb.ts';
 import { done, EXIT, EXIT_MEANINGS, type ExitCode, type Outcome } from './exit.ts';
+import { groupVerbs, inOrder } from './help-groups.ts';
 import { addIdentityVerbs } from './identity-verbs.ts';
 import { addJoinVerb } from './join-verb.ts';
 import { addMaintenanceVerbs } from './maintenance-verbs.ts';
@@ -41,6 +42,7 @@ export function createProgram(verb: Verb): Command {
     .exitOverride()
     .configureHelp({
       helpWidth: COLUMNS,
+      ...inOrder,
       // The first word only, and without "[options]", which every verb has: the descriptions need the room.
       subcommandTerm: (verb) => {
         const [first] = verb.registeredArguments;
@@ -74,6 +76,7 @@ export function createProgram(verb: Verb): Command {
   addOperatorVerbs(program, verb);
   addCompletion(program, verb);
   addContextOption(program);
+  groupVerbs(program);
   program.addHelpText(
     'after',
     [
