@@ -1,5 +1,5 @@
-// Which versions should run, under which configuration, and what is maintained when: rooms that lean on the fleet, its stores and the queue of
-// commands, and that nothing leans on. Apart from back.ts, which opens the rooms that others need.
+// Which versions should run, under which configuration, and what is maintained when: rooms that lean on the fleet, its
+// stores and the queue of commands, and that nothing leans on. Apart from back.ts, which opens the rooms that others need.
 
 import type { Back, World } from './back.ts';
 import type { Bulks } from './bulk/desk.ts';
