@@ -138,7 +138,16 @@ describe.each([['dash'], ['busybox ash']])('the installer, read by %s', (words) 
     const from = smallArchive('2.0.0');
     expect((await install(shell, from, 'uninstall', ...at)).code).toBe(0);
     expect([existsSync(opt), existsSync(join(image, 'etc', 'tillwatch'))]).toEqual([false, true]);
-    expect((await install(shell, from, 'uninstall', '--purge', ...at)).code).toBe(0);
+    // A component that runs on writes its notes, and its end.
+    const notes = join(image, 'run', 'tillwatch', 'components');
+    mkdirSync(notes, { recursive: true });
+    const writes = `i=0; while [ -d '${notes}' ] && [ $i -lt 20000 ]; do i=$((i + 1)); echo >'${notes}/'$i; done`;
+    const writer = run('sh', '-c', writes);
+    while (readdirSync(notes).length < 500) await new Promise((done) => setTimeout(done, 10));
+    const purged = await install(shell, from, 'uninstall', '--purge', ...at);
+    expect(purged.code, purged.text).toBe(0);
+    expect(existsSync(join(image, 'run', 'tillwatch'))).toBe(false);
+    await writer;
     const left = readdirSync(image, { recursive: true, withFileTypes: true });
     expect(
       left
