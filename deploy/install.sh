@@ -201,7 +201,7 @@ place_folders() {
   if [ "$role" = agent ]; then
     mkdir -p "$root/var/lib/tillwatch" && chmod 700 "$root/var/lib/tillwatch"
     # Also what an agent that still ran as root has left.
-    [ "$(stat -c %u "$root/var/lib/tillwatch")" = "$uid" ] || chown -R "$uid:$gid" "$root/var/lib/tillwatch"
+    [ "$(stat -c %u "$root/var/lib/tillwatch")" = "$uid" ] || chown -hR "$uid:$gid" "$root/var/lib/tillwatch"
   fi
   link_to /opt/tillwatch/current/bin/tillwatch "$root/usr/local/bin/tillwatch"
 }
@@ -231,11 +231,17 @@ place_units() {
   fi
 }
 
+# A minute in small steps, where sleep(1) knows them.
+step=0.2 steps_max=300
+sleep 0.01 2>/dev/null || { step=1 steps_max=60; }
+
 # The agent's own pid stands in the file that it writes after each sweep (tillwatch-respawn reads it, too).
 agent_pid() {
+  [ -f "${TILLWATCH_RUN:-/run/tillwatch}/sweep" ] || return 0
   { read -r pid _ <"${TILLWATCH_RUN:-/run/tillwatch}/sweep"; } 2>/dev/null || return 0
   pid=$(echo "$pid" | sed 's/^0*//')
-  [ -n "$pid" ] && grep -q agent.mjs "/proc/$pid/cmdline" 2>/dev/null && echo "$pid"
+  case $pid in '' | *[!0-9]*) return 0 ;; esac
+  grep -q agent.mjs "/proc/$pid/cmdline" 2>/dev/null && echo "$pid"
   return 0
 }
 
@@ -274,8 +280,8 @@ start_all() {
   waited=0
   while running=$(agent_pid); [ -z "$running" ] || [ "$running" = "$old" ]; do
     waited=$((waited + 1))
-    [ "$waited" -le 60 ] || die 69 "the agent has not come back within a minute; go back with: $base/current/install.sh rollback"
-    sleep 1
+    [ "$waited" -le "$steps_max" ] || die 69 "the agent has not come back within a minute; go back with: $base/current/install.sh rollback"
+    sleep "$step"
   done
   say "the agent runs release $(release_of current), its components ran on"
 }
@@ -364,11 +370,20 @@ stop_all() {
       kill -TERM "${process#/proc/}" 2>/dev/null
   done
   waited=0
-  while [ -n "$(agent_pid)" ] && [ "$waited" -lt 60 ]; do
+  while [ -n "$(agent_pid)" ] && [ "$waited" -lt "$steps_max" ]; do
     waited=$((waited + 1))
-    sleep 1
+    sleep "$step"
   done
   [ -z "$(agent_pid)" ] || die 69 'the agent does not end: end it, then try again'
+}
+
+# By another name first: a component that runs on, or has just ended, writes into it by the old one.
+remove_folder() {
+  gone=$(dirname "$1")/.gone-$(basename "$1")
+  rm -rf "$gone"
+  [ -e "$1" ] || [ -L "$1" ] || return 0
+  mv -T "$1" "$gone" 2>/dev/null || gone=$1 # a mount
+  rm -rf "$gone" || die 74 "$1 cannot be removed as a whole: try again"
 }
 
 uninstall() {
@@ -381,9 +396,10 @@ uninstall() {
   ! has_systemd || systemctl daemon-reload
   rm -f "$root/usr/local/bin/tillwatch" "$root/run/tillwatch-helper.sock" "$root/run/tillwatch-helper.sock.pid"
   if [ "$purge" = yes ]; then
-    rm -rf "$etc" "$root/var/lib/tillwatch" "$root/run/tillwatch" \
-      "$root/var/lib/tillwatch-broker" "$root/var/lib/tillwatch-broker-keys" \
-      "$root/var/lib/private/tillwatch-broker" "$root/var/lib/private/tillwatch-broker-keys"
+    for place in etc/tillwatch run/tillwatch var/lib/tillwatch var/lib/tillwatch-broker \
+      var/lib/tillwatch-broker-keys var/lib/private/tillwatch-broker var/lib/private/tillwatch-broker-keys; do
+      remove_folder "$root/$place"
+    done
     # Who has no files any more; without --purge they stay somebody's.
     remove_user
   elif [ -f "$base/installed" ] && [ -d "$etc" ]; then
