@@ -77,7 +77,8 @@ export type MetricSources = {
   readonly rolloutRoles?: () => readonly VersionRole[];
   /** Terminals behind, by component. */
   readonly versionsBehind?: () => Counts;
-  readonly inMaintenance?: () => number;
+  /** By presence. */
+  readonly inMaintenance?: () => Counts;
   /** To when the newest whole backup holds everything. */
   readonly backupMs?: () => number | undefined;
   /** How far configurations of the fleet are. */
@@ -204,7 +205,9 @@ function addPlans({ gauge }: Makers, sources: Sources): void {
   gauge('pos_terminals_behind', () =>
     entries(sources().versionsBehind?.()).map(([component, count]) => [{ component }, count]),
   );
-  gauge('pos_terminals_in_maintenance', () => single(sources().inMaintenance?.()));
+  gauge('pos_terminals_in_maintenance', () =>
+    entries(sources().inMaintenance?.()).map(([presence, count]) => [{ presence }, count]),
+  );
 }
 
 /** Registers everything that is read from `sources` when somebody scrapes. */

@@ -37,7 +37,10 @@ export const brokerMetrics = {
   ),
 
   // The broker's own health and the fleet's roll-ups, both of bounded size.
-  pos_terminals: broker.gauge('Terminals by presence.', 'presence'),
+  pos_terminals: broker.gauge(
+    'Terminals by presence; those in maintenance (pos_terminals_in_maintenance) are among them.',
+    'presence',
+  ),
   pos_terminals_by_version: broker.gauge('Terminals that run a version.', 'component', 'version'),
   pos_components: broker.gauge('Components in the fleet by state.', 'component', 'state'),
   pos_fleet_restarts_total: broker.counter(
@@ -58,7 +61,10 @@ export const brokerMetrics = {
     'Terminals that do not run the fleet configuration meant for them.',
   ),
   pos_stores: broker.gauge('Stores by whether they are open now.', 'state'),
-  pos_terminals_in_maintenance: broker.gauge('Terminals of which a maintenance runs.'),
+  pos_terminals_in_maintenance: broker.gauge(
+    'Terminals of which a maintenance runs, by presence: a service level leaves them out of both its sides.',
+    'presence',
+  ),
   tillwatch_config_rollouts: broker.gauge('Versions of configurations by state.', 'state'),
   tillwatch_backups_total: broker.counter('Backups by result.', 'result'),
   tillwatch_backup_timestamp_seconds: broker.gauge('When the last backup was complete.'),

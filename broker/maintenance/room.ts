@@ -8,6 +8,7 @@ import type { Bulks } from '../bulk/desk.ts';
 import type { Clock, Timers } from '../clock.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { TerminalModel } from '../fleet/model.ts';
+import type { Presence } from '../fleet/presence.ts';
 import type { Metrics } from '../metrics.ts';
 import type { InMaintenance, Stores } from '../stores/types.ts';
 import { type Calendar, openCalendar } from './calendar.ts';
@@ -47,8 +48,8 @@ export type Maintenances = {
   readonly list: (overMax: number) => readonly MaintenanceListed[];
   readonly windows: Pick<Calendar, 'list' | 'add' | 'remove'>;
   readonly inMaintenance: InMaintenance;
-  /** Terminals of which one runs. */
-  readonly count: () => number;
+  /** Terminals of which one runs, by presence. */
+  readonly count: () => Readonly<Record<Presence, number>>;
   readonly terminalReady: (terminal: string) => void;
   readonly close: () => void;
 };
@@ -184,7 +185,13 @@ export function openMaintenances(options: MaintenanceOptions): Maintenances {
     list,
     windows: { list: calendar.list, add: calendar.add, remove: calendar.remove },
     inMaintenance,
-    count: () => fleet.models().filter(({ id, store }) => desk.cover().of(id, store)).length,
+    count: () => {
+      const counts = { never: 0, online: 0, late: 0, lost: 0 };
+      for (const { id, store, presence } of fleet.models()) {
+        if (desk.cover().of(id, store) !== undefined) counts[presence] += 1;
+      }
+      return counts;
+    },
     terminalReady: (terminal) => telling.back(terminal),
     close: cancel,
   };

@@ -99,7 +99,7 @@ it('observes and does not act while a maintenance runs, and heals when it ends b
   expect(told).toMatchObject({ rung: 'restart', reason: expect.stringContaining('stopped') });
   expect([isAlive(pid), (await sale())?.pid]).toEqual([true, pid]);
   expect(await muted()).toBe('1');
-  expect(await rig.metric('pos_terminals_in_maintenance')).toBe(1);
+  expect(await rig.metric('pos_terminals_in_maintenance{presence="online"}')).toBe(1);
   const seen = await view();
   expect(seen.maintenance).toMatchObject({ scope: 'store', reason: 'floor works' });
   expect(seen.held).toMatchObject({ by: 'broker' });

@@ -12,7 +12,7 @@ describe('a maintenance', () => {
     expect(it.sent.map(({ args }) => args['forMs'])).toEqual([HOUR, HOUR]);
     it.sent.forEach((one) => void it.answer(one));
     expect(it.told()).toEqual(['hold lane-1', 'hold lane-2']);
-    expect([it.muted('lane-1'), it.muted('lane-9'), it.room.count()]).toEqual([1, 0, 2]);
+    expect([it.muted('lane-1'), it.muted('lane-9'), it.room.count().never]).toEqual([1, 0, 2]);
     expect(it.running()).toMatchObject([{ subject: 's-1', terminals: 2, held: 2, by: 'ada' }]);
     it.pass(HOUR - 1_000);
     expect([it.told(), it.running().length]).toEqual([[], 1]);
@@ -75,6 +75,7 @@ describe('a maintenance', () => {
     const it = open(TWO);
     it.start('store', 's-1');
     expect(it.observed.splice(0)).toEqual(['lane-1', 'lane-2']);
+    expect(it.room.count()).toEqual({ never: 2, online: 0, late: 0, lost: 0 });
     it.start('terminal', 'lane-1', 2 * HOUR);
     expect(it.observed.splice(0)).toEqual([]);
     it.pass(HOUR);
@@ -181,7 +182,7 @@ describe('a maintenance', () => {
       it.pass(29 * MINUTE);
       expect(it.running()).toHaveLength(1);
       it.pass(MINUTE);
-      expect([it.running(), it.room.count()]).toEqual([[], 0]);
+      expect([it.running(), it.room.count().never]).toEqual([[], 0]);
     }
   });
 
@@ -218,6 +219,6 @@ describe('a maintenance', () => {
     it.pass(1_000);
     expect(it.sent.length).toBeLessThanOrEqual(7 * TOLD_PER_TICK_MAX);
     expect(new Set(it.sent.map(({ terminal }) => terminal)).size).toBe(it.sent.length);
-    expect(it.room.count()).toBe(10_000);
+    expect(it.room.count().never).toBe(10_000);
   });
 });
