@@ -1,13 +1,12 @@
 // `tillwatch broker backup`: makes the file, or says what is in one. Its passphrase comes from a file or from the
 // keyboard, never from an argument; a new one is asked for twice, because nobody opens the file after a slip.
 
-import { readFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
-import type { BrokerConfig } from '../../broker/config.ts';
+import { resolve } from 'node:path';
 import { fail, ok, type Result } from '../../protocol/result.ts';
 import type { Options } from '../command.ts';
 import { done, EXIT, ended, type Outcome } from '../exit.ts';
 import { plural } from '../screen.ts';
+import { readBrokerFile } from './broker-file.ts';
 
 type Print = (line: string) => unknown;
 const UNITS = ['bytes', 'KB', 'MB', 'GB', 'TB'] as const;
@@ -34,20 +33,6 @@ export async function backupPassphrase(options: Options, isNew: boolean): Promis
   const again = await askPassphrase('the same again: ');
   if (!again.ok) return again;
   return first.value === again.value ? first : fail('the two passphrases are not the same');
-}
-
-async function readConfig(file: string): Promise<Result<{ config: BrokerConfig; text: string }>> {
-  const { formatProblem, loadConfig } = await import('../../broker/config.ts');
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    return fail(`${file} cannot be read (${(error as NodeJS.ErrnoException).code})`);
-  }
-  const loaded = loadConfig(text, dirname(file));
-  return loaded.ok
-    ? ok({ config: loaded.config, text })
-    : fail(`${file}: ${loaded.problems.map(formatProblem).join('; ')}`);
 }
 
 async function list(file: string, options: Options, print: Print): Promise<Outcome> {
@@ -90,7 +75,7 @@ export async function runBrokerBackup(
   print: Print,
 ): Promise<Outcome> {
   if (options['list'] === true) return list(resolve(file), options, print);
-  const config = await readConfig(resolve(String(options['config'])));
+  const config = await readBrokerFile(resolve(String(options['config'])));
   if (!config.ok) return ended(EXIT.usage, config.reason);
   const passphrase = await backupPassphrase(options, true);
   if (!passphrase.ok) return ended(EXIT.usage, passphrase.reason);

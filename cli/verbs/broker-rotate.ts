@@ -2,14 +2,14 @@
 // terminals have to hear of the new one before it is used and be done with the old one before it is dropped; after each
 // it says what the next one is and whom it waits for.
 
-import { readFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { BrokerConfig } from '../../broker/config.ts';
 import type { RotationView } from '../../broker/trust/rotate.ts';
 import type { Phase, Target } from '../../broker/trust/rotation.ts';
 import { fail, ok, type Result } from '../../protocol/result.ts';
 import type { Options } from '../command.ts';
 import { done, EXIT, ended, type Outcome } from '../exit.ts';
+import { readBrokerFile } from './broker-file.ts';
 import { authorityOf, passphraseOf } from './broker-passphrase.ts';
 
 type Print = (line: string) => unknown;
@@ -20,18 +20,11 @@ const TARGETS: Readonly<Record<string, Target>> = {
 const WHAT = { authority: 'authority', command: 'command-key' } as const;
 
 async function readConfig(file: string): Promise<Result<BrokerConfig>> {
-  const { formatProblem, loadConfig } = await import('../../broker/config.ts');
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    return fail(`${file} cannot be read (${(error as NodeJS.ErrnoException).code})`);
-  }
-  const loaded = loadConfig(text, dirname(file));
-  if (!loaded.ok) return fail(`${file}: ${loaded.problems.map(formatProblem).join('; ')}`);
-  return loaded.config.plainText
+  const read = await readBrokerFile(file);
+  if (!read.ok) return read;
+  return read.value.config.plainText
     ? fail(`${file} says plainText: there is neither authority nor rotation`)
-    : ok(loaded.config);
+    : ok(read.value.config);
 }
 
 function stepOf(options: Options): Result<'start' | 'switch' | 'finish' | 'cancel'> {
