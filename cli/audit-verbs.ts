@@ -35,7 +35,7 @@ function addVerify(audit: Command, verb: Verb): void {
         }),
       ),
     'tillwatch audit verify',
-    'tillwatch audit verify --file registry.db --key audit-key.pub --head head.json',
+    'tillwatch audit verify --file copy.db --key audit-key.pub --head head.json',
   );
 }
 
