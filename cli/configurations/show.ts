@@ -107,7 +107,9 @@ export async function runShow(
     if (open.state === 'stopped') for (const line of stopLines(context, open, failed)) print(line);
     else print(`  to stop it: tillwatch bulk pause ${open.bulk} --reason ...`);
   }
-  print(`${plural(view.counts.meant, 'terminal')} meant: ${standingText(view)}`);
+  if (view.counts.meant > 0) {
+    print(`${plural(view.counts.meant, 'terminal')} meant: ${standingText(view)}`);
+  }
   if (view.held !== undefined) print(style.bad(`not sent by itself any more: ${view.held}`));
   return done;
 }

@@ -71,7 +71,7 @@ export function standingText({ counts, released }: DocumentView): string {
   ];
   const told = parts.filter(([count], at) => count > 0 || (at === 0 && meant > 0));
   const words = told.map(([count, word]) => `${count} ${word}`).join(', ');
-  return words === '' ? 'no terminal' : words;
+  return words === '' ? 'none yet' : words;
 }
 
 export function painted(line: string, style: Style): string {
