@@ -55,7 +55,7 @@ type Placed = { readonly terminal: string; readonly store: string };
 const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /** Order means nothing in a file: the same store is the same text. */
-export function normalise(store: Store): Store {
+function normalise(store: Store): Store {
   const sorted = ({ id, labels }: PlannedTerminal) => ({ id, labels: labels.toSorted(byText) });
   return {
     ...store,

@@ -67,7 +67,7 @@ export function hoursText(hours: DayHours): string {
 }
 
 /** Dates are compared as text: YYYY-MM-DD sorts by time. The first one that fits goes before the week. */
-export function hoursOn(
+function hoursOn(
   week: WeekHours,
   exceptions: readonly Exception[],
   day: Day,

@@ -13,7 +13,7 @@ import { allTerminals } from '../terminals.ts';
 const byNeed = (a: StoreView, b: StoreView): number =>
   missing(b) - missing(a) || a.id.localeCompare(b.id);
 
-export function storeLines({ style, nowMs }: Context, stores: readonly StoreView[]): string[] {
+function storeLines({ style, nowMs }: Context, stores: readonly StoreView[]): string[] {
   const rows = [...stores]
     .sort(byNeed)
     .map((store) => [
