@@ -35,6 +35,7 @@ const twoAtATime = { maxWorkers: 2 } as const;
 
 /** Long because they wait for minutes, not because they work: a few at a time do not disturb each other. */
 const waiting = [
+  'operations',
   'exactly-once',
   'demo',
   'thirty-days',
@@ -86,6 +87,7 @@ const waiting = [
   'ledger-kill',
   'delivery',
   'backup',
+  'backup-worker',
   'doctor',
   'disk-levels',
   'drill-disk',
@@ -133,6 +135,7 @@ const servers = [
   'configurations',
   'configurations-changes',
   'configurations-pursuit',
+  'configurations-read',
   'doctor-broker',
   'errors',
   'errors-http',

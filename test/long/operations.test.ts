@@ -34,7 +34,9 @@ const on = (name: string): Machine => {
 };
 
 beforeAll(async () => {
-  execFileSync(process.execPath, ['cli/package.js', '--platform', 'linux-x64'], { stdio: 'pipe' });
+  const env = { ...process.env, TILLWATCH_PACKAGE_LEVEL: '1' };
+  const command = ['cli/package.js', '--platform', 'linux-x64'];
+  execFileSync(process.execPath, command, { stdio: 'pipe', env });
   archive = readdirSync('packages').find((name) => name.endsWith('-linux-x64.tar.gz')) ?? '';
   lan = await openMachines(mkdtempSync(join(tmpdir(), 'tw-ops-')), ['broker.example.com']);
   for (const name of ['broker', 'office', 'spare', ...TILLS]) {
