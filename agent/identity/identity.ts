@@ -21,7 +21,7 @@ export type IdentityOptions = AskingOptions & {
 };
 type What = 'enrolled' | 'renewed' | 'renewal_failed' | 'trust';
 
-export const NOT_ENROLLED = `${NO_CERTIFICATE}: start its agent once with --enroll and a token of tillwatch enroll`;
+export const NOT_ENROLLED = `${NO_CERTIFICATE}: type tillwatch join here, with a token of tillwatch enroll`;
 
 class Identity implements AgentIdentity {
   readonly #o: IdentityOptions;

@@ -65,6 +65,8 @@ function chosen<F>(all: readonly Check<F>[], only: unknown): readonly Check<F>[]
 const BEGUN_MS = 1_500;
 const READY_MS_MAX = 6_000;
 const AGAIN_MS = 250;
+/** An agent that began so lately may be on its way to its broker. */
+const YOUNG_MS = 15_000;
 
 /** @param state of what is looked at, in these facts. */
 async function patiently<F>(
@@ -85,9 +87,14 @@ const brokerState = ({ process: running, told, config }: BrokerFacts) => {
   if (told !== undefined || config === undefined) return 'ready';
   return running === undefined ? 'none' : 'begun';
 };
-const tillState = ({ agent, config }: TillFacts) => {
-  const isSettled = config === undefined || agent.kind === 'answers' || agent.kind === 'hidden';
-  return isSettled ? 'ready' : agent.kind === 'silent' ? 'begun' : 'none';
+const tillState = ({ agent, config, identity }: TillFacts) => {
+  if (config === undefined || agent.kind === 'hidden') return 'ready';
+  if (agent.kind === 'silent') return 'begun';
+  // Enrolling takes a moment, and its token is gone before the certificate is seen.
+  const isNew = !config.broker.plainText && identity.ok && identity.value === undefined;
+  const { upMs = 0, link } = agent.kind === 'answers' ? agent.value : {};
+  const isOnItsWay = upMs < YOUNG_MS && link?.connected === false;
+  return isNew || isOnItsWay ? 'begun' : 'ready';
 };
 
 async function examine<F>(

@@ -136,7 +136,7 @@ describe('an agent of a fleet', () => {
     const one = till('lane-4', {});
     one.start();
     await until('it starts it', () => one.log().includes('idler started'), SECONDS_20);
-    expect(one.log()).toMatch(/has no certificate: start its agent once with --enroll/);
+    expect(one.log()).toMatch(/has no certificate: type tillwatch join here/);
   });
 
   test('a token of another terminal, or none at all, is refused at once in a sentence', async () => {

@@ -66,7 +66,7 @@ describe('without an identity', () => {
   test('it says what to do, and has no way to a broker', () => {
     const till = terminal();
     expect(till.identity.state()).toBe('none');
-    expect(till.identity.why()).toMatch(/start its agent once with --enroll/);
+    expect(till.identity.why()).toMatch(/type tillwatch join here/);
     const broker = { plainText: false, host: '', port: 1, addresses: [] };
     expect(wayOf({ broker }, till.identity)).toEqual(fail(till.identity.why()));
     till.time.pass(3_600_000);
