@@ -4,7 +4,7 @@
 // user and with the capabilities that it says, and starts it again when it ends.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Of the first machine, which has the names. */
@@ -133,6 +133,8 @@ async function ready(child: ChildProcess): Promise<void> {
   });
 }
 
+const isThere = (pid: number): boolean => existsSync(`/proc/${pid}/ns/net`);
+
 const firstChildOf = (pid: number): number =>
   Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ')[0]);
 
@@ -175,7 +177,7 @@ export async function openMachines(folder: string, hosts: readonly string[]) {
     if (number > 1) inNet(init, 'ip', 'route', 'add', 'default', 'via', ADDRESS);
   }
 
-  let count = 0;
+  const inits: number[] = [];
   async function machine(name: string): Promise<Machine> {
     const home = join(folder, name);
     for (const part of ['etc', 'usr/local/sbin']) mkdirSync(join(home, part), { recursive: true });
@@ -189,8 +191,8 @@ export async function openMachines(folder: string, hosts: readonly string[]) {
     children.push(child);
     await ready(child);
     const init = firstChildOf(child.pid ?? 0);
-    count += 1;
-    plug(init, count);
+    inits.push(init);
+    plug(init, inits.length);
     const enter = ['-t', String(init), '-m', '-p', '-n'];
     const env = {
       PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
@@ -214,6 +216,8 @@ export async function openMachines(folder: string, hosts: readonly string[]) {
       read: (path) => readFileSync(join(home, path), 'utf8'),
       address: (address) => {
         inNet(init, 'ip', 'addr', 'add', `${address}/24`, 'dev', 'eth0');
+        // A system tells its neighbours when it takes an address over.
+        for (const one of inits.filter(isThere)) inNet(one, 'ip', 'neigh', 'flush', 'dev', 'eth0');
       },
       cut: () => void child.kill('SIGKILL'),
     };

@@ -35,8 +35,8 @@ const on = (name: string): Machine => {
 
 beforeAll(async () => {
   const env = { ...process.env, TILLWATCH_PACKAGE_LEVEL: '1' };
-  const command = ['cli/package.js', '--platform', 'linux-x64'];
-  execFileSync(process.execPath, command, { stdio: 'pipe', env });
+  const commands = [['cli/build.js'], ['cli/package.js', '--platform', 'linux-x64']];
+  for (const one of commands) execFileSync(process.execPath, one, { stdio: 'pipe', env });
   archive = readdirSync('packages').find((name) => name.endsWith('-linux-x64.tar.gz')) ?? '';
   lan = await openMachines(mkdtempSync(join(tmpdir(), 'tw-ops-')), ['broker.example.com']);
   for (const name of ['broker', 'office', 'spare', ...TILLS]) {
