@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { CHILDREN_MAX, PULLS_OPEN_MAX } from '../../agent/logs/pull/pulls.ts';
 import type { Pulls } from '../../agent/logs/pull/types.ts';
+import type { StartPull } from '../../agent/system/pull-child.ts';
 import { epochOfRequest, type LogChunk } from '../../protocol/logs.ts';
 import type { Ack } from '../../protocol/wire.ts';
 import { folder } from './fleet-rig.ts';
@@ -120,12 +121,16 @@ describe('a request', () => {
     await drain(pulls, world, broker);
     expect(broker.text(command.arguments.request) === (await work(jobOf(path))).text).toBe(true);
     expect(world.told[0]?.succeeded).toBe(true);
-    pulls.begin(commandFor());
-    for (let n = 0; n < 5; n += 1) {
-      for (const child of world.process.running) child.kill('SIGKILL');
-      await world.turn(3);
-    }
-    expect(world.told[1]).toMatchObject({ succeeded: false, reason: /died 4 times: SIGKILL/ });
+    // One that lives long enough to say everything has not died: these do not say a word.
+    const nothing = (): void => {};
+    const startPull: StartPull = (_job, hears) => {
+      setImmediate(() => hears.gone('SIGKILL'));
+      return { pid: 1, go: nothing, cancel: nothing, stop: nothing };
+    };
+    const dying = terminalOver(path, { startPull });
+    dying.open().begin(commandFor());
+    await dying.turn(20);
+    expect(dying.told[0]).toMatchObject({ succeeded: false, reason: /died 4 times: SIGKILL/ });
   });
 
   it('is gone on with by the next agent, from the byte that the broker has', async () => {
