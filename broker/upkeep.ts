@@ -29,7 +29,8 @@ export function openUpkeep(shared: Shared, { undo }: Pick<World, 'undo'>): Upkee
   undo.push(targets.close);
   const maintenances = openMaintenances(shared);
   undo.push(maintenances.close);
-  const configurations = openConfigurations(shared);
+  const isMaintained = maintenances.inMaintenance.ofTerminal;
+  const configurations = openConfigurations({ ...shared, isMaintained });
   undo.push(configurations.close);
   shared.metrics.watch({
     configurations: configurations.figures,

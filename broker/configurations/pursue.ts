@@ -31,6 +31,8 @@ export type PursueOptions = {
   readonly clock: Pick<Clock, 'wallMs'>;
   readonly timers: Pick<Timers, 'every'>;
   readonly stateOf: StateOf;
+  /** Somebody is at it: it gets nothing by itself before that is over. */
+  readonly isMaintained?: (terminal: string) => boolean;
   readonly log: Log;
   readonly failurePercent: number;
 };
@@ -173,6 +175,7 @@ export function createPursuer(options: PursueOptions, store: ConfigurationStore)
       // Its agent is older than configurations of the fleet, or has not said anything yet.
       if (fleet.configurationOf(terminal).running === undefined) continue;
       if (!isServed(options.stateOf(terminal)) || isListed(terminal)) continue;
+      if (options.isMaintained?.(terminal) === true) continue;
       if (!heldNow.has(target)) heldNow.set(target, isHeld(target));
       if (heldNow.get(target) !== true) wanted.push({ terminal, store: place, target });
     }

@@ -146,6 +146,18 @@ describe('a terminal that comes later', () => {
     expect(till('berlin-2').text).toBe(text('disk: {}\n'));
   });
 
+  it('waits for the end of a maintenance', async () => {
+    const rig = await away();
+    const { till, come, maintained } = rig;
+    maintained.add('berlin-1');
+    for (const lane of [1, 2, 3]) come(`berlin-${lane}`);
+    settle(rig, 20);
+    expect([till('berlin-1').seen, till('berlin-2').seen]).toEqual([[], [1]]);
+    maintained.clear();
+    settle(rig, 20);
+    expect(till('berlin-1').seen).toEqual([1]);
+  });
+
   it('is left to the rollout that it is in the list of', async () => {
     const rig = await begin();
     await rig.apply('base', { text: text(), ...ALL });

@@ -78,8 +78,10 @@ export async function open(
   /** Regions and labels, as a file of stores would say them. */
   const regions = new Map<string, string>();
   const labels = new Map<string, readonly string[]>();
+  const maintained = new Set<string>();
   const configurations = openConfigurations({
     ...{ ...shared, notices, bulks, failurePercent: BULK.failurePercent },
+    isMaintained: (terminal) => maintained.has(terminal),
     stateOf: stateOf ?? (() => 'enrolled'),
     stores: {
       files: () => [],
@@ -159,6 +161,7 @@ export async function open(
     configurations,
     regions,
     labels,
+    maintained,
     notices,
     stores,
     commands,
