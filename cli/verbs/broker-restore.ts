@@ -50,13 +50,13 @@ export function sentencesOf(
     'Samples from between are in your metrics database, if it got them, and not in the history here.',
     changes.commandsOpen === 0
       ? ''
-      : `${plural(changes.commandsOpen, 'command')} were open then and go out again under their ids, also if somebody cancelled one since: no till runs one twice.`,
+      : `Going on under their own ids, also if somebody cancelled one since: ${plural(changes.commandsOpen, 'open command')}; no till runs one twice.`,
     changes.commandsEnded.length === 0
       ? ''
-      : `${plural(changes.commandsEnded.length, 'command')} that can stop a till or that only an admin may give were open then and are taken back, because they may have been done or cancelled since: ask again for what is still wanted (tillwatch commands).`,
+      : `Taken back: ${plural(changes.commandsEnded.length, 'open command')} that can stop a till or that only an admin may give, done or cancelled since, perhaps: ask again for what is still wanted (tillwatch commands).`,
     changes.bulksPaused === 0
       ? ''
-      : `${plural(changes.bulksPaused, 'bulk action')} were running and are paused: look which tills did it since (tillwatch bulk).`,
+      : `Paused: ${plural(changes.bulksPaused, 'running bulk action')}; look which tills did it since (tillwatch bulk).`,
     'Who was signed in has to sign in again; the tokens of operators are those of the backup.',
     changes.tokensEnded === 0
       ? ''
@@ -108,7 +108,7 @@ export async function runBrokerRestore(
   print(`restored: everything to ${stamp(restored.backupMs)}, of ${restored.from}`);
   print(`  data  ${config.dataDir}`);
   print(`  keys  ${config.keysDir}`);
-  print(`  names ${config.names.join(', ')}`);
+  if (config.names.length > 0) print(`  names ${config.names.join(', ')}`);
   print('');
   for (const line of told) print(line);
   print('');
