@@ -128,6 +128,9 @@ function listFrom({ db }: Database, filter: CommandFilter): readonly QueuedComma
     .map(read);
 }
 
+/** So many may be there beyond the bound. */
+const trimEvery = (keptMax: number): number => Math.max(1, Math.min(TRIM_ROWS, keptMax / 100));
+
 /** @param keptMax finished ones. */
 export function openCommandStore(database: Database, keptMax = COMMANDS_KEPT_MAX) {
   const { db } = database;
@@ -150,6 +153,7 @@ export function openCommandStore(database: Database, keptMax = COMMANDS_KEPT_MAX
        (SELECT rowid FROM commands WHERE open = 0 ORDER BY rowid DESC LIMIT ${TRIM_ROWS} OFFSET ?)`,
   );
   const contents = openContents(database);
+  let untrimmed = 0;
   return {
     ...openKeys(database),
     whole: contents.whole,
@@ -173,7 +177,16 @@ export function openCommandStore(database: Database, keptMax = COMMANDS_KEPT_MAX
       }
       upsert.run(id, terminal, open ? 1 : 0, issuedMs, JSON.stringify(withoutPacked(queued)));
     },
-    /** @returns how many old finished commands went. */
-    trim: (): number => Number(trim.run(keptMax).changes),
+    /**
+     * To be called with each new one. Now and then: to find the oldest, all that are kept are gone through, which would be
+     * most of the work of a wave of thousands.
+     * @returns how many old finished commands went.
+     */
+    trim: (): number => {
+      untrimmed += 1;
+      if (untrimmed < trimEvery(keptMax)) return 0;
+      untrimmed = 0;
+      return Number(trim.run(keptMax).changes);
+    },
   };
 }
