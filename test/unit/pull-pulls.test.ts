@@ -7,7 +7,6 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { CHILDREN_MAX, PULLS_OPEN_MAX } from '../../agent/logs/pull/pulls.ts';
 import type { Pulls } from '../../agent/logs/pull/types.ts';
-import type { StartPull } from '../../agent/system/pull-child.ts';
 import { epochOfRequest, type LogChunk } from '../../protocol/logs.ts';
 import type { Ack } from '../../protocol/wire.ts';
 import { folder } from './fleet-rig.ts';
@@ -15,6 +14,7 @@ import {
   blocksOf,
   chunkOf,
   commandFor,
+  dieAtOnce,
   jobOf,
   journalOf,
   NOON,
@@ -121,13 +121,7 @@ describe('a request', () => {
     await drain(pulls, world, broker);
     expect(broker.text(command.arguments.request) === (await work(jobOf(path))).text).toBe(true);
     expect(world.told[0]?.succeeded).toBe(true);
-    // One that lives long enough to say everything has not died: these do not say a word.
-    const nothing = (): void => {};
-    const startPull: StartPull = (_job, hears) => {
-      setImmediate(() => hears.gone('SIGKILL'));
-      return { pid: 1, go: nothing, cancel: nothing, stop: nothing };
-    };
-    const dying = terminalOver(path, { startPull });
+    const dying = terminalOver(path, { startPull: dieAtOnce });
     dying.open().begin(commandFor());
     await dying.turn(20);
     expect(dying.told[0]).toMatchObject({ succeeded: false, reason: /died 4 times: SIGKILL/ });

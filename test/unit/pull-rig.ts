@@ -168,6 +168,13 @@ export function worker() {
   return { startPull, running, started: () => started };
 }
 
+/** In place of processes that die before they say a word: one that has said everything has not died. */
+export const dieAtOnce: StartPull = (_job, hears) => {
+  setImmediate(() => hears.gone('SIGKILL'));
+  const nothing = (): void => {};
+  return { pid: 1, go: nothing, cancel: nothing, stop: nothing };
+};
+
 export const commandFor = (change: Partial<LogsCommand['arguments']> = {}): LogsCommand => ({
   ...{ id: randomUUID(), kind: 'logs', terminal: 'lane-1', issuedMs: NOON, expiresMs: NOON * 2 },
   ...{ operator: 'kim', reason: 'receipts are missing', traceparent: '' },
