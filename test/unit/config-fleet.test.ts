@@ -32,6 +32,20 @@ describe('a document', () => {
     expect(read.value.components?.[1]).toMatchObject({ name: 'sale', beatMs: 500 });
   });
 
+  it('leaves to the till who it is, whom it believes and what it allows', () => {
+    // As words, not as the list has them: a key that drops out of the list is one that a centre may change.
+    const words = [
+      'terminal',
+      'broker',
+      'trust',
+      'bounds',
+      'identityDir',
+      'watchdogDevice',
+      'onExit',
+    ];
+    for (const key of [...words, 'dataDir', 'runDir', 'logDir']) expect(LOCAL_KEYS).toContain(key);
+  });
+
   it.each(LOCAL_KEYS)('may not say %s: that is for the till alone', (key) => {
     expect(problemsOf(`mode: act\n${key}: x\n`)).toEqual([
       `${key}: stands in the till's own file alone: leave it out of the document (line 2)`,

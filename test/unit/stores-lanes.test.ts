@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { lanesExpectedOf } from '../../broker/stores/expected.ts';
 import type { StoreText } from '../../broker/stores/shape.ts';
 import { decodeMetricColumns } from '../../protocol/metric-columns.ts';
 import { must } from './fleet-rig.ts';
@@ -144,4 +145,10 @@ describe('lanes that should sell now', () => {
     ]);
     expect(rooms.stores.counts()).toEqual({ open: 3, closed: 4, unknown: 1 });
   });
+});
+
+it('no lane is expected of a store in maintenance, also where more are wanted than stand there', () => {
+  const known = { open: true, lanes: 5, standing: 3, maintained: 3, isMaintained: true };
+  expect(lanesExpectedOf(known)).toBe(0);
+  expect(lanesExpectedOf({ ...known, isMaintained: false })).toBe(2);
 });
