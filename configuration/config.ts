@@ -23,7 +23,6 @@ export type AgentConfig = Omit<Read, 'logDir' | 'identityDir' | 'components'> & 
   readonly components: NonNullable<Read['components']>;
 };
 export type ComponentConfig = AgentConfig['components'][number];
-export type ProbeConfig = ComponentConfig['probes'][number];
 
 export type Loaded =
   | { readonly ok: true; readonly config: AgentConfig }

@@ -108,7 +108,6 @@ export const tillSchema = v.object({
   components: v.array(tillComponentSchema),
 });
 
-export type HoldAnswer = v.InferOutput<typeof holdSchema>;
 export type TillIdentity = v.InferOutput<typeof tillIdentitySchema>;
 export type TillComponent = v.InferOutput<typeof tillComponentSchema>;
 export type TillAnswer = v.InferOutput<typeof tillSchema>;

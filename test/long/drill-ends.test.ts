@@ -3,12 +3,21 @@
 // file of its own, so that it waits beside drill.test.ts and not after it.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { fault, isAlive, Rig, until } from '../real/agent-rig.ts';
-import { drill, drilled, guests, reportOf, tillwatch } from '../real/drill-rig.ts';
+import {
+  drill,
+  drilled,
+  expectNothingLeft,
+  guests,
+  inRunDir,
+  reportOf,
+  till,
+  tillwatch,
+} from '../real/drill-rig.ts';
 import { ask, status } from '../real/recovery-rig.ts';
 
 let rig: Rig;
@@ -17,27 +26,10 @@ beforeEach(() => {
 });
 afterEach(() => rig.clean());
 
-async function till(more: object = {}, sale: object = fault('sale')): Promise<number> {
-  rig.configure([sale], { drills: true, ...more });
-  void rig.start();
-  const pid = await rig.ready('sale');
-  await status(rig);
-  return pid;
-}
-
-const inRunDir = (name: string): string => join(rig.folder, 'run', name);
-
-function expectNothingLeft(): void {
-  expect(guests(rig)).toEqual([]);
-  for (const name of ['drill.json', 'drill.failed']) expect(existsSync(inRunDir(name))).toBe(false);
-  const logs = join(rig.folder, 'data', 'logs', 'drill');
-  expect(existsSync(logs) ? readdirSync(logs) : []).toEqual([]);
-}
-
 describe('stop on a real component', () => {
   it('waits while it is busy, and is not done at all when the agent ends first', async () => {
     const toiler = [process.execPath, resolve('test/real/agent-toiler.ts')];
-    const pid = await till({}, { name: 'sale', command: toiler });
+    const pid = await till(rig, {}, { name: 'sale', command: toiler });
     const running = drill(rig, 'stop', '--component', 'sale', '--json');
     await new Promise((done) => setTimeout(done, 3_000));
     const view = await ask(rig)({ kind: 'drill_view' });
@@ -52,7 +44,7 @@ describe('stop on a real component', () => {
   });
 
   it('is found and restarted with its own budget', async () => {
-    const pid = await till();
+    const pid = await till(rig);
     const report = await drilled(rig, 'stop', '--component', 'sale');
     expect(report).toMatchObject({ exit: 0, state: 'passed', component: 'sale', cause: 'hang' });
     expect(rig.copies('sale')).not.toEqual([pid]);
@@ -60,7 +52,7 @@ describe('stop on a real component', () => {
   });
 
   it('lets it go on where the till only observes', async () => {
-    const pid = await till({ mode: 'observe' });
+    const pid = await till(rig, { mode: 'observe' });
     const report = await drilled(rig, 'stop', '--component', 'sale');
     expect(report).toMatchObject({ exit: 0, state: 'passed', passive: 'observe' });
     expect(report.verdict).toContain('would have done: restart for hang');
@@ -72,19 +64,19 @@ describe('stop on a real component', () => {
 });
 
 it('a till that is held only says what it would have done', async () => {
-  await till();
+  await till(rig);
   await ask(rig)({ kind: 'hold', forMs: 120_000 });
   const report = await drilled(rig, 'deadlock');
   expect(report).toMatchObject({ exit: 0, state: 'passed', passive: 'hold' });
   expect(report.phases.killed).toBeUndefined();
-  expectNothingLeft();
+  expectNothingLeft(rig);
 });
 
 describe('an agent that is killed in the middle of a drill', () => {
   it('leaves what it made to the next one, which ends it and says so', async () => {
-    await till();
+    await till(rig);
     const running = drill(rig, 'fork');
-    await until('it has failed', () => existsSync(inRunDir('drill.failed')));
+    await until('it has failed', () => existsSync(inRunDir(rig, 'drill.failed')));
     await until('its children are there', () => guests(rig).length > 190);
     writeFileSync(join(rig.folder, 'data', 'drill.ballast'), 'x');
     rig.agent?.kill('SIGKILL');
@@ -95,13 +87,13 @@ describe('an agent that is killed in the middle of a drill', () => {
     );
     await until('nothing is left', () => guests(rig).length === 0);
     await status(rig);
-    expectNothingLeft();
+    expectNothingLeft(rig);
     expect(existsSync(join(rig.folder, 'data', 'drill.ballast'))).toBe(false);
     expect(await drilled(rig, 'stop')).toMatchObject({ state: 'passed' });
   });
 
   it('leaves no real component stopped, even where the till only observes', async () => {
-    const pid = await till({ mode: 'observe' });
+    const pid = await till(rig, { mode: 'observe' });
     const state = () => /\) (\S)/.exec(readFileSync(`/proc/${pid}/stat`, 'latin1'))?.[1];
     const running = drill(rig, 'stop', '--component', 'sale');
     await until('it is stopped', () => state() === 'T');
@@ -115,14 +107,14 @@ describe('an agent that is killed in the middle of a drill', () => {
 });
 
 it('an agent that is asked to end in a drill ends it first', async () => {
-  const sale = await till();
+  const sale = await till(rig);
   const running = drill(rig, 'deadlock');
-  await until('it has failed', () => existsSync(inRunDir('drill.failed')));
+  await until('it has failed', () => existsSync(inRunDir(rig, 'drill.failed')));
   const gone = new Promise((done) => rig.agent?.once('exit', done));
   rig.agent?.kill('SIGTERM');
   await gone;
   await running;
-  expectNothingLeft();
+  expectNothingLeft(rig);
   expect(rig.copies('sale')).toEqual([sale]);
 });
 
@@ -158,7 +150,7 @@ describe('from the centre', () => {
       trust: { commandKeys: [key] },
       sampling: { everyMs: 500, sendMs: 1_000 },
     };
-    await till(linked);
+    await till(rig, linked);
     const words = ['drill', 'deadlock', '--terminal', 'lane-1'];
     expect(await tillwatch(env, ...words)).toMatchObject({ exit: 64 });
     const why = ['--reason', 'monthly drill'];

@@ -1,11 +1,14 @@
 // What tests of drills share: the real verb against a real agent, and the report that it prints.
 
 import { execFile } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import * as v from 'valibot';
+import { expect } from 'vitest';
 import { type DrillReport, drillReportSchema } from '../../protocol/drill.ts';
-import type { Rig } from './agent-rig.ts';
+import { fault, type Rig } from './agent-rig.ts';
 import { plainEnvironment } from './plain-environment.ts';
+import { status } from './recovery-rig.ts';
 
 export type Ran = { readonly exit: number; readonly out: string; readonly err: string };
 
@@ -39,3 +42,23 @@ export async function drilled(
 
 /** Everything that carries the mark of the drill. */
 export const guests = (rig: Rig): number[] => rig.copies('drill');
+
+/** A till with one component on which drills are allowed, once that is ready. @returns its process. */
+export async function till(rig: Rig, more: object = {}, sale: object = fault('sale')) {
+  rig.configure([sale], { drills: true, ...more });
+  void rig.start();
+  const pid = await rig.ready('sale');
+  await status(rig);
+  return pid;
+}
+
+export const inRunDir = (rig: Rig, name: string): string => join(rig.folder, 'run', name);
+
+export function expectNothingLeft(rig: Rig): void {
+  expect(guests(rig)).toEqual([]);
+  for (const name of ['drill.json', 'drill.failed']) {
+    expect(existsSync(inRunDir(rig, name))).toBe(false);
+  }
+  const logs = join(rig.folder, 'data', 'logs', 'drill');
+  expect(existsSync(logs) ? readdirSync(logs) : []).toEqual([]);
+}
