@@ -104,7 +104,7 @@ const timers = {
 };
 const clock = { monotonicMs: () => performance.now() };
 
-const TODO: Readonly<Record<string, string>> = {
+const ADVICE: Readonly<Record<string, string>> = {
   gateway: 'look at cable, switch and router of the store; a gateway may also just not answer',
   name: 'look at /etc/resolv.conf and whether its server answers: getent hosts NAME',
   proxy: 'look whether the proxy runs and lets this till connect; broker.proxy says which it is',
@@ -120,7 +120,7 @@ function hopFinding({ hop, to, ok, tookMs, reason }: Hop, unreached: ReadonlySet
   // What cannot be reached shows no certificate: one finding is enough.
   if (hop === 'handshake' && unreached.has(to)) return skipped(`${hop} ${to}: it is not reached`);
   const found = `${hop} ${to}: ${inWords(tame(reason))}`;
-  const todo = (TODO[hop] ?? 'try it by hand').replace('NAME', to);
+  const todo = (ADVICE[hop] ?? 'try it by hand').replace('NAME', to);
   return hop === 'gateway' ? warn(found, todo) : bad(found, todo);
 }
 
