@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { seenFile } from '../../cli/notices.ts';
-import { run } from '../../cli/tillwatch.ts';
+import { tillwatch } from './cli-rig.ts';
 import { START_MS } from './fleet-rig.ts';
 import { inventory, open, TOKEN } from './http-rig.ts';
 
@@ -28,19 +28,6 @@ async function begin() {
   vi.stubEnv('TILLWATCH_API_TOKEN', TOKEN);
   vi.stubEnv('XDG_STATE_HOME', home);
   vi.stubEnv('XDG_CONFIG_HOME', home);
-  const tillwatch = async (...argv: string[]) => {
-    const wrote = { out: '', err: '' };
-    for (const [name, stream] of [
-      ['out', process.stdout],
-      ['err', process.stderr],
-    ] as const) {
-      vi.spyOn(stream, 'write').mockImplementation((text) => {
-        wrote[name] += String(text);
-        return true;
-      });
-    }
-    return { exit: await run(argv), ...wrote };
-  };
   return { ...rig, url, tillwatch };
 }
 

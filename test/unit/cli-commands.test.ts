@@ -10,11 +10,12 @@ import type { Client } from '../../cli/client.ts';
 import { readArguments } from '../../cli/command-fields.ts';
 import type { Context } from '../../cli/context.ts';
 import { plainStyle } from '../../cli/screen.ts';
-import { createProgram, run } from '../../cli/tillwatch.ts';
+import { createProgram } from '../../cli/tillwatch.ts';
 import { runCommand } from '../../cli/verbs/command.ts';
 import { runCancel, runCommands } from '../../cli/verbs/commands.ts';
 import { runDiagnose } from '../../cli/verbs/diagnose.ts';
 import { COMMAND_KINDS, catalogue } from '../../protocol/catalogue.ts';
+import { tillwatch } from './cli-rig.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tw-cli-commands-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -43,20 +44,6 @@ function world(answers: unknown[], json = false) {
     ...{ style: plainStyle, client, nowMs: () => NOW, sleep: () => Promise.resolve(), json },
   };
   return { context, lines, asked };
-}
-
-async function tillwatch(...argv: string[]): Promise<{ exit: number; out: string; err: string }> {
-  const wrote = { out: '', err: '' };
-  for (const [name, stream] of [
-    ['out', process.stdout],
-    ['err', process.stderr],
-  ] as const) {
-    vi.spyOn(stream, 'write').mockImplementation((text) => {
-      wrote[name] += String(text);
-      return true;
-    });
-  }
-  return { exit: await run(argv), ...wrote };
 }
 
 describe('the verbs', () => {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { readSelector } from '../../cli/selector.ts';
-import { run } from '../../cli/tillwatch.ts';
+import { tillwatch } from './cli-rig.ts';
 import { START_MS } from './fleet-rig.ts';
 import { inventory, open, TOKEN } from './http-rig.ts';
 
@@ -46,19 +46,6 @@ async function begin() {
   const file = (text: string, name = 'stores.yaml'): string => {
     writeFileSync(join(home, name), text);
     return join(home, name);
-  };
-  const tillwatch = async (...argv: string[]) => {
-    const wrote = { out: '', err: '' };
-    for (const [name, stream] of [
-      ['out', process.stdout],
-      ['err', process.stderr],
-    ] as const) {
-      vi.spyOn(stream, 'write').mockImplementation((text) => {
-        wrote[name] += String(text);
-        return true;
-      });
-    }
-    return { exit: await run(argv), ...wrote };
   };
   return { ...rig, home, file, tillwatch };
 }
